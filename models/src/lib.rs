@@ -4,8 +4,10 @@
 //! captions, their skip-thought vectors, a shift from caption style to book style, and a decoder.
 //! Nothing here knows of servers, queues or databases.
 
+pub mod detokenize;
 mod error;
 pub mod gru;
+pub mod tokenize;
 pub mod vocabulary;
 pub mod weights;
 
