@@ -1,0 +1,84 @@
+# Every way to use, build and check the project; `make` alone lists them.
+# Nothing needs an environment variable. These may be set:
+#   STORYTELLER_CACHE   where downloads, converted weights and builds lie (~/.cache/storyteller)
+#   CARGO_TARGET_DIR    where cargo builds ($STORYTELLER_CACHE/target: outside the clone, so a second clone is warm)
+#   LIBTORCH            a libtorch 2.11.0 of your own
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+export STORYTELLER_CACHE ?= $(HOME)/.cache/storyteller
+export CARGO_TARGET_DIR ?= $(STORYTELLER_CACHE)/target
+# The same path for every clone: a path of its own for each would rebuild libtorch's bindings in each.
+OUR_LIBTORCH := $(STORYTELLER_CACHE)/libtorch-2.11.0
+cargo := LIBTORCH="$${LIBTORCH:-$(OUR_LIBTORCH)}" cargo
+storyteller := $(CARGO_TARGET_DIR)/debug/storyteller
+PHOTO ?= tests/fixtures/photos/dogs.jpg
+STYLE ?= romance
+step = @printf '\n== %s\n' "$(1)"
+
+.PHONY: help
+help: ## this list
+	@echo 'neural-storyteller: tells stories about pictures, on your own machine'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## fetch what is missing: libtorch, Postgres, image weights (once, 580 MB)
+	@scripts/setup.sh
+
+.PHONY: build
+build: setup ## build the program (the first time some minutes)
+	@echo "building the program in $(CARGO_TARGET_DIR)"
+	@$(cargo) build --bin storyteller
+
+.PHONY: demo
+demo: build ## start the service, send it a photo over HTTP, print the story and the address of the page
+	@$(storyteller) demo $(PHOTO)
+
+.PHONY: run
+run: build ## start the service on loopback and keep it running until Ctrl-C
+	@$(storyteller) serve
+
+.PHONY: tell
+tell: build ## a story without a server: make tell PHOTO=cat.jpg STYLE=romance
+	@$(storyteller) tell "$(PHOTO)" --style "$(STYLE)"
+
+.PHONY: setup-tests
+setup-tests:
+	@scripts/setup.sh --tests
+
+.PHONY: test
+test: check ## everything CI runs: all checks, then all tests
+	$(call step,tests)
+	@OMP_NUM_THREADS=1 $(cargo) test --workspace
+
+.PHONY: check
+check: setup-tests ## formatting, SQL, clippy, documentation, licences: no tests
+	$(call step,formatting)
+	@cargo fmt --all --check
+	$(call step,SQL against a live Postgres)
+	@export LIBTORCH="$${LIBTORCH:-$(OUR_LIBTORCH)}"; scripts/check-sqlx.sh
+	$(call step,clippy)
+	@$(cargo) clippy --workspace --all-targets --quiet -- -D warnings
+	$(call step,documentation)
+	@RUSTDOCFLAGS='-D warnings' $(cargo) doc --workspace --no-deps --quiet
+	$(call step,licences and sources of dependencies)
+	@PATH="$$PATH:$(STORYTELLER_CACHE)/bin" cargo deny --log-level error check licenses bans sources
+
+.PHONY: advisories
+advisories: setup-tests ## known vulnerabilities in dependencies (fetches a database from GitHub)
+	@PATH="$$PATH:$(STORYTELLER_CACHE)/bin" cargo deny check advisories
+
+.PHONY: bench
+bench: build ## how long a story takes on this machine, stage by stage
+	@for photo in tests/fixtures/photos/*.jpg; do $(storyteller) tell "$$photo" --json; done
+
+.PHONY: sqlx
+sqlx: setup ## describe the SQL queries anew (.sqlx/), after a change to one
+	@export LIBTORCH="$${LIBTORCH:-$(OUR_LIBTORCH)}"; scripts/check-sqlx.sh --write
+
+.PHONY: clean-data
+clean-data: ## delete the embedded service's data: jobs, stories, pictures
+	@scripts/clean-data.sh
