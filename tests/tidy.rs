@@ -124,7 +124,15 @@ fn no_function_is_longer_than_its_ceiling() {
 
 /// How deep a line that opens a function is indented; none for other lines and for functions on one line.
 fn function_indent(line: &str) -> Option<usize> {
-    const BEFORE: [&str; 7] = ["pub", "pub(crate)", "pub(super)", "async", "const", "unsafe", "default"];
+    const BEFORE: [&str; 7] = [
+        "pub",
+        "pub(crate)",
+        "pub(super)",
+        "async",
+        "const",
+        "unsafe",
+        "default",
+    ];
     let code = line.trim_start();
     let (before, _) = code.split_once("fn ")?;
     let opens = before.split_whitespace().all(|word| BEFORE.contains(&word));
