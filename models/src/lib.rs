@@ -4,14 +4,31 @@
 //! captions, their skip-thought vectors, a shift from caption style to book style, and a decoder.
 //! Nothing here knows of servers, queues or databases.
 
+mod batches;
+pub mod beam;
+pub mod decoder;
 pub mod detokenize;
 mod error;
+pub mod gallery;
+pub mod grammar;
 pub mod gru;
+pub mod rules;
+pub mod sampler;
+pub mod skip_thoughts;
+pub mod style;
 pub mod tokenize;
 pub mod vocabulary;
+pub mod vse;
 pub mod weights;
+pub mod writing;
 
+pub use beam::Beam;
+pub use decoder::Decoder;
 pub use error::{Error, Result};
+pub use gallery::Gallery;
 pub use gru::Gru;
+pub use skip_thoughts::SkipThoughts;
+pub use style::Styles;
 pub use vocabulary::Vocabulary;
+pub use vse::Vse;
 pub use weights::Weights;

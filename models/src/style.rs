@@ -1,0 +1,180 @@
+//! Style vectors and the shift that turns a description into a story (algorithm.md §6).
+//!
+//! A style is the mean thought vector of many passages of one kind; one of them, the caption style
+//! c, stands for plain descriptions. With the mean thought x of a picture's captions and a style b
+//! the decoder is started from F(x) = x − c + b.
+//! Mixes and strength are ours: x − s·c + s·Σ wᵢbᵢ, the weights scaled to sum 1. So strength 1 with
+//! one style is F, and strength 0 retells the captions.
+
+use crate::{Error, Result, Weights};
+use std::collections::BTreeMap;
+use tch::{Device, Kind, Tensor};
+
+/// The named style vectors of a bundle, all of size C.
+#[derive(Debug)]
+pub struct Styles {
+    caption: Tensor,
+    named: BTreeMap<String, Tensor>,
+}
+
+/// What to shift towards.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mix {
+    parts: Vec<(String, f32)>,
+    strength: f32,
+}
+
+impl Styles {
+    /// Takes every array of `weights` as a style (C); the one called `caption` becomes c.
+    ///
+    /// # Errors
+    /// When the caption style is missing or a vector has not `size` numbers.
+    pub fn new(weights: &Weights, caption: &str, size: i64) -> Result<Self> {
+        let mut named = BTreeMap::new();
+        for name in weights.names().filter(|&name| name != caption) {
+            named.insert(name.to_owned(), weights.tensor(name, &[size])?);
+        }
+        Ok(Self {
+            caption: weights.tensor(caption, &[size])?,
+            named,
+        })
+    }
+
+    /// The names, in alphabetical order, without the caption style.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.named.keys().map(String::as_str)
+    }
+
+    /// Whether there is a style of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.named.contains_key(name)
+    }
+
+    /// Checks a mix and scales its weights to sum 1. A mix without parts is the plain description
+    /// (no shift).
+    ///
+    /// # Errors
+    /// When a style is unknown (the message lists the known ones), a weight is negative or not a
+    /// number, all weights are 0, or the strength is not a number.
+    pub fn mix(&self, parts: &[(String, f32)], strength: f32) -> Result<Mix> {
+        let wrong = |reason: String| Error::Option {
+            field: "style",
+            reason,
+        };
+        if !strength.is_finite() {
+            let reason = format!("{strength} is not a number");
+            return Err(Error::Option {
+                field: "style_strength",
+                reason,
+            });
+        }
+        for (name, weight) in parts {
+            if !self.contains(name) {
+                let known: Vec<&str> = self.names().collect();
+                return Err(wrong(format!(
+                    "no style `{name}`; there are {}",
+                    known.join(", ")
+                )));
+            }
+            if !weight.is_finite() || *weight < 0.0 {
+                return Err(wrong(format!(
+                    "weight {weight} of `{name}` is not a positive number"
+                )));
+            }
+        }
+        let sum: f32 = parts.iter().map(|(_, weight)| weight).sum();
+        if parts.is_empty() {
+            return Ok(Mix {
+                parts: Vec::new(),
+                strength: 0.0,
+            });
+        }
+        if sum <= 0.0 {
+            return Err(wrong("all weights are 0".to_owned()));
+        }
+        let parts = parts
+            .iter()
+            .map(|(name, weight)| (name.clone(), weight / sum))
+            .collect();
+        Ok(Mix { parts, strength })
+    }
+
+    /// Shifts the mean thought (C) of a picture's captions; the result (C) is not normalised.
+    pub fn shift(&self, mean: &Tensor, mix: &Mix) -> Tensor {
+        let strength = f64::from(mix.strength);
+        if mix.strength == 1.0 && mix.parts.len() == 1 {
+            // the original's order of operations, so that its numbers come out to the last bit
+            return mean - &self.caption + &self.named[&mix.parts[0].0];
+        }
+        let mut towards = mean - &self.caption * strength;
+        for (name, weight) in &mix.parts {
+            towards += &self.named[name] * (strength * f64::from(*weight));
+        }
+        towards
+    }
+
+    /// The same styles on another device.
+    pub fn to_device(&self, device: Device) -> Self {
+        let move_one = |t: &Tensor| t.to_device(device).to_kind(Kind::Float);
+        let named = self
+            .named
+            .iter()
+            .map(|(n, t)| (n.clone(), move_one(t)))
+            .collect();
+        Self {
+            caption: move_one(&self.caption),
+            named,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn styles() -> Styles {
+        let vector = |values: [f32; 2]| Tensor::from_slice(&values);
+        let arrays = [
+            ("caption", vector([1.0, 0.0])),
+            ("romance", vector([0.0, 4.0])),
+            ("sea", vector([2.0, 2.0])),
+        ];
+        let weights = Weights::from_tensors("styles", arrays.map(|(n, t)| (n.to_owned(), t)));
+        Styles::new(&weights, "caption", 2).unwrap()
+    }
+
+    fn shifted(parts: &[(&str, f32)], strength: f32) -> Vec<f32> {
+        let parts: Vec<_> = parts.iter().map(|&(n, w)| (n.to_owned(), w)).collect();
+        let mix = styles().mix(&parts, strength).unwrap();
+        Vec::try_from(styles().shift(&Tensor::from_slice(&[10f32, 10.0]), &mix)).unwrap()
+    }
+
+    #[test]
+    fn strength_one_is_the_original_shift_and_zero_is_none() {
+        assert_eq!(shifted(&[("romance", 1.0)], 1.0), [9.0, 14.0]);
+        assert_eq!(shifted(&[("romance", 0.3)], 1.0), [9.0, 14.0]);
+        assert_eq!(shifted(&[("romance", 1.0)], 0.0), [10.0, 10.0]);
+        assert_eq!(shifted(&[], 1.0), [10.0, 10.0]);
+    }
+
+    #[test]
+    fn a_mix_is_weighted_by_its_shares() {
+        assert_eq!(shifted(&[("romance", 3.0), ("sea", 1.0)], 1.0), [9.5, 13.5]);
+        assert_eq!(shifted(&[("romance", 3.0), ("sea", 1.0)], 2.0), [9.0, 17.0]);
+    }
+
+    #[test]
+    fn an_unknown_style_is_answered_with_the_known_ones() {
+        let error = styles()
+            .mix(&[("horror".to_owned(), 1.0)], 1.0)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("horror") && error.contains("romance, sea"),
+            "{error}"
+        );
+        assert!(styles().mix(&[("sea".to_owned(), -1.0)], 1.0).is_err());
+        assert!(styles().mix(&[("sea".to_owned(), 0.0)], 1.0).is_err());
+    }
+}

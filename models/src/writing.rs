@@ -1,0 +1,218 @@
+//! Steps the decoder for many stories at once.
+//!
+//! Every story keeps its own search or sampler; their rows share the decoder's matrix products. The
+//! rows go through in blocks of one fixed shape, padded with zeros: a product of another shape may
+//! round differently, and then a story would depend on its company. A story can be dropped between
+//! two steps.
+
+use crate::beam::{Beam, Hypothesis};
+use crate::decoder::{Decoder, START};
+use crate::sampler::Sampler;
+use tch::{Device, Kind, Tensor};
+
+/// A story being written.
+#[derive(Debug)]
+pub enum Draft {
+    /// By beam search.
+    Beam(Beam),
+    /// By drawing words.
+    Sample(Sampler),
+}
+
+/// Costs (−log p) of next words, one row a hypothesis: of every word, or of the cheapest only.
+pub(crate) struct RowCosts<'a> {
+    costs: &'a [f32],
+    words: Option<&'a [i64]>,
+    width: usize,
+}
+
+impl<'a> RowCosts<'a> {
+    /// The costs of all words, row after row.
+    pub(crate) fn dense(costs: &'a [f32], width: usize) -> Self {
+        Self {
+            costs,
+            words: None,
+            width,
+        }
+    }
+
+    /// Visits the words of a row, in rising order of their ids when all words are there.
+    pub(crate) fn for_each(&self, row: usize, mut visit: impl FnMut(i64, f32)) {
+        let range = row * self.width..(row + 1) * self.width;
+        match self.words {
+            None => self.costs[range]
+                .iter()
+                .zip(0..)
+                .for_each(|(&cost, word)| visit(word, cost)),
+            Some(words) => {
+                let pairs = words[range.clone()].iter().zip(&self.costs[range]);
+                pairs.for_each(|(&word, &cost)| visit(word, cost));
+            }
+        }
+    }
+}
+
+impl Draft {
+    fn last_words(&self) -> Vec<i64> {
+        let last = |h: &Hypothesis| h.words.last().copied().unwrap_or(START);
+        match self {
+            Self::Beam(beam) => beam.live().iter().map(last).collect(),
+            Self::Sample(sampler) => vec![last(sampler.story())],
+        }
+    }
+
+    fn steps(&self) -> usize {
+        match self {
+            Self::Beam(beam) => beam.steps(),
+            Self::Sample(sampler) => sampler.story().words.len(),
+        }
+    }
+
+    fn advance(&mut self, costs: &RowCosts) -> Vec<i64> {
+        match self {
+            Self::Beam(beam) => beam.advance(costs),
+            Self::Sample(sampler) => {
+                sampler.advance(costs);
+                vec![0]
+            }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match self {
+            Self::Beam(beam) => beam.is_done(),
+            Self::Sample(sampler) => sampler.is_done(),
+        }
+    }
+
+    /// All hypotheses, in the order of the search.
+    pub fn into_hypotheses(self) -> Vec<Hypothesis> {
+        match self {
+            Self::Beam(beam) => beam.into_hypotheses(),
+            Self::Sample(sampler) => vec![sampler.story().clone()],
+        }
+    }
+}
+
+struct Desk {
+    story: usize,
+    draft: Draft,
+    states: Tensor,
+}
+
+/// Writes stories from their thoughts (N, C), one draft a row. After each step `go_on` learns the
+/// story's number and its length so far, and answers whether to continue; a story that was dropped
+/// comes back as `None`.
+pub fn write(
+    decoder: &Decoder,
+    thoughts: &Tensor,
+    drafts: Vec<Draft>,
+    go_on: &mut dyn FnMut(usize, usize) -> bool,
+) -> Vec<Option<Draft>> {
+    let mut written: Vec<Option<Draft>> = drafts.iter().map(|_| None).collect();
+    let mut desks = Vec::new();
+    for (story, draft) in drafts.into_iter().enumerate() {
+        // one row at a time, so that the first state never depends on the company either
+        let states = decoder.start(&thoughts.narrow(0, story as i64, 1));
+        desks.push(Desk {
+            story,
+            draft,
+            states,
+        });
+    }
+    while !desks.is_empty() {
+        step(decoder, &mut desks);
+        let mut unfinished = Vec::new();
+        for desk in desks {
+            let wanted = go_on(desk.story, desk.draft.steps());
+            if wanted && desk.draft.is_done() {
+                written[desk.story] = Some(desk.draft);
+            } else if wanted {
+                unfinished.push(desk);
+            }
+        }
+        desks = unfinished;
+    }
+    written
+}
+
+/// One word more for every story.
+fn step(decoder: &Decoder, desks: &mut [Desk]) {
+    let words: Vec<i64> = desks
+        .iter()
+        .flat_map(|desk| desk.draft.last_words())
+        .collect();
+    let states: Vec<&Tensor> = desks.iter().map(|desk| &desk.states).collect();
+    let (costs, next) = step_in_blocks(decoder, &words, &Tensor::cat(&states, 0));
+    let mut first = 0;
+    for desk in desks {
+        let rows = desk.states.size()[0];
+        let parents = advance(&mut desk.draft, &costs.narrow(0, first, rows));
+        let parents = Tensor::from_slice(&parents).to_device(next.device());
+        desk.states = next.narrow(0, first, rows).index_select(0, &parents);
+        first += rows;
+    }
+}
+
+/// Steps rows in blocks of one shape: costs (R, V) and next states (R, D).
+fn step_in_blocks(decoder: &Decoder, words: &[i64], states: &Tensor) -> (Tensor, Tensor) {
+    let rows = words.len() as i64;
+    let block = block_rows(decoder.device());
+    let blocks = (rows + block - 1) / block;
+    let mut padded = words.to_vec();
+    padded.resize((blocks * block) as usize, START);
+    let words = Tensor::from_slice(&padded).to_device(decoder.device());
+    let states = states.constant_pad_nd([0, 0, 0, blocks * block - rows]);
+    let (mut costs, mut next) = (Vec::new(), Vec::new());
+    for index in 0..blocks {
+        let part = |t: &Tensor| t.narrow(0, index * block, block);
+        let (scores, after) = decoder.step(&part(&words), &part(&states));
+        costs.push(scores.softmax(1, Kind::Float).log_().neg_());
+        next.push(after);
+    }
+    let join = |mut parts: Vec<Tensor>| match parts.pop() {
+        Some(only) if parts.is_empty() => only,
+        Some(last) => {
+            parts.push(last);
+            Tensor::cat(&parts, 0)
+        }
+        None => Tensor::zeros([0, 0], (Kind::Float, decoder.device())),
+    };
+    (join(costs), join(next))
+}
+
+/// Rows that share one product: enough for a beam of the usual width.
+fn block_rows(device: Device) -> i64 {
+    if device.is_cuda() { 256 } else { 64 }
+}
+
+/// Lets a draft take its step; off the CPU only the cheapest words travel to it.
+fn advance(draft: &mut Draft, costs: &Tensor) -> Vec<i64> {
+    let all = costs.size()[1];
+    let enough = match draft {
+        Draft::Beam(beam) if costs.device().is_cuda() => beam.enough_words() as i64,
+        _ => all,
+    };
+    if enough >= all {
+        let flat = floats(costs);
+        return draft.advance(&RowCosts::dense(&flat, all as usize));
+    }
+    let (cheapest, words) = costs.topk(enough, 1, false, true);
+    let ids = words.to_device(Device::Cpu).contiguous();
+    let mut flat = vec![0i64; ids.numel()];
+    ids.copy_data(&mut flat, ids.numel());
+    let costs = floats(&cheapest);
+    draft.advance(&RowCosts {
+        costs: &costs,
+        words: Some(&flat),
+        width: enough as usize,
+    })
+}
+
+/// The numbers of a tensor, row after row.
+fn floats(tensor: &Tensor) -> Vec<f32> {
+    let flat = tensor.to_device(Device::Cpu).contiguous();
+    let mut numbers = vec![0f32; flat.numel()];
+    flat.copy_data(&mut numbers, flat.numel());
+    numbers
+}
