@@ -83,9 +83,15 @@ impl Vse {
         self.image_w.size()[1]
     }
 
-    /// Features (N, F), of any length, to unit vectors (N, D) (§3.3).
+    /// Features (N, F) as an image encoder yields them to unit vectors (N, D): they are brought to
+    /// unit length first (§2, step 6).
     pub fn embed_images(&self, features: &Tensor) -> Tensor {
-        unit_rows(&self.image_b.addmm(&unit_rows(features), &self.image_w))
+        self.project_images(&unit_rows(features))
+    }
+
+    /// Features (N, F) that have their final length to unit vectors (N, D) (§3.3).
+    pub fn project_images(&self, features: &Tensor) -> Tensor {
+        unit_rows(&self.image_b.addmm(features, &self.image_w))
     }
 
     /// Sentences to unit vectors (N, D) (§3.2); `progress` learns how many are done.

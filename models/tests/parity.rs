@@ -2,5 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod parity {
+    mod encoders;
+    mod golden;
+    mod stories;
     mod tokens;
 }
