@@ -5,8 +5,11 @@
 //! Nothing here knows of servers, queues or databases.
 
 mod batches;
+pub mod corpus;
 pub mod beam;
+pub mod bundle;
 pub mod decoder;
+pub mod device;
 pub mod detokenize;
 mod error;
 pub mod gallery;
@@ -17,12 +20,14 @@ pub mod sampler;
 pub mod skip_thoughts;
 pub mod style;
 pub mod tokenize;
+pub mod train;
 pub mod vocabulary;
 pub mod vse;
 pub mod weights;
 pub mod writing;
 
 pub use beam::Beam;
+pub use bundle::Bundle;
 pub use decoder::Decoder;
 pub use error::{Error, Result};
 pub use gallery::Gallery;
