@@ -1,0 +1,285 @@
+//! One batch, stage by stage.
+//!
+//! Every stage goes over all requests that are still wanted, so that the networks work on batches;
+//! whatever goes wrong with one request ends that request only. What one request is given may never
+//! depend on its neighbours.
+
+use super::{
+    Mode, Options, Request, Stage, Story, Storyteller, Timings, Told, UsedCaption, Watcher, ending,
+};
+use crate::beam::{BeamOptions, Hypothesis, best};
+use crate::gallery::Match;
+use crate::rules::Rules;
+use crate::sampler::{Sampler, SamplerOptions};
+use crate::skip_thoughts::Encoding;
+use crate::style::Mix;
+use crate::writing::{Draft, write};
+use crate::{Beam, Error, Result, tokenize};
+use std::time::Instant;
+use tch::{Kind, Tensor};
+
+/// The longest text that the original's search can write.
+const STRICT_LENGTH: usize = 1000;
+/// No run of this many words comes twice in a story.
+const NO_REPEAT: usize = 4;
+
+/// A request on its way.
+struct Item<'a> {
+    place: usize,
+    options: &'a Options,
+    mix: Mix,
+    feature: Tensor,
+    captions: Vec<Match>,
+    thought: Tensor,
+}
+
+/// Tells the stories of a batch.
+pub(super) fn tell(teller: &Storyteller, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
+    let mut stories: Vec<Option<Result<Story>>> = requests.iter().map(|_| None).collect();
+    let mut timings = Timings::default();
+    let mut clock = Instant::now();
+    let mut lap = || {
+        std::mem::replace(&mut clock, Instant::now())
+            .elapsed()
+            .as_secs_f64()
+    };
+
+    let mut items = look(teller, requests, watcher, &mut stories);
+    timings.looking = lap();
+    for item in &mut items {
+        let embedding = teller.vse.embed_images(&item.feature);
+        item.captions = teller.gallery.nearest(&embedding, item.options.captions);
+        watcher.stage(item.place, Stage::Captioning, 1, 1);
+    }
+    timings.captioning = lap();
+    items.retain(|item| wanted(item.place, watcher, &mut stories));
+    for item in &mut items {
+        item.thought = think(teller, item);
+        watcher.stage(item.place, Stage::Thinking, 1, 1);
+    }
+    timings.thinking = lap();
+    items.retain(|item| wanted(item.place, watcher, &mut stories));
+    put_down(teller, &items, watcher, &mut stories);
+    timings.writing = lap();
+
+    let done = stories
+        .into_iter()
+        .map(|story| story.unwrap_or(Err(Error::Cancelled)));
+    Told {
+        stories: done.collect(),
+        timings,
+    }
+}
+
+/// Whether a request goes on; a cancelled one gets its result.
+fn wanted(place: usize, watcher: &mut dyn Watcher, stories: &mut [Option<Result<Story>>]) -> bool {
+    let cancelled = watcher.cancelled(place);
+    if cancelled {
+        stories[place] = Some(Err(Error::Cancelled));
+    }
+    !cancelled
+}
+
+/// Checks the wishes and looks at the pictures.
+fn look<'a>(
+    teller: &Storyteller,
+    requests: &'a [Request],
+    watcher: &mut dyn Watcher,
+    stories: &mut [Option<Result<Story>>],
+) -> Vec<Item<'a>> {
+    let mut seen = Vec::new();
+    for (place, request) in requests.iter().enumerate() {
+        if !wanted(place, watcher, stories) {
+            continue;
+        }
+        match check(teller, &request.options) {
+            Ok(mix) => {
+                watcher.stage(place, Stage::Looking, 0, 1);
+                seen.push((place, mix));
+            }
+            Err(error) => stories[place] = Some(Err(error)),
+        }
+    }
+    let pictures: Vec<_> = seen
+        .iter()
+        .map(|&(place, _)| requests[place].picture)
+        .collect();
+    let features = teller.eyes.look(&pictures);
+    let mut items = Vec::new();
+    for ((place, mix), feature) in seen.into_iter().zip(features) {
+        watcher.stage(place, Stage::Looking, 1, 1);
+        if wanted(place, watcher, stories) {
+            let thought = Tensor::new();
+            let options = &requests[place].options;
+            items.push(Item {
+                place,
+                options,
+                mix,
+                feature,
+                captions: Vec::new(),
+                thought,
+            });
+        }
+    }
+    items
+}
+
+/// Refuses wishes that no story could fulfil.
+fn check(teller: &Storyteller, options: &Options) -> Result<Mix> {
+    let positive = [
+        ("captions", options.captions),
+        ("beam_width", options.beam_width),
+        ("max_words", options.max_words),
+    ];
+    if let Some((field, _)) = positive.into_iter().find(|&(_, value)| value == 0) {
+        return Err(Error::Option {
+            field,
+            reason: "must be at least 1".to_owned(),
+        });
+    }
+    if let Mode::Sample {
+        temperature, top_p, ..
+    } = options.mode
+    {
+        let wrong = |field, reason: &str| {
+            Err(Error::Option {
+                field,
+                reason: reason.to_owned(),
+            })
+        };
+        if !(temperature.is_finite() && temperature >= 0.0) {
+            return wrong("temperature", "must be 0 or more");
+        }
+        if !(top_p > 0.0 && top_p <= 1.0) {
+            return wrong("top_p", "must be above 0 and at most 1");
+        }
+    }
+    teller.styles.mix(&options.style, options.style_strength)
+}
+
+/// The shifted mean thought (C) of a request's captions.
+fn think(teller: &Storyteller, item: &Item) -> Tensor {
+    let vectors = match &teller.thoughts {
+        Some(thoughts) => {
+            let rows: Vec<i64> = item
+                .captions
+                .iter()
+                .map(|found| found.index as i64)
+                .collect();
+            let rows = Tensor::from_slice(&rows).to_device(teller.device);
+            thoughts.index_select(0, &rows).to_kind(Kind::Float)
+        }
+        None => {
+            let captions = item
+                .captions
+                .iter()
+                .map(|found| teller.gallery.caption(found.index));
+            let texts: Vec<_> = captions.map(tokenize::preprocess).collect();
+            teller
+                .skip_thoughts
+                .encode(&texts, Encoding::default(), &mut |_| {})
+        }
+    };
+    teller
+        .styles
+        .shift(&vectors.mean_dim(0i64, false, Kind::Float), &item.mix)
+}
+
+/// Writes all texts in one go.
+fn put_down(
+    teller: &Storyteller,
+    items: &[Item],
+    watcher: &mut dyn Watcher,
+    stories: &mut [Option<Result<Story>>],
+) {
+    if items.is_empty() {
+        return;
+    }
+    let thoughts: Vec<&Tensor> = items.iter().map(|item| &item.thought).collect();
+    let drafts = items.iter().map(|item| draft(item.options)).collect();
+    let written = write(
+        &teller.decoder,
+        &Tensor::stack(&thoughts, 0),
+        drafts,
+        &mut |i, steps| {
+            let item = &items[i];
+            watcher.stage(
+                item.place,
+                Stage::Writing,
+                steps,
+                rules(item.options).max_len,
+            );
+            !watcher.cancelled(item.place)
+        },
+    );
+    for (item, draft) in items.iter().zip(written) {
+        let story = draft.map(|draft| finish(teller, item, &draft.into_hypotheses()));
+        stories[item.place] = Some(story.ok_or(Error::Cancelled));
+    }
+}
+
+/// The rules of a story. One for people has room for marks between its words, and may not end before
+/// it has three fifths of the words asked for: without a least length the likeliest text is a short
+/// one.
+fn rules(options: &Options) -> Rules {
+    if options.strict {
+        return Rules::original(STRICT_LENGTH);
+    }
+    let max_len = options.max_words + options.max_words / 4 + 2;
+    let min_len = options.max_words * 3 / 5;
+    Rules {
+        min_len,
+        no_repeat: NO_REPEAT,
+        ..Rules::original(max_len)
+    }
+}
+
+fn draft(options: &Options) -> Draft {
+    let rules = rules(options);
+    match options.mode {
+        Mode::Beam => {
+            let width = options.beam_width;
+            Draft::Beam(Beam::new(BeamOptions {
+                width,
+                rules,
+                exhaustive: false,
+            }))
+        }
+        Mode::Sample {
+            temperature,
+            top_p,
+            seed,
+        } => Draft::Sample(Sampler::new(SamplerOptions {
+            temperature,
+            top_p,
+            seed,
+            rules,
+        })),
+    }
+}
+
+/// Sets the best text.
+fn finish(teller: &Storyteller, item: &Item, hypotheses: &[Hypothesis]) -> Story {
+    let chosen = best(hypotheses);
+    let words =
+        |ids: &[i64]| -> Vec<&str> { ids.iter().map(|&id| teller.vocabulary.word(id)).collect() };
+    let form = item.options.form;
+    let text = match chosen {
+        None => String::new(),
+        Some(h) if item.options.strict => ending::strict(&words(h.text()), form),
+        Some(h) => {
+            let ids = if h.is_finished() { h.text() } else { &h.words };
+            ending::for_people(&words(ids), item.options.max_words, form)
+        }
+    };
+    let caption = |found: &Match| UsedCaption {
+        text: teller.gallery.caption(found.index).to_owned(),
+        similarity: found.similarity,
+    };
+    Story {
+        words: ending::count_words(&text),
+        text,
+        captions: item.captions.iter().map(caption).collect(),
+        score: chosen.map_or(0.0, |h| h.cost),
+    }
+}
