@@ -1,0 +1,70 @@
+//! Whether this process can do its work, and if not, why: one entry for each part that cannot.
+//! The worker and the API write into it, `/readyz` shows it. What must stay true: a part that recovers takes
+//! its own entry back, and nobody takes back another's.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The parts that are not ready, shared by everybody in the process. Empty means ready.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    reasons: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl Health {
+    /// A process of which nobody has complained yet.
+    pub fn new() -> Self {
+        Health::default()
+    }
+
+    /// Says that `part` cannot do its work, and why, in words for an operator.
+    pub fn not_ready(&self, part: &str, reason: impl Into<String>) {
+        let reason = reason.into();
+        let before = self.entries().insert(part.to_owned(), reason.clone());
+        if before.as_ref() != Some(&reason) {
+            tracing::info!(part, reason, "not ready");
+        }
+    }
+
+    /// Says that `part` can do its work.
+    pub fn ready(&self, part: &str) {
+        if self.entries().remove(part).is_some() {
+            tracing::info!(part, "ready");
+        }
+    }
+
+    /// Whether every part can do its work.
+    pub fn is_ready(&self) -> bool {
+        self.entries().is_empty()
+    }
+
+    /// The parts that cannot do their work, with their reasons.
+    pub fn reasons(&self) -> BTreeMap<String, String> {
+        self.entries().clone()
+    }
+
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        // a map is whole between any two of its calls, whoever panicked
+        self.reasons.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_ready_again_once_every_part_is() {
+        let health = Health::new();
+        let other = health.clone();
+        health.not_ready("worker", "loads its bundle");
+        health.not_ready("database", "does not answer");
+        other.ready("worker");
+        assert_eq!(
+            other.reasons().into_iter().collect::<Vec<_>>(),
+            [("database".into(), "does not answer".into())]
+        );
+        other.ready("database");
+        assert!(health.is_ready());
+    }
+}

@@ -1,0 +1,375 @@
+//! What can be asked for: the fields of a story request, their defaults and their limits.
+//! The API fills it in from a form or JSON, the worker turns it into the networks' options. What must stay true:
+//! a request that passes [`StoryRequest::validate`] can be told, but for a style nobody knows.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Styles in one mix: more than a handful cannot be told apart in the result.
+const MOST_STYLES: usize = 8;
+/// Style names end up in file names and URLs.
+const LONGEST_STYLE_NAME: usize = 64;
+/// Labels are for finding a job again, not for storing documents.
+const MOST_METADATA: usize = 16;
+const LONGEST_METADATA_KEY: usize = 64;
+const LONGEST_METADATA_VALUE: usize = 512;
+/// The largest whole number that every JSON reader keeps exactly.
+const LARGEST_SEED: u64 = (1 << 53) - 1;
+
+/// What a story should be like. Fields that are not given have the defaults of [`StoryRequest::default`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoryRequest {
+    /// A style's name, or a mix such as `romance:0.7,adventure:0.3`.
+    pub style: String,
+    /// How far the thought is moved from captions towards the style: 0 not at all, 1 fully, at most 2.
+    pub style_strength: f64,
+    /// Running text or verse.
+    pub form: Form,
+    /// How many unfinished stories are kept at each step, 1–100.
+    pub beam_width: u32,
+    /// From how many captions the story is told, 1–1000.
+    pub captions: u32,
+    /// Where the story is cut at the latest, 20–400.
+    pub max_words: u32,
+    /// Search for the best story, or draw one.
+    pub mode: Mode,
+    /// Drawing: below 1 bolder words become rarer; 0.05–2.
+    pub temperature: f64,
+    /// Drawing: only among the likeliest words that together have this probability; above 0, at most 1.
+    pub top_p: f64,
+    /// Drawing: the same seed draws the same story. One is chosen at submit if none is given.
+    pub seed: Option<u64>,
+    /// The caller's own labels, at most 16.
+    pub metadata: BTreeMap<String, String>,
+    /// Not worth telling after this time.
+    pub deadline: Option<DateTime<Utc>>,
+    /// Higher ones are told first, 0–9.
+    pub priority: u8,
+}
+
+/// How the text is laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// Running text.
+    #[default]
+    Prose,
+    /// Lines of verse.
+    Lyrics,
+}
+
+impl Form {
+    /// The name in the database and in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Form::Prose => "prose",
+            Form::Lyrics => "lyrics",
+        }
+    }
+}
+
+/// How words are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The best story that a beam search finds.
+    #[default]
+    Beam,
+    /// Words drawn at random by their probability.
+    Sample,
+}
+
+impl Mode {
+    /// The name in the database and in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Beam => "beam",
+            Mode::Sample => "sample",
+        }
+    }
+}
+
+/// A field that cannot be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// The field's name in the API.
+    pub field: String,
+    /// What is wrong with it and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for FieldProblem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "`{}` {}", self.field, self.message)
+    }
+}
+
+impl std::error::Error for FieldProblem {}
+
+impl FieldProblem {
+    /// A problem with `field`; the message continues a sentence that starts with the field's name.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        FieldProblem {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+}
+
+impl Default for StoryRequest {
+    fn default() -> Self {
+        StoryRequest {
+            style: "romance".to_owned(),
+            style_strength: 1.0,
+            form: Form::default(),
+            beam_width: 50,
+            captions: 100,
+            max_words: 120,
+            mode: Mode::default(),
+            temperature: 0.8,
+            top_p: 0.95,
+            seed: None,
+            metadata: BTreeMap::new(),
+            deadline: None,
+            priority: 0,
+        }
+    }
+}
+
+impl StoryRequest {
+    /// The styles to mix with their shares, which add up to 1.
+    ///
+    /// # Errors
+    /// As [`parse_style`].
+    pub fn styles(&self) -> Result<Vec<(String, f64)>, FieldProblem> {
+        parse_style(&self.style)
+    }
+
+    /// Checks every field against its limits; whether the style is known is for the caller to ask.
+    ///
+    /// # Errors
+    /// The first field that cannot be used.
+    pub fn validate(&self) -> Result<(), FieldProblem> {
+        self.styles()?;
+        within("style_strength", self.style_strength, 0.0, 2.0)?;
+        within("beam_width", self.beam_width, 1, 100)?;
+        within("captions", self.captions, 1, 1000)?;
+        within("max_words", self.max_words, 20, 400)?;
+        within("temperature", self.temperature, 0.05, 2.0)?;
+        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
+            return Err(FieldProblem::new(
+                "top_p",
+                format!("is {}; it must be above 0 and at most 1", self.top_p),
+            ));
+        }
+        within("seed", self.seed.unwrap_or(0), 0, LARGEST_SEED)?;
+        within("priority", self.priority, 0, 9)?;
+        self.validate_metadata()
+    }
+
+    fn validate_metadata(&self) -> Result<(), FieldProblem> {
+        let problem = |message: String| Err(FieldProblem::new("metadata", message));
+        if self.metadata.len() > MOST_METADATA {
+            return problem(format!(
+                "has {} labels; at most {MOST_METADATA} are kept",
+                self.metadata.len()
+            ));
+        }
+        for (key, value) in &self.metadata {
+            if key.is_empty() || key.len() > LONGEST_METADATA_KEY {
+                return problem(format!(
+                    "has a label named `{key}`; names have 1 to {LONGEST_METADATA_KEY} bytes"
+                ));
+            }
+            if value.len() > LONGEST_METADATA_VALUE {
+                return problem(format!(
+                    "has a value of {} bytes under `{key}`; at most {LONGEST_METADATA_VALUE} are kept",
+                    value.len()
+                ));
+            }
+            if key.contains('\0') || value.contains('\0') {
+                return problem(
+                    "has a label with a NUL character, which cannot be stored".to_owned(),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn within<T: PartialOrd + fmt::Display>(
+    field: &str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<(), FieldProblem> {
+    if value >= least && value <= most {
+        return Ok(());
+    }
+    Err(FieldProblem::new(
+        field,
+        format!("is {value}; it must be between {least} and {most}"),
+    ))
+}
+
+/// Reads a style or a mix of styles: `romance`, or `romance:0.7,adventure:0.3`. The shares are scaled so that
+/// they add up to 1; a name without a share counts 1.
+///
+/// # Errors
+/// When a name is empty, too long, given twice or has other characters than `a–z`, `0–9`, `_` and `-`; when a
+/// share is no number above 0; when there are more than eight.
+pub fn parse_style(text: &str) -> Result<Vec<(String, f64)>, FieldProblem> {
+    let mut styles: Vec<(String, f64)> = Vec::new();
+    for part in text.split(',') {
+        let (name, share) = match part.split_once(':') {
+            Some((name, share)) => (name.trim(), parse_share(name.trim(), share.trim())?),
+            None => (part.trim(), 1.0),
+        };
+        check_style_name(name)?;
+        if styles.iter().any(|(known, _)| known == name) {
+            return Err(FieldProblem::new("style", format!("names `{name}` twice")));
+        }
+        styles.push((name.to_owned(), share));
+    }
+    if styles.len() > MOST_STYLES {
+        return Err(FieldProblem::new(
+            "style",
+            format!(
+                "mixes {} styles; at most {MOST_STYLES} can be mixed",
+                styles.len()
+            ),
+        ));
+    }
+    let total: f64 = styles.iter().map(|(_, share)| share).sum();
+    for (_, share) in &mut styles {
+        *share /= total;
+    }
+    Ok(styles)
+}
+
+fn parse_share(name: &str, share: &str) -> Result<f64, FieldProblem> {
+    match share.parse::<f64>() {
+        // far smaller or larger shares would only lose precision when scaled
+        Ok(share) if (1e-6..=1e6).contains(&share) => Ok(share),
+        _ => Err(FieldProblem::new(
+            "style",
+            format!(
+                "gives `{name}` the share `{share}`; a share is a number above 0, as in `romance:0.7,adventure:0.3`"
+            ),
+        )),
+    }
+}
+
+fn check_style_name(name: &str) -> Result<(), FieldProblem> {
+    if name.is_empty() {
+        return Err(FieldProblem::new(
+            "style",
+            "has an empty name; give one such as `romance`",
+        ));
+    }
+    let allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-'
+    };
+    if name.len() > LONGEST_STYLE_NAME || !name.bytes().all(allowed) {
+        let shown: String = name.chars().take(LONGEST_STYLE_NAME).collect();
+        return Err(FieldProblem::new(
+            "style",
+            format!(
+                "has the name `{shown}`; names are up to {LONGEST_STYLE_NAME} of a–z, 0–9, _ and -"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn problem(change: impl FnOnce(&mut StoryRequest)) -> FieldProblem {
+        let mut request = StoryRequest::default();
+        change(&mut request);
+        request.validate().unwrap_err()
+    }
+
+    #[test]
+    fn the_default_request_is_valid() {
+        StoryRequest::default().validate().unwrap();
+    }
+
+    #[test]
+    fn a_mix_is_scaled_to_one() {
+        assert_eq!(
+            parse_style("romance").unwrap(),
+            [("romance".to_owned(), 1.0)]
+        );
+        let mix = parse_style(" romance:3 , adventure:1").unwrap();
+        assert_eq!(
+            mix,
+            [("romance".to_owned(), 0.75), ("adventure".to_owned(), 0.25)]
+        );
+    }
+
+    #[test]
+    fn styles_that_cannot_be_read_are_explained() {
+        for (text, expected) in [
+            ("", "empty name"),
+            ("romance,", "empty name"),
+            ("romance:x", "share `x`"),
+            ("romance:-1", "share `-1`"),
+            ("romance:NaN", "share `NaN`"),
+            ("romance:inf", "share `inf`"),
+            ("a,a", "twice"),
+            ("../etc", "`../etc`"),
+            ("a,b,c,d,e,f,g,h,i", "9 styles"),
+        ] {
+            let problem = parse_style(text).unwrap_err();
+            assert_eq!(problem.field, "style");
+            assert!(problem.message.contains(expected), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn each_field_has_its_limits() {
+        assert_eq!(
+            problem(|request| request.style_strength = f64::NAN).field,
+            "style_strength"
+        );
+        assert_eq!(
+            problem(|request| request.beam_width = 0).field,
+            "beam_width"
+        );
+        assert_eq!(problem(|request| request.captions = 1001).field, "captions");
+        assert_eq!(problem(|request| request.max_words = 19).field, "max_words");
+        assert_eq!(
+            problem(|request| request.temperature = 0.0).field,
+            "temperature"
+        );
+        assert_eq!(problem(|request| request.top_p = 0.0).field, "top_p");
+        assert_eq!(
+            problem(|request| request.seed = Some(1 << 53)).field,
+            "seed"
+        );
+        assert_eq!(problem(|request| request.priority = 10).field, "priority");
+        let many = |request: &mut StoryRequest| {
+            request.metadata = (0..17).map(|n| (n.to_string(), String::new())).collect();
+        };
+        assert_eq!(problem(many).field, "metadata");
+    }
+
+    #[test]
+    fn fields_that_are_not_given_have_defaults_and_unknown_ones_are_refused() {
+        let request: StoryRequest = serde_json::from_str(r#"{"mode":"sample","seed":7}"#).unwrap();
+        assert_eq!(
+            (request.mode, request.seed, request.beam_width),
+            (Mode::Sample, Some(7), 50)
+        );
+        assert!(serde_json::from_str::<StoryRequest>(r#"{"bean_width":3}"#).is_err());
+    }
+}
