@@ -1,29 +1,40 @@
 #!/usr/bin/env bash
 # Is .sqlx/ what the queries in the source say? Describes every query anew against a throw-away Postgres and compares.
-#   check-sqlx.sh           compare, exit 1 with the difference
+#   check-sqlx.sh           compare, exit 1 with the difference; nothing to do if nothing changed since the last time
 #   check-sqlx.sh --write   replace .sqlx/
 # .sqlx/ is what lets the project build where no database runs.
 set -euo pipefail
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 cd "$ROOT"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$HOME/.cache/storyteller/target}
-FRESH=$(mktemp -d)
-trap 'rm -rf "$FRESH"' EXIT
+mkdir -p .sqlx "$CARGO_TARGET_DIR"
+STAMP=$CARGO_TARGET_DIR/.sqlx-checked
 
-# The macros describe queries while the crate compiles; cargo would see nothing to do, so one file is made newer.
+fingerprint() { find jobs migrations .sqlx Cargo.lock -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum; }
+count() { find .sqlx -name 'query-*.json' | wc -l; }
+
+if [ "${1:-}" != --write ] && [ "$(cat "$STAMP" 2>/dev/null)" = "$(fingerprint)" ]; then
+  echo ".sqlx: $(count) queries, unchanged since they were last checked"
+  exit 0
+fi
+
+# The macros describe queries while the crate compiles, and cargo would see nothing to do: one file is made newer for
+# the moment. Its time is put back, so that other builds of the crate stay valid.
+FRESH=$(mktemp -d)
+BEFORE=$(mktemp)
+touch -r jobs/src/lib.rs "$BEFORE"
+trap 'touch -r "$BEFORE" jobs/src/lib.rs; rm -rf "$FRESH" "$BEFORE"' EXIT
 touch jobs/src/lib.rs
 SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$FRESH scripts/with-postgres.sh cargo check --quiet -p jobs --all-targets
 
 if [ "${1:-}" = --write ]; then
-  rm -rf .sqlx
-  mkdir .sqlx
+  rm -f .sqlx/query-*.json
   find "$FRESH" -name 'query-*.json' -exec cp {} .sqlx/ \;
-  echo ".sqlx: $(find .sqlx -name 'query-*.json' | wc -l) queries written"
-  exit 0
-fi
-mkdir -p .sqlx
-if ! diff -r --brief "$FRESH" .sqlx; then
-  echo ".sqlx/ does not match the queries in the source: run scripts/check-sqlx.sh --write and commit it" >&2
+  echo ".sqlx: $(count) queries written"
+elif diff -r --brief "$FRESH" .sqlx; then
+  echo ".sqlx: $(count) queries match the source"
+else
+  echo ".sqlx/ does not match the queries in the source: run 'make sqlx' and commit it" >&2
   exit 1
 fi
-echo ".sqlx: $(find .sqlx -name 'query-*.json' | wc -l) queries match the source"
+fingerprint >"$STAMP"
