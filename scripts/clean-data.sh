@@ -22,5 +22,6 @@ if [ "${YES:-}" != 1 ]; then
   read -r -p "Delete all jobs, stories and pictures in $DATA? [y/N] " answer
   [ "$answer" = y ] || exit 1
 fi
-rm -rf "$DATA/postgres" "$DATA/images"
+# Under root the database may lie elsewhere, where its other user can reach it; then this is a link to it.
+rm -rf "$(readlink -f "$DATA/postgres")" "$DATA/postgres" "$DATA/images"
 echo "deleted the database and the pictures in $DATA"
