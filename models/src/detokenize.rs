@@ -7,7 +7,7 @@
 /// Writes tokens as running prose with typographic quotes, apostrophes and dashes.
 pub fn prose<S: AsRef<str>>(tokens: &[S]) -> String {
     let mut page = Page::default();
-    page.write(tokens, |page, mark| page.attach(mark));
+    page.write(tokens, Page::attach);
     page.text
 }
 

@@ -139,7 +139,7 @@ mod tests {
     const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
     fn small() -> Vec<Tensor> {
-        let _guard = tch::manual_seed(7);
+        tch::manual_seed(7);
         let shapes: [&[i64]; 6] = [&[3, 8], &[4, 8], &[8], &[3, 4], &[4, 4], &[4]];
         shapes
             .iter()

@@ -28,14 +28,14 @@ pub struct SamplerOptions {
 #[derive(Debug)]
 pub struct Sampler {
     options: SamplerOptions,
-    random: ChaCha8Rng,
+    random: Box<ChaCha8Rng>,
     story: Hypothesis,
 }
 
 impl Sampler {
     /// A story without words.
     pub fn new(options: SamplerOptions) -> Self {
-        let random = ChaCha8Rng::seed_from_u64(options.seed);
+        let random = Box::new(ChaCha8Rng::seed_from_u64(options.seed));
         Self {
             options,
             random,
