@@ -1,4 +1,5 @@
 //! The whole pipeline over a bundle of random weights: results, failures, cancellation, the cache.
+//! No trained bundle is needed, and nothing is fetched.
 #![allow(clippy::unwrap_used)]
 
 use models::picture::Picture;

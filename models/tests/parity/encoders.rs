@@ -1,4 +1,5 @@
-//! GRU, skip-thoughts, joint embedding, retrieval and style shift against the original.
+//! GRU, skip-thoughts, joint embedding, retrieval and style shift against the original: every golden
+//! number of those parts, to 1e-5 of the largest.
 
 use super::golden::{Golden, assert_close, sets};
 use models::skip_thoughts::Encoding;
