@@ -73,7 +73,7 @@ advisories: setup-tests ## known vulnerabilities in dependencies (fetches a data
 
 .PHONY: bench
 bench: build ## how long a story takes on this machine, stage by stage
-	@for photo in tests/fixtures/photos/*.jpg; do $(storyteller) tell "$$photo" --json; done
+	@scripts/bench.sh $(storyteller)
 
 .PHONY: sqlx
 sqlx: setup ## describe the SQL queries anew (.sqlx/), after a change to one
