@@ -17,6 +17,9 @@ cargo := LIBTORCH="$${LIBTORCH:-$(OUR_LIBTORCH)}" cargo
 storyteller := $(CARGO_TARGET_DIR)/debug/storyteller
 PHOTO ?= tests/fixtures/photos/dogs.jpg
 STYLE ?= romance
+comma := ,
+# A log wants no line for each of 330 crates; a person waiting wants to see that something happens.
+export QUIET := $(if $(CI),--quiet)
 step = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help
@@ -31,7 +34,7 @@ setup: ## fetch what is missing: libtorch, Postgres, image weights (once, 580 MB
 .PHONY: build
 build: setup ## build the program (the first time some minutes)
 	@echo "building the program in $(CARGO_TARGET_DIR)"
-	@$(cargo) build --bin storyteller
+	@$(cargo) build --bin storyteller $(QUIET)
 
 .PHONY: demo
 demo: build ## start the service, send it a photo over HTTP, print the story and the address of the page
@@ -52,18 +55,17 @@ setup-tests:
 .PHONY: test
 test: check ## everything CI runs: all checks, then all tests
 	$(call step,tests)
-	@OMP_NUM_THREADS=1 $(cargo) test --workspace
+	@OMP_NUM_THREADS=1 $(cargo) test --workspace $(QUIET)
 
 .PHONY: check
 check: setup-tests ## formatting, SQL, clippy, documentation, licences: no tests
 	$(call step,formatting)
 	@cargo fmt --all --check
-	$(call step,SQL against a live Postgres)
+	$(call step,clippy$(comma) with the SQL described anew by a live Postgres)
 	@export LIBTORCH="$${LIBTORCH:-$(OUR_LIBTORCH)}"; scripts/check-sqlx.sh
-	$(call step,clippy)
-	@$(cargo) clippy --workspace --all-targets --quiet -- -D warnings
+	@$(cargo) clippy --workspace --all-targets $(QUIET) -- -D warnings
 	$(call step,documentation)
-	@RUSTDOCFLAGS='-D warnings' $(cargo) doc --workspace --no-deps --quiet
+	@RUSTDOCFLAGS='-D warnings' $(cargo) doc --workspace --no-deps $(QUIET)
 	$(call step,licences and sources of dependencies)
 	@PATH="$$PATH:$(STORYTELLER_CACHE)/bin" cargo deny --log-level error check licenses bans sources
 
