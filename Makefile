@@ -55,7 +55,8 @@ setup-tests:
 .PHONY: test
 test: check ## everything CI runs: all checks, then all tests
 	$(call step,tests)
-	@OMP_NUM_THREADS=1 $(cargo) test --workspace $(QUIET)
+	@$(cargo) test --workspace --no-run $(QUIET)
+	@OMP_NUM_THREADS=1 $(cargo) test --workspace
 
 .PHONY: check
 check: setup-tests ## formatting, SQL, clippy, documentation, licences: no tests
