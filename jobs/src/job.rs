@@ -174,11 +174,12 @@ pub struct JobError {
 }
 
 impl JobError {
-    /// An error of this kind; whether it is retryable follows from the kind.
+    /// An error of this kind; whether it is retryable follows from the kind. The database cannot keep NUL characters,
+    /// which messages of decoders may quote, so they are replaced.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         JobError {
             kind,
-            message: message.into(),
+            message: message.into().replace('\0', "\u{fffd}"),
             retryable: kind.is_retryable(),
         }
     }

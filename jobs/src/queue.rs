@@ -32,7 +32,8 @@ pub trait Queue: Send + Sync {
     fn ring<'a>(&'a self, jobs: &'a [Uuid]) -> BoxFuture<'a, Result<()>>;
 
     /// Takes up to `max` jobs that are due, the highest priority and the longest waiting first. Waits up to
-    /// `patience` for the first one, and answers with none if there is none. Dropping the future loses no job.
+    /// `patience` for the first one, and answers with none if there is none. Let it end: jobs taken by a claim that
+    /// is dropped half-way come back only when their lease has timed out.
     fn claim<'a>(
         &'a self,
         worker: &'a str,

@@ -2,17 +2,37 @@
 //! The API submits and reads, the worker claims (through a queue), beats and finishes, the sweeper tidies. What must
 //! stay true: every write about a running job names its lease, and a write that changes no row is told as stale.
 
-use std::collections::HashSet;
+mod bell;
+mod claiming;
+mod finishing;
+mod reading;
+mod row;
+mod styles;
+mod submitting;
+mod sweeping;
+
+use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 use crate::config::Rules;
-use crate::error::Result;
-use crate::job::{Attempt, Job, JobError, Stage, State, StoredImage, StoryResult, StyleEntry};
-use crate::queue::Claimed;
+use crate::error::{Error, Result};
+use crate::job::{Job, JobError, Stage, StoredImage, StoryResult, StyleEntry};
 use crate::request::StoryRequest;
+use bell::Bell;
+use row::{DATABASE, failed};
+
+/// No statement here takes longer unless something is badly wrong, and then waiting makes it worse.
+const STATEMENT_TIMEOUT: &str = "30s";
+/// How long a caller waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Health checks ask every few seconds.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The right to speak about a running job: claims count up, so an old one is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -142,7 +162,9 @@ pub struct Catalogue {
 /// The jobs in one Postgres database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Store {
+    pool: PgPool,
     rules: Rules,
+    bell: Arc<Bell>,
 }
 
 impl Store {
@@ -150,8 +172,19 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` if nobody answers, `Unexpected` if the address cannot be read.
-    pub async fn connect(_url: &str, rules: Rules) -> Result<Store> {
-        Ok(Store { rules })
+    pub async fn connect(url: &str, rules: Rules) -> Result<Store> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| failed("read the address of the database", error))?
+            .application_name("storyteller")
+            .options([("statement_timeout", STATEMENT_TIMEOUT)]);
+        let pool = PgPoolOptions::new()
+            .max_connections(rules.connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(|error| failed("connect", error))?;
+        let bell = Arc::new(Bell::new(pool.clone()));
+        Ok(Store { pool, rules, bell })
     }
 
     /// The rules that jobs here live by.
@@ -164,7 +197,14 @@ impl Store {
     /// # Errors
     /// `Unavailable`, or `Unexpected` if the database belongs to a newer version.
     pub async fn migrate(&self) -> Result<()> {
-        unimplemented!()
+        match sqlx::migrate!("../migrations").run(&self.pool).await {
+            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+                Err(failed("bring the tables to this version", error))
+            }
+            other => {
+                other.map_err(|error| Error::unexpected("bring the tables to this version", error))
+            }
+        }
     }
 
     /// Whether the database answers.
@@ -172,138 +212,32 @@ impl Store {
     /// # Errors
     /// `Unavailable` if it does not, within 2 s.
     pub async fn ping(&self) -> Result<()> {
-        unimplemented!()
+        let question = sqlx::query_scalar!(r#"select 1 as "one!""#).fetch_one(&self.pool);
+        match tokio::time::timeout(PING_TIMEOUT, question).await {
+            Ok(answer) => answer
+                .map(drop)
+                .map_err(|error| failed("see whether it answers", error)),
+            Err(late) => Err(Error::Unavailable {
+                place: DATABASE,
+                doing: "see whether it answers",
+                cause: late.into(),
+            }),
+        }
     }
 
     /// Ends all connections, once they have done what they are doing.
     pub async fn close(&self) {
-        unimplemented!()
-    }
-
-    /// Accepts a job, in one transaction; workers are told. A request to draw without a seed is given one.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`; then the job may or may not have been accepted.
-    pub async fn submit(&self, _job: NewJob) -> Result<Submitted> {
-        unimplemented!()
-    }
-
-    /// The job, if there is one.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn get(&self, _id: Uuid) -> Result<Option<Job>> {
-        unimplemented!()
-    }
-
-    /// Up to `limit` jobs, the newest first, of one state if one is given, and older than `before` if it is given.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn list(
-        &self,
-        _state: Option<State>,
-        _before: Option<Uuid>,
-        _limit: u32,
-    ) -> Result<Vec<Job>> {
-        unimplemented!()
-    }
-
-    /// Every attempt at a job, the first one first.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn attempts(&self, _id: Uuid) -> Result<Vec<Attempt>> {
-        unimplemented!()
-    }
-
-    /// How many queued jobs are told before this one: 0 is next. None if it is not queued.
-    /// Beyond ten thousand it is not counted on.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn position(&self, _id: Uuid) -> Result<Option<u64>> {
-        unimplemented!()
-    }
-
-    /// How much there is to do.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn depth(&self) -> Result<Depth> {
-        unimplemented!()
-    }
-
-    /// The time from one finished story to the next while there was work, over the latest ones of the last ten
-    /// minutes. None if there were none. The wait of a queued job is about (position + running + 1) × pace.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn pace(&self) -> Result<Option<Duration>> {
-        unimplemented!()
-    }
-
-    /// Ends a job that has not ended.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn cancel(&self, _id: Uuid) -> Result<Cancelled> {
-        unimplemented!()
+        self.pool.close().await;
     }
 
     /// The ids of jobs whose state or stage changes from now on, in any process. A receiver that lags or a lost
     /// connection misses some: look at the job by yourself about every second as well.
     pub fn changes(&self) -> broadcast::Receiver<Uuid> {
-        unimplemented!()
+        self.bell.changes()
     }
 
-    /// Makes these the styles that can be asked for; each worker does so when it starts.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn register_styles(&self, _bundle: &str, _styles: &[StyleEntry]) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// The styles that can be asked for; none until a worker has registered.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn styles(&self) -> Result<Option<Catalogue>> {
-        unimplemented!()
-    }
-
-    /// Takes up to `max` due jobs for `worker`, the highest priority and the longest waiting first: each gets a new
-    /// lease and is charged an attempt. Queues call it; everybody else calls a queue.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn claim(&self, _worker: &str, _max: usize) -> Result<Vec<Claimed>> {
-        unimplemented!()
-    }
-
-    /// Says that these jobs are still being worked on. Answers with the leases that still hold; drop the others.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`; the leases then hold until they time out.
-    pub async fn heartbeat(&self, _beats: &[Beat]) -> Result<HashSet<Lease>> {
-        unimplemented!()
-    }
-
-    /// Writes what became of an attempt, unless the lease is over.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`; then it may or may not have been written, and may be written again.
-    pub async fn finish(&self, _lease: Lease, _outcome: Outcome) -> Result<Written> {
-        unimplemented!()
-    }
-
-    /// Puts the jobs of lost workers back (they run alone next time) or fails them if no attempt is left, expires
-    /// those whose deadline has passed, and forgets old idempotency keys. Any number of processes may sweep.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn sweep(&self) -> Result<Swept> {
-        unimplemented!()
+    /// Marked as changed whenever a job may have become due, or the connection was lost meanwhile.
+    pub(crate) fn due(&self) -> watch::Receiver<()> {
+        self.bell.due()
     }
 }

@@ -1,0 +1,101 @@
+//! Listens to what Postgres says about jobs and passes it on within this process.
+//! The queue waits for due jobs here, the API for changes of one job. What must stay true: a notification that was
+//! missed delays somebody, never loses anything, so after a lost connection everybody is told to look.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use sqlx::postgres::{PgListener, PgPool};
+use tokio::sync::{broadcast, watch};
+use tokio::task::AbortHandle;
+use uuid::Uuid;
+
+/// The channels of the triggers in `migrations/0001_jobs.sql`.
+const DUE: &str = "job_due";
+const CHANGED: &str = "job_changed";
+/// A receiver that is further behind looks for itself.
+const REMEMBERED_CHANGES: usize = 1024;
+/// Between attempts to reach a database that does not answer.
+const RECONNECT_EVERY: Duration = Duration::from_millis(500);
+
+/// The listening side of one store. It connects when somebody first asks, and ends with the store.
+#[derive(Debug)]
+pub(super) struct Bell {
+    pool: PgPool,
+    changes: broadcast::Sender<Uuid>,
+    due: watch::Sender<()>,
+    listener: OnceLock<AbortHandle>,
+}
+
+impl Bell {
+    pub(super) fn new(pool: PgPool) -> Self {
+        Bell {
+            pool,
+            changes: broadcast::Sender::new(REMEMBERED_CHANGES),
+            due: watch::Sender::new(()),
+            listener: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn changes(&self) -> broadcast::Receiver<Uuid> {
+        self.start();
+        self.changes.subscribe()
+    }
+
+    pub(super) fn due(&self) -> watch::Receiver<()> {
+        self.start();
+        self.due.subscribe()
+    }
+
+    fn start(&self) {
+        self.listener.get_or_init(|| {
+            let task = listen(self.pool.clone(), self.changes.clone(), self.due.clone());
+            tokio::spawn(task).abort_handle()
+        });
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        if let Some(listener) = self.listener.get() {
+            listener.abort();
+        }
+    }
+}
+
+/// Listens until the pool is closed, however often the connection is lost.
+async fn listen(pool: PgPool, changes: broadcast::Sender<Uuid>, due: watch::Sender<()>) {
+    loop {
+        match listen_once(&pool, &changes, &due).await {
+            Err(sqlx::Error::PoolClosed) => return,
+            Err(error) => {
+                tracing::warn!(%error, "cannot listen to the database; workers and pages look by themselves")
+            }
+            Ok(()) => {
+                tracing::info!("the database ended the connection that listens; connecting again")
+            }
+        }
+        tokio::time::sleep(RECONNECT_EVERY).await;
+    }
+}
+
+async fn listen_once(
+    pool: &PgPool,
+    changes: &broadcast::Sender<Uuid>,
+    due: &watch::Sender<()>,
+) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.eager_reconnect(false);
+    listener.listen_all([DUE, CHANGED]).await?;
+    // jobs may have become due while nobody listened
+    due.send_replace(());
+    while let Some(notification) = listener.try_recv().await? {
+        if notification.channel() == DUE {
+            due.send_replace(());
+        } else if let Ok(id) = notification.payload().parse() {
+            // an error only says that nobody waits for a change
+            let _ = changes.send(id);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! How a worker takes jobs and keeps them: claims and heartbeats.
+//! Queues claim, the worker beats. What must stay true: a job is taken by one worker only, its attempt is charged and
+//! logged in the same statement, and a row that cannot be read is failed instead of blocking those behind it.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::row::{JobRow, failed, job_rows, write};
+use super::{Beat, Lease, Outcome, Store};
+use crate::error::Result;
+use crate::job::{ErrorKind, JobError};
+use crate::queue::Claimed;
+
+const DOING: &str = "take jobs";
+
+impl Store {
+    /// Takes up to `max` due jobs for `worker`, the highest priority and the longest waiting first: each gets a new
+    /// lease and is charged an attempt. Queues call it; everybody else calls a queue.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn claim(&self, worker: &str, max: usize) -> Result<Vec<Claimed>> {
+        let rows = job_rows!(
+            "with due as (
+                select id from jobs
+                where state = 'queued' and due_at <= now() and (deadline is null or deadline > now())
+                order by lane, due_at, id
+                limit $2
+                for update skip locked
+            ), taken as (
+                update jobs
+                set state = 'running', lease = lease + 1, attempts = attempts + 1, started_at = now(),
+                    heartbeat_at = now(), stage = null
+                from due where jobs.id = due.id
+                returning jobs.*
+            ), logged as (
+                insert into attempts (job, lease, worker) select id, lease, $1 from taken
+            )
+            select",
+            "from taken order by lane, due_at, id",
+            worker,
+            i64::try_from(max).unwrap_or(i64::MAX),
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed(DOING, error))?;
+        let mut claimed = Vec::with_capacity(rows.len());
+        for row in rows {
+            claimed.extend(self.readable(row).await?);
+        }
+        Ok(claimed)
+    }
+
+    async fn readable(&self, row: JobRow) -> Result<Option<Claimed>> {
+        let lease = Lease {
+            job: row.id,
+            number: row.lease,
+        };
+        let alone = row.alone;
+        match row.job() {
+            Ok(job) => Ok(Some(Claimed { job, lease, alone })),
+            Err(cause) => {
+                tracing::error!(job = %lease.job, %cause, "a job in the table cannot be read");
+                let error = JobError::new(
+                    ErrorKind::InvalidParameter,
+                    "the request was accepted by another version of this service and cannot be read: submit it again",
+                );
+                self.finish(lease, Outcome::Failed(error)).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Says that these jobs are still being worked on. Answers with the leases that still hold; drop the others.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`; the leases then hold until they time out.
+    pub async fn heartbeat(&self, beats: &[Beat]) -> Result<HashSet<Lease>> {
+        let jobs: Vec<_> = beats.iter().map(|beat| beat.lease.job).collect();
+        let leases: Vec<_> = beats.iter().map(|beat| beat.lease.number).collect();
+        let stages = beats
+            .iter()
+            .map(|beat| {
+                beat.stage
+                    .as_ref()
+                    .map(|stage| write("say how far a job is", stage))
+                    .transpose()
+            })
+            .collect::<Result<Vec<Option<Value>>>>()?;
+        let held = sqlx::query!(
+            "update jobs set heartbeat_at = now(), stage = coalesce(beat.stage, jobs.stage)
+            from unnest($1::uuid[], $2::bigint[], $3::jsonb[]) as beat (job, lease, stage)
+            where jobs.id = beat.job and jobs.state = 'running' and jobs.lease = beat.lease
+            returning jobs.id, jobs.lease",
+            &jobs,
+            &leases,
+            &stages as &[Option<Value>],
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed("say that jobs are being worked on", error))?;
+        Ok(held
+            .into_iter()
+            .map(|row| Lease {
+                job: row.id,
+                number: row.lease,
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,202 @@
+//! Everything that only looks: one job, pages of jobs, attempts, places in the queue and the pace.
+//! The API calls it for its answers. What must stay true: nothing here takes a lock or grows with the table.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::row::{failed, job_rows, jobs, read_optional};
+use super::{Depth, Store};
+use crate::error::Result;
+use crate::job::{Attempt, Job, State};
+
+/// Whoever waits behind more than these need not know exactly behind how many.
+const FARTHEST_POSITION: i64 = 10_000;
+
+impl Store {
+    /// The job, if there is one.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn get(&self, id: Uuid) -> Result<Option<Job>> {
+        let row = job_rows!("select", "from jobs where id = $1", id)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|error| failed("read a job", error))?;
+        row.map(|row| row.job()).transpose()
+    }
+
+    /// Up to `limit` jobs, the newest first, of one state if one is given, and older than `before` if it is given.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn list(
+        &self,
+        state: Option<State>,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<Job>> {
+        let before = before.unwrap_or(Uuid::max());
+        let limit = i64::from(limit);
+        let rows = match state {
+            Some(state) => {
+                job_rows!(
+                    "select",
+                    "from jobs where state = $1 and id < $2 order by id desc limit $3",
+                    state.name(),
+                    before,
+                    limit
+                )
+                .fetch_all(&self.pool)
+                .await
+            }
+            None => {
+                job_rows!(
+                    "select",
+                    "from jobs where id < $1 order by id desc limit $2",
+                    before,
+                    limit
+                )
+                .fetch_all(&self.pool)
+                .await
+            }
+        };
+        jobs(rows.map_err(|error| failed("list jobs", error))?)
+    }
+
+    /// Every attempt at a job, the first one first.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn attempts(&self, id: Uuid) -> Result<Vec<Attempt>> {
+        let rows = sqlx::query!(
+            "select lease, worker, started_at, ended_at, outcome, error from attempts where job = $1 order by lease",
+            id,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed("list the attempts at a job", error))?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Attempt {
+                    lease: row.lease,
+                    worker: row.worker,
+                    started_at: row.started_at,
+                    ended_at: row.ended_at,
+                    outcome: row.outcome,
+                    error: read_optional("read the error of an attempt", row.error)?,
+                })
+            })
+            .collect()
+    }
+
+    /// How many queued jobs are told before this one: 0 is next. None if it is not queued.
+    /// Beyond ten thousand it is not counted on.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn position(&self, id: Uuid) -> Result<Option<u64>> {
+        let ahead = sqlx::query_scalar!(
+            r#"select (
+                select count(*) from (
+                    select from jobs as ahead
+                    where ahead.state = 'queued'
+                        and (ahead.lane, ahead.due_at, ahead.id) < (job.lane, job.due_at, job.id)
+                    limit $2
+                ) as counted
+            ) as "ahead!" from jobs as job where job.id = $1 and job.state = 'queued'"#,
+            id,
+            FARTHEST_POSITION,
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|error| failed("find a job's place in the queue", error))?;
+        Ok(ahead.map(i64::unsigned_abs))
+    }
+
+    /// How much there is to do.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn depth(&self) -> Result<Depth> {
+        let row = sqlx::query!(
+            r#"select count(*) filter (where state = 'queued') as "queued!",
+                count(*) filter (where state = 'running') as "running!"
+            from jobs where state in ('queued', 'running')"#,
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|error| failed("count the jobs that wait", error))?;
+        Ok(Depth {
+            queued: row.queued.unsigned_abs(),
+            running: row.running.unsigned_abs(),
+        })
+    }
+
+    /// The time from one finished story to the next while there was work, over the latest ones of the last ten
+    /// minutes. None if there were none. The wait of a queued job is about (position + running + 1) × pace.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn pace(&self) -> Result<Option<Duration>> {
+        let rows = sqlx::query!(
+            r#"select started_at as "started_at!", finished_at as "finished_at!" from jobs
+            where state = 'succeeded' and finished_at > now() - interval '10 minutes'
+            order by finished_at desc limit 20"#,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed("measure the pace", error))?;
+        Ok(pace_of(
+            rows.into_iter()
+                .map(|row| (row.started_at, row.finished_at))
+                .collect(),
+        ))
+    }
+}
+
+/// The time in which at least one of these was being told, divided among them: neither a batch that was told
+/// together nor a night without work spoils it.
+fn pace_of(mut told: Vec<(DateTime<Utc>, DateTime<Utc>)>) -> Option<Duration> {
+    let stories = u32::try_from(told.len())
+        .ok()
+        .filter(|stories| *stories > 0)?;
+    told.sort_unstable();
+    let mut busy = Duration::ZERO;
+    let mut counted_to = DateTime::<Utc>::MIN_UTC;
+    for (start, end) in told {
+        let from = start.max(counted_to);
+        busy += (end - from).to_std().unwrap_or_default();
+        counted_to = counted_to.max(end);
+    }
+    Some(busy / stories)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_000_000 + second, 0).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_batch_told_together_shares_its_time() {
+        assert_eq!(
+            pace_of(vec![(at(0), at(20)); 4]),
+            Some(Duration::from_secs(5))
+        );
+    }
+
+    #[test]
+    fn time_without_work_does_not_count() {
+        let pace = pace_of(vec![(at(500), at(510)), (at(0), at(10)), (at(5), at(20))]);
+        assert_eq!(pace, Some(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn nothing_told_is_no_pace() {
+        assert_eq!(pace_of(Vec::new()), None);
+    }
+}

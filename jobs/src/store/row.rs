@@ -1,0 +1,128 @@
+//! Rows of the jobs table as Postgres gives them, and how they become jobs.
+//! Every statement that answers with jobs lists the same columns through [`job_rows`]. What must stay true: a row
+//! that cannot be read is an error that names the column, never a job with something else in it.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::job::Job;
+
+/// The name of the database in errors.
+pub(super) const DATABASE: &str = "the database";
+
+/// The columns of a job, before Rust has looked into them.
+#[derive(Debug)]
+pub(super) struct JobRow {
+    pub(super) id: Uuid,
+    pub(super) state: String,
+    pub(super) request: Value,
+    pub(super) image: Option<Value>,
+    pub(super) attempts: i32,
+    pub(super) max_attempts: i32,
+    pub(super) lease: i64,
+    pub(super) alone: bool,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) due_at: DateTime<Utc>,
+    pub(super) started_at: Option<DateTime<Utc>>,
+    pub(super) finished_at: Option<DateTime<Utc>>,
+    pub(super) stage: Option<Value>,
+    pub(super) result: Option<Value>,
+    pub(super) error: Option<Value>,
+}
+
+/// A checked statement that answers with jobs: what stands before their columns, what stands after, the arguments.
+macro_rules! job_rows {
+    ($before:tt, $after:tt $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            crate::store::row::JobRow,
+            $before + r#" id as "id!", state as "state!", request as "request!", image as "image?",
+                attempts as "attempts!", max_attempts as "max_attempts!", lease as "lease!", alone as "alone!",
+                created_at as "created_at!", due_at as "due_at!", started_at as "started_at?",
+                finished_at as "finished_at?", stage as "stage?", result as "result?", error as "error?" "# + $after
+            $(, $argument)*
+        )
+    };
+}
+pub(super) use job_rows;
+
+impl JobRow {
+    pub(super) fn job(self) -> Result<Job> {
+        Ok(Job {
+            id: self.id,
+            state: self
+                .state
+                .parse()
+                .map_err(|error: String| Error::unexpected("read the state of a job", error))?,
+            request: read("read the request of a job", self.request)?,
+            image: read_optional("read the picture of a job", self.image)?,
+            attempts: count(self.attempts),
+            max_attempts: count(self.max_attempts),
+            created_at: self.created_at,
+            due_at: self.due_at,
+            started_at: self.started_at,
+            finished_at: self.finished_at,
+            stage: read_optional("read the stage of a job", self.stage)?,
+            result: read_optional("read the result of a job", self.result)?,
+            error: read_optional("read the error of a job", self.error)?,
+        })
+    }
+}
+
+pub(super) fn jobs(rows: Vec<JobRow>) -> Result<Vec<Job>> {
+    rows.into_iter().map(JobRow::job).collect()
+}
+
+pub(super) fn read<T: DeserializeOwned>(doing: &'static str, value: Value) -> Result<T> {
+    serde_json::from_value(value).map_err(|error| Error::unexpected(doing, error))
+}
+
+pub(super) fn read_optional<T: DeserializeOwned>(
+    doing: &'static str,
+    value: Option<Value>,
+) -> Result<Option<T>> {
+    value.map(|value| read(doing, value)).transpose()
+}
+
+pub(super) fn write<T: Serialize>(doing: &'static str, value: &T) -> Result<Value> {
+    serde_json::to_value(value).map_err(|error| Error::unexpected(doing, error))
+}
+
+/// Counts are never negative in the table.
+pub(super) fn count(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+/// What a failed statement means for the caller.
+pub(super) fn failed(doing: &'static str, error: sqlx::Error) -> Error {
+    let unavailable = match &error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(said) => said.code().is_some_and(|code| passes(&code)),
+        _ => false,
+    };
+    let cause = error.into();
+    if unavailable {
+        return Error::Unavailable {
+            place: DATABASE,
+            doing,
+            cause,
+        };
+    }
+    Error::Unexpected { doing, cause }
+}
+
+/// Whether Postgres reports something that passes by itself or with an operator's help: connections (08), conflicts
+/// between transactions (40), no room or memory (53), intervention such as a restart or a timeout (57), the system (58).
+fn passes(code: &str) -> bool {
+    ["08", "40", "53", "57", "58"]
+        .iter()
+        .any(|class| code.starts_with(class))
+}

@@ -1,0 +1,149 @@
+//! How a job comes into the table: one transaction, after which it cannot be lost.
+//! The API calls it when the picture is kept. What must stay true: with an idempotency key there is one job however
+//! often the same submit arrives, also when two arrive at the same moment.
+
+use rand::Rng as _;
+use sqlx::PgConnection;
+
+use super::row::{failed, job_rows, write};
+use super::{Idempotency, NewJob, Store, Submitted};
+use crate::error::Result;
+use crate::job::Job;
+use crate::request::{LARGEST_SEED, Mode, StoryRequest};
+
+const DOING: &str = "accept a job";
+
+impl Store {
+    /// Accepts a job, in one transaction; workers are told. A request to draw without a seed is given one.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`; then the job may or may not have been accepted.
+    pub async fn submit(&self, mut job: NewJob) -> Result<Submitted> {
+        settle_seed(&mut job.request);
+        let mut transaction = self
+            .pool
+            .begin()
+            .await
+            .map_err(|error| failed(DOING, error))?;
+        if let Some(idempotency) = &job.idempotency
+            && let Some(known) = submitted_before(&mut transaction, idempotency).await?
+        {
+            return Ok(known);
+        }
+        let queued = self.waiting(&mut transaction).await?;
+        if queued >= self.rules.max_queued {
+            return Ok(Submitted::Full { queued });
+        }
+        let accepted = self.insert(&mut transaction, &job).await?;
+        if let Some(idempotency) = &job.idempotency
+            && !remember(&mut transaction, idempotency, &job).await?
+        {
+            // the same key came in between; what it stands for is visible now that it is committed
+            transaction
+                .rollback()
+                .await
+                .map_err(|error| failed(DOING, error))?;
+            return self.submitted_meanwhile(idempotency).await;
+        }
+        transaction
+            .commit()
+            .await
+            .map_err(|error| failed(DOING, error))?;
+        Ok(Submitted::New(accepted))
+    }
+
+    async fn waiting(&self, connection: &mut PgConnection) -> Result<u32> {
+        let queued = sqlx::query_scalar!(
+            r#"select count(*) as "count!" from (select from jobs where state = 'queued' limit $1) as waiting"#,
+            i64::from(self.rules.max_queued),
+        )
+        .fetch_one(connection)
+        .await
+        .map_err(|error| failed(DOING, error))?;
+        Ok(u32::try_from(queued).unwrap_or(u32::MAX))
+    }
+
+    async fn insert(&self, connection: &mut PgConnection, job: &NewJob) -> Result<Job> {
+        job_rows!(
+            "insert into jobs (id, request, image, lane, deadline, max_attempts) values ($1, $2, $3, $4, $5, $6) returning",
+            "",
+            job.id,
+            write(DOING, &job.request)?,
+            write(DOING, &job.image)?,
+            lane(job.request.priority),
+            job.request.deadline,
+            i32::try_from(self.rules.max_attempts).unwrap_or(i32::MAX),
+        )
+        .fetch_one(connection)
+        .await
+        .map_err(|error| failed(DOING, error))?
+        .job()
+    }
+
+    async fn submitted_meanwhile(&self, idempotency: &Idempotency) -> Result<Submitted> {
+        let mut connection = self
+            .pool
+            .acquire()
+            .await
+            .map_err(|error| failed(DOING, error))?;
+        let known = submitted_before(&mut connection, idempotency).await?;
+        known.ok_or_else(|| failed(DOING, sqlx::Error::RowNotFound))
+    }
+}
+
+/// Two attempts at one job must tell the same story, so chance is decided here.
+fn settle_seed(request: &mut StoryRequest) {
+    if request.mode == Mode::Sample && request.seed.is_none() {
+        request.seed = Some(rand::rng().random_range(0..=LARGEST_SEED));
+    }
+}
+
+/// Higher priorities lie in lower lanes.
+fn lane(priority: u8) -> i16 {
+    9 - i16::from(priority.min(9))
+}
+
+/// What an earlier submit under this key has led to.
+async fn submitted_before(
+    connection: &mut PgConnection,
+    idempotency: &Idempotency,
+) -> Result<Option<Submitted>> {
+    let known = sqlx::query!(
+        "select job, fingerprint from idempotency_keys where key = $1 and created_at > now() - interval '24 hours'",
+        idempotency.key,
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(|error| failed(DOING, error))?;
+    let Some(known) = known else {
+        return Ok(None);
+    };
+    if known.fingerprint != idempotency.fingerprint {
+        return Ok(Some(Submitted::OtherRequest));
+    }
+    let row = job_rows!("select", "from jobs where id = $1", known.job)
+        .fetch_one(connection)
+        .await
+        .map_err(|error| failed(DOING, error))?;
+    Ok(Some(Submitted::Same(row.job()?)))
+}
+
+/// Writes the key down, unless somebody else has meanwhile. Waits for one who is about to.
+async fn remember(
+    connection: &mut PgConnection,
+    idempotency: &Idempotency,
+    job: &NewJob,
+) -> Result<bool> {
+    let written = sqlx::query!(
+        "insert into idempotency_keys (key, fingerprint, job) values ($1, $2, $3)
+         on conflict (key) do update set fingerprint = $2, job = $3, created_at = now()
+         where idempotency_keys.created_at <= now() - interval '24 hours'",
+        idempotency.key,
+        idempotency.fingerprint,
+        job.id,
+    )
+    .execute(connection)
+    .await
+    .map_err(|error| failed(DOING, error))?;
+    Ok(written.rows_affected() == 1)
+}
