@@ -4,6 +4,9 @@
 use super::{Grammar, generate};
 use std::collections::HashSet;
 
+const GALLERY: &str = include_str!("../../gallery/grammar.txt");
+const WRITTEN: &str = include_str!("../../bundles/starter/captions.txt");
+
 const SMALL: &str = "
 topic dogs 3 = a <colour> dog {n} {v} <run> along ( the beach | an empty road ) [ with {his} ball ]
 topic people = two ( men | women ) {p} ( {v} <run> | are/is {g} <run> ) to {their} car
@@ -98,5 +101,32 @@ fn slips_in_the_file_are_found_with_their_line() {
     ] {
         let error = Grammar::parse(text).unwrap_err().to_string();
         assert!(error.contains(wanted), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn the_gallerys_grammar_has_something_to_say_on_every_topic() {
+    let grammar = Grammar::parse(GALLERY).unwrap();
+    assert!(grammar.topics().count() >= 60);
+    let captions = generate(&grammar, 1500, 5, &HashSet::new()).unwrap();
+    let topics: HashSet<&str> = captions.iter().map(|c| c.topic.as_str()).collect();
+    assert_eq!(topics.len(), grammar.topics().count());
+}
+
+#[test]
+fn the_starter_gallery_is_large_and_tidy() {
+    let captions: Vec<&str> = WRITTEN.lines().collect();
+    assert!(captions.len() >= 20_000);
+    assert_eq!(
+        captions.iter().collect::<HashSet<_>>().len(),
+        captions.len()
+    );
+    for caption in captions {
+        assert!(
+            caption.starts_with(|c: char| c.is_ascii_uppercase()),
+            "{caption}"
+        );
+        assert!(caption.ends_with(" ."), "{caption}");
+        assert!((6..=19).contains(&caption.split(' ').count()), "{caption}");
     }
 }

@@ -10,19 +10,19 @@ use super::is_space;
 pub(super) fn push_words(sentence: &str, tokens: &mut Vec<String>) {
     let mut text = opening_quotes(sentence.as_bytes());
     for rule in [separator_mark, last_separator, ellipsis, symbol] {
-        text = rewrite(&text, rule);
+        text = rewrite(text, rule);
     }
     text = final_period(&text);
     for rule in [question_mark, closing_apostrophe, bracket, dashes] {
-        text = rewrite(&text, rule);
+        text = rewrite(text, rule);
     }
     text.insert(0, b' ');
     text.push(b' ');
     for rule in [double_quote, glued_quotes, short_clitic, long_clitic] {
-        text = rewrite(&text, rule);
+        text = rewrite(text, rule);
     }
     for (left, right) in CONTRACTIONS {
-        text = rewrite(&text, |text, at, out| {
+        text = rewrite(text, |text, at, out| {
             contraction(text, at, out, left, right)
         });
     }
@@ -49,19 +49,27 @@ const CONTRACTIONS: [(&str, &str); 10] = [
 ];
 
 /// Applies one rule at each position: it writes a replacement and says how many bytes that
-/// replaces, or 0 where it does not apply.
-fn rewrite(text: &[u8], rule: impl Fn(&[u8], usize, &mut Vec<u8>) -> usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len() + 16);
+/// replaces, or 0 where it does not apply. Text that the rule leaves alone is not copied.
+fn rewrite(text: Vec<u8>, rule: impl Fn(&[u8], usize, &mut Vec<u8>) -> usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut copied = 0;
     let mut at = 0;
     while at < text.len() {
-        match rule(text, at, &mut out) {
-            0 => {
-                out.push(text[at]);
-                at += 1;
+        let before = out.len();
+        match rule(&text, at, &mut out) {
+            0 => at += 1,
+            replaced => {
+                // what stood between goes in front of the replacement
+                out.splice(before..before, text[copied..at].iter().copied());
+                at += replaced;
+                copied = at;
             }
-            replaced => at += replaced,
         }
     }
+    if copied == 0 {
+        return text;
+    }
+    out.extend_from_slice(&text[copied..]);
     out
 }
 
@@ -70,8 +78,8 @@ fn opening_quotes(text: &[u8]) -> Vec<u8> {
     if text.first() == Some(&b'"') {
         text.splice(..1, *b"``");
     }
-    let text = rewrite(&text, |text, at, out| pad(text, at, out, b"``"));
-    rewrite(&text, |text, at, out| {
+    let text = rewrite(text, |text, at, out| pad(text, at, out, b"``"));
+    rewrite(text, |text, at, out| {
         if !b" ([{<".contains(&text[at]) || text.get(at + 1) != Some(&b'"') {
             return 0;
         }
