@@ -1,1 +1,106 @@
-//! api
+//! The HTTP service: takes pictures, shows stories, says what is wrong, and serves the page.
+//! `storyteller serve` runs it beside a worker, the `api` program alone. What must stay true: it reaches jobs and
+//! pictures only through the `jobs` crate, never loads a network, and an accepted story is never lost by it.
+
+pub mod error;
+mod etag;
+mod fields;
+mod form;
+pub mod health;
+mod nearest;
+mod openapi;
+mod page;
+pub mod problems;
+mod requests;
+mod routes;
+mod stories;
+mod styles;
+mod submit;
+pub mod view;
+mod wait;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use actix_web::{App, HttpServer, middleware};
+use jobs::picture::Caps;
+use jobs::{Health, Images, Queue, Store};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+pub use error::Error;
+
+/// Connections that are still busy after so many seconds of a stop are cut; waits end at once, so few are.
+const STOP_PATIENCE: u64 = 10;
+/// Pictures decoded at the same time: each may need 200 MB for a moment.
+const DECODERS: usize = 4;
+/// Threads that answer; the work is in the database and on the blocking pool.
+const ANSWERERS: usize = 2;
+
+/// What the service allows.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The largest picture.
+    pub caps: Caps,
+}
+
+/// What the service stands on.
+#[derive(Clone)]
+pub struct ApiState {
+    /// The jobs.
+    pub store: Store,
+    /// The workers' doorbell.
+    pub queue: Arc<dyn Queue>,
+    /// The pictures.
+    pub images: Arc<dyn Images>,
+    /// What the other parts of this process say about themselves.
+    pub health: Health,
+}
+
+/// Everything a handler may need.
+pub(crate) struct Service {
+    config: Config,
+    state: ApiState,
+    shutdown: CancellationToken,
+    decoding: Semaphore,
+}
+
+/// Serves on `listener` until `shutdown`: then no new connections are taken, waits are answered at once and
+/// requests under way are finished.
+///
+/// # Errors
+/// [`Error::Socket`] when the socket cannot be served.
+pub async fn run(
+    config: Config,
+    state: ApiState,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let decoding = Semaphore::new(DECODERS);
+    let service = Data::new(Service {
+        config,
+        state,
+        shutdown: shutdown.clone(),
+        decoding,
+    });
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(service.clone())
+            .wrap(middleware::from_fn(requests::around))
+            .configure(routes::all)
+    })
+    .workers(ANSWERERS)
+    .shutdown_timeout(STOP_PATIENCE)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    let stopper = tokio::spawn(async move {
+        shutdown.cancelled().await;
+        handle.stop(true).await;
+    });
+    let served = server.await;
+    stopper.abort();
+    Ok(served?)
+}

@@ -1,0 +1,354 @@
+//! The closed list of problem `type`s, with the status, title and meaning of each.
+//! `GET /problems` shows it, every error answer and every failed job names one of it, the OpenAPI document
+//! refers to it. What must stay true: a name never changes its meaning, because programs branch on it.
+
+use actix_web::http::StatusCode;
+use jobs::ErrorKind;
+
+/// A `type` a caller can meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A field is missing, unknown, twice there or out of range.
+    InvalidParameter,
+    /// The style is not in the bundle.
+    UnknownStyle,
+    /// The picture is broken, empty or not a picture.
+    ImageUnreadable,
+    /// The picture has too many bytes or pixels, or is too narrow.
+    ImageTooLarge,
+    /// The picture moves.
+    ImageAnimated,
+    /// The body is cut off or is not the form it claims to be.
+    MalformedRequest,
+    /// The body is not a form.
+    UnsupportedMediaType,
+    /// The whole body is over the limit.
+    BodyTooLarge,
+    /// No such story or address.
+    NotFound,
+    /// The address has no such method.
+    MethodNotAllowed,
+    /// A page of another site made a browser send it.
+    CrossSite,
+    /// The job has already ended another way.
+    AlreadyFinished,
+    /// The `Idempotency-Key` came with another request before.
+    IdempotencyKeyReused,
+    /// The queue is at its configured depth.
+    QueueFull,
+    /// The database or the picture store does not answer.
+    Unavailable,
+    /// A fault of ours.
+    Internal,
+    /// In a failed job: the stored picture is gone.
+    ImageMissing,
+    /// In a failed job: its workers died every time.
+    WorkerLost,
+    /// In a failed job: it did not fit the device's memory.
+    OutOfMemory,
+    /// In a failed job: the networks could not tell it.
+    ModelError,
+    /// In a failed job: pictures or results could not be read or written.
+    StorageUnavailable,
+    /// In an expired job: nobody came before its deadline.
+    DeadlinePassed,
+}
+
+/// What is known about a kind.
+struct Entry {
+    kind: Kind,
+    name: &'static str,
+    status: StatusCode,
+    retryable: bool,
+    title: &'static str,
+    meaning: &'static str,
+}
+
+/// The list itself, in the order of [`Kind`].
+const ENTRIES: [Entry; 22] = [
+    Entry {
+        kind: Kind::InvalidParameter,
+        name: "invalid_parameter",
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        retryable: false,
+        title: "A field is not as it should be",
+        meaning: "A field is missing, unknown, given twice or out of its range. `field` names it, `detail` says what it may be.",
+    },
+    Entry {
+        kind: Kind::UnknownStyle,
+        name: "unknown_style",
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        retryable: false,
+        title: "There is no such style",
+        meaning: "The bundle of this service has no style of this name. `choices` lists the names there are.",
+    },
+    Entry {
+        kind: Kind::ImageUnreadable,
+        name: "image_unreadable",
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        retryable: false,
+        title: "The picture cannot be read",
+        meaning: "The file is empty, cut off, broken, or not a JPEG, PNG, WebP or GIF. Its name and declared type do not matter, its bytes do.",
+    },
+    Entry {
+        kind: Kind::ImageTooLarge,
+        name: "image_too_large",
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        retryable: false,
+        title: "The picture is too large",
+        meaning: "The picture has more bytes or pixels than this service takes, or is far longer than wide. Send a smaller version.",
+    },
+    Entry {
+        kind: Kind::ImageAnimated,
+        name: "image_animated",
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        retryable: false,
+        title: "The picture moves",
+        meaning: "Only still pictures are told. Send one frame.",
+    },
+    Entry {
+        kind: Kind::MalformedRequest,
+        name: "malformed_request",
+        status: StatusCode::BAD_REQUEST,
+        retryable: false,
+        title: "The request cannot be understood",
+        meaning: "The body is cut off or is not the multipart form it claims to be, or a header or query has an impossible value.",
+    },
+    Entry {
+        kind: Kind::UnsupportedMediaType,
+        name: "unsupported_media_type",
+        status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        retryable: false,
+        title: "The body is not a form",
+        meaning: "Send multipart/form-data with the picture in the field `image`.",
+    },
+    Entry {
+        kind: Kind::BodyTooLarge,
+        name: "body_too_large",
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        retryable: false,
+        title: "The request is too large",
+        meaning: "The whole body is larger than a picture of the largest size with its fields can be.",
+    },
+    Entry {
+        kind: Kind::NotFound,
+        name: "not_found",
+        status: StatusCode::NOT_FOUND,
+        retryable: false,
+        title: "There is nothing here",
+        meaning: "No story has this id, or no such address exists.",
+    },
+    Entry {
+        kind: Kind::MethodNotAllowed,
+        name: "method_not_allowed",
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        retryable: false,
+        title: "Not with this method",
+        meaning: "The address exists, but not with this method. `Allow` lists those it has.",
+    },
+    Entry {
+        kind: Kind::CrossSite,
+        name: "cross_site",
+        status: StatusCode::FORBIDDEN,
+        retryable: false,
+        title: "Not from another site's page",
+        meaning: "A browser sent this for a page of another site. Programs are not affected; people use the page of this service.",
+    },
+    Entry {
+        kind: Kind::AlreadyFinished,
+        name: "already_finished",
+        status: StatusCode::CONFLICT,
+        retryable: false,
+        title: "The story has already ended",
+        meaning: "A story that has been told or has failed cannot be cancelled any more.",
+    },
+    Entry {
+        kind: Kind::IdempotencyKeyReused,
+        name: "idempotency_key_reused",
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        retryable: false,
+        title: "The key belongs to another request",
+        meaning: "The same Idempotency-Key came with a different picture or different fields before. Use a new key for a new story.",
+    },
+    Entry {
+        kind: Kind::QueueFull,
+        name: "queue_full",
+        status: StatusCode::TOO_MANY_REQUESTS,
+        retryable: true,
+        title: "The queue is full",
+        meaning: "More stories are waiting than this service accepts. Come back after Retry-After.",
+    },
+    Entry {
+        kind: Kind::Unavailable,
+        name: "unavailable",
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        retryable: true,
+        title: "Not just now",
+        meaning: "The database, the picture store or the worker does not answer. The same request may work in a moment.",
+    },
+    Entry {
+        kind: Kind::Internal,
+        name: "internal",
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        retryable: false,
+        title: "The service failed",
+        meaning: "A fault of the service. Its log has the cause under the request id of the answer.",
+    },
+    Entry {
+        kind: Kind::ImageMissing,
+        name: "image_missing",
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        retryable: false,
+        title: "The stored picture is gone",
+        meaning: "In a failed job: the picture was not where it was kept, or is not the one that was sent. Send it again.",
+    },
+    Entry {
+        kind: Kind::WorkerLost,
+        name: "worker_lost",
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        retryable: true,
+        title: "The worker was lost",
+        meaning: "In a failed job: the worker died each time it told this story.",
+    },
+    Entry {
+        kind: Kind::OutOfMemory,
+        name: "out_of_memory",
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        retryable: true,
+        title: "Not enough memory",
+        meaning: "In a failed job: the story did not fit the memory of the device even alone. A narrower beam needs less.",
+    },
+    Entry {
+        kind: Kind::ModelError,
+        name: "model_error",
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        retryable: true,
+        title: "The networks failed",
+        meaning: "In a failed job: the networks could not tell this story.",
+    },
+    Entry {
+        kind: Kind::StorageUnavailable,
+        name: "storage_unavailable",
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        retryable: true,
+        title: "The storage did not answer",
+        meaning: "In a failed job: pictures or results could not be read or written for too long.",
+    },
+    Entry {
+        kind: Kind::DeadlinePassed,
+        name: "deadline_passed",
+        status: StatusCode::GATEWAY_TIMEOUT,
+        retryable: true,
+        title: "The deadline has passed",
+        meaning: "In an expired job: the deadline of the request passed before any work was done on it.",
+    },
+];
+
+impl Kind {
+    /// Every kind there is, in the order of the documentation.
+    pub fn all() -> impl Iterator<Item = Kind> {
+        ENTRIES.iter().map(|entry| entry.kind)
+    }
+
+    /// The kind of a job's error.
+    #[must_use]
+    pub fn of_job(kind: ErrorKind) -> Kind {
+        match kind {
+            ErrorKind::ImageUnreadable => Kind::ImageUnreadable,
+            ErrorKind::ImageTooLarge => Kind::ImageTooLarge,
+            ErrorKind::ImageAnimated => Kind::ImageAnimated,
+            ErrorKind::ImageMissing => Kind::ImageMissing,
+            ErrorKind::UnknownStyle => Kind::UnknownStyle,
+            ErrorKind::InvalidParameter => Kind::InvalidParameter,
+            ErrorKind::WorkerLost => Kind::WorkerLost,
+            ErrorKind::OutOfMemory => Kind::OutOfMemory,
+            ErrorKind::ModelError => Kind::ModelError,
+            ErrorKind::StorageUnavailable => Kind::StorageUnavailable,
+            ErrorKind::DeadlinePassed => Kind::DeadlinePassed,
+        }
+    }
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Kind> {
+        Kind::all().find(|kind| kind.name() == name)
+    }
+
+    /// The name programs branch on.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// The `type` of a problem: a reference to the kind's own page.
+    #[must_use]
+    pub fn uri(self) -> String {
+        format!("/problems/{}", self.name())
+    }
+
+    /// The status of an answer with this problem; for the kinds of failed jobs the one they would have.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        self.entry().status
+    }
+
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub fn retryable(self) -> bool {
+        self.entry().retryable
+    }
+
+    /// The kind in a few words.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        self.entry().title
+    }
+
+    /// When it happens and what to do.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        self.entry().meaning
+    }
+
+    fn entry(self) -> &'static Entry {
+        &ENTRIES[self as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ENTRIES, Kind};
+    use jobs::ErrorKind;
+
+    #[test]
+    fn the_errors_of_jobs_are_in_the_list_and_say_the_same_about_retrying() {
+        for kind in ErrorKind::ALL {
+            assert_eq!(Kind::of_job(kind).name(), kind.name());
+            assert_eq!(
+                Kind::of_job(kind).retryable(),
+                kind.is_retryable(),
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_kind_has_a_name_of_its_own_and_is_found_by_it() {
+        for (at, entry) in ENTRIES.iter().enumerate() {
+            assert_eq!(entry.kind as usize, at, "{} is out of order", entry.name);
+        }
+        assert_eq!(
+            Kind::DeadlinePassed as usize + 1,
+            ENTRIES.len(),
+            "the last kind has an entry"
+        );
+        for kind in Kind::all() {
+            assert_eq!(Kind::named(kind.name()), Some(kind), "{}", kind.name());
+            assert!(
+                kind.meaning().ends_with('.') && !kind.title().ends_with('.'),
+                "{}",
+                kind.name()
+            );
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Reads the multipart form of a submit into the picture's bytes and named texts, within limits.
+//! `submit.rs` calls it. What must stay true: nothing is kept beyond the limits, every field comes once, and a
+//! body that is refused is still read to its end (within reason), or the caller would see a broken
+//! connection instead of the answer.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::HttpRequest;
+use actix_web::error::PayloadError;
+use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::web::Payload;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt as _, stream};
+
+use crate::error::{Error, Kind, Result};
+
+/// A text field longer than this is no number, name or set of labels that we know.
+const LONGEST_TEXT: usize = 16 * 1024;
+/// The fields beside the picture, their headers and boundaries.
+const BESIDE_PICTURE: usize = 256 * 1024;
+/// How much of a refused body is read, in bodies of the largest allowed size, and for how long.
+const REFUSED_BODIES: usize = 4;
+const REFUSED_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a form held.
+#[derive(Debug, Default)]
+pub(crate) struct Form {
+    /// The bytes of the field `image`.
+    pub(crate) image: Option<Bytes>,
+    /// Every other field.
+    pub(crate) texts: BTreeMap<String, String>,
+}
+
+/// The body of one request, shared by the form's reader and by the one who empties it after a refusal.
+#[derive(Clone)]
+struct Body {
+    payload: Rc<RefCell<Payload>>,
+    read: Rc<Cell<usize>>,
+    limit: usize,
+}
+
+impl Form {
+    /// Reads the form of a request whose picture may have `max_image_bytes`.
+    ///
+    /// # Errors
+    /// `unsupported_media_type`, `malformed_request`, `body_too_large`, `image_too_large` or `invalid_parameter`.
+    pub(crate) async fn read(
+        request: &HttpRequest,
+        payload: Payload,
+        max_image_bytes: usize,
+    ) -> Result<Form> {
+        let body = Body {
+            payload: Rc::new(RefCell::new(payload)),
+            read: Rc::new(Cell::new(0)),
+            limit: max_image_bytes + BESIDE_PICTURE,
+        };
+        let form = match announced(request) {
+            Some(length) if length > body.limit => Err(too_large(body.limit)),
+            _ => {
+                Form::read_fields(
+                    Multipart::new(request.headers(), body.clone().stream()),
+                    max_image_bytes,
+                )
+                .await
+            }
+        };
+        if form.is_err() {
+            body.empty().await;
+        }
+        form
+    }
+
+    async fn read_fields(mut parts: Multipart, max_image_bytes: usize) -> Result<Form> {
+        let mut form = Form::default();
+        while let Some(part) = parts.next().await {
+            let mut part = part.map_err(refusal)?;
+            let name = part.name().unwrap_or_default().to_owned();
+            if name == "image" {
+                let image = collect(&mut part, max_image_bytes).await?.ok_or_else(|| {
+                    let most = max_image_bytes / (1024 * 1024);
+                    Error::image(Kind::ImageTooLarge, format!("the picture has more than {most} MiB, which is the most this service takes"))
+                })?;
+                if form.image.replace(image).is_some() {
+                    return Err(Error::field(
+                        name,
+                        "the form has two pictures; send one story a request",
+                    ));
+                }
+                continue;
+            }
+            let text = collect(&mut part, LONGEST_TEXT).await?.ok_or_else(|| {
+                Error::field(
+                    &*name,
+                    format!("`{name}` is longer than {LONGEST_TEXT} bytes"),
+                )
+            })?;
+            let text = String::from_utf8(text.into())
+                .map_err(|_| Error::field(&*name, format!("`{name}` is not text in UTF-8")))?;
+            if form.texts.insert(name.clone(), text).is_some() {
+                return Err(Error::field(&*name, format!("`{name}` is given twice")));
+            }
+        }
+        Ok(form)
+    }
+}
+
+impl Body {
+    fn stream(self) -> impl Stream<Item = std::result::Result<Bytes, PayloadError>> {
+        stream::poll_fn(move |context| {
+            let next = self.payload.borrow_mut().poll_next_unpin(context);
+            next.map(|chunk| {
+                chunk.map(|chunk| {
+                    let chunk = chunk?;
+                    self.read.set(self.read.get() + chunk.len());
+                    if self.read.get() > self.limit {
+                        Err(PayloadError::Overflow)
+                    } else {
+                        Ok(chunk)
+                    }
+                })
+            })
+        })
+    }
+
+    /// Reads what is left, so that the refusal reaches a caller who writes before reading.
+    async fn empty(self) {
+        let mut left = self.limit.saturating_mul(REFUSED_BODIES);
+        let drained = async {
+            while let Some(Ok(chunk)) =
+                stream::poll_fn(|context| self.payload.borrow_mut().poll_next_unpin(context))
+                    .next()
+                    .await
+            {
+                left = left.saturating_sub(chunk.len());
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        if tokio::time::timeout(REFUSED_PATIENCE, drained)
+            .await
+            .is_err()
+        {
+            tracing::debug!("a refused body took too long; its connection is given up");
+        }
+    }
+}
+
+/// The bytes of a part, or nothing if there are more than `most`.
+async fn collect(part: &mut Field, most: usize) -> Result<Option<Bytes>> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = part.next().await {
+        let chunk = chunk.map_err(refusal)?;
+        if bytes.len() + chunk.len() > most {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes.freeze()))
+}
+
+fn announced(request: &HttpRequest) -> Option<usize> {
+    request
+        .headers()
+        .get(CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+fn too_large(limit: usize) -> Error {
+    let most = limit / (1024 * 1024);
+    Error::Refused(
+        Kind::BodyTooLarge,
+        format!(
+            "the request has more than {most} MiB, which is the most this service takes; send a smaller picture"
+        ),
+    )
+}
+
+fn refusal(error: MultipartError) -> Error {
+    match error {
+        MultipartError::ContentTypeMissing
+        | MultipartError::ContentTypeParse
+        | MultipartError::ContentTypeIncompatible => Error::Refused(
+            Kind::UnsupportedMediaType,
+            "send multipart/form-data with the picture in the field `image`".to_owned(),
+        ),
+        MultipartError::Payload(PayloadError::Overflow) => Error::Refused(
+            Kind::BodyTooLarge,
+            "the request is larger than a picture of the largest size with its fields can be"
+                .to_owned(),
+        ),
+        MultipartError::Incomplete | MultipartError::Payload(PayloadError::Incomplete(_)) => {
+            Error::Refused(
+                Kind::MalformedRequest,
+                "the form ends in the middle: send it again".to_owned(),
+            )
+        }
+        other => Error::Refused(
+            Kind::MalformedRequest,
+            format!("the form cannot be read: {other}"),
+        ),
+    }
+}

@@ -1,0 +1,92 @@
+//! `/livez` and `/readyz`: whether the process runs, and whether it can take and tell stories, with reasons.
+//! Load balancers, `storyteller health` and the page's first seconds ask. What must stay true: ready means that
+//! the database and the picture store answered just now and no part has said otherwise; a draining service is not.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::Data;
+use serde::Serialize;
+use tokio::time::error::Elapsed;
+use utoipa::ToSchema;
+
+use crate::Service;
+
+/// A part that has not answered by then does not answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether the service can work, and what keeps it from it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"ready": false, "reasons": {"worker": "the networks are being loaded"}}))]
+pub struct Readiness {
+    /// All is well.
+    pub ready: bool,
+    /// What is not well, by part; empty when ready.
+    pub reasons: BTreeMap<String, String>,
+}
+
+/// The process runs and answers.
+#[utoipa::path(get, path = "/livez", tag = "operation", responses((status = 200, description = "The process answers")))]
+pub(crate) async fn livez() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(serde_json::json!({"alive": true}))
+}
+
+/// The service can take and tell stories.
+#[utoipa::path(get, path = "/readyz", tag = "operation", responses(
+    (status = 200, description = "Ready", body = Readiness),
+    (status = 503, description = "Not ready, and why", body = Readiness),
+))]
+pub(crate) async fn readyz(service: Data<Service>) -> HttpResponse {
+    let state = &service.state;
+    let mut reasons = state.health.reasons();
+    let (database, pictures) = tokio::join!(
+        tokio::time::timeout(PATIENCE, state.store.ping()),
+        tokio::time::timeout(PATIENCE, state.images.ping()),
+    );
+    note(
+        &mut reasons,
+        "database",
+        database.map(|answer| answer.map_err(|error| error.to_string())),
+    );
+    note(
+        &mut reasons,
+        "pictures",
+        pictures.map(|answer| answer.map_err(|error| error.to_string())),
+    );
+    if service.shutdown.is_cancelled() {
+        reasons.insert(
+            "service".to_owned(),
+            "it is stopping: running stories are finished, no new ones are taken".to_owned(),
+        );
+    }
+    let ready = reasons.is_empty();
+    let mut answer = if ready {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::ServiceUnavailable()
+    };
+    answer
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(Readiness { ready, reasons })
+}
+
+/// The cause stays in the log: a connection string has no place in an answer.
+fn note(
+    reasons: &mut BTreeMap<String, String>,
+    part: &str,
+    ping: Result<Result<(), String>, Elapsed>,
+) {
+    let reason = match ping {
+        Ok(Ok(())) => return,
+        Ok(Err(cause)) => {
+            tracing::warn!(part, cause, "not ready");
+            "it answers with an error; the log has the cause".to_owned()
+        }
+        Err(_) => format!("it has not answered within {} s", PATIENCE.as_secs()),
+    };
+    reasons.insert(part.to_owned(), reason);
+}

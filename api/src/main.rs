@@ -1,0 +1,81 @@
+//! The API alone, for a service spread over several machines: workers run elsewhere on the same database.
+//! Everything is set by options or the environment (`--help` is the reference). What must stay true: it listens
+//! beyond this machine only if told so in as many words, because nothing asks callers who they are yet.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use api::{ApiState, Config};
+use clap::Parser;
+use jobs::{Directory, Health, PostgresQueue, Rules, Store};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// The HTTP service of the storyteller, without workers.
+#[derive(Parser, Debug)]
+#[command(version)]
+struct Options {
+    /// The Postgres that all parts of the service share.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: String,
+    /// The folder of the pictures, shared with the workers.
+    #[arg(long, env = "STORYTELLER_IMAGES", value_name = "DIR")]
+    images: PathBuf,
+    /// Where to listen.
+    #[arg(
+        long,
+        env = "STORYTELLER_LISTEN",
+        default_value = "127.0.0.1:7878",
+        value_name = "ADDRESS"
+    )]
+    listen: SocketAddr,
+    /// Listen elsewhere than on this machine although nothing asks callers who they are.
+    #[arg(long)]
+    open_to_everyone: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    if !options.listen.ip().is_loopback() && !options.open_to_everyone {
+        bail!(
+            "{} can be reached from other machines: listen on 127.0.0.1, or say --open-to-everyone",
+            options.listen
+        );
+    }
+    let listener = TcpListener::bind(options.listen)
+        .with_context(|| format!("cannot listen on {}", options.listen))?;
+    let store = Store::connect(&options.database_url, Rules::default()).await?;
+    store.migrate().await?;
+    let state = ApiState {
+        queue: Arc::new(PostgresQueue::new(store.clone())),
+        images: Arc::new(Directory::open(options.images)?),
+        health: Health::new(),
+        store,
+    };
+    let shutdown = CancellationToken::new();
+    tokio::spawn(stop_on_signal(shutdown.clone()));
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    api::run(Config::default(), state, listener, shutdown).await?;
+    Ok(())
+}
+
+async fn stop_on_signal(shutdown: CancellationToken) {
+    let mut terminate = signal(SignalKind::terminate())
+        .expect("the runtime handles signals: tokio::main turns all drivers on");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    shutdown.cancel();
+}

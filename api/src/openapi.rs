@@ -1,0 +1,42 @@
+//! `/openapi.json`: the whole API in the form that programs read.
+//! Made from the annotations of the handlers. What must stay true: every address of `routes.rs` is in it (the
+//! tests compare the two), and the page, which is for people, is not.
+
+use actix_web::HttpResponse;
+use utoipa::OpenApi;
+
+/// The document.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Neural Storyteller",
+        description = "Send a picture, get a story. Errors are RFC 9457 problems; their types are at `GET /problems`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "stories", description = "Asking for stories and looking at them"),
+        (name = "styles", description = "What a story can be told in"),
+        (name = "errors", description = "What can go wrong, as a closed list"),
+        (name = "operation", description = "For those who run the service"),
+    ),
+    paths(
+        crate::submit::submit,
+        crate::stories::list,
+        crate::stories::one,
+        crate::stories::image,
+        crate::stories::cancel,
+        crate::styles::list,
+        crate::problems::list,
+        crate::problems::one,
+        crate::health::livez,
+        crate::health::readyz,
+        document,
+    )
+)]
+pub(crate) struct Api;
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "operation", responses((status = 200, description = "An OpenAPI 3.1 document", content_type = "application/json")))]
+pub(crate) async fn document() -> HttpResponse {
+    HttpResponse::Ok().json(Api::openapi())
+}

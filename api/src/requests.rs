@@ -1,0 +1,111 @@
+//! What happens around every request: an id, one line in the log, and the headers that keep a browser safe.
+//! `lib.rs` wraps the whole application in [`around`]. What must stay true: every answer, errors included,
+//! carries `X-Request-Id`, and nothing the page loads can come from another place than this service.
+
+use std::future::{Ready, ready};
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpRequest};
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use crate::error::{Error, Kind};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longer ids than this are replaced: they end in every log line of the request.
+const LONGEST_ID: usize = 64;
+
+/// `blob:` is the preview of the picture before it is sent; everything else is files of this service.
+const SAFETY: [(&str, &str); 5] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \
+         form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+];
+
+/// Asked for by every handler that changes something: nobody's browser does it for a page of another site.
+/// Browsers say so themselves in `Sec-Fetch-Site`, which no page can forge; programs do not send it.
+pub(crate) struct OwnSite;
+
+impl FromRequest for OwnSite {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let site = request
+            .headers()
+            .get("sec-fetch-site")
+            .map(HeaderValue::as_bytes);
+        ready(match site {
+            Some(b"cross-site" | b"same-site") => Err(Error::Refused(
+                Kind::CrossSite,
+                "a page of another site asked for this in your name; use the page of this service"
+                    .to_owned(),
+            )),
+            _ => Ok(OwnSite),
+        })
+    }
+}
+
+/// Gives the request an id, answers it, adds the headers and logs one line.
+///
+/// # Errors
+/// Whatever the handlers answer that is not a response yet.
+pub(crate) async fn around(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let id = request_id(&request);
+    let span =
+        tracing::info_span!("request", id = %id, method = %request.method(), path = request.path());
+    let started = Instant::now();
+    async move {
+        let answer = next.call(request).await;
+        let status = match &answer {
+            Ok(answer) => answer.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        let milliseconds = started.elapsed().as_millis() as u64;
+        tracing::info!(status = status.as_u16(), milliseconds, "answered");
+        let mut answer = answer?;
+        let headers = answer.headers_mut();
+        for (name, value) in SAFETY {
+            headers.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        Ok(answer)
+    }
+    .instrument(span)
+    .await
+}
+
+/// The caller's own id if it is one, a new one otherwise.
+fn request_id(request: &ServiceRequest) -> String {
+    let acceptable = |id: &&str| {
+        (1..=LONGEST_ID).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .filter(acceptable)
+        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}

@@ -1,0 +1,290 @@
+//! Looking at stories: one with a wait, its picture, a page of them; and saying never mind.
+//! `routes.rs` leads here; `submit.rs` makes the answers of a new story with [`see`]. What must stay true: a job
+//! looks the same wherever it is shown, and its `ETag` changes exactly when something in it does.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+};
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use jobs::{Cancelled, Job, State};
+use uuid::Uuid;
+
+use crate::error::{Error, Kind, Problem, Result};
+use crate::nearest::nearest;
+use crate::requests::OwnSite;
+use crate::view::{AttemptView, PageView, StoryView};
+use crate::{Service, etag, wait};
+
+/// The pages of a list, unless asked otherwise, and at most.
+const PAGE: u32 = 20;
+const LARGEST_PAGE: u32 = 100;
+
+/// The query of a request: names and texts, checked by hand so that every problem names its field.
+pub(crate) type Texts = Query<BTreeMap<String, String>>;
+
+/// A job as a caller sees it now.
+pub(crate) struct Seen {
+    /// The answer.
+    pub(crate) view: StoryView,
+    /// Which version of the job it is.
+    pub(crate) tag: String,
+    /// Whether it has reached its last state.
+    pub(crate) ended: bool,
+}
+
+/// A story's job: where it stands, and once it has ended the story or the error.
+#[utoipa::path(get, path = "/v1/stories/{id}", tag = "stories",
+    params(
+        ("id" = Uuid, Path, description = "The job's id"),
+        ("wait" = Option<u32>, Query, description = "Wait up to so many seconds (0 to 60) for the end of the job; with `If-None-Match`, for any change of it"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version you have"),
+    ),
+    responses(
+        (status = 200, description = "The job", body = StoryView, headers(("ETag" = String, description = "The version of the job"))),
+        (status = 304, description = "Still the version you have"),
+        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_parameter`: `wait` is not 0 to 60", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn one(
+    request: HttpRequest,
+    id: Path<String>,
+    query: Texts,
+    service: Data<Service>,
+) -> Result<HttpResponse> {
+    let id = known_id(&id)?;
+    only(&query, &["wait"])?;
+    let patience = wait::of_query(query.get("wait").map(String::as_str))?;
+    let known = request.headers().get(IF_NONE_MATCH);
+    let seen = wait::for_change(&service, id, patience, known).await?;
+    if etag::matches(known, &seen.tag) {
+        return Ok(HttpResponse::NotModified()
+            .insert_header((ETAG, seen.tag))
+            .finish());
+    }
+    Ok(shown(&mut HttpResponse::Ok(), seen))
+}
+
+/// The picture of a story as it is kept: upright, without metadata.
+#[utoipa::path(get, path = "/v1/stories/{id}/image", tag = "stories",
+    params(("id" = Uuid, Path, description = "The job's id")),
+    responses(
+        (status = 200, description = "The picture", content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif"))),
+        (status = 304, description = "Still the picture you have"),
+        (status = 404, description = "`not_found`: no such story, or its picture has been removed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn image(
+    request: HttpRequest,
+    id: Path<String>,
+    service: Data<Service>,
+) -> Result<HttpResponse> {
+    let job = find(&service, known_id(&id)?).await?;
+    let image = job.image.ok_or_else(|| {
+        Error::Refused(
+            Kind::NotFound,
+            "the picture of this story has been removed".to_owned(),
+        )
+    })?;
+    let tag = etag::of(image.sha256.as_bytes());
+    if etag::matches(request.headers().get(IF_NONE_MATCH), &tag) {
+        return Ok(HttpResponse::NotModified()
+            .insert_header((ETAG, tag))
+            .finish());
+    }
+    let bytes = service.state.images.get(&image.key).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, image.media_type))
+        .insert_header((CONTENT_DISPOSITION, "inline"))
+        // a stored picture never changes, but it can be removed: no cache but the caller's own keeps it
+        .insert_header((CACHE_CONTROL, "private, max-age=3600"))
+        .insert_header((ETAG, tag))
+        .body(bytes))
+}
+
+/// Stories, the newest first, page by page.
+#[utoipa::path(get, path = "/v1/stories", tag = "stories",
+    params(
+        ("state" = Option<crate::view::StateName>, Query, description = "Only those in this state"),
+        ("limit" = Option<u32>, Query, description = "How many a page, 1 to 100; 20 unless said"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = PageView),
+        (status = 422, description = "`invalid_parameter`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn list(query: Texts, service: Data<Service>) -> Result<HttpResponse> {
+    only(&query, &["state", "limit", "cursor"])?;
+    let filter = query
+        .get("state")
+        .map(|name| state_named(name))
+        .transpose()?;
+    let before = query.get("cursor").map(|cursor| {
+        Uuid::parse_str(cursor)
+            .map_err(|_| Error::field("cursor", "`cursor` is the `next` of the page before"))
+    });
+    let limit = match query.get("limit").map(|text| text.parse::<u32>()) {
+        None => PAGE,
+        Some(Ok(limit)) if (1..=LARGEST_PAGE).contains(&limit) => limit,
+        Some(_) => {
+            return Err(Error::field(
+                "limit",
+                format!("`limit` is 1 to {LARGEST_PAGE}"),
+            ));
+        }
+    };
+    // one more than shown tells whether there is a next page
+    let mut jobs = service
+        .state
+        .store
+        .list(filter, before.transpose()?, limit + 1)
+        .await?;
+    let more = jobs.len() > limit as usize;
+    jobs.truncate(limit as usize);
+    let next = more
+        .then(|| jobs.last().map(|job| job.id.to_string()))
+        .flatten();
+    let stories = jobs.into_iter().map(StoryView::of).collect();
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(PageView { stories, next }))
+}
+
+/// Never mind: a queued story is not told at all, a running one leaves its batch.
+#[utoipa::path(post, path = "/v1/stories/{id}/cancel", tag = "stories",
+    params(("id" = Uuid, Path, description = "The job's id")),
+    responses(
+        (status = 200, description = "Cancelled, now or before", body = StoryView),
+        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`cross_site`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`already_finished`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn cancel(
+    _site: OwnSite,
+    id: Path<String>,
+    service: Data<Service>,
+) -> Result<HttpResponse> {
+    let id = known_id(&id)?;
+    match service.state.store.cancel(id).await? {
+        Cancelled::Done(_) => Ok(shown(&mut HttpResponse::Ok(), see(&service, id).await?)),
+        Cancelled::TooLate(job) if job.state == State::Cancelled => {
+            Ok(shown(&mut HttpResponse::Ok(), see(&service, id).await?))
+        }
+        Cancelled::TooLate(job) => {
+            let message = format!("the story has ended already: it is {}", job.state);
+            Err(Error::Refused(Kind::AlreadyFinished, message))
+        }
+        Cancelled::NotFound => Err(no_story(id)),
+    }
+}
+
+/// The job as it stands, with its place in the queue.
+///
+/// # Errors
+/// `not_found`, or `unavailable` when the database is away.
+pub(crate) async fn see(service: &Service, id: Uuid) -> Result<Seen> {
+    let store = &service.state.store;
+    let job = find(service, id).await?;
+    let (queued, ended, begun) = (
+        job.state == State::Queued,
+        job.state.is_final(),
+        job.started_at.is_some(),
+    );
+    let mut view = StoryView::of(job);
+    view.position = if queued {
+        store.position(id).await?
+    } else {
+        None
+    };
+    let history = if begun {
+        store.attempts(id).await?
+    } else {
+        Vec::new()
+    };
+    view.history = Some(history.into_iter().map(AttemptView::of).collect());
+    let tag =
+        etag::of(&serde_json::to_vec(&view).map_err(|error| Error::Internal(error.to_string()))?);
+    // after the tag: an estimate that moves is no change of the job
+    if let Some(position) = view.position {
+        view.eta_seconds = eta(service, position).await?;
+    }
+    Ok(Seen { view, tag, ended })
+}
+
+/// In how many seconds a story with so many before it should be told, if stories have been told lately.
+async fn eta(service: &Service, position: u64) -> Result<Option<u64>> {
+    let Some(pace) = service.state.store.pace().await? else {
+        return Ok(None);
+    };
+    let before = position + service.state.store.depth().await?.running;
+    Ok(Some(
+        (pace.as_secs_f64() * (before + 1) as f64).ceil() as u64
+    ))
+}
+
+/// An answer with a job in it.
+pub(crate) fn shown(answer: &mut HttpResponseBuilder, seen: Seen) -> HttpResponse {
+    answer
+        .insert_header((ETAG, seen.tag))
+        .insert_header((CACHE_CONTROL, "private, no-cache"))
+        .json(seen.view)
+}
+
+async fn find(service: &Service, id: Uuid) -> Result<Job> {
+    service
+        .state
+        .store
+        .get(id)
+        .await?
+        .ok_or_else(|| no_story(id))
+}
+
+fn no_story(id: Uuid) -> Error {
+    Error::Refused(Kind::NotFound, format!("there is no story {id}"))
+}
+
+/// An id that cannot be one is an id nobody has.
+fn known_id(text: &str) -> Result<Uuid> {
+    Uuid::parse_str(text).map_err(|_| {
+        Error::Refused(
+            Kind::NotFound,
+            "there is no such story: its address ends in the id that the submit answered"
+                .to_owned(),
+        )
+    })
+}
+
+fn only(query: &BTreeMap<String, String>, known: &[&str]) -> Result<()> {
+    match query.keys().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(Error::field(
+            name,
+            format!(
+                "there is no query parameter `{name}`; there are {}",
+                known.join(", ")
+            ),
+        )),
+    }
+}
+
+fn state_named(name: &str) -> Result<State> {
+    let names: Vec<&str> = State::ALL.iter().map(|state| state.name()).collect();
+    State::ALL
+        .into_iter()
+        .find(|state| state.name() == name)
+        .ok_or_else(|| {
+            let meant = nearest(name, names.iter().copied())
+                .map_or_else(String::new, |known| format!("; did you mean `{known}`?"));
+            Error::Field {
+                kind: Kind::InvalidParameter,
+                field: "state".to_owned(),
+                message: format!("`state` is {}{meant}", names.join(", ")),
+                choices: names.iter().map(|&name| name.to_owned()).collect(),
+            }
+        })
+}

@@ -1,0 +1,31 @@
+//! `GET /v1/styles`: what a story can be told in. The page and programs ask before they submit.
+//! What must stay true: the list is the one by which submits are judged.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::Data;
+
+use crate::Service;
+use crate::error::{Problem, Result};
+use crate::view::{StyleView, StylesView};
+
+/// The styles a story can be told in.
+#[utoipa::path(get, path = "/v1/styles", tag = "styles", responses(
+    (status = 200, description = "The styles; none until a worker has loaded its weights", body = StylesView),
+    (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn list(service: Data<Service>) -> Result<HttpResponse> {
+    let view = match service.state.store.styles().await? {
+        Some(catalogue) => StylesView {
+            bundle: Some(catalogue.bundle),
+            styles: catalogue.styles.into_iter().map(StyleView::of).collect(),
+        },
+        None => StylesView {
+            bundle: None,
+            styles: Vec::new(),
+        },
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .json(view))
+}

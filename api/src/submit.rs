@@ -1,0 +1,266 @@
+//! `POST /v1/stories`: takes a picture and wishes, checks both, and answers with the accepted job.
+//! What must stay true: whatever can be known about the request is said now, with a 4xx; a 202 means that the
+//! picture is on the disk and the job in the database; a picture of a job that was not accepted is not kept.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use jobs::picture::{TakenIn, take_in};
+use jobs::{Idempotency, Job, NewJob, StoryRequest, Submitted};
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
+
+use crate::error::{Error, Kind, Problem, Result};
+use crate::fields;
+use crate::form::Form;
+use crate::nearest::nearest;
+use crate::requests::OwnSite;
+use crate::stories::{Seen, see, shown};
+use crate::view::{FormName, ModeName, StoryView};
+use crate::{Service, wait};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// A UUID has 36; more than this is no key but a mistake.
+const LONGEST_KEY: usize = 255;
+/// Until the pace of the service is known, and at most.
+const FIRST_RETRY: u64 = 2;
+const LATEST_RETRY: u64 = 60;
+
+/// The form of a submit. Only `image` is needed.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the form to readers of the OpenAPI document; `fields` reads it"
+)]
+pub(crate) struct StoryForm {
+    /// The picture: JPEG, PNG, WebP or a still GIF.
+    #[schema(value_type = String, format = Binary)]
+    image: Vec<u8>,
+    /// A style's name, or a mix such as `romance:0.7,adventure:0.3`.
+    #[schema(default = "romance")]
+    style: Option<String>,
+    /// 0 stays with the captions, 1 goes to the style, 2 beyond it.
+    #[schema(default = 1.0, minimum = 0, maximum = 2)]
+    style_strength: Option<f64>,
+    /// Prose, or lyrics with a line for each clause.
+    #[schema(default = "prose")]
+    form: Option<FormName>,
+    /// How many beginnings the search keeps.
+    #[schema(default = 50, minimum = 1, maximum = 100)]
+    beam_width: Option<u32>,
+    /// How many captions the story is made of.
+    #[schema(default = 100, minimum = 1, maximum = 1000)]
+    captions: Option<u32>,
+    /// The most words it may have.
+    #[schema(default = 120, minimum = 20, maximum = 400)]
+    max_words: Option<u32>,
+    /// Search for the likeliest story, or draw words at random.
+    #[schema(default = "beam")]
+    mode: Option<ModeName>,
+    /// Sampling only: below 1 safer, above 1 wilder.
+    #[schema(default = 0.8, minimum = 0.05, maximum = 2)]
+    temperature: Option<f64>,
+    /// Sampling only: draw from the likeliest words that together have this probability.
+    #[schema(default = 0.95, maximum = 1)]
+    top_p: Option<f64>,
+    /// Sampling only: the same seed draws the same story. One is chosen if none is given.
+    seed: Option<u64>,
+    /// Your own labels: a JSON object of up to 16 texts.
+    metadata: Option<BTreeMap<String, String>>,
+    /// Not told at all if no worker has taken it by then.
+    deadline: Option<chrono::DateTime<chrono::Utc>>,
+    /// Higher is told earlier.
+    #[schema(default = 0, minimum = 0, maximum = 9)]
+    priority: Option<u8>,
+}
+
+/// Asks for a story about a picture.
+#[utoipa::path(post, path = "/v1/stories", tag = "stories",
+    params(
+        ("Prefer" = Option<String>, Header, description = "`wait=n`: answer when the story is told, after n seconds (at most 60) in any case", example = "wait=30"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating the same request harmless for 24 h: 1 to 255 visible ASCII characters"),
+    ),
+    request_body(content = StoryForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 202, description = "Accepted: it will not be lost. Poll the `Location`", body = StoryView, headers(
+            ("Location" = String, description = "Where the job can be polled"),
+            ("Retry-After" = u64, description = "In how many seconds polling is worth while"),
+            ("Idempotency-Replayed" = String, description = "`true` if the same request came before; the job is that one's"),
+        )),
+        (status = 200, description = "With `Prefer: wait`: it has ended already", body = StoryView, headers(
+            ("Location" = String, description = "Where the job can be polled"),
+            ("Preference-Applied" = String, description = "The wait that was granted"),
+        )),
+        (status = 400, description = "`malformed_request`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`cross_site`: a browser sent it for a page of another site", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`image_too_large` or `body_too_large`", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`image_unreadable`, `image_animated`, `unknown_style`, `invalid_parameter` or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`queue_full`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn submit(
+    _site: OwnSite,
+    request: HttpRequest,
+    payload: Payload,
+    service: Data<Service>,
+) -> Result<HttpResponse> {
+    let form = Form::read(&request, payload, service.config.caps.bytes as usize).await?;
+    let key = idempotency_key(&request)?;
+    let wishes = fields::request_of(&form.texts)?;
+    let image = form.image.ok_or_else(|| {
+        Error::field(
+            "image",
+            "`image` is missing: send the picture in this field of the form",
+        )
+    })?;
+    check_styles(&service, &wishes).await?;
+    let picture = {
+        let _turn = service
+            .decoding
+            .acquire()
+            .await
+            .map_err(|closed| Error::Internal(closed.to_string()))?;
+        take_in(image, service.config.caps.clone()).await?
+    };
+    let (job, replayed) = accept(&service, key, wishes, picture).await?;
+    let patience = wait::preferred(&request);
+    let seen = match patience {
+        Some(patience) => wait::for_change(&service, job.id, patience, None).await?,
+        None => see(&service, job.id).await?,
+    };
+    let mut answer = if patience.is_some() && seen.ended {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::Accepted()
+    };
+    answer.insert_header((LOCATION, format!("/v1/stories/{}", job.id)));
+    if let (Some(patience), true) = (patience, seen.ended) {
+        answer.insert_header((PREFERENCE_APPLIED, format!("wait={}", patience.as_secs())));
+    }
+    if !seen.ended {
+        answer.insert_header((RETRY_AFTER, retry_after(&seen)));
+    }
+    if replayed {
+        answer.insert_header((REPLAYED, "true"));
+    }
+    Ok(shown(&mut answer, seen))
+}
+
+/// Keeps the picture, then the job; the other order could accept a job without a picture.
+async fn accept(
+    service: &Service,
+    key: Option<String>,
+    request: StoryRequest,
+    picture: TakenIn,
+) -> Result<(Job, bool)> {
+    let state = &service.state;
+    let id = NewJob::id();
+    let image = picture.stored_as(jobs::images::key(id, picture.media_type));
+    let idempotency = match key {
+        Some(key) => Some(Idempotency {
+            key,
+            fingerprint: fingerprint(&request, &picture)?,
+        }),
+        None => None,
+    };
+    state.images.put(&image.key, picture.bytes).await?;
+    let kept = image.key.clone();
+    // a submit that fails may still have been accepted: its picture must stay
+    let submitted = state
+        .store
+        .submit(NewJob {
+            id,
+            request,
+            image,
+            idempotency,
+        })
+        .await?;
+    if !matches!(submitted, Submitted::New(_))
+        && let Err(error) = state.images.delete(&kept).await
+    {
+        tracing::warn!(key = kept, cause = %error, "a picture that no job has could not be deleted");
+    }
+    match submitted {
+        Submitted::New(job) => {
+            if let Err(error) = state.queue.ring(&[job.id]).await {
+                tracing::warn!(story = %job.id, cause = %error, "no worker could be told; the sweeper will");
+            }
+            tracing::info!(story = %job.id, style = job.request.style, "accepted");
+            Ok((job, false))
+        }
+        Submitted::Same(job) => Ok((job, true)),
+        Submitted::OtherRequest => Err(Error::Refused(
+            Kind::IdempotencyKeyReused,
+            "this Idempotency-Key came with another picture or other fields before; use a new key for a new story".to_owned(),
+        )),
+        Submitted::Full { queued } => {
+            let pace = state.store.pace().await?.map_or(FIRST_RETRY, |pace| pace.as_secs());
+            Err(Error::Full { queued, retry_after: pace.clamp(FIRST_RETRY, LATEST_RETRY) })
+        }
+    }
+}
+
+/// Until a worker has said which styles there are, any is taken: the worker will judge it.
+async fn check_styles(service: &Service, request: &StoryRequest) -> Result<()> {
+    let Some(catalogue) = service.state.store.styles().await? else {
+        return Ok(());
+    };
+    let known: Vec<&str> = catalogue
+        .styles
+        .iter()
+        .map(|style| style.name.as_str())
+        .collect();
+    for (name, _) in request.styles()? {
+        if !known.contains(&name.as_str()) {
+            let meant = nearest(&name, known.iter().copied()).map_or_else(
+                || ".".to_owned(),
+                |known| format!("; did you mean `{known}`?"),
+            );
+            return Err(Error::Field {
+                kind: Kind::UnknownStyle,
+                field: "style".to_owned(),
+                message: format!(
+                    "there is no style `{name}`{meant} There are: {}",
+                    known.join(", ")
+                ),
+                choices: known.iter().map(|&name| name.to_owned()).collect(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
+    let Some(header) = request.headers().get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    match header.to_str() {
+        Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
+        _ => Err(Error::field(
+            "Idempotency-Key",
+            format!("an Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters"),
+        )),
+    }
+}
+
+/// Equal for the same picture with the same wishes, however the form spelled them.
+fn fingerprint(request: &StoryRequest, picture: &TakenIn) -> Result<String> {
+    let wishes = serde_json::to_vec(request).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(hex::encode(
+        Sha256::new()
+            .chain_update(&picture.sha256)
+            .chain_update(wishes)
+            .finalize(),
+    ))
+}
+
+fn retry_after(seen: &Seen) -> u64 {
+    seen.view
+        .eta_seconds
+        .map_or(FIRST_RETRY, |eta| eta.clamp(1, LATEST_RETRY))
+}

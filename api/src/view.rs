@@ -1,0 +1,263 @@
+//! The JSON shapes a caller sees: the job, its picture, its result, its error, and pages of jobs.
+//! Handlers build them from the rows of `jobs`; the OpenAPI document describes them. What must stay true:
+//! fields are only ever added, and a state that has no value for a field says `null`, so that programs
+//! need not guess.
+
+mod rows;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A story that was asked for, from its submit to its end.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Story, example = json!({
+    "id": "01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11", "state": "succeeded",
+    "created_at": "2026-11-23T09:30:00.120Z", "started_at": "2026-11-23T09:30:00.480Z",
+    "finished_at": "2026-11-23T09:30:19.015Z",
+    "due_at": null, "position": null, "eta_seconds": null, "stage": null, "progress": null, "attempts": 1, "max_attempts": 3,
+    "history": [{"started_at": "2026-11-23T09:30:00.480Z", "ended_at": "2026-11-23T09:30:19.015Z", "outcome": "succeeded", "error": null}],
+    "request": {"style": "romance", "style_strength": 1.0, "form": "prose", "beam_width": 50, "captions": 100,
+        "max_words": 120, "mode": "beam", "temperature": 0.8, "top_p": 0.95, "seed": null, "metadata": {}, "deadline": null, "priority": 0},
+    "image": {"url": "/v1/stories/01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11/image", "media_type": "image/jpeg",
+        "width": 640, "height": 480, "bytes": 81234},
+    "result": {"story": "She had never seen the sea so still.", "style": "romance",
+        "captions": [{"text": "A woman stands on the beach .", "similarity": 0.61}],
+        "timings": {"looking": 0.11, "writing": 17.9}, "bundle": "starter-0.1.0-5f2c9a1e"},
+    "error": null
+}))]
+pub struct StoryView {
+    /// The job's own id, in the order of submission.
+    pub id: Uuid,
+    /// Where it stands.
+    #[schema(value_type = StateName)]
+    pub state: &'static str,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+    /// When a worker took it (the last time, if more than one did).
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it reached its last state.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// While queued: not before this time. Later than `created_at` after a failed attempt.
+    pub due_at: Option<DateTime<Utc>>,
+    /// While queued: how many are told before it.
+    pub position: Option<u64>,
+    /// While queued, once the pace of this service is known: in how many seconds it is told.
+    pub eta_seconds: Option<u64>,
+    /// While running: what is being done with it: `looking`, `captioning`, `thinking` or `writing`.
+    pub stage: Option<String>,
+    /// While running: how far that stage is, where it is known.
+    pub progress: Option<ProgressView>,
+    /// How often a worker has taken it and been charged for it.
+    pub attempts: u32,
+    /// How often it may be.
+    pub max_attempts: u32,
+    /// Each attempt so far, the first one first; only where a single story is asked for.
+    pub history: Option<Vec<AttemptView>>,
+    /// What was asked for, defaults filled in.
+    pub request: RequestView,
+    /// The picture as it is kept: metadata removed.
+    pub image: Option<ImageView>,
+    /// Once succeeded: the story.
+    pub result: Option<ResultView>,
+    /// Once failed or expired: why. While queued again: why the attempt before failed.
+    pub error: Option<ErrorView>,
+}
+
+/// How far a stage is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Progress)]
+pub struct ProgressView {
+    /// Steps done.
+    pub done: u32,
+    /// Steps there are.
+    pub of: u32,
+}
+
+/// One attempt at a story.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Attempt)]
+pub struct AttemptView {
+    /// When a worker took it.
+    pub started_at: DateTime<Utc>,
+    /// When it ended; `null` while it runs.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// `succeeded`, `failed`, `retry`, `returned`, `lost` or `cancelled`; `null` while it runs.
+    pub outcome: Option<String>,
+    /// Why it failed, if it did.
+    pub error: Option<ErrorView>,
+}
+
+/// The states of a job: `queued → running → succeeded | failed | cancelled`, `queued → expired`, and back from
+/// `running` to `queued` for a retry.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StateName {
+    /// Waits for a worker.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// The story is told.
+    Succeeded,
+    /// It could not be told; `error` says why.
+    Failed,
+    /// Somebody said never mind.
+    Cancelled,
+    /// Its deadline passed before any work was done.
+    Expired,
+}
+
+/// What was asked for, defaults filled in.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StoryRequest)]
+pub struct RequestView {
+    /// A style's name, or a mix such as `romance:0.7,adventure:0.3`.
+    pub style: String,
+    /// 0 stays with the captions, 1 goes to the style, 2 beyond it.
+    #[schema(minimum = 0, maximum = 2)]
+    pub style_strength: f64,
+    /// Prose, or lyrics with a line for each clause.
+    #[schema(value_type = FormName)]
+    pub form: &'static str,
+    /// How many beginnings the search keeps.
+    #[schema(minimum = 1, maximum = 100)]
+    pub beam_width: u32,
+    /// How many captions the story is made of.
+    #[schema(minimum = 1, maximum = 1000)]
+    pub captions: u32,
+    /// The most words it may have.
+    #[schema(minimum = 20, maximum = 400)]
+    pub max_words: u32,
+    /// Search for the likeliest story, or draw words at random.
+    #[schema(value_type = ModeName)]
+    pub mode: &'static str,
+    /// Sampling only: below 1 safer, above 1 wilder.
+    pub temperature: f64,
+    /// Sampling only: draw from the likeliest words that together have this probability.
+    pub top_p: f64,
+    /// Sampling only: the same seed draws the same story.
+    pub seed: Option<u64>,
+    /// The caller's own labels.
+    pub metadata: BTreeMap<String, String>,
+    /// Not told at all if no worker has taken it by then.
+    pub deadline: Option<DateTime<Utc>>,
+    /// Higher is told earlier.
+    #[schema(minimum = 0, maximum = 9)]
+    pub priority: u8,
+}
+
+/// What a story looks like.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FormName {
+    /// One paragraph.
+    Prose,
+    /// A line for each clause.
+    Lyrics,
+}
+
+/// How words are found.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ModeName {
+    /// The likeliest story.
+    Beam,
+    /// A story drawn at random.
+    Sample,
+}
+
+/// The stored picture.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Image)]
+pub struct ImageView {
+    /// Where it is.
+    pub url: String,
+    /// `image/jpeg`, `image/png`, `image/webp` or `image/gif`.
+    pub media_type: String,
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+    /// Its size as stored.
+    pub bytes: u64,
+}
+
+/// A story that was told.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StoryResult)]
+pub struct ResultView {
+    /// The story itself.
+    pub story: String,
+    /// The style it is told in.
+    pub style: String,
+    /// The captions it was made of, the nearest first.
+    pub captions: Vec<CaptionView>,
+    /// Seconds spent in each stage.
+    pub timings: BTreeMap<String, f64>,
+    /// The weights that told it: name, version and hash.
+    pub bundle: String,
+}
+
+/// A caption of the gallery that is near the picture.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsedCaption)]
+pub struct CaptionView {
+    /// Its text, as the networks read it.
+    pub text: String,
+    /// The cosine of the angle between picture and caption: 1 would be the same.
+    pub similarity: f64,
+}
+
+/// Why a job ended without a story.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = JobError)]
+pub struct ErrorView {
+    /// `/problems/{kind}`.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// The kind's name, from the closed list at `GET /problems`.
+    pub kind: &'static str,
+    /// What happened.
+    pub message: String,
+    /// Whether submitting it again may help.
+    pub retryable: bool,
+}
+
+/// A page of jobs, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StoryPage)]
+pub struct PageView {
+    /// The jobs of this page.
+    pub stories: Vec<StoryView>,
+    /// `?cursor=` of the next page; `null` on the last one.
+    pub next: Option<String>,
+}
+
+/// The styles this service can tell in.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Styles, example = json!({"bundle": "starter-0.1.0-5f2c9a1e", "styles": [
+    {"name": "romance", "description": "Novels of love and marriage", "passages": 14000, "source": "Austen, the Brontës, Flaubert"}
+]}))]
+pub struct StylesView {
+    /// The weights that have them; `null` until a worker has loaded some.
+    pub bundle: Option<String>,
+    /// The styles, in the order of the bundle; empty until then.
+    pub styles: Vec<StyleView>,
+}
+
+/// A style a story can be told in.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Style)]
+pub struct StyleView {
+    /// The name to ask for.
+    pub name: String,
+    /// What to expect.
+    pub description: String,
+    /// How many passages it was learnt from.
+    pub passages: u32,
+    /// The texts they were taken from.
+    pub source: String,
+}

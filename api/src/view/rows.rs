@@ -1,0 +1,129 @@
+//! Makes the JSON shapes from the rows of `jobs`.
+//! Called by every handler that shows a job. What must stay true: nothing of a row is shown that is not in the
+//! documented shape; names of files and workers stay inside.
+
+use jobs::{Attempt, Job, JobError, State, StoredImage, StoryRequest, StoryResult, StyleEntry};
+use uuid::Uuid;
+
+use super::{
+    AttemptView, CaptionView, ErrorView, ImageView, ProgressView, RequestView, ResultView,
+    StoryView, StyleView,
+};
+use crate::error::Kind;
+
+impl StoryView {
+    /// The job alone: without its place in the queue and its history, which are other rows.
+    pub(crate) fn of(job: Job) -> Self {
+        let running = job.stage.filter(|_| job.state == State::Running);
+        StoryView {
+            id: job.id,
+            state: job.state.name(),
+            created_at: job.created_at,
+            started_at: job.started_at,
+            finished_at: job.finished_at,
+            due_at: (job.state == State::Queued).then_some(job.due_at),
+            position: None,
+            eta_seconds: None,
+            progress: running
+                .as_ref()
+                .filter(|stage| stage.of > 0)
+                .map(|stage| ProgressView {
+                    done: stage.done,
+                    of: stage.of,
+                }),
+            stage: running.map(|stage| stage.name),
+            attempts: job.attempts,
+            max_attempts: job.max_attempts,
+            history: None,
+            request: RequestView::of(job.request),
+            image: job.image.map(|image| ImageView::of(job.id, image)),
+            result: job.result.map(ResultView::of),
+            error: job.error.map(ErrorView::of),
+        }
+    }
+}
+
+impl RequestView {
+    fn of(request: StoryRequest) -> Self {
+        RequestView {
+            style: request.style,
+            style_strength: request.style_strength,
+            form: request.form.name(),
+            beam_width: request.beam_width,
+            captions: request.captions,
+            max_words: request.max_words,
+            mode: request.mode.name(),
+            temperature: request.temperature,
+            top_p: request.top_p,
+            seed: request.seed,
+            metadata: request.metadata,
+            deadline: request.deadline,
+            priority: request.priority,
+        }
+    }
+}
+
+impl ImageView {
+    fn of(job: Uuid, image: StoredImage) -> Self {
+        ImageView {
+            url: format!("/v1/stories/{job}/image"),
+            media_type: image.media_type,
+            width: image.width,
+            height: image.height,
+            bytes: image.bytes,
+        }
+    }
+}
+
+impl ResultView {
+    fn of(result: StoryResult) -> Self {
+        let captions = result.captions.into_iter();
+        ResultView {
+            story: result.story,
+            style: result.style,
+            captions: captions
+                .map(|used| CaptionView {
+                    text: used.text,
+                    similarity: used.similarity,
+                })
+                .collect(),
+            timings: result.timings,
+            bundle: result.bundle,
+        }
+    }
+}
+
+impl ErrorView {
+    fn of(error: JobError) -> Self {
+        ErrorView {
+            type_: Kind::of_job(error.kind).uri(),
+            kind: error.kind.name(),
+            message: error.message,
+            retryable: error.retryable,
+        }
+    }
+}
+
+impl AttemptView {
+    /// One line of a job's history.
+    pub(crate) fn of(attempt: Attempt) -> Self {
+        AttemptView {
+            started_at: attempt.started_at,
+            ended_at: attempt.ended_at,
+            outcome: attempt.outcome,
+            error: attempt.error.map(ErrorView::of),
+        }
+    }
+}
+
+impl StyleView {
+    /// A style of the catalogue.
+    pub(crate) fn of(style: StyleEntry) -> Self {
+        StyleView {
+            name: style.name,
+            description: style.description,
+            passages: style.passages,
+            source: style.source,
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Everything a submit refuses: each with its own problem type, a sentence for people and the field to blame.
+//! What must stay true: a refused submit leaves no job and no picture behind.
+
+use jobs::Rules;
+use jobs::picture::Caps;
+use reqwest::Method;
+
+use crate::harness::{Answer, TestService, form};
+use crate::pictures;
+
+#[tokio::test]
+async fn pictures_that_cannot_be_told_are_refused_by_kind() {
+    let service = TestService::start().await;
+    let bad: [(&str, Vec<u8>, u16, &str); 7] = [
+        (
+            "a truncated JPEG",
+            pictures::truncated_jpeg(),
+            422,
+            "image_unreadable",
+        ),
+        (
+            "a text file",
+            b"Dear diary, today I was named .jpg".to_vec(),
+            422,
+            "image_unreadable",
+        ),
+        ("an empty file", Vec::new(), 422, "image_unreadable"),
+        (
+            "the head of a PNG alone",
+            pictures::encoded(image::ImageFormat::Png)[..30].to_vec(),
+            422,
+            "image_unreadable",
+        ),
+        (
+            "a moving GIF",
+            pictures::moving_gif(),
+            422,
+            "image_animated",
+        ),
+        (
+            "a PNG claiming 60000×60000",
+            pictures::boastful_png(60_000, 60_000),
+            413,
+            "image_too_large",
+        ),
+        (
+            "a PNG as long as a street",
+            pictures::boastful_png(9_000, 1),
+            413,
+            "image_too_large",
+        ),
+    ];
+    for (what, bytes, status, kind) in bad {
+        let answer = service.submit_picture(bytes, &[("style", "romance")]).await;
+        let problem = answer.problem(status, kind);
+        assert_eq!(problem["field"], "image", "{what}: {problem}");
+        assert_eq!(problem["retryable"], false, "{what}");
+    }
+    assert_eq!(
+        service.get("/v1/stories").await.json()["stories"],
+        serde_json::json!([])
+    );
+    assert_eq!(
+        std::fs::read_dir(service.pictures()).unwrap().count(),
+        0,
+        "a refused picture was kept"
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn each_format_we_name_is_taken() {
+    use image::ImageFormat::{Gif, Jpeg, Png, WebP};
+    let service = TestService::start().await;
+    for (format, media_type) in [
+        (Jpeg, "image/jpeg"),
+        (Png, "image/png"),
+        (WebP, "image/webp"),
+        (Gif, "image/gif"),
+    ] {
+        let answer = service.submit_picture(pictures::encoded(format), &[]).await;
+        assert_eq!(answer.status, 202, "{format:?}: {}", answer.text());
+        let job = answer.json();
+        assert_eq!(
+            (&job["image"]["width"], &job["image"]["height"]),
+            (&32.into(), &24.into())
+        );
+        let kept = service.get(job["image"]["url"].as_str().unwrap()).await;
+        assert_eq!(
+            kept.header("content-type"),
+            job["image"]["media_type"],
+            "{format:?}"
+        );
+        assert!(
+            job["image"]["media_type"]
+                .as_str()
+                .unwrap()
+                .starts_with("image/"),
+            "{media_type}"
+        );
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn wrong_fields_are_named() {
+    let service = TestService::start().await;
+    let wrong: [(&str, &str); 19] = [
+        ("beam_width", "0"),
+        ("beam_width", "101"),
+        ("beam_width", "wide"),
+        ("beam_width", "1.5"),
+        ("style_strength", "2.1"),
+        ("style_strength", "NaN"),
+        ("style_strength", "strong"),
+        ("captions", "1001"),
+        ("captions", "-1"),
+        ("max_words", "5"),
+        ("form", "sonnet"),
+        ("mode", "guess"),
+        ("temperature", "9"),
+        ("top_p", "0"),
+        ("seed", "seven"),
+        ("metadata", "[1]"),
+        ("deadline", "tomorrow"),
+        ("priority", "10"),
+        ("style", "romance:x"),
+    ];
+    for (field, value) in wrong {
+        let problem = service
+            .submit(&[(field, value)])
+            .await
+            .problem(422, "invalid_parameter");
+        assert_eq!(problem["field"], field, "{problem}");
+        assert!(
+            problem["detail"].as_str().unwrap().contains(field),
+            "{problem}"
+        );
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn unknown_repeated_and_missing_fields_are_named() {
+    let service = TestService::start().await;
+    let unknown = service
+        .submit(&[("bean_width", "50")])
+        .await
+        .problem(422, "invalid_parameter");
+    assert_eq!(unknown["field"], "bean_width");
+    assert!(
+        unknown["detail"]
+            .as_str()
+            .unwrap()
+            .contains("did you mean `beam_width`?"),
+        "{unknown}"
+    );
+    let twice = service
+        .submit(&[("form", "prose"), ("form", "lyrics")])
+        .await
+        .problem(422, "invalid_parameter");
+    assert_eq!(twice["field"], "form");
+    let two_pictures = form(pictures::jpeg(), &[])
+        .part("image", reqwest::multipart::Part::bytes(pictures::jpeg()));
+    let answer = Answer::of(
+        service
+            .request(Method::POST, "/v1/stories")
+            .multipart(two_pictures),
+    )
+    .await;
+    assert_eq!(answer.problem(422, "invalid_parameter")["field"], "image");
+    let no_picture = reqwest::multipart::Form::new().text("style", "romance");
+    let answer = Answer::of(
+        service
+            .request(Method::POST, "/v1/stories")
+            .multipart(no_picture),
+    )
+    .await;
+    assert_eq!(answer.problem(422, "invalid_parameter")["field"], "image");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn an_unknown_style_is_answered_with_the_known_ones_and_the_one_that_was_meant() {
+    let service = TestService::start().await;
+    assert_eq!(
+        service.submit(&[("style", "gothic")]).await.status,
+        202,
+        "no worker has said yet which styles there are"
+    );
+    service.register_styles(&["romance", "adventure"]).await;
+    let problem = service
+        .submit(&[("style", "romanse")])
+        .await
+        .problem(422, "unknown_style");
+    assert_eq!(problem["field"], "style");
+    assert_eq!(
+        problem["choices"],
+        serde_json::json!(["romance", "adventure"])
+    );
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("did you mean `romance`?"),
+        "{problem}"
+    );
+    service
+        .submit(&[("style", "romance:0.5,gothic:0.5")])
+        .await
+        .problem(422, "unknown_style");
+    assert_eq!(
+        service
+            .submit(&[("style", "romance:0.5,adventure:0.5")])
+            .await
+            .status,
+        202
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_form_are_refused() {
+    let service = TestService::start().await;
+    let post = || service.request(Method::POST, "/v1/stories");
+    Answer::of(post().body("{}").header("content-type", "application/json"))
+        .await
+        .problem(415, "unsupported_media_type");
+    Answer::of(post().body(pictures::jpeg()))
+        .await
+        .problem(415, "unsupported_media_type");
+    let cut = "--x\r\nContent-Disposition: form-data; name=\"style\"\r\n\r\nroma";
+    let cut = Answer::of(
+        post()
+            .body(cut)
+            .header("content-type", "multipart/form-data; boundary=x"),
+    )
+    .await;
+    cut.problem(400, "malformed_request");
+    let no_boundary = Answer::of(
+        post()
+            .body("x")
+            .header("content-type", "multipart/form-data"),
+    )
+    .await;
+    no_boundary.problem(400, "malformed_request");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_said_so_before_it_is_all_kept() {
+    let caps = Caps {
+        bytes: 64 * 1024,
+        ..Caps::default()
+    };
+    let service = TestService::start_with(Rules::default(), api::Config { caps }).await;
+    let answer = service.submit_picture(vec![0xFF; 100 * 1024], &[]).await;
+    assert_eq!(answer.problem(413, "image_too_large")["field"], "image");
+    service
+        .submit_picture(vec![0xFF; 1024 * 1024], &[])
+        .await
+        .problem(413, "body_too_large");
+    let endless =
+        futures_util::stream::iter((0..40).map(|_| Ok::<_, std::io::Error>(vec![b'x'; 32 * 1024])));
+    let unannounced = service
+        .request(Method::POST, "/v1/stories")
+        .header("content-type", "multipart/form-data; boundary=x")
+        .body(reqwest::Body::wrap_stream(endless));
+    let refused = Answer::of(unannounced).await;
+    assert!(matches!(refused.status, 400 | 413), "{}", refused.text());
+    let long = "x".repeat(20 * 1024);
+    assert_eq!(
+        service
+            .submit(&[("style", &long)])
+            .await
+            .problem(422, "invalid_parameter")["field"],
+        "style"
+    );
+    assert_eq!(service.submit(&[]).await.status, 202, "the service goes on");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_queue_says_when_to_come_back() {
+    let rules = Rules {
+        max_queued: 2,
+        ..Rules::default()
+    };
+    let service = TestService::start_with(rules, api::Config::default()).await;
+    service.accepted(&[]).await;
+    service.accepted(&[]).await;
+    let answer = service.submit(&[]).await;
+    let problem = answer.problem(429, "queue_full");
+    assert_eq!(problem["retryable"], true);
+    assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
+    assert_eq!(
+        std::fs::read_dir(service.pictures()).unwrap().count(),
+        2,
+        "the refused picture was kept"
+    );
+    service.stop().await;
+}

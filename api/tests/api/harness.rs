@@ -1,0 +1,321 @@
+//! One service for each test: a verb for each thing a caller or a worker does.
+//! Each has a database server and a folder of its own, so tests run side by side. What must stay true:
+//! nothing here sleeps to wait; it polls, with a deadline.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{ApiState, Config};
+use jobs::embedded::{EmbeddedPostgres, Settings};
+use jobs::{
+    Beat, Claimed, Directory, Health, Outcome, PostgresQueue, Queue, Rules, Stage, Store,
+    StoryResult, StyleEntry, UsedCaption, Written,
+};
+use reqwest::header::HeaderMap;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::pictures;
+
+/// A running API and everything it stands on.
+pub(crate) struct TestService {
+    /// Where it listens.
+    pub(crate) address: String,
+    pub(crate) store: Store,
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) health: Health,
+    http: reqwest::Client,
+    shutdown: CancellationToken,
+    running: JoinHandle<Result<(), api::Error>>,
+    database: EmbeddedPostgres,
+    folder: TempDir,
+}
+
+/// An answer, read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl TestService {
+    /// A service with the usual rules and no styles yet.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Rules::default(), Config::default()).await
+    }
+
+    /// A service with rules and limits of the test's own.
+    pub(crate) async fn start_with(rules: Rules, config: Config) -> Self {
+        let folder = TempDir::new().unwrap();
+        let settings = Settings {
+            data: folder.path().join("data"),
+            cache: cache(),
+            programs: None,
+        };
+        let database = EmbeddedPostgres::start(settings).await.unwrap();
+        let store = Store::connect(&database.url(), rules).await.unwrap();
+        store.migrate().await.unwrap();
+        let queue: Arc<dyn Queue> = Arc::new(PostgresQueue::new(store.clone()));
+        let health = Health::new();
+        let state = ApiState {
+            store: store.clone(),
+            queue: queue.clone(),
+            images: Arc::new(Directory::open(folder.path().join("pictures")).unwrap()),
+            health: health.clone(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(api::run(config, state, listener, shutdown.clone()));
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(30))
+            .build()
+            .unwrap();
+        TestService {
+            address,
+            store,
+            queue,
+            health,
+            http,
+            shutdown,
+            running,
+            database,
+            folder,
+        }
+    }
+
+    /// The folder of the pictures.
+    pub(crate) fn pictures(&self) -> PathBuf {
+        self.folder.path().join("pictures")
+    }
+
+    /// A request that the test finishes itself.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.address))
+    }
+
+    /// Asks for an address.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    /// Submits a small good picture with these fields.
+    pub(crate) async fn submit(&self, fields: &[(&'static str, &str)]) -> Answer {
+        self.submit_picture(pictures::jpeg(), fields).await
+    }
+
+    /// Submits these bytes, whatever they are, with these fields.
+    pub(crate) async fn submit_picture(
+        &self,
+        bytes: Vec<u8>,
+        fields: &[(&'static str, &str)],
+    ) -> Answer {
+        Answer::of(
+            self.request(Method::POST, "/v1/stories")
+                .multipart(form(bytes, fields)),
+        )
+        .await
+    }
+
+    /// Submits a small good picture; answers with the accepted job's id.
+    pub(crate) async fn accepted(&self, fields: &[(&'static str, &str)]) -> String {
+        let answer = self.submit(fields).await;
+        assert_eq!(answer.status, 202, "{}", answer.text());
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The job as the API shows it.
+    pub(crate) async fn job(&self, id: &str) -> Value {
+        let answer = self.get(&format!("/v1/stories/{id}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    /// Plays a worker that brings styles.
+    pub(crate) async fn register_styles(&self, names: &[&str]) {
+        let entry = |name: &&str| StyleEntry {
+            name: (*name).to_owned(),
+            description: format!("Books of {name}"),
+            passages: 100,
+            source: "A shelf".to_owned(),
+        };
+        let styles: Vec<_> = names.iter().map(entry).collect();
+        self.store
+            .register_styles("test-1-abc", &styles)
+            .await
+            .unwrap();
+    }
+
+    /// Plays a worker that takes the next job.
+    pub(crate) async fn claim(&self) -> Claimed {
+        let mut claimed = self
+            .queue
+            .claim("test", 1, Duration::from_secs(10))
+            .await
+            .unwrap();
+        claimed.pop().expect("a job is waiting")
+    }
+
+    /// Plays a worker that says how far it is.
+    pub(crate) async fn stage(&self, claimed: &Claimed, name: &str, done: u32, of: u32) {
+        let stage = Stage {
+            name: name.to_owned(),
+            done,
+            of,
+        };
+        let beat = Beat {
+            lease: claimed.lease,
+            stage: Some(stage),
+        };
+        assert!(
+            self.store
+                .heartbeat(&[beat])
+                .await
+                .unwrap()
+                .contains(&claimed.lease)
+        );
+    }
+
+    /// Plays a worker that ends an attempt.
+    pub(crate) async fn finish(&self, claimed: &Claimed, outcome: Outcome) {
+        assert_eq!(
+            self.store.finish(claimed.lease, outcome).await.unwrap(),
+            Written::Done
+        );
+        self.queue.settle(claimed.lease).await.unwrap();
+    }
+
+    /// Asks the service to stop, as Ctrl-C does.
+    pub(crate) fn ask_to_stop(&self) {
+        self.shutdown.cancel();
+    }
+
+    /// Stops the service and waits for its end.
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        let ended = tokio::time::timeout(Duration::from_secs(15), self.running).await;
+        ended
+            .expect("a stop takes less than 15 s")
+            .unwrap()
+            .unwrap();
+        self.store.close().await;
+        self.database.stop().await.unwrap();
+    }
+
+    /// Takes the database away, as a crash of it would.
+    pub(crate) async fn lose_the_database(self) -> Stranded {
+        self.database.stop().await.unwrap();
+        Stranded {
+            address: self.address,
+            http: self.http,
+            _running: self.running,
+            _folder: self.folder,
+        }
+    }
+}
+
+/// A service whose database is gone.
+pub(crate) struct Stranded {
+    address: String,
+    http: reqwest::Client,
+    _running: JoinHandle<Result<(), api::Error>>,
+    _folder: TempDir,
+}
+
+impl Stranded {
+    /// Asks for an address.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.http.get(format!("{}{path}", self.address))).await
+    }
+
+    /// Submits a good picture.
+    pub(crate) async fn submit(&self) -> Answer {
+        Answer::of(
+            self.http
+                .post(format!("{}/v1/stories", self.address))
+                .multipart(form(pictures::jpeg(), &[])),
+        )
+        .await
+    }
+}
+
+/// Where set-up puts what it fetched; needed only where no Postgres is installed.
+fn cache() -> PathBuf {
+    let named = std::env::var_os("STORYTELLER_CACHE").map(PathBuf::from);
+    named.unwrap_or_else(|| {
+        PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/storyteller")
+    })
+}
+
+impl Answer {
+    /// Sends the request and reads the answer.
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Answer {
+            status,
+            headers,
+            bytes: answer.bytes().await.unwrap().to_vec(),
+        }
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// A header's value, or nothing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Checks that this is a problem of this kind, in the documented form, and answers with its body.
+    pub(crate) fn problem(&self, status: u16, kind: &str) -> Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        assert_eq!(problem["type"], format!("/problems/{kind}"), "{problem}");
+        assert_eq!(problem["status"], status);
+        assert!(
+            problem["retryable"].is_boolean() && !problem["title"].as_str().unwrap().is_empty()
+        );
+        assert!(!problem["detail"].as_str().unwrap().is_empty(), "{problem}");
+        problem
+    }
+}
+
+/// A form with a picture of these bytes.
+pub(crate) fn form(bytes: Vec<u8>, fields: &[(&'static str, &str)]) -> Form {
+    let form = Form::new().part("image", Part::bytes(bytes).file_name("photo.jpg"));
+    fields.iter().fold(form, |form, (name, value)| {
+        form.text(*name, (*value).to_owned())
+    })
+}
+
+/// A told story.
+pub(crate) fn told(story: &str) -> Outcome {
+    Outcome::Succeeded(StoryResult {
+        story: story.to_owned(),
+        style: "romance".to_owned(),
+        captions: vec![UsedCaption {
+            text: "A dog runs .".to_owned(),
+            similarity: 0.5,
+        }],
+        timings: [("writing".to_owned(), 1.5)].into(),
+        bundle: "test-1-abc".to_owned(),
+    })
+}

@@ -1,0 +1,130 @@
+//! What those who run the service rely on: readiness with reasons, a stop that lets nobody hang, honest 503s.
+//! What must stay true: not ready is said before anything is refused, and no cause of a failure is shown.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+
+use crate::harness::{Answer, TestService, form};
+use crate::pictures;
+
+#[tokio::test]
+async fn readiness_names_every_part_that_is_not_ready() {
+    let service = TestService::start().await;
+    assert_eq!(service.get("/livez").await.status, 200);
+    let ready = service.get("/readyz").await;
+    assert_eq!(
+        (ready.status, ready.json()),
+        (200, serde_json::json!({"ready": true, "reasons": {}}))
+    );
+    service
+        .health
+        .not_ready("worker", "the networks are being loaded");
+    let loading = service.get("/readyz").await;
+    assert_eq!(loading.status, 503);
+    assert_eq!(
+        loading.json()["reasons"],
+        serde_json::json!({"worker": "the networks are being loaded"})
+    );
+    service.health.ready("worker");
+    assert_eq!(service.get("/readyz").await.status, 200);
+    assert_eq!(service.submit(&[]).await.status, 202);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn without_its_database_it_lives_but_is_not_ready_and_says_try_again() {
+    let service = TestService::start().await;
+    let id = service.accepted(&[]).await;
+    let service = service.lose_the_database().await;
+    assert_eq!(service.get("/livez").await.status, 200);
+    let ready = service.get("/readyz").await;
+    assert_eq!(
+        (ready.status, &ready.json()["ready"]),
+        (503, &false.into()),
+        "{}",
+        ready.text()
+    );
+    assert!(
+        ready.json()["reasons"]["database"].is_string(),
+        "{}",
+        ready.text()
+    );
+    for answer in [
+        service.get(&format!("/v1/stories/{id}")).await,
+        service.submit().await,
+        service.get("/v1/styles").await,
+    ] {
+        let problem = answer.problem(503, "unavailable");
+        assert_eq!(problem["retryable"], true);
+        assert!(answer.header("retry-after").parse::<u64>().is_ok());
+        assert!(
+            !answer.text().contains("postgres"),
+            "a cause was shown: {problem}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_stop_answers_those_who_wait_at_once() {
+    let service = TestService::start().await;
+    let id = service.accepted(&[]).await;
+    let waiting = Answer::of(service.request(Method::GET, &format!("/v1/stories/{id}?wait=25")));
+    let started = Instant::now();
+    let (answer, ()) = tokio::join!(waiting, async {
+        // the poll has been taken once another request after it has been answered
+        assert_eq!(service.get("/livez").await.status, 200);
+        service.ask_to_stop();
+    });
+    assert_eq!(
+        (answer.status, &answer.json()["state"]),
+        (200, &"queued".into())
+    );
+    assert!(started.elapsed() < Duration::from_secs(15));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_and_the_headers_that_keep_a_browser_safe() {
+    let service = TestService::start().await;
+    for path in ["/", "/v1/styles", "/nothing", "/v1/stories/x", "/livez"] {
+        let answer = service.get(path).await;
+        assert!(!answer.header("x-request-id").is_empty(), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert!(
+            answer
+                .header("content-security-policy")
+                .starts_with("default-src 'none'"),
+            "{path}"
+        );
+    }
+    let own = Answer::of(
+        service
+            .request(Method::GET, "/livez")
+            .header("x-request-id", "mine-1"),
+    )
+    .await;
+    assert_eq!(own.header("x-request-id"), "mine-1");
+    let wild = Answer::of(
+        service
+            .request(Method::GET, "/livez")
+            .header("x-request-id", "a b\"c"),
+    )
+    .await;
+    assert_ne!(wild.header("x-request-id"), "a b\"c");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_cannot_submit_in_its_visitors_name() {
+    let service = TestService::start().await;
+    let submit = |site: &'static str| {
+        let request = service
+            .request(Method::POST, "/v1/stories")
+            .header("sec-fetch-site", site);
+        Answer::of(request.multipart(form(pictures::jpeg(), &[])))
+    };
+    submit("cross-site").await.problem(403, "cross_site");
+    assert_eq!(submit("same-origin").await.status, 202);
+    service.stop().await;
+}

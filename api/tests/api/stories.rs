@@ -1,0 +1,357 @@
+//! A story from its submit to its end, as its caller sees it, with the test playing the worker.
+//! What must stay true: every state shows what is known in it, and waiting neither misses a change nor outlasts one.
+
+use std::time::{Duration, Instant};
+
+use jobs::{ErrorKind, JobError, Outcome};
+use reqwest::Method;
+
+use crate::harness::{Answer, TestService, form, told};
+use crate::pictures;
+
+#[tokio::test]
+async fn a_story_is_shown_in_every_state_it_goes_through() {
+    let service = TestService::start().await;
+    let answer = service
+        .submit(&[
+            ("style", "romance"),
+            ("form", "lyrics"),
+            ("metadata", r#"{"album":"2026"}"#),
+        ])
+        .await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    let job = answer.json();
+    let path = format!("/v1/stories/{}", job["id"].as_str().unwrap());
+    assert_eq!(answer.header("location"), path);
+    assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
+    assert_eq!(
+        (&job["state"], &job["position"]),
+        (&"queued".into(), &0.into())
+    );
+    assert_eq!(job["request"]["form"], "lyrics");
+    assert_eq!(job["request"]["beam_width"], 50, "defaults are filled in");
+    assert_eq!(job["request"]["metadata"]["album"], "2026");
+    let claimed = service.claim().await;
+    service.stage(&claimed, "writing", 40, 120).await;
+    let job = service.get(&path).await.json();
+    assert_eq!(
+        (&job["state"], &job["stage"]),
+        (&"running".into(), &"writing".into())
+    );
+    assert_eq!(job["progress"], serde_json::json!({"done": 40, "of": 120}));
+    assert!(
+        job["position"].is_null() && job["started_at"].is_string() && job["finished_at"].is_null()
+    );
+    service.finish(&claimed, told("Once upon a time.")).await;
+    let job = service.get(&path).await.json();
+    assert_eq!(
+        (&job["state"], &job["stage"]),
+        (&"succeeded".into(), &serde_json::Value::Null)
+    );
+    assert_eq!(job["result"]["story"], "Once upon a time.");
+    assert_eq!(job["result"]["captions"][0]["text"], "A dog runs .");
+    assert_eq!(job["result"]["timings"]["writing"], 1.5);
+    assert_eq!(job["result"]["bundle"], "test-1-abc");
+    assert_eq!(job["history"][0]["outcome"], "succeeded");
+    assert!(job["finished_at"].is_string() && job["error"].is_null());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_failed_story_says_why_with_a_type_from_the_list() {
+    let service = TestService::start().await;
+    let id = service.accepted(&[]).await;
+    let claimed = service.claim().await;
+    let error = JobError::new(
+        ErrorKind::ModelError,
+        "the networks answered with no number",
+    );
+    service.finish(&claimed, Outcome::Failed(error)).await;
+    let job = service.job(&id).await;
+    assert_eq!(
+        (&job["state"], &job["result"]),
+        (&"failed".into(), &serde_json::Value::Null)
+    );
+    assert_eq!(job["error"]["kind"], "model_error");
+    assert_eq!(
+        job["error"]["message"],
+        "the networks answered with no number"
+    );
+    let listed = service.get(job["error"]["type"].as_str().unwrap()).await;
+    assert_eq!(listed.json()["kind"], "model_error");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn positions_are_counted_and_an_estimate_comes_with_the_first_told_story() {
+    let service = TestService::start().await;
+    let first = service.accepted(&[]).await;
+    let second = service.accepted(&[]).await;
+    let third = service.accepted(&[]).await;
+    for (position, id) in [&first, &second, &third].into_iter().enumerate() {
+        let job = service.job(id).await;
+        assert_eq!(job["position"], position);
+        assert!(job["eta_seconds"].is_null(), "nothing has been told yet");
+    }
+    let claimed = service.claim().await;
+    service.finish(&claimed, told("The first.")).await;
+    let job = service.job(&third).await;
+    assert_eq!(job["position"], 1);
+    assert!(job["eta_seconds"].is_u64(), "{job}");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_waiting_poll_is_answered_when_the_story_is_told() {
+    let service = TestService::start().await;
+    let id = service.accepted(&[]).await;
+    let path = format!("/v1/stories/{id}?wait=20");
+    let started = Instant::now();
+    let (answer, ()) = tokio::join!(service.get(&path), async {
+        let claimed = service.claim().await;
+        service.finish(&claimed, told("The end.")).await;
+    });
+    assert_eq!(answer.json()["result"]["story"], "The end.");
+    assert!(started.elapsed() < Duration::from_secs(15));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_poll_that_waits_in_vain_is_answered_with_the_job_as_it_is() {
+    let service = TestService::start().await;
+    let id = service.accepted(&[]).await;
+    let started = Instant::now();
+    let answer = service.get(&format!("/v1/stories/{id}?wait=1")).await;
+    assert_eq!(
+        (answer.status, &answer.json()["state"]),
+        (200, &"queued".into())
+    );
+    assert!(started.elapsed() >= Duration::from_secs(1));
+    for wrong in ["61", "-1", "soon"] {
+        let problem = service
+            .get(&format!("/v1/stories/{id}?wait={wrong}"))
+            .await
+            .problem(422, "invalid_parameter");
+        assert_eq!(problem["field"], "wait");
+    }
+    let unknown = service
+        .get(&format!("/v1/stories/{id}?wiat=1"))
+        .await
+        .problem(422, "invalid_parameter");
+    assert_eq!(unknown["field"], "wiat");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_submit_that_prefers_to_wait_is_answered_with_the_story() {
+    let service = TestService::start().await;
+    let submit = service
+        .request(Method::POST, "/v1/stories")
+        .header("prefer", "wait=20")
+        .multipart(form(pictures::jpeg(), &[]));
+    let (answer, ()) = tokio::join!(Answer::of(submit), async {
+        let claimed = service.claim().await;
+        service.finish(&claimed, told("At once.")).await;
+    });
+    assert_eq!(
+        (answer.status, answer.header("preference-applied")),
+        (200, "wait=20"),
+        "{}",
+        answer.text()
+    );
+    assert_eq!(answer.json()["result"]["story"], "At once.");
+    let submit = service
+        .request(Method::POST, "/v1/stories")
+        .header("prefer", "wait=1")
+        .multipart(form(pictures::jpeg(), &[]));
+    let answer = Answer::of(submit).await;
+    assert_eq!(
+        (answer.status, answer.header("preference-applied")),
+        (202, ""),
+        "nobody told it"
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_caller_who_has_this_version_gets_304_and_the_next_one_when_it_comes() {
+    let service = TestService::start().await;
+    let id = service.accepted(&[]).await;
+    let path = format!("/v1/stories/{id}");
+    let tag = service.get(&path).await.header("etag").to_owned();
+    let poll = |wait: u32| {
+        service
+            .request(Method::GET, &format!("{path}?wait={wait}"))
+            .header("if-none-match", tag.as_str())
+    };
+    let same = Answer::of(poll(0)).await;
+    assert_eq!(
+        (same.status, same.header("etag"), same.bytes.len()),
+        (304, tag.as_str(), 0)
+    );
+    let (changed, claimed) = tokio::join!(Answer::of(poll(20)), service.claim());
+    assert_eq!(
+        (changed.status, &changed.json()["state"]),
+        (200, &"running".into())
+    );
+    assert_ne!(changed.header("etag"), tag);
+    service.finish(&claimed, told("Later.")).await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_story_is_not_told_and_a_told_one_cannot_be_cancelled() {
+    let service = TestService::start().await;
+    let cancel =
+        |id: &str| Answer::of(service.request(Method::POST, &format!("/v1/stories/{id}/cancel")));
+    let queued = service.accepted(&[]).await;
+    for _ in 0..2 {
+        let answer = cancel(&queued).await;
+        assert_eq!(
+            (answer.status, &answer.json()["state"]),
+            (200, &"cancelled".into()),
+            "{}",
+            answer.text()
+        );
+    }
+    let running = service.accepted(&[]).await;
+    let claimed = service.claim().await;
+    assert_eq!(
+        claimed.job.id.to_string(),
+        running,
+        "the cancelled one is not handed out"
+    );
+    assert_eq!(cancel(&running).await.json()["state"], "cancelled");
+    let stale = service
+        .store
+        .finish(claimed.lease, told("Too late."))
+        .await
+        .unwrap();
+    assert_eq!(stale, jobs::Written::Stale);
+    let told_one = service.accepted(&[]).await;
+    let claimed = service.claim().await;
+    service.finish(&claimed, told("Told.")).await;
+    let problem = cancel(&told_one).await.problem(409, "already_finished");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("succeeded"),
+        "{problem}"
+    );
+    cancel("01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11")
+        .await
+        .problem(404, "not_found");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn stories_are_listed_newest_first_page_by_page_and_by_state() {
+    let service = TestService::start().await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(service.accepted(&[]).await);
+    }
+    ids.reverse();
+    let mut seen = Vec::new();
+    let mut path = "/v1/stories?limit=2".to_owned();
+    loop {
+        let page = service.get(&path).await.json();
+        seen.extend(
+            page["stories"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|job| job["id"].as_str().unwrap().to_owned()),
+        );
+        match page["next"].as_str() {
+            Some(next) => path = format!("/v1/stories?limit=2&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ids);
+    let claimed = service.claim().await;
+    let running = service.get("/v1/stories?state=running").await.json();
+    assert_eq!(running["stories"].as_array().unwrap().len(), 1);
+    assert_eq!(running["stories"][0]["id"], claimed.job.id.to_string());
+    for (query, field) in [
+        ("state=asleep", "state"),
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("cursor=x", "cursor"),
+        ("page=2", "page"),
+    ] {
+        assert_eq!(
+            service
+                .get(&format!("/v1/stories?{query}"))
+                .await
+                .problem(422, "invalid_parameter")["field"],
+            field
+        );
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_key_asks_for_the_same_story_and_never_for_another() {
+    let service = TestService::start().await;
+    let submit = |fields: &[(&'static str, &str)], key: &str| {
+        let request = service
+            .request(Method::POST, "/v1/stories")
+            .header("idempotency-key", key);
+        Answer::of(request.multipart(form(pictures::jpeg(), fields)))
+    };
+    let first = submit(&[("beam_width", "5")], "a-key").await;
+    let again = submit(&[("beam_width", "5")], "a-key").await;
+    assert_eq!((first.status, again.status), (202, 202), "{}", again.text());
+    assert_eq!(first.json()["id"], again.json()["id"]);
+    assert_eq!(
+        (
+            first.header("idempotency-replayed"),
+            again.header("idempotency-replayed")
+        ),
+        ("", "true")
+    );
+    submit(&[("beam_width", "6")], "a-key")
+        .await
+        .problem(422, "idempotency_key_reused");
+    let other = submit(&[("beam_width", "6")], "another-key").await;
+    assert_ne!(first.json()["id"], other.json()["id"]);
+    submit(&[], &"k".repeat(256))
+        .await
+        .problem(422, "invalid_parameter");
+    assert_eq!(
+        std::fs::read_dir(service.pictures()).unwrap().count(),
+        2,
+        "pictures of repeated submits are not kept"
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_picture_comes_back_as_what_it_is() {
+    let service = TestService::start().await;
+    let id = service.accepted(&[]).await;
+    let path = format!("/v1/stories/{id}/image");
+    let answer = service.get(&path).await;
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, "image/jpeg")
+    );
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert!(answer.header("cache-control").contains("private"));
+    let picture = image::load_from_memory(&answer.bytes).unwrap();
+    assert_eq!((picture.width(), picture.height()), (32, 24));
+    let again = service
+        .request(Method::GET, &path)
+        .header("if-none-match", answer.header("etag"));
+    assert_eq!(Answer::of(again).await.status, 304);
+    for nobody in ["01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11", "not-an-id"] {
+        service
+            .get(&format!("/v1/stories/{nobody}/image"))
+            .await
+            .problem(404, "not_found");
+        service
+            .get(&format!("/v1/stories/{nobody}"))
+            .await
+            .problem(404, "not_found");
+    }
+    service.stop().await;
+}
