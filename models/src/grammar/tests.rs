@@ -1,4 +1,6 @@
-//! What a grammar may say and what it must refuse.
+//! What a grammar may say and what it must refuse, and that the gallery made from ours is in order.
+//!
+//! The small grammar below has just enough of each kind of rule to tell a slip from chance.
 #![allow(clippy::unwrap_used)]
 
 use super::{Grammar, generate};
