@@ -56,7 +56,7 @@ impl Directory {
     async fn step<T, F>(&self, doing: &'static str, step: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Directory) -> Result<T, Failure> + Send + 'static,
+        F: FnOnce(&Directory) -> std::result::Result<T, Failure> + Send + 'static,
     {
         let directory = self.clone();
         match tokio::task::spawn_blocking(move || step(&directory)).await {
