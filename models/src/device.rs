@@ -14,7 +14,7 @@ use tch::{Cuda, Device};
 
 /// What the operator asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wanted {
+enum Wanted {
     /// A GPU if there is one that works.
     #[default]
     Auto,
@@ -44,16 +44,15 @@ impl std::str::FromStr for Wanted {
     }
 }
 
-/// Chooses the device; also returns a line for people that says which and why.
+/// Chooses the device that `wanted` (`auto`, `cpu`, `cuda`, `cuda:1`) stands for; the log says which
+/// it is and why.
 ///
 /// # Errors
-/// When a GPU was demanded and cannot be used.
-pub fn choose(wanted: Wanted) -> Result<(Device, String)> {
+/// When the text is none of these, or a GPU was demanded and cannot be used.
+pub fn choose(wanted: &str) -> Result<Device> {
+    let wanted: Wanted = wanted.parse()?;
     if wanted == Wanted::Cpu {
-        return Ok((
-            Device::Cpu,
-            "computing on the processor, as asked".to_owned(),
-        ));
+        return Ok(Device::Cpu);
     }
     let index = if let Wanted::Cuda(index) = wanted {
         index
@@ -62,19 +61,15 @@ pub fn choose(wanted: Wanted) -> Result<(Device, String)> {
     };
     let problem = match cuda() {
         Ok(count) if (index as i64) < *count => {
-            return Ok((
-                Device::Cuda(index),
-                format!("computing on GPU {index} of {count}"),
-            ));
+            tracing::info!("computing on GPU {index} of {count}");
+            return Ok(Device::Cuda(index));
         }
         Ok(count) => format!("there is no GPU {index}: libtorch sees {count}"),
         Err(reason) => reason.clone(),
     };
     if wanted == Wanted::Auto {
-        return Ok((
-            Device::Cpu,
-            format!("computing on the processor: {problem}"),
-        ));
+        tracing::info!("computing on the processor: {problem}");
+        return Ok(Device::Cpu);
     }
     Err(Error::Option {
         field: "device",
@@ -167,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_processor_is_always_there() {
-        assert_eq!(choose(Wanted::Cpu).unwrap().0, Device::Cpu);
+        assert_eq!(choose("cpu").unwrap(), Device::Cpu);
     }
 
     #[test]
@@ -178,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_gpu_that_is_not_there_is_refused_with_the_reason() {
-        let error = choose(Wanted::Cuda(999)).unwrap_err().to_string();
+        let error = choose("cuda:999").unwrap_err().to_string();
         assert!(error.contains("GPU") || error.contains("CUDA"), "{error}");
     }
 }

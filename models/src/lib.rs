@@ -4,23 +4,29 @@
 //! captions, their skip-thought vectors, a shift from caption style to book style, and a decoder.
 //! Nothing here knows of servers, queues or databases.
 
+pub mod artifact;
 mod batches;
-pub mod corpus;
 pub mod beam;
 pub mod bundle;
+pub mod corpus;
 pub mod decoder;
-pub mod device;
 pub mod detokenize;
+pub mod device;
+pub mod efficientnet;
 mod error;
 pub mod gallery;
 pub mod grammar;
 pub mod gru;
+pub mod picture;
+pub mod rehearsal;
 pub mod rules;
 pub mod sampler;
 pub mod skip_thoughts;
+pub mod storyteller;
 pub mod style;
 pub mod tokenize;
 pub mod train;
+pub mod vgg;
 pub mod vocabulary;
 pub mod vse;
 pub mod weights;
@@ -32,7 +38,9 @@ pub use decoder::Decoder;
 pub use error::{Error, Result};
 pub use gallery::Gallery;
 pub use gru::Gru;
+pub use picture::Picture;
 pub use skip_thoughts::SkipThoughts;
+pub use storyteller::Storyteller;
 pub use style::Styles;
 pub use vocabulary::Vocabulary;
 pub use vse::Vse;

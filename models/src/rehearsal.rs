@@ -8,6 +8,7 @@ use crate::bundle::{
     DecoderPart, GalleryPart, ImageEncoder, ImageEncoderKind, MANIFEST, Manifest, SkipThoughtsPart,
     Style, VsePart, sha256,
 };
+use crate::vgg::Vgg;
 use crate::{Error, Result, Vocabulary, Weights};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -126,6 +127,26 @@ fn write_networks(folder: &Path, dice: &mut Dice, words: i64) -> Result<()> {
         .into_iter()
         .map(|name| (name.to_owned(), dice.tensor(&[thought], 0.5)));
     save("styles.safetensors", styles.collect())
+}
+
+/// A VGG-19 of two to four channels, named as the loader wants it.
+fn thin_vgg(dice: &mut Dice) -> Vec<(String, Tensor)> {
+    let mut arrays = Vec::new();
+    let mut size = 3;
+    for name in Vgg::parameter_names()
+        .chunks(2)
+        .filter(|pair| !pair[0].starts_with("fc8"))
+    {
+        let (shape, out): (Vec<i64>, i64) = match name[0].as_str() {
+            "fc6_W" => (vec![size * 49, FEATURE], FEATURE),
+            "fc7_W" => (vec![FEATURE, FEATURE], FEATURE),
+            _ => (vec![4, size, 3, 3], 4),
+        };
+        size = out;
+        arrays.push((name[0].clone(), dice.tensor(&shape, 0.5)));
+        arrays.push((name[1].clone(), dice.tensor(&[out], 0.1)));
+    }
+    arrays
 }
 
 fn write_lines(path: &Path, lines: &[String]) -> Result<()> {

@@ -152,7 +152,7 @@ pub struct Told {
 }
 
 /// Seconds that a batch spent in each stage.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Timings {
     /// In [`Stage::Looking`].
     pub looking: f64,
@@ -214,7 +214,13 @@ impl Storyteller {
         let (decoder, vocabulary) = bundle.decoder(device)?;
         let styles = bundle.styles(skip_thoughts.size(), device)?;
         let eyes = Eyes::open(&bundle, cache, device)?;
-        fit("pictures", eyes.feature_size(), "the joint space", vse.image_size(), &bundle)?;
+        fit(
+            "pictures",
+            eyes.feature_size(),
+            "the joint space",
+            vse.image_size(),
+            &bundle,
+        )?;
         let sizes = (skip_thoughts.size(), decoder.thought_size());
         fit("thoughts", sizes.0, "the decoder", sizes.1, &bundle)?;
         progress("loading the networks", 1, 1);
@@ -265,5 +271,8 @@ fn fit(what: &str, found: i64, reader: &str, wanted: i64, bundle: &Bundle) -> Re
         return Ok(());
     }
     let reason = format!("{what} have {found} numbers, but {reader} takes {wanted}");
-    Err(Error::Bundle { path: bundle.path(""), reason })
+    Err(Error::Bundle {
+        path: bundle.path(""),
+        reason,
+    })
 }

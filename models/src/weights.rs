@@ -39,9 +39,11 @@ impl Weights {
     /// # Errors
     /// When the file cannot be read or is no npz.
     pub fn from_npz(path: &Path) -> Result<Self> {
-        let arrays = Tensor::read_npz(path)
-            .map_err(|error| Error::format(path.display().to_string(), error.to_string()))?;
-        Ok(Self::from_tensors(path.display().to_string(), arrays))
+        let arrays = crate::artifact::read_npz(path)?;
+        let tensors = arrays
+            .into_iter()
+            .map(|(name, array)| (name, array.to_tensor()));
+        Ok(Self::from_tensors(path.display().to_string(), tensors))
     }
 
     /// Reads a safetensors file with f16, bf16, f32 or f64 arrays.

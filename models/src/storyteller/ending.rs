@@ -124,7 +124,7 @@ mod tests {
     fn a_single_unfinished_sentence_is_kept_and_closed() {
         assert_eq!(
             for_people(&split("he ran , and ,"), 99, Form::Prose),
-            "He ran, and."
+            "he ran, and."
         );
         assert_eq!(for_people(&[], 99, Form::Prose), "");
     }

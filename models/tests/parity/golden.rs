@@ -3,6 +3,7 @@
 //! Two small sets lie beside the tests. `STORYTELLER_GOLDEN` may name a folder with more sets of the
 //! same layout (`tiny/s0`, `mid/s0`, …): then every test runs over those instead.
 
+use models::artifact::{Value, read_npy, read_pickle};
 use models::beam::{BeamOptions, Hypothesis};
 use models::decoder::Decoder;
 use models::gallery::Gallery;
@@ -74,7 +75,7 @@ impl Golden {
     }
 
     pub(super) fn vector(&self, file: &str) -> Tensor {
-        Tensor::read_npy(self.folder.join(file)).unwrap()
+        read_npy(&self.path(file)).unwrap().to_tensor()
     }
 
     pub(super) fn lines(&self, file: &str) -> Vec<String> {
@@ -84,9 +85,16 @@ impl Golden {
             .collect()
     }
 
-    fn vocabulary(&self, file: &str) -> Vocabulary {
-        let bytes = std::fs::read(self.folder.join(file)).unwrap();
-        Vocabulary::from_words(words_of(&bytes))
+    pub(super) fn path(&self, file: &str) -> PathBuf {
+        self.folder.join(file)
+    }
+
+    pub(super) fn bytes(&self, file: &str) -> Vec<u8> {
+        std::fs::read(self.path(file)).unwrap()
+    }
+
+    pub(super) fn vocabulary(&self, file: &str) -> Vocabulary {
+        Vocabulary::from_words(words_of(&self.bytes(file)))
     }
 
     pub(super) fn option(&self, model: &str, name: &str) -> usize {
@@ -179,20 +187,15 @@ pub(super) fn assert_close(found: &Tensor, wanted: &Tensor, relative: f64, what:
     assert!(error <= relative, "{what}: off by {error:e} of the largest");
 }
 
-/// The words of a protocol 0 pickle of `[word, id]` pairs, in the order of their ids.
+/// The words of a dictionary, in the order of their ids.
 fn words_of(pickle: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(pickle);
-    let text = text.split("\n.").next().unwrap().to_owned();
-    let lines: Vec<&str> = text.lines().collect();
-    let mut pairs = Vec::new();
-    for (i, line) in lines.iter().enumerate().filter(|(_, l)| l.starts_with('S')) {
-        let id = lines[i..]
-            .iter()
-            .find_map(|l| l.strip_prefix("aI")?.parse::<i64>().ok())
-            .unwrap();
-        let inner = &line[2..line.len() - 1];
-        pairs.push((id, inner.replace("\\'", "'").replace("\\\\", "\\")));
-    }
+    let (value, _) = read_pickle(pickle).unwrap();
+    let Value::Dict(entries) = value else {
+        panic!("{value:?}")
+    };
+    let entry =
+        |(word, id): &(Value, Value)| (id.as_int().unwrap(), word.as_text().unwrap().to_owned());
+    let mut pairs: Vec<(i64, String)> = entries.iter().map(entry).collect();
     pairs.sort();
     assert!(pairs.iter().zip(2..).all(|(pair, id)| pair.0 == id));
     pairs.into_iter().map(|(_, word)| word).collect()
