@@ -3,7 +3,7 @@
 //! Two small sets lie beside the tests. `STORYTELLER_GOLDEN` may name a folder with more sets of the
 //! same layout (`tiny/s0`, `mid/s0`, …): then every test runs over those instead.
 
-use models::artifact::{Value, read_npy, read_pickle};
+use models::artifact::{self, read_npy, read_pickle};
 use models::beam::{BeamOptions, Hypothesis};
 use models::decoder::Decoder;
 use models::gallery::Gallery;
@@ -190,11 +190,12 @@ pub(super) fn assert_close(found: &Tensor, wanted: &Tensor, relative: f64, what:
 /// The words of a dictionary, in the order of their ids.
 fn words_of(pickle: &[u8]) -> Vec<String> {
     let (value, _) = read_pickle(pickle).unwrap();
-    let Value::Dict(entries) = value else {
+    let artifact::Value::Dict(entries) = value else {
         panic!("{value:?}")
     };
-    let entry =
-        |(word, id): &(Value, Value)| (id.as_int().unwrap(), word.as_text().unwrap().to_owned());
+    let entry = |(word, id): &(artifact::Value, artifact::Value)| {
+        (id.as_int().unwrap(), word.as_text().unwrap().to_owned())
+    };
     let mut pairs: Vec<(i64, String)> = entries.iter().map(entry).collect();
     pairs.sort();
     assert!(pairs.iter().zip(2..).all(|(pair, id)| pair.0 == id));
