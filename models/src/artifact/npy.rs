@@ -10,6 +10,11 @@ use std::io::Read;
 use std::path::Path;
 use tch::Tensor;
 
+/// An extent beside an empty one may not be larger.
+const MOST_EMPTY: usize = 1 << 32;
+/// Numbers of a trained network hardly shrink: a member that unfolds more than this is no array.
+const MOST_UNFOLDING: u64 = 200;
+
 /// A numeric array in C order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
@@ -46,9 +51,17 @@ pub fn read_npz(path: &Path) -> Result<Vec<(String, Array)>> {
     let mut archive = zip::ZipArchive::new(file).map_err(|e| wrong(format!("no npz: {e}")))?;
     let mut arrays = Vec::with_capacity(archive.len());
     for index in 0..archive.len() {
-        let mut entry = archive.by_index(index).map_err(|e| wrong(e.to_string()))?;
+        let entry = archive.by_index(index).map_err(|e| wrong(e.to_string()))?;
         let name = entry.name().trim_end_matches(".npy").to_owned();
+        let most = entry
+            .compressed_size()
+            .saturating_mul(MOST_UNFOLDING)
+            .saturating_add(1 << 20);
+        if entry.size() > most {
+            return Err(wrong(format!("{name} unfolds to {} bytes", entry.size())));
+        }
         let mut bytes = Vec::new();
+        let mut entry = entry.take(most);
         entry
             .read_to_end(&mut bytes)
             .map_err(|e| wrong(format!("{name}: {e}")))?;
@@ -102,7 +115,7 @@ fn member(bytes: &[u8]) -> Result<Array, String> {
             .map_err(|_| "a broken shape")
     });
     let shape: Vec<usize> = extents.collect::<Result<_, _>>()?;
-    if kind.ends_with('O') {
+    if kind.contains('O') {
         let (value, _) = read_pickle(&bytes[end..]).map_err(|e| e.to_string())?;
         return stack(&value);
     }
@@ -147,24 +160,33 @@ pub(super) fn from_bytes(
     fortran: bool,
     bytes: &[u8],
 ) -> Result<Array, String> {
-    let (order, name) = kind.split_at(1.min(kind.len()));
+    let (order, name) = kind.split_at_checked(1).ok_or_else(|| unknown(kind))?;
     let size: usize = name
         .get(1..)
         .and_then(|n| n.parse().ok())
         .ok_or_else(|| unknown(kind))?;
+    if !(1..=8).contains(&size) {
+        return Err(unknown(kind));
+    }
     let count = shape
         .iter()
         .try_fold(1usize, |n, &extent| n.checked_mul(extent));
     let length = count
         .and_then(|n| n.checked_mul(size))
-        .ok_or("the shape is too large")?;
-    let bytes = bytes.get(..length).ok_or("the data is cut off")?;
-    let mut data = Vec::with_capacity(length / size.max(1));
-    for item in bytes.chunks_exact(size.max(1)) {
+        .filter(|&n| n <= i64::MAX as usize);
+    let bytes = bytes
+        .get(..length.ok_or("the shape is too large")?)
+        .ok_or("the data is cut off")?;
+    if bytes.is_empty() && shape.iter().any(|&extent| extent > MOST_EMPTY) {
+        return Err("the shape is too large".to_owned());
+    }
+    let length = bytes.len();
+    let mut data = Vec::with_capacity(length / size);
+    for item in bytes.chunks_exact(size) {
         let mut low_first = [0u8; 8];
-        low_first[..size.min(8)].copy_from_slice(&item[..size.min(8)]);
+        low_first[..size].copy_from_slice(item);
         if order == ">" {
-            low_first[..size.min(8)].reverse();
+            low_first[..size].reverse();
         }
         data.push(number(name, low_first).ok_or_else(|| unknown(kind))?);
     }
@@ -261,6 +283,12 @@ mod tests {
             npy(header, &[]),
         ] {
             assert!(member(&bytes).is_err());
+        }
+        for kind in ["<f0", "é4", "<f999", "f", ""] {
+            assert!(
+                from_bytes(kind, vec![900_000_000_000_000_000], false, &[]).is_err(),
+                "{kind}"
+            );
         }
         let strange = header.replace("<f4", "<c8");
         assert!(member(&npy(&strange, &[0; 16])).unwrap_err().contains("c8"));

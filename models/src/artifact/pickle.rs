@@ -7,84 +7,15 @@
 
 mod calls;
 mod spelling;
+mod value;
 
-use super::npy::Array;
 use crate::{Error, Result};
 use calls::called;
 use spelling::{long, parse, unescape_unicode, unquote};
+use std::cell::Cell;
 use std::collections::HashMap;
 
-/// A value of a pickle.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// Python's `None`.
-    None,
-    /// A truth value.
-    Bool(bool),
-    /// A whole number of up to 64 bits; a longer one is cut.
-    Int(i64),
-    /// A number.
-    Float(f64),
-    /// A byte string: text of Python 2, or raw data.
-    Bytes(Vec<u8>),
-    /// A Unicode string.
-    Text(String),
-    /// A list.
-    List(Vec<Value>),
-    /// A tuple.
-    Tuple(Vec<Value>),
-    /// A dictionary in its order.
-    Dict(Vec<(Value, Value)>),
-    /// A numeric array.
-    Array(Array),
-    /// An array of objects: its shape and its values in C order.
-    Objects(Vec<usize>, Vec<Value>),
-    /// A name of a module.
-    Global(String),
-    /// An object kept outside the pickle.
-    Persistent(Box<Value>),
-    /// What a function would have returned: its name and its arguments.
-    Call(String, Vec<Value>),
-}
-
-impl Value {
-    /// The text of a string of either kind, if it is UTF-8.
-    pub fn as_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
-            _ => None,
-        }
-    }
-
-    /// The whole number, if it is one.
-    pub fn as_int(&self) -> Option<i64> {
-        match self {
-            Self::Int(number) => Some(*number),
-            Self::Bool(truth) => Some(i64::from(*truth)),
-            _ => None,
-        }
-    }
-
-    /// The items of a list or a tuple.
-    pub fn as_items(&self) -> Option<&[Value]> {
-        match self {
-            Self::List(items) | Self::Tuple(items) => Some(items),
-            _ => None,
-        }
-    }
-
-    /// The entry of a dictionary.
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        match self {
-            Self::Dict(pairs) => pairs
-                .iter()
-                .find(|(k, _)| k.as_text() == Some(key))
-                .map(|p| &p.1),
-            _ => None,
-        }
-    }
-}
+pub use value::Value;
 
 /// Reads the first pickle in `bytes`; also returns how many bytes it took.
 ///
@@ -97,6 +28,7 @@ pub fn read_pickle(bytes: &[u8]) -> Result<(Value, usize)> {
         nodes: Vec::new(),
         stack: Vec::new(),
         memo: HashMap::new(),
+        room: Cell::new(bytes.len().saturating_mul(64).saturating_add(1 << 20)),
     };
     match machine.run() {
         Ok(value) => Ok((value, machine.at)),
@@ -132,6 +64,8 @@ struct Machine<'a> {
     nodes: Vec<Node>,
     stack: Vec<Id>,
     memo: HashMap<usize, Id>,
+    /// how much more may be copied out: a part that is mentioned often is copied each time
+    room: Cell<usize>,
 }
 
 impl Machine<'_> {
@@ -160,7 +94,15 @@ impl Machine<'_> {
             b'L' => Value::Int(parse(self.line()?.trim_end_matches('L'))?),
             b'F' => Value::Float(parse(self.line()?)?),
             b'S' => Value::Bytes(unquote(self.line()?)?),
-            b'V' => Value::Text(unescape_unicode(self.line()?)?),
+            // Python writes letters up to ÿ as single bytes here
+            b'V' => {
+                let text: String = self
+                    .raw_line()?
+                    .iter()
+                    .map(|&byte| char::from(byte))
+                    .collect();
+                Value::Text(unescape_unicode(&text)?)
+            }
             b'\x88' => Value::Bool(true),
             b'\x89' => Value::Bool(false),
             b'J' => Value::Int(i64::from(i32::from_le_bytes(self.array()?))),
@@ -302,6 +244,13 @@ impl Machine<'_> {
         if depth > DEEPEST {
             return Err("objects are nested too deeply".into());
         }
+        let size = match &self.nodes[id] {
+            Node::Plain(Value::Bytes(bytes)) => bytes.len() + 1,
+            Node::Plain(Value::Text(text)) => text.len() + 1,
+            _ => 1,
+        };
+        let room = self.room.get().checked_sub(size);
+        self.room.set(room.ok_or("parts are mentioned too often")?);
         let many = |ids: &[Id]| -> Step<Vec<Value>> {
             ids.iter().map(|&id| self.value(id, depth + 1)).collect()
         };
@@ -361,7 +310,9 @@ impl Machine<'_> {
         match &mut self.nodes[top] {
             Node::Dict(dict) => dict.extend(entries),
             // an ordered dictionary is called into being empty, then filled
-            Node::Call { name, .. } if name == "collections.OrderedDict" => {
+            Node::Call { name, args, .. }
+                if name == "collections.OrderedDict" && args.is_empty() =>
+            {
                 self.nodes[top] = Node::Dict(entries);
             }
             _ => return Err("entries are added to something that is no dictionary".into()),
@@ -395,13 +346,17 @@ impl Machine<'_> {
     }
 
     fn line(&mut self) -> Step<&str> {
+        std::str::from_utf8(self.raw_line()?).map_err(|e| e.to_string())
+    }
+
+    fn raw_line(&mut self) -> Step<&[u8]> {
         let rest = &self.bytes[self.at..];
         let length = rest
             .iter()
             .position(|&byte| byte == b'\n')
             .ok_or("a line does not end")?;
         self.at += length + 1;
-        std::str::from_utf8(&rest[..length]).map_err(|e| e.to_string())
+        Ok(&rest[..length])
     }
 }
 

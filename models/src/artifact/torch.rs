@@ -128,16 +128,51 @@ impl View {
 
     fn tensor(&self, storages: &HashMap<String, Tensor>) -> Option<Tensor> {
         let storage = storages.get(&self.storage)?;
+        let held = storage.size()[0];
         let sane = self.shape.len() == self.strides.len()
             && self.offset >= 0
             && self.shape.iter().chain(&self.strides).all(|&n| n >= 0);
+        // a view that repeats its storage would unfold to any size
+        let count = self
+            .shape
+            .iter()
+            .try_fold(1i64, |n, &extent| n.checked_mul(extent))?;
         let extents = self.shape.iter().zip(&self.strides);
         let last = extents.map(|(n, stride)| (n - 1).max(0).saturating_mul(*stride));
         let last = last.fold(self.offset, i64::saturating_add);
-        (sane && last < storage.size()[0].max(1)).then(|| {
+        let inside = count == 0 || (count <= held && last < held);
+        (sane && inside).then(|| {
             storage
                 .as_strided(&self.shape, &self.strides, self.offset)
                 .contiguous()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_outside_its_storage_is_refused() {
+        let storages =
+            HashMap::from([("s".to_owned(), Tensor::from_slice(&[1f32, 2.0, 3.0, 4.0]))]);
+        let view = |offset, shape: &[i64], strides: &[i64]| {
+            let (shape, strides) = (shape.to_vec(), strides.to_vec());
+            let view = View {
+                storage: "s".to_owned(),
+                kind: Kind::Float,
+                offset,
+                shape,
+                strides,
+            };
+            view.tensor(&storages).map(|tensor| tensor.size())
+        };
+        assert_eq!(view(1, &[2, 1], &[1, 7]), Some(vec![2, 1]));
+        assert_eq!(view(0, &[2, 2], &[1, 2]), Some(vec![2, 2]));
+        assert_eq!(view(0, &[1 << 40], &[0]), None);
+        assert_eq!(view(3, &[2], &[1]), None);
+        assert_eq!(view(-1, &[2], &[1]), None);
+        assert_eq!(view(0, &[2], &[1, 1]), None);
     }
 }

@@ -3,7 +3,7 @@
 
 use super::golden::sets;
 use models::Vocabulary;
-use models::artifact::{read_npy, read_pickle};
+use models::artifact::{Value, read_npy, read_pickle};
 
 #[test]
 fn options_are_read_from_their_pickles() {
@@ -14,18 +14,12 @@ fn options_are_read_from_their_pickles() {
             "absent, which means deep output"
         );
         for name in ["dim", "dim_word", "dimctx", "n_words"] {
-            let found = options.get(name).and_then(|value| value.as_int()).unwrap();
+            let found = options.get(name).and_then(Value::as_int).unwrap();
             assert_eq!(found as usize, golden.option("dec_options", name), "{name}");
         }
         let (plain, _) = read_pickle(&golden.bytes("romance_nodout.npz.pkl")).unwrap();
-        assert_eq!(
-            plain.get("doutput").and_then(|value| value.as_int()),
-            Some(0)
-        );
-        assert_eq!(
-            plain.get("decoder").and_then(|value| value.as_text()),
-            Some("gru")
-        );
+        assert_eq!(plain.get("doutput").and_then(Value::as_int), Some(0));
+        assert_eq!(plain.get("decoder").and_then(Value::as_text), Some("gru"));
     }
 }
 

@@ -64,3 +64,22 @@ fn damaged_pickles_are_refused_and_never_crash() {
         assert!(read_pickle(bytes).is_err(), "{bytes:?}");
     }
 }
+
+#[test]
+fn unicode_of_protocol_0_is_latin_1_as_python_writes_it() {
+    assert_eq!(
+        read(b"Vcaf\xe9\np0\n."),
+        Value::Text("caf\u{e9}".to_owned())
+    );
+}
+
+#[test]
+fn a_small_file_that_unfolds_without_end_is_refused() {
+    let bytes = [&b"\x80\x02]"[..], &b"2\x86".repeat(40), b"."].concat();
+    assert!(
+        read_pickle(&bytes)
+            .unwrap_err()
+            .to_string()
+            .contains("too often")
+    );
+}
