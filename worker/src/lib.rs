@@ -1,1 +1,23 @@
-//! worker
+//! Takes jobs, tells their stories in batches, records the outcome.
+//! intake (claim, fetch, decode) → batcher → one thread that owns the engine → outcome, with a heartbeat beside it.
+//! `storyteller serve` and the `worker` program call [`run`]. What must stay true: every claimed job ends in exactly
+//! one written outcome or loses its lease, and nothing that goes wrong with one job touches its neighbours.
+
+pub mod batcher;
+mod config;
+pub mod engine;
+mod error;
+mod held;
+mod intake;
+mod line;
+mod outcome;
+mod picture;
+mod pulse;
+pub mod scripted;
+mod shared;
+mod work;
+
+pub use config::Config;
+pub use engine::{Engine, EngineError, EngineFactory, Watch, Work};
+pub use error::Error;
+pub use work::{Places, run};

@@ -1,0 +1,203 @@
+//! Forms batches: items and a clock in, a batch out. No threads, no sleeping, so every rule is tested as arithmetic.
+//! The line pushes whatever intake has prepared, also while the engine is busy, and takes a batch when it is free.
+//! What must stay true: items leave in the order they came but for those that must be alone, no batch is over its
+//! limits unless it is a single item, and an item is never kept longer than `longest_wait` from a free engine.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Rows that one story at the default beam width adds to the decoder's products.
+const DEFAULT_COST: u64 = 50;
+
+/// When a batch is closed.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Items of a batch.
+    pub items: usize,
+    /// Sum of the costs of a batch: beam widths, that is rows of the decoder's products.
+    pub budget: u64,
+    /// A free engine waits this long for one more item.
+    pub linger: Duration,
+    /// A free engine waits no longer than this after the first item.
+    pub longest_wait: Duration,
+}
+
+impl Limits {
+    /// Limits for batches of up to `items` stories. Submits of one burst are some milliseconds apart, and a story takes
+    /// seconds: it is worth lingering for a few.
+    pub fn of(items: usize) -> Self {
+        let items = items.max(1);
+        Limits {
+            items,
+            budget: DEFAULT_COST * items as u64,
+            linger: Duration::from_millis(10),
+            longest_wait: Duration::from_millis(50),
+        }
+    }
+}
+
+/// Why a batch was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Closed {
+    /// It has as many items as it may.
+    Full,
+    /// One more item would be too much work at once.
+    Budget,
+    /// No further item came.
+    Idle,
+    /// The first item has waited long enough.
+    Deadline,
+    /// Nothing will come any more.
+    Drain,
+    /// Its item must not share a batch.
+    Alone,
+}
+
+/// What belongs together.
+#[derive(Debug)]
+pub struct Batch<T> {
+    /// In the order they came.
+    pub items: Vec<T>,
+    /// Why it has no more items.
+    pub closed: Closed,
+}
+
+/// What the batcher has to know about an item.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How much work it is, in the unit of [`Limits::budget`].
+    pub cost: u64,
+    /// Whether it must not share a batch.
+    pub alone: bool,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    item: T,
+    terms: Terms,
+    since: Instant,
+}
+
+/// Items that wait for the engine.
+#[derive(Debug)]
+pub struct Batcher<T> {
+    limits: Limits,
+    waiting: VecDeque<Waiting<T>>,
+    draining: bool,
+}
+
+impl<T> Batcher<T> {
+    /// An empty one.
+    pub fn new(limits: Limits) -> Self {
+        Batcher {
+            limits,
+            waiting: VecDeque::new(),
+            draining: false,
+        }
+    }
+
+    /// Adds an item that came at `now`.
+    pub fn push(&mut self, item: T, terms: Terms, now: Instant) {
+        self.waiting.push_back(Waiting {
+            item,
+            terms,
+            since: now,
+        });
+    }
+
+    /// How many items wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether no item waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Nothing will come any more: whatever waits is given out without waiting for more.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Takes out the items that are not wanted any more.
+    pub fn remove_unless(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Vec<T> {
+        let (kept, removed) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|waiting| wanted(&waiting.item));
+        self.waiting = kept;
+        let removed: VecDeque<Waiting<T>> = removed;
+        removed.into_iter().map(|waiting| waiting.item).collect()
+    }
+
+    /// The next batch for an engine that is free at `now`, if one is closed by then.
+    pub fn take(&mut self, now: Instant) -> Option<Batch<T>> {
+        let (places, closed) = self.closed()?;
+        let closed = match closed {
+            Some(closed) => closed,
+            None if self.draining => Closed::Drain,
+            None => self.timed_out(now)?,
+        };
+        let mut items = Vec::with_capacity(places.len());
+        let mut place = 0;
+        let mut rest = VecDeque::with_capacity(self.waiting.len());
+        for waiting in std::mem::take(&mut self.waiting) {
+            if places.contains(&place) {
+                items.push(waiting.item);
+            } else {
+                rest.push_back(waiting);
+            }
+            place += 1;
+        }
+        self.waiting = rest;
+        Some(Batch { items, closed })
+    }
+
+    /// When to ask a free engine's question again if nothing is pushed before.
+    pub fn wake_at(&self) -> Option<Instant> {
+        let first = self.waiting.front()?;
+        let last = self.waiting.back()?;
+        let idle = last.since + self.limits.linger;
+        Some(idle.min(first.since + self.limits.longest_wait))
+    }
+
+    /// The places of the items that go together next, and why no more would, whatever the time. Items that must be
+    /// alone are passed over until they are the first.
+    fn closed(&self) -> Option<(Vec<usize>, Option<Closed>)> {
+        let first = self.waiting.front()?;
+        if first.terms.alone {
+            return Some((vec![0], Some(Closed::Alone)));
+        }
+        let mut places = Vec::new();
+        let mut cost = 0u64;
+        for (place, waiting) in self.waiting.iter().enumerate() {
+            if waiting.terms.alone {
+                continue;
+            }
+            if !places.is_empty() && cost.saturating_add(waiting.terms.cost) > self.limits.budget {
+                return Some((places, Some(Closed::Budget)));
+            }
+            cost = cost.saturating_add(waiting.terms.cost);
+            places.push(place);
+            if places.len() >= self.limits.items {
+                return Some((places, Some(Closed::Full)));
+            }
+        }
+        Some((places, None))
+    }
+
+    fn timed_out(&self, now: Instant) -> Option<Closed> {
+        let first = self.waiting.front()?;
+        let last = self.waiting.back()?;
+        if now >= last.since + self.limits.linger {
+            Some(Closed::Idle)
+        } else if now >= first.since + self.limits.longest_wait {
+            Some(Closed::Deadline)
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! The third seam: whoever turns pictures into stories. The Storyteller in earnest, a scripted one in tests.
+//! The engine thread makes it, calls it and drops it. What must stay true: an engine and its tensors never leave
+//! the thread that made them, and it asks the watch between any two steps of its work.
+
+pub mod storyteller;
+pub(crate) mod thread;
+
+use jobs::{StoryRequest, StoryResult, StyleEntry};
+use models::picture::Picture;
+use uuid::Uuid;
+
+/// One story to tell.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// The job.
+    pub id: Uuid,
+    /// Its picture.
+    pub picture: Picture,
+    /// How to tell it.
+    pub request: StoryRequest,
+}
+
+/// Learns how far each story of a batch is, and says whether it is still wanted.
+pub trait Watch {
+    /// Story `item` of the batch has done `done` of `of` steps of `stage`.
+    fn stage(&mut self, item: usize, stage: &'static str, done: usize, of: usize);
+    /// Whether nobody wants story `item` any more; asked between all steps.
+    fn cancelled(&mut self, item: usize) -> bool;
+}
+
+/// Why a story was not told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The watch said so.
+    #[error("nobody wants it any more")]
+    Cancelled,
+    /// Nobody knows the style; the message has the names of those that are known.
+    #[error("{0}")]
+    UnknownStyle(String),
+    /// The request asks for something that cannot be done.
+    #[error("{0}")]
+    Parameter(String),
+    /// The device has not enough memory for it, or for it and its neighbours.
+    #[error("the device has not enough memory: {0}")]
+    OutOfMemory(String),
+    /// The networks failed on it, or on one of its neighbours.
+    #[error("the networks failed: {0}")]
+    Failed(String),
+}
+
+impl EngineError {
+    /// A failure of the networks by what the tensor library said: want of memory has its own kind.
+    pub(crate) fn failure(said: String) -> Self {
+        let lower = said.to_lowercase();
+        // the words of the GPU's and of the processor's allocator
+        if lower.contains("out of memory") || lower.contains("not enough memory") {
+            EngineError::OutOfMemory(said)
+        } else {
+            EngineError::Failed(said)
+        }
+    }
+
+    /// Whether a neighbour may be the reason, so that it is worth trying in a smaller batch.
+    pub(crate) fn may_be_a_neighbours(&self) -> bool {
+        matches!(self, EngineError::OutOfMemory(_) | EngineError::Failed(_))
+    }
+}
+
+/// Tells stories. It may panic: the batch is then told again in halves, and only the guilty story is charged.
+pub trait Engine {
+    /// Name, version and hash of what it tells with.
+    fn bundle(&self) -> String;
+    /// The styles it can tell in.
+    fn styles(&self) -> Vec<StyleEntry>;
+    /// Tells a batch: one result for each work, in their order.
+    fn tell(
+        &mut self,
+        batch: &[Work],
+        watch: &mut dyn Watch,
+    ) -> Vec<Result<StoryResult, EngineError>>;
+}
+
+/// Makes the engine, on the engine's thread; the text says what is wrong and what to do.
+pub type EngineFactory = Box<dyn FnOnce() -> Result<Box<dyn Engine>, String> + Send>;

@@ -1,0 +1,178 @@
+//! The engine in earnest: the networks of a bundle.
+//! Here a job's request becomes the networks' options and their story the job's result. What must stay true: this is
+//! the only place where the words of jobs and of models meet.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jobs::{Form, Mode, StoryRequest, StoryResult, StyleEntry, UsedCaption};
+use models::device::choose;
+use models::storyteller::{self, Options, Request, Stage, Story, Storyteller, Timings, Watcher};
+
+use super::{Engine, EngineError, EngineFactory, Watch, Work};
+
+/// Tells with the networks of one bundle on one device.
+#[derive(Debug)]
+pub struct StorytellerEngine {
+    storyteller: Storyteller,
+}
+
+/// Opens the bundle in the folder `bundle` on `device` (`auto`, `cpu`, `cuda`, `cuda:1`) when the engine's thread
+/// asks for it; what was fetched and what can be made again is in `cache`.
+pub fn factory(bundle: PathBuf, cache: PathBuf, device: String) -> EngineFactory {
+    Box::new(move || {
+        let open = || -> models::Result<Storyteller> {
+            let device = choose(&device)?;
+            tracing::info!(?device, "loading the networks");
+            let mut said = String::new();
+            let mut progress = |what: &str, done: usize, of: usize| {
+                // each part is logged once, however many steps it has
+                if said != what {
+                    tracing::info!(done, of, "{what}");
+                    what.clone_into(&mut said);
+                }
+            };
+            Storyteller::open(&bundle, &cache, device, &mut progress)
+        };
+        let storyteller = open().map_err(|error| error.to_string())?;
+        Ok(Box::new(StorytellerEngine { storyteller }))
+    })
+}
+
+impl Engine for StorytellerEngine {
+    fn bundle(&self) -> String {
+        self.storyteller.bundle_name().to_owned()
+    }
+
+    fn styles(&self) -> Vec<StyleEntry> {
+        let entry = |style: &models::bundle::Style| StyleEntry {
+            name: style.name.clone(),
+            description: style.description.clone(),
+            passages: u32::try_from(style.passages).unwrap_or(u32::MAX),
+            source: style.source.clone(),
+        };
+        self.storyteller.styles().iter().map(entry).collect()
+    }
+
+    fn tell(
+        &mut self,
+        batch: &[Work],
+        watch: &mut dyn Watch,
+    ) -> Vec<Result<StoryResult, EngineError>> {
+        let options: Vec<_> = batch.iter().map(|work| options(&work.request)).collect();
+        // what cannot even be asked for is left out, and the others keep their places
+        let places: Vec<usize> = (0..batch.len())
+            .filter(|&place| options[place].is_ok())
+            .collect();
+        let requests: Vec<Request<'_>> = places
+            .iter()
+            .filter_map(|&place| {
+                let options = options[place].clone().ok()?;
+                let picture = &batch[place].picture;
+                Some(Request { picture, options })
+            })
+            .collect();
+        let mut watcher = Places {
+            watch,
+            places: &places,
+        };
+        let told = self.storyteller.tell(&requests, &mut watcher);
+        let mut stories = told.stories.into_iter();
+        let result = |(options, work): (Result<Options, EngineError>, &Work)| {
+            options?;
+            let none = || EngineError::Failed("no result came back for this story".to_owned());
+            let story = stories.next().ok_or_else(none)?.map_err(reason)?;
+            Ok(self.result(story, &work.request, &told.timings))
+        };
+        options.into_iter().zip(batch).map(result).collect()
+    }
+}
+
+impl StorytellerEngine {
+    fn result(&self, story: Story, request: &StoryRequest, timings: &Timings) -> StoryResult {
+        let caption = |caption: storyteller::UsedCaption| UsedCaption {
+            text: caption.text,
+            similarity: f64::from(caption.similarity),
+        };
+        let seconds = |(stage, seconds): (&str, f64)| (stage.to_owned(), seconds);
+        StoryResult {
+            story: story.text,
+            style: request.style.clone(),
+            captions: story.captions.into_iter().map(caption).collect(),
+            timings: timings
+                .named()
+                .map(seconds)
+                .into_iter()
+                .collect::<BTreeMap<_, _>>(),
+            bundle: self.bundle(),
+        }
+    }
+}
+
+/// What a request means for the networks.
+fn options(request: &StoryRequest) -> Result<Options, EngineError> {
+    let style = request
+        .styles()
+        .map_err(|problem| EngineError::Parameter(problem.to_string()))?;
+    Ok(Options {
+        style: style
+            .into_iter()
+            .map(|(name, share)| (name, share as f32))
+            .collect(),
+        style_strength: request.style_strength as f32,
+        captions: request.captions as usize,
+        beam_width: request.beam_width as usize,
+        max_words: request.max_words as usize,
+        form: match request.form {
+            Form::Prose => storyteller::Form::Prose,
+            Form::Lyrics => storyteller::Form::Lyrics,
+        },
+        mode: match request.mode {
+            Mode::Beam => storyteller::Mode::Beam,
+            Mode::Sample => storyteller::Mode::Sample {
+                temperature: request.temperature as f32,
+                top_p: request.top_p as f32,
+                // chosen at submit; rows of other versions may lack it
+                seed: request.seed.unwrap_or(0),
+            },
+        },
+        strict: false,
+    })
+}
+
+/// What an error of the networks means for the job.
+fn reason(error: models::Error) -> EngineError {
+    match error {
+        models::Error::Cancelled => EngineError::Cancelled,
+        models::Error::Option {
+            field: "style",
+            reason,
+        } => EngineError::UnknownStyle(reason),
+        models::Error::Option { .. } | models::Error::Picture(_) => {
+            EngineError::Parameter(error.to_string())
+        }
+        other => EngineError::failure(other.to_string()),
+    }
+}
+
+/// Passes on what the networks say, with the places that the stories have in the whole batch.
+struct Places<'a> {
+    watch: &'a mut dyn Watch,
+    places: &'a [usize],
+}
+
+impl Watcher for Places<'_> {
+    fn stage(&mut self, item: usize, stage: Stage, done: usize, of: usize) {
+        let name = match stage {
+            Stage::Looking => "looking",
+            Stage::Captioning => "captioning",
+            Stage::Thinking => "thinking",
+            Stage::Writing => "writing",
+        };
+        self.watch.stage(self.places[item], name, done, of);
+    }
+
+    fn cancelled(&mut self, item: usize) -> bool {
+        self.watch.cancelled(self.places[item])
+    }
+}

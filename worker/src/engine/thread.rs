@@ -1,0 +1,203 @@
+//! The one thread that owns the engine and every tensor; async ends here.
+//! The line sends it batches and hears of every story as soon as it is told. What must stay true: an engine that
+//! panics or fails on a whole batch gets it again in halves, so that only a story that fails alone is charged, and
+//! every item that goes in comes out once.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use jobs::{Stage, StoryResult, StyleEntry};
+use tokio::sync::mpsc as channel;
+
+use super::{Engine, EngineError, EngineFactory, Watch, Work};
+use crate::held::Hold;
+
+/// A prepared job.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) work: Work,
+    pub(crate) hold: Arc<Hold>,
+}
+
+/// What the engine's thread says.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The engine is there.
+    Loaded {
+        bundle: String,
+        styles: Vec<StyleEntry>,
+    },
+    /// There will be no engine, and this is why.
+    Broken(String),
+    /// A story is told, or not.
+    Told {
+        hold: Arc<Hold>,
+        result: Result<StoryResult, EngineError>,
+    },
+    /// All of a batch is told.
+    Free,
+}
+
+/// The way to the engine's thread. The thread ends after its batch once this is dropped.
+pub(crate) struct EngineThread {
+    pub(crate) batches: mpsc::Sender<Vec<Item>>,
+    pub(crate) events: channel::UnboundedReceiver<Event>,
+}
+
+/// When the engine last gave a sign of life, if it is at work.
+#[derive(Debug, Default)]
+pub(crate) struct Activity(Mutex<Option<Instant>>);
+
+impl Activity {
+    /// How long an engine at work has said nothing.
+    pub(crate) fn silent_for(&self) -> Duration {
+        self.last().map_or(Duration::ZERO, |last| last.elapsed())
+    }
+
+    fn set(&self, last: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = last;
+    }
+
+    fn last(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts the thread; it loads the engine first and says so.
+///
+/// # Errors
+/// When the system gives no thread.
+pub(crate) fn start(
+    factory: EngineFactory,
+    activity: Arc<Activity>,
+) -> std::io::Result<EngineThread> {
+    let (batches, incoming) = mpsc::channel();
+    let (said, events) = channel::unbounded_channel();
+    let body = move || own(factory, &incoming, &Teller { said, activity });
+    std::thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(body)?;
+    Ok(EngineThread { batches, events })
+}
+
+/// The life of the thread.
+fn own(factory: EngineFactory, batches: &mpsc::Receiver<Vec<Item>>, teller: &Teller) {
+    let made = catch_unwind(AssertUnwindSafe(factory))
+        .unwrap_or_else(|panic| Err(format!("loading them panicked: {}", words(&*panic))));
+    let mut engine = match made {
+        Ok(engine) => engine,
+        Err(reason) => return teller.say(Event::Broken(reason)),
+    };
+    teller.say(Event::Loaded {
+        bundle: engine.bundle(),
+        styles: engine.styles(),
+    });
+    while let Ok(batch) = batches.recv() {
+        teller.activity.set(Some(Instant::now()));
+        teller.tell(&mut *engine, batch);
+        teller.activity.set(None);
+        teller.say(Event::Free);
+    }
+}
+
+/// What the thread needs besides the engine.
+struct Teller {
+    said: channel::UnboundedSender<Event>,
+    activity: Arc<Activity>,
+}
+
+impl Teller {
+    /// Tells a batch, and again in halves what may have failed because of a neighbour.
+    fn tell(&self, engine: &mut dyn Engine, batch: Vec<Item>) {
+        let mut batches = vec![batch];
+        while let Some(batch) = batches.pop() {
+            let single = batch.len() == 1;
+            let mut again = Vec::new();
+            for (item, result) in self.tell_once(engine, batch) {
+                match result {
+                    Err(error) if !single && error.may_be_a_neighbours() => again.push(item),
+                    result => self.say(Event::Told {
+                        hold: item.hold,
+                        result,
+                    }),
+                }
+            }
+            if again.len() > 1 {
+                batches.push(again.split_off(again.len() / 2));
+            }
+            if !again.is_empty() {
+                batches.push(again);
+            }
+        }
+    }
+
+    fn tell_once(
+        &self,
+        engine: &mut dyn Engine,
+        batch: Vec<Item>,
+    ) -> Vec<(Item, Result<StoryResult, EngineError>)> {
+        let (works, holds): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|item| (item.work, item.hold)).unzip();
+        let mut watch = Holds {
+            holds: &holds,
+            activity: &self.activity,
+        };
+        // an engine keeps nothing of a batch, so nothing half-done is seen after a panic
+        let told = catch_unwind(AssertUnwindSafe(|| engine.tell(&works, &mut watch)));
+        let results = match told {
+            Ok(results) if results.len() == works.len() => results,
+            Ok(results) => {
+                let (found, wanted) = (results.len(), works.len());
+                let reason = format!("{found} results came back for {wanted} stories");
+                vec![Err(EngineError::Failed(reason)); wanted]
+            }
+            Err(panic) => {
+                let reason = format!("the engine panicked: {}", words(&*panic));
+                tracing::error!(stories = works.len(), reason, "a batch was not told");
+                vec![Err(EngineError::failure(reason)); works.len()]
+            }
+        };
+        let items = works
+            .into_iter()
+            .zip(holds)
+            .map(|(work, hold)| Item { work, hold });
+        items.zip(results).collect()
+    }
+
+    /// Nobody listens any more when the worker has been dropped; then there is nobody to tell that to.
+    fn say(&self, event: Event) {
+        let _ = self.said.send(event);
+    }
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without a word")
+}
+
+/// Lets the engine see and write into the holds of its batch.
+struct Holds<'a> {
+    holds: &'a [Arc<Hold>],
+    activity: &'a Activity,
+}
+
+impl Watch for Holds<'_> {
+    fn stage(&mut self, item: usize, stage: &'static str, done: usize, of: usize) {
+        self.activity.set(Some(Instant::now()));
+        let count = |steps: usize| u32::try_from(steps).unwrap_or(u32::MAX);
+        self.holds[item].set_stage(Stage {
+            name: stage.to_owned(),
+            done: count(done),
+            of: count(of),
+        });
+    }
+
+    fn cancelled(&mut self, item: usize) -> bool {
+        self.activity.set(Some(Instant::now()));
+        self.holds[item].is_lost()
+    }
+}

@@ -1,0 +1,132 @@
+//! Between intake and engine: forms batches, hands them to the engine, writes down what it tells.
+//! [`crate::run`] runs it until intake has ended and everything is written. What must stay true: the engine has at
+//! most one batch, the next one is formed meanwhile, and at a stop or a hang what was not begun is given back.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jobs::Outcome;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::batcher::Batcher;
+use crate::engine::thread::{EngineThread, Event, Item};
+use crate::error::Error;
+use crate::held::Hold;
+use crate::intake::Prepared;
+use crate::outcome;
+use crate::shared::Shared;
+
+/// What is on the line at a moment.
+pub(crate) struct Line {
+    shared: Arc<Shared>,
+    engine: EngineThread,
+    batcher: Batcher<Item>,
+    /// Outcomes on their way into the store; dropped with the line.
+    writing: JoinSet<()>,
+    busy: bool,
+    open: bool,
+}
+
+impl Line {
+    /// An empty line before an engine that has loaded.
+    pub(crate) fn new(shared: Arc<Shared>, engine: EngineThread) -> Self {
+        Line {
+            batcher: Batcher::new(shared.config.batch.clone()),
+            shared,
+            engine,
+            writing: JoinSet::new(),
+            busy: false,
+            open: true,
+        }
+    }
+
+    /// Works until intake has closed `prepared` and every job that came through it has its outcome written.
+    ///
+    /// # Errors
+    /// When the engine's thread is gone.
+    pub(crate) async fn run(
+        mut self,
+        mut prepared: mpsc::Receiver<Prepared>,
+        shutdown: CancellationToken,
+    ) -> Result<(), Error> {
+        let mut hung = self.shared.hung.subscribe();
+        let mut stopping = false;
+        loop {
+            self.clear(stopping);
+            self.feed()?;
+            if !self.open && !self.busy && self.batcher.is_empty() && self.writing.is_empty() {
+                return Ok(());
+            }
+            let wake = self.batcher.wake_at().filter(|_| !self.busy);
+            let until = wake.unwrap_or_else(Instant::now);
+            tokio::select! {
+                next = prepared.recv(), if self.open => self.receive(next),
+                event = self.engine.events.recv() => self.hear(event.ok_or(Error::EngineGone)?)?,
+                Some(_) = self.writing.join_next() => {}
+                () = tokio::time::sleep_until(until.into()), if wake.is_some() => {}
+                () = shutdown.cancelled(), if !stopping => stopping = true,
+                _ = hung.changed() => {}
+            }
+        }
+    }
+
+    fn receive(&mut self, next: Option<Prepared>) {
+        match next {
+            Some((item, terms)) => self.batcher.push(item, terms, Instant::now()),
+            None => {
+                self.open = false;
+                self.batcher.drain();
+            }
+        }
+    }
+
+    /// Takes out what nobody wants any more, and at a stop or a hang everything that was not begun.
+    fn clear(&mut self, stopping: bool) {
+        for item in self.batcher.remove_unless(|item| !item.hold.is_lost()) {
+            self.write(item.hold, None);
+        }
+        if stopping || self.shared.is_hung() {
+            for item in self.batcher.remove_unless(|_| false) {
+                self.write(item.hold, Some(Outcome::Returned));
+            }
+        }
+    }
+
+    /// Gives a free engine its next batch.
+    fn feed(&mut self) -> Result<(), Error> {
+        if self.busy {
+            return Ok(());
+        }
+        if let Some(batch) = self.batcher.take(Instant::now()) {
+            tracing::info!(stories = batch.items.len(), closed = ?batch.closed, "a batch begins");
+            self.engine
+                .batches
+                .send(batch.items)
+                .map_err(|_| Error::EngineGone)?;
+            self.busy = true;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, event: Event) -> Result<(), Error> {
+        match event {
+            Event::Told { hold, result } => {
+                let outcome = outcome::of(&hold, result);
+                self.write(hold, outcome);
+            }
+            Event::Free => self.busy = false,
+            // said once, before there was a line
+            Event::Loaded { .. } => {}
+            Event::Broken(reason) => return Err(Error::Engine(reason)),
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, hold: Arc<Hold>, outcome: Option<Outcome>) {
+        let shared = self.shared.clone();
+        self.writing
+            .spawn(async move { outcome::write(&shared, &hold, outcome).await });
+    }
+}

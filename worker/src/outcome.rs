@@ -1,0 +1,91 @@
+//! What became of a job, written into the store and then settled with the queue.
+//! Intake and the line call [`write`]. What must stay true: an outcome is written until the store has answered, the
+//! lease is released only after that, and a result whose lease is over is dropped.
+
+use jobs::{ErrorKind, JobError, Outcome, StoryResult, Written};
+
+use crate::engine::EngineError;
+use crate::held::Hold;
+use crate::shared::Shared;
+
+/// The outcome of a telling; none if nobody wants to know it.
+pub(crate) fn of(hold: &Hold, result: Result<StoryResult, EngineError>) -> Option<Outcome> {
+    let error = match result {
+        Ok(story) => return Some(Outcome::Succeeded(story)),
+        Err(error) => error,
+    };
+    let message = error.to_string();
+    Some(match error {
+        EngineError::Cancelled if hold.is_lost() => return None,
+        // the engine gave it up without being asked to: nobody's fault
+        EngineError::Cancelled => Outcome::Returned,
+        EngineError::UnknownStyle(_) => {
+            Outcome::Failed(JobError::new(ErrorKind::UnknownStyle, message))
+        }
+        EngineError::Parameter(_) => {
+            Outcome::Failed(JobError::new(ErrorKind::InvalidParameter, message))
+        }
+        EngineError::OutOfMemory(_) => Outcome::Retry(JobError::new(
+            ErrorKind::OutOfMemory,
+            format!("{message}; a smaller beam_width or fewer words need less"),
+        )),
+        EngineError::Failed(_) => Outcome::Retry(JobError::new(ErrorKind::ModelError, message)),
+    })
+}
+
+/// Writes an outcome and releases the hold. While the store cannot be reached it tries again and again: the
+/// heartbeat cannot reach it either, so nobody else gets the job before.
+pub(crate) async fn write(shared: &Shared, hold: &Hold, outcome: Option<Outcome>) {
+    if let Some(outcome) = outcome {
+        write_down(shared, hold, outcome).await;
+    }
+    shared.held.release(hold.lease);
+}
+
+async fn write_down(shared: &Shared, hold: &Hold, mut outcome: Outcome) {
+    let (job, lease) = (hold.lease.job, hold.lease.number);
+    let mut pauses = shared.pauses();
+    loop {
+        match shared
+            .places
+            .store
+            .finish(hold.lease, outcome.clone())
+            .await
+        {
+            Ok(Written::Done) => {
+                note(hold, &outcome);
+                break;
+            }
+            Ok(Written::Stale) => {
+                tracing::info!(%job, lease, "dropped the result of a lease that is over");
+                break;
+            }
+            Err(error) if error.is_unavailable() => {
+                tracing::warn!(%job, lease, %error, "an outcome waits for the database");
+                pauses.wait().await;
+            }
+            Err(error) if matches!(outcome, Outcome::Succeeded(_)) => {
+                tracing::error!(%job, lease, %error, "a result cannot be stored");
+                let reason = "the story was told, but could not be stored";
+                outcome = Outcome::Retry(JobError::new(ErrorKind::StorageUnavailable, reason));
+            }
+            Err(error) => {
+                tracing::error!(%job, lease, %error, "an outcome is lost; the job is taken back when its lease ends");
+                return;
+            }
+        }
+    }
+    if let Err(error) = shared.places.queue.settle(hold.lease).await {
+        tracing::warn!(%job, lease, %error, "a job was not settled; the queue will offer it again in vain");
+    }
+}
+
+fn note(hold: &Hold, outcome: &Outcome) {
+    let (job, lease) = (hold.lease.job, hold.lease.number);
+    match outcome {
+        Outcome::Succeeded(_) => tracing::info!(%job, lease, "told"),
+        Outcome::Failed(error) => tracing::info!(%job, lease, %error, "failed"),
+        Outcome::Retry(error) => tracing::warn!(%job, lease, %error, "this attempt failed"),
+        Outcome::Returned => tracing::info!(%job, lease, "returned"),
+    }
+}

@@ -1,0 +1,214 @@
+//! An engine that does what each job's label `script` says: for tests of everything around the networks.
+//! Scripts: `ok`, `error` (this story fails), `panic` (the engine panics on its batch), `poison` (every story of its
+//! batch fails), `flaky` (fails the first time), `slow:200ms`, `gate` (until [`Tells::open`] or cancelled), `hang` (the
+//! same, but deaf to the watch). What must stay true: it counts a story only when it is really told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jobs::{StoryResult, StyleEntry, UsedCaption};
+use uuid::Uuid;
+
+use crate::engine::{Engine, EngineError, EngineFactory, Watch, Work};
+
+/// The label of a request that holds its script.
+pub const SCRIPT: &str = "script";
+/// How often a slow story looks whether it is still wanted.
+const STEP: Duration = Duration::from_millis(5);
+const STYLES: [&str; 3] = ["romance", "adventure", "sea"];
+
+/// The test's end of a scripted engine: what was told, and the gate. It may outlive the engine and serve several.
+#[derive(Debug, Default)]
+pub struct Tells {
+    seen: Mutex<Seen>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    told: BTreeMap<Uuid, usize>,
+    begun: BTreeSet<Uuid>,
+    failed_once: BTreeSet<Uuid>,
+    batches: Vec<Vec<Uuid>>,
+    open: bool,
+}
+
+impl Tells {
+    /// How often the story of this job was told to its end.
+    pub fn of(&self, job: &str) -> usize {
+        let id = job.parse::<Uuid>().ok();
+        id.and_then(|id| self.seen().told.get(&id).copied())
+            .unwrap_or(0)
+    }
+
+    /// Whether the engine has had this job in a batch.
+    pub fn has_begun(&self, job: Uuid) -> bool {
+        self.seen().begun.contains(&job)
+    }
+
+    /// The jobs of every batch, in the order in which the engine got them.
+    pub fn batches(&self) -> Vec<Vec<Uuid>> {
+        self.seen().batches.clone()
+    }
+
+    /// Lets everything go on that waits at the gate, now and later.
+    pub fn open(&self) {
+        self.seen().open = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits a step for the gate; whether it is open.
+    fn gate(&self) -> bool {
+        let seen = self.seen();
+        let waited = self
+            .changed
+            .wait_timeout_while(seen, STEP, |seen| !seen.open);
+        waited.unwrap_or_else(PoisonError::into_inner).0.open
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The engine; the default script is `ok`.
+#[derive(Debug, Default)]
+pub struct ScriptedEngine {
+    tells: Arc<Tells>,
+}
+
+impl ScriptedEngine {
+    /// An engine that has told nothing.
+    pub fn new() -> Self {
+        ScriptedEngine::default()
+    }
+
+    /// An engine that counts on where another one has ended.
+    pub fn counting(tells: Arc<Tells>) -> Self {
+        ScriptedEngine { tells }
+    }
+
+    /// What it tells, also after it was given away.
+    pub fn tells(&self) -> Arc<Tells> {
+        self.tells.clone()
+    }
+
+    /// Gives it away to a worker.
+    pub fn factory(self) -> EngineFactory {
+        Box::new(move || Ok(Box::new(self)))
+    }
+
+    fn begin(&self, batch: &[Work]) {
+        let mut seen = self.tells.seen();
+        let ids: Vec<Uuid> = batch.iter().map(|work| work.id).collect();
+        seen.begun.extend(&ids);
+        seen.batches.push(ids);
+    }
+
+    fn play(&self, work: &Work, mut cancelled: impl FnMut() -> bool) -> Result<(), EngineError> {
+        let failed = |why: &str| Err(EngineError::Failed(why.to_owned()));
+        match script(work) {
+            "error" => failed("the script says so"),
+            "flaky" if self.tells.seen().failed_once.insert(work.id) => {
+                failed("the script says so, this once")
+            }
+            "gate" => wait(|| self.tells.gate(), cancelled),
+            "hang" => wait(|| self.tells.gate(), || false),
+            text => match text.strip_prefix("slow:").map(milliseconds) {
+                Some(time) => {
+                    let end = Instant::now() + time;
+                    wait(
+                        || {
+                            std::thread::sleep(STEP);
+                            Instant::now() >= end
+                        },
+                        cancelled,
+                    )
+                }
+                None if cancelled() => Err(EngineError::Cancelled),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+impl Engine for ScriptedEngine {
+    fn bundle(&self) -> String {
+        "scripted-1".to_owned()
+    }
+
+    fn styles(&self) -> Vec<StyleEntry> {
+        let entry = |name: &str| StyleEntry {
+            name: name.to_owned(),
+            description: format!("made up, in the manner of {name}"),
+            passages: 1,
+            source: "a script".to_owned(),
+        };
+        STYLES.into_iter().map(entry).collect()
+    }
+
+    fn tell(
+        &mut self,
+        batch: &[Work],
+        watch: &mut dyn Watch,
+    ) -> Vec<Result<StoryResult, EngineError>> {
+        self.begin(batch);
+        let is = |wanted: &str| batch.iter().any(|work| script(work) == wanted);
+        assert!(!is("panic"), "the script says so");
+        if is("poison") {
+            let poisoned = Err(EngineError::Failed("the batch is poisoned".to_owned()));
+            return vec![poisoned; batch.len()];
+        }
+        let tell = |(item, work): (usize, &Work)| {
+            watch.stage(item, "writing", 0, 1);
+            self.play(work, || watch.cancelled(item))?;
+            watch.stage(item, "writing", 1, 1);
+            *self.tells.seen().told.entry(work.id).or_default() += 1;
+            Ok(story(work))
+        };
+        batch.iter().enumerate().map(tell).collect()
+    }
+}
+
+/// Goes on until `over`, or until `cancelled`.
+fn wait(
+    mut over: impl FnMut() -> bool,
+    mut cancelled: impl FnMut() -> bool,
+) -> Result<(), EngineError> {
+    while !over() {
+        if cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+    }
+    Ok(())
+}
+
+fn script(work: &Work) -> &str {
+    work.request
+        .metadata
+        .get(SCRIPT)
+        .map_or("ok", String::as_str)
+}
+
+/// Reads `200ms`; anything else is no time at all.
+fn milliseconds(text: &str) -> Duration {
+    let number = text
+        .strip_suffix("ms")
+        .and_then(|number| number.parse().ok());
+    Duration::from_millis(number.unwrap_or(0))
+}
+
+fn story(work: &Work) -> StoryResult {
+    let (width, height) = (work.picture.width, work.picture.height);
+    StoryResult {
+        story: format!("Once upon a time there was a picture of {width} by {height} pixels."),
+        style: work.request.style.clone(),
+        captions: vec![UsedCaption {
+            text: "A picture hangs on a wall .".to_owned(),
+            similarity: 0.5,
+        }],
+        timings: BTreeMap::from([("writing".to_owned(), 0.0)]),
+        bundle: "scripted-1".to_owned(),
+    }
+}

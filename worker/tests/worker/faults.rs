@@ -1,0 +1,161 @@
+//! What is wrong with one job, one engine or one store stays there.
+
+use std::time::Duration;
+
+use jobs::{ErrorKind, Job, State, StoryRequest};
+use worker::Config;
+
+use crate::harness::{Service, eventually, picture, request};
+
+fn failed_as(job: &Job) -> (State, ErrorKind) {
+    let error = job.error.as_ref().expect("a failed job says why");
+    (job.state, error.kind)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_image_fails_without_spoiling_its_batch() {
+    let service = Service::start().await;
+    let good = service.submit_many(2, "ok").await;
+    let cut = &picture()[..40];
+    let bad = service.submit_as(request("ok"), cut).await;
+    let gone = service.submit("ok").await;
+    service.lose_picture(gone).await;
+    let last = service.submit("ok").await;
+    let worker = service.worker(8).await;
+    for id in good.into_iter().chain([last]) {
+        let job = service.finished(id).await;
+        assert_eq!((job.state, job.attempts), (State::Succeeded, 1));
+        assert_eq!(worker.tells.of(&id.to_string()), 1);
+    }
+    let job = service.finished(bad).await;
+    assert_eq!(failed_as(&job), (State::Failed, ErrorKind::ImageUnreadable));
+    assert_eq!(job.attempts, 1);
+    let job = service.finished(gone).await;
+    assert_eq!(failed_as(&job), (State::Failed, ErrorKind::ImageMissing));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_style_nobody_knows_fails_with_the_names_of_the_known_ones() {
+    let service = Service::start().await;
+    let style = StoryRequest {
+        style: "romance:0.5,noir:0.5".to_owned(),
+        ..StoryRequest::default()
+    };
+    let id = service.submit_as(style, &picture()).await;
+    let worker = service.worker(8).await;
+    let job = service.finished(id).await;
+    assert_eq!(failed_as(&job), (State::Failed, ErrorKind::UnknownStyle));
+    let message = job.error.unwrap().message;
+    assert!(
+        message.contains("`noir`") && message.contains("adventure, romance, sea"),
+        "{message}"
+    );
+    let catalogue = service.store.styles().await.unwrap().unwrap();
+    assert_eq!(catalogue.styles.len(), 3);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_guilty_one_of_a_batch_is_charged() {
+    let service = Service::start().await;
+    for script in ["panic", "poison", "error"] {
+        let mut innocent = service.submit_many(3, "ok").await;
+        let guilty = service.submit(script).await;
+        innocent.extend(service.submit_many(4, "ok").await);
+        let worker = service.worker(8).await;
+        for id in innocent {
+            let job = service.finished(id).await;
+            assert_eq!((job.state, job.attempts), (State::Succeeded, 1), "{script}");
+            assert_eq!(worker.tells.of(&id.to_string()), 1, "{script}");
+        }
+        let job = service.finished(guilty).await;
+        assert_eq!(failed_as(&job), (State::Failed, ErrorKind::ModelError));
+        assert_eq!(service.outcomes(guilty).await, ["retry", "retry", "failed"]);
+        let batches = worker.tells.batches();
+        assert_eq!(batches.first().unwrap().len(), 8, "{script}");
+        assert_eq!(batches.last().unwrap(), &[guilty], "{script}");
+        worker.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_story_that_failed_once_is_told_the_second_time() {
+    let service = Service::start().await;
+    let id = service.submit("flaky").await;
+    let worker = service.worker(8).await;
+    let job = service.finished(id).await;
+    assert_eq!((job.state, job.attempts), (State::Succeeded, 2));
+    assert_eq!(service.outcomes(id).await, ["retry", "succeeded"]);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_out_of_reach_stop_the_worker_and_charge_nobody() {
+    let service = Service::start().await;
+    service.pictures.set_down(true);
+    let ids = service.submit_many(3, "ok").await;
+    let worker = service.worker(2).await;
+    let reason = eventually("the worker says what is wrong", async || {
+        worker.health.reasons().get("images").cloned()
+    })
+    .await;
+    assert!(
+        reason.contains("the picture store cannot be reached"),
+        "{reason}"
+    );
+    eventually("every job is given back", async || {
+        let depth = service.store.depth().await.unwrap();
+        (depth.queued == 3).then_some(())
+    })
+    .await;
+    service.pictures.set_down(false);
+    for id in ids {
+        let job = service.finished(id).await;
+        assert_eq!((job.state, job.attempts), (State::Succeeded, 1));
+    }
+    assert!(worker.health.is_ready(), "{:?}", worker.health.reasons());
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_jobs_of_a_hung_engine_are_told_by_another_worker() {
+    let service = Service::start().await;
+    let id = service.submit("hang").await;
+    let impatient = Config {
+        hung_after: Duration::from_millis(300),
+        ..Config::with_max_batch(1)
+    };
+    let stuck = service.worker_with(impatient).await;
+    eventually("the worker says that it hangs", async || {
+        let reasons = stuck.health.reasons();
+        let reason = reasons.get("worker")?;
+        reason.contains("has not moved").then_some(())
+    })
+    .await;
+    let healthy = service.worker(1).await;
+    healthy.tells.open();
+    let job = service.finished(id).await;
+    assert_eq!((job.state, job.attempts), (State::Succeeded, 2));
+    assert_eq!(healthy.tells.of(&id.to_string()), 1);
+    // it wakes up, and nobody wants to hear its story any more
+    stuck.tells.open();
+    eventually("the worker is well again", async || {
+        stuck.health.is_ready().then_some(())
+    })
+    .await;
+    stuck.stop().await;
+    assert_eq!(service.outcomes(id).await, ["lost", "succeeded"]);
+    assert_eq!(service.job(id).await, job);
+    healthy.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_networks_do_not_load_says_why_and_ends() {
+    let service = Service::start().await;
+    let tells = worker::scripted::ScriptedEngine::new().tells();
+    let broken = Box::new(|| Err("the bundle is empty".to_owned()));
+    let worker = service.worker_on(Config::default(), tells, broken).await;
+    let error = worker.end().await.unwrap_err();
+    assert!(error.to_string().contains("the bundle is empty"), "{error}");
+}

@@ -1,0 +1,314 @@
+//! One service without its HTTP side: a Postgres, a folder of pictures, and as many workers as a test starts.
+//! One verb for each thing that an API, an operator or an accident does.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt as _};
+use jobs::embedded::Settings;
+use jobs::retry::Backoff;
+use jobs::{
+    Directory, EmbeddedPostgres, Health, Images, Job, NewJob, PostgresQueue, Rules, Store,
+    StoredImage, StoryRequest, Submitted,
+};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use worker::scripted::{SCRIPT, ScriptedEngine, Tells};
+use worker::{Config, EngineFactory, Error, Places};
+
+/// Longer than anything takes on a busy machine; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Quick beats and no waits between attempts.
+pub(crate) fn rules() -> Rules {
+    Rules {
+        heartbeat: Duration::from_millis(100),
+        lease_timeout: Duration::from_secs(3),
+        sweep_every: Duration::from_millis(100),
+        backoff: Backoff::NONE,
+        ..Rules::default()
+    }
+}
+
+/// Nobody counts as lost, however long he is silent.
+pub(crate) fn patient() -> Rules {
+    Rules {
+        lease_timeout: Duration::from_secs(3600),
+        heartbeat: Duration::from_secs(3600),
+        ..rules()
+    }
+}
+
+/// Waits for something that happens by itself.
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A folder of pictures that can be put out of reach.
+pub(crate) struct Pictures {
+    folder: Directory,
+    down: AtomicBool,
+}
+
+impl Pictures {
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::Relaxed);
+    }
+
+    fn reach(&self) -> jobs::Result<&Directory> {
+        if self.down.load(Ordering::Relaxed) {
+            return Err(jobs::Error::Unavailable {
+                place: "the picture store",
+                doing: "test the worker",
+                cause: "the test has cut the line".into(),
+            });
+        }
+        Ok(&self.folder)
+    }
+}
+
+impl Images for Pictures {
+    fn put<'a>(&'a self, key: &'a str, bytes: Bytes) -> BoxFuture<'a, jobs::Result<()>> {
+        async move { self.reach()?.put(key, bytes).await }.boxed()
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, jobs::Result<Bytes>> {
+        async move { self.reach()?.get(key).await }.boxed()
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, jobs::Result<()>> {
+        async move { self.reach()?.delete(key).await }.boxed()
+    }
+
+    fn ping(&self) -> BoxFuture<'_, jobs::Result<()>> {
+        async move { self.reach()?.ping().await }.boxed()
+    }
+}
+
+/// A running worker.
+pub(crate) struct Running {
+    pub(crate) health: Health,
+    pub(crate) tells: Arc<Tells>,
+    shutdown: CancellationToken,
+    handle: JoinHandle<Result<(), Error>>,
+}
+
+impl Running {
+    /// Asks it to stop, as a signal does.
+    pub(crate) fn ask_to_stop(&self) {
+        self.shutdown.cancel();
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub(crate) async fn stop(self) {
+        self.tells.open();
+        self.shutdown.cancel();
+        self.end().await.unwrap();
+    }
+
+    /// Waits until it ends by itself, or because it was asked to.
+    pub(crate) async fn end(mut self) -> Result<(), Error> {
+        (&mut self.handle).await.unwrap()
+    }
+
+    /// Ends it at once, as a crash would.
+    pub(crate) async fn vanish(mut self) {
+        self.handle.abort();
+        assert!((&mut self.handle).await.unwrap_err().is_cancelled());
+    }
+}
+
+impl Drop for Running {
+    /// Lets the engine's thread end when a test has failed.
+    fn drop(&mut self) {
+        self.tells.open();
+        self.handle.abort();
+    }
+}
+
+/// The service. Its Postgres ends with it.
+pub(crate) struct Service {
+    pub(crate) store: Store,
+    pub(crate) pictures: Arc<Pictures>,
+    postgres: EmbeddedPostgres,
+    rules: Rules,
+    _data: TempDir,
+}
+
+impl Service {
+    pub(crate) async fn start() -> Self {
+        Service::with(rules()).await
+    }
+
+    pub(crate) async fn with(rules: Rules) -> Self {
+        let open = Permissions::from_mode(0o755);
+        let data = tempfile::Builder::new()
+            .permissions(open)
+            .tempdir()
+            .unwrap();
+        let settings = Settings {
+            data: data.path().to_owned(),
+            cache: cache(),
+            programs: None,
+        };
+        let postgres = EmbeddedPostgres::start(settings).await.unwrap();
+        let store = Store::connect(&postgres.url(), rules.clone())
+            .await
+            .unwrap();
+        store.migrate().await.unwrap();
+        let pictures = Arc::new(Pictures {
+            folder: Directory::open(data.path().join("pictures")).unwrap(),
+            down: AtomicBool::new(false),
+        });
+        Service {
+            store,
+            pictures,
+            postgres,
+            rules,
+            _data: data,
+        }
+    }
+
+    /// Another process on the same database, by other rules.
+    pub(crate) async fn store_with(&self, rules: Rules) -> Store {
+        Store::connect(&self.postgres.url(), rules).await.unwrap()
+    }
+
+    /// A worker with batches of up to `max_batch` on a scripted engine.
+    pub(crate) async fn worker(&self, max_batch: usize) -> Running {
+        self.worker_with(Config::with_max_batch(max_batch)).await
+    }
+
+    pub(crate) async fn worker_with(&self, config: Config) -> Running {
+        let engine = ScriptedEngine::new();
+        let tells = engine.tells();
+        self.worker_on(config, tells, engine.factory()).await
+    }
+
+    pub(crate) async fn worker_on(
+        &self,
+        config: Config,
+        tells: Arc<Tells>,
+        factory: EngineFactory,
+    ) -> Running {
+        // connections of its own, as another process has
+        let store = self.store_with(self.rules.clone()).await;
+        let (health, shutdown) = (Health::new(), CancellationToken::new());
+        let places = Places {
+            queue: Arc::new(PostgresQueue::new(store.clone())),
+            store,
+            images: self.pictures.clone(),
+            health: health.clone(),
+        };
+        let handle = tokio::spawn(worker::run(config, places, factory, shutdown.clone()));
+        Running {
+            health,
+            tells,
+            shutdown,
+            handle,
+        }
+    }
+
+    /// Hands in a good picture with a script.
+    pub(crate) async fn submit(&self, script: &str) -> Uuid {
+        self.submit_as(request(script), &picture()).await
+    }
+
+    pub(crate) async fn submit_many(&self, count: usize, script: &str) -> Vec<Uuid> {
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            ids.push(self.submit(script).await);
+        }
+        ids
+    }
+
+    /// Hands in any bytes as a picture.
+    pub(crate) async fn submit_as(&self, request: StoryRequest, bytes: &[u8]) -> Uuid {
+        let id = NewJob::id();
+        let image = StoredImage {
+            key: jobs::images::key(id, "image/png"),
+            media_type: "image/png".to_owned(),
+            width: 6,
+            height: 4,
+            bytes: bytes.len() as u64,
+            sha256: hex::encode(Sha256::digest(bytes)),
+        };
+        let kept = Bytes::copy_from_slice(bytes);
+        self.pictures.folder.put(&image.key, kept).await.unwrap();
+        let job = NewJob {
+            id,
+            request,
+            image,
+            idempotency: None,
+        };
+        match self.store.submit(job).await.unwrap() {
+            Submitted::New(job) => job.id,
+            other => panic!("not accepted: {other:?}"),
+        }
+    }
+
+    /// Loses the picture of a job.
+    pub(crate) async fn lose_picture(&self, id: Uuid) {
+        let key = self.job(id).await.image.unwrap().key;
+        self.pictures.folder.delete(&key).await.unwrap();
+    }
+
+    pub(crate) async fn job(&self, id: Uuid) -> Job {
+        self.store.get(id).await.unwrap().expect("it was submitted")
+    }
+
+    /// The job once it has ended.
+    pub(crate) async fn finished(&self, id: Uuid) -> Job {
+        eventually("a job has ended", async || {
+            let job = self.job(id).await;
+            job.state.is_final().then_some(job)
+        })
+        .await
+    }
+
+    /// How the attempts at a job ended.
+    pub(crate) async fn outcomes(&self, id: Uuid) -> Vec<String> {
+        let attempts = self.store.attempts(id).await.unwrap().into_iter();
+        attempts
+            .map(|attempt| attempt.outcome.unwrap_or_else(|| "running".to_owned()))
+            .collect()
+    }
+}
+
+pub(crate) fn request(script: &str) -> StoryRequest {
+    StoryRequest {
+        metadata: [(SCRIPT.to_owned(), script.to_owned())].into(),
+        ..StoryRequest::default()
+    }
+}
+
+/// A small PNG.
+pub(crate) fn picture() -> Vec<u8> {
+    let picture = image::RgbImage::from_fn(6, 4, |x, y| image::Rgb([x as u8, y as u8, 7]));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .unwrap();
+    bytes.into_inner()
+}
+
+/// Where set-up put the programs of Postgres.
+fn cache() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/storyteller");
+    std::env::var_os("STORYTELLER_CACHE").map_or_else(home, PathBuf::from)
+}

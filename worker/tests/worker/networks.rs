@@ -1,0 +1,48 @@
+//! The worker on real networks with random weights: the words of jobs and of models meet.
+
+use jobs::{Mode, State, StoryRequest};
+use worker::Config;
+use worker::scripted::ScriptedEngine;
+
+use crate::harness::{Service, picture};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_networks_tell_a_story_with_captions_and_timings() {
+    let service = Service::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle, cache) = (folder.path().join("bundle"), folder.path().join("cache"));
+    models::rehearsal::write_bundle(&bundle, 1).unwrap();
+    let small = StoryRequest {
+        beam_width: 4,
+        captions: 5,
+        max_words: 20,
+        ..StoryRequest::default()
+    };
+    let drawn = StoryRequest {
+        mode: Mode::Sample,
+        seed: Some(3),
+        ..small.clone()
+    };
+    let searched = service.submit_as(small, &picture()).await;
+    let drawn = service.submit_as(drawn, &picture()).await;
+    let factory = worker::engine::storyteller::factory(bundle, cache, "cpu".to_owned());
+    let tells = ScriptedEngine::new().tells();
+    let worker = service.worker_on(Config::default(), tells, factory).await;
+    for id in [searched, drawn] {
+        let job = service.finished(id).await;
+        assert_eq!((job.state, job.error), (State::Succeeded, None));
+        let result = job.result.unwrap();
+        assert_eq!(
+            (result.captions.len(), result.style.as_str()),
+            (5, "romance")
+        );
+        assert!(
+            result
+                .captions
+                .is_sorted_by(|a, b| a.similarity >= b.similarity)
+        );
+        let stages: Vec<_> = result.timings.keys().map(String::as_str).collect();
+        assert_eq!(stages, ["captioning", "looking", "thinking", "writing"]);
+    }
+    worker.stop().await;
+}
