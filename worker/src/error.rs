@@ -1,4 +1,5 @@
-//! Why a worker cannot go on. Whoever started it reads the text; nothing here is about a single job.
+//! Why a worker cannot go on; [`crate::run`] ends with it, and whoever started the worker reads the text.
+//! What must stay true: nothing here is about a single job, and no job is lost by it.
 
 /// Why a worker ended by itself.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,5 @@
 //! What is wrong with one job, one engine or one store stays there.
+//! What must stay true: whoever is not guilty has one attempt and one telling in the end.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Who holds a job: stops, crashes, cancellations and results that come too late.
+//! What must stay true: however often a story is told, one result is shown and the log of attempts says why.
 
 use std::time::Duration;
 

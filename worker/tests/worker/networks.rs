@@ -1,4 +1,5 @@
 //! The worker on real networks with random weights: the words of jobs and of models meet.
+//! What must stay true: nothing is fetched for it, the bundle is made on the spot.
 
 use jobs::{Mode, State, StoryRequest};
 use worker::Config;
