@@ -2,9 +2,27 @@
 //! The API calls [`take_in`] with what a caller sent. What must stay true: nothing is allocated for pixels before
 //! header and frame count have been checked, and what is kept has no metadata and needs no rotation.
 
+mod gif;
+mod jpeg;
+mod layout;
+mod png;
+mod upright;
+mod webp;
+
+use std::sync::LazyLock;
+
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 
 use crate::job::{ErrorKind, JobError, StoredImage};
+use layout::Layout;
+
+/// Pictures decoded at once: more would only wait for cores, each holding up to [`MOST_MEMORY`].
+static DECODERS: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)));
+/// What a decoder may allocate: 50 megapixels of four bytes, and as much again to work with.
+const MOST_MEMORY: u64 = 512 * 1024 * 1024;
 
 /// What is taken at most.
 #[derive(Clone, Debug)]
@@ -68,12 +86,17 @@ impl TakenIn {
     }
 }
 
-/// Reads magic bytes and header only, and checks them against the caps and for animation.
+/// Reads the structure only, and checks it against the caps and for animation. Decodes nothing.
 ///
 /// # Errors
 /// `ImageUnreadable`, `ImageTooLarge` or `ImageAnimated`, with a message for the person who sent it.
-pub fn sniff(_bytes: &[u8], _caps: &Caps) -> Result<Sniffed, JobError> {
-    unimplemented!()
+pub fn sniff(bytes: &[u8], caps: &Caps) -> Result<Sniffed, JobError> {
+    let layout = look(bytes, caps)?;
+    Ok(Sniffed {
+        media_type: layout.media_type,
+        width: layout.width,
+        height: layout.height,
+    })
 }
 
 /// Checks a picture to its last byte and makes it ready to be kept: decoded once within limits, metadata and
@@ -82,21 +105,118 @@ pub fn sniff(_bytes: &[u8], _caps: &Caps) -> Result<Sniffed, JobError> {
 /// # Errors
 /// As [`sniff`], and `ImageUnreadable` if it cannot be decoded to its end.
 pub async fn take_in(bytes: Bytes, caps: Caps) -> Result<TakenIn, JobError> {
+    // never closed, so there is always a permit to wait for
+    let _permit = DECODERS.acquire().await.ok();
     tokio::task::spawn_blocking(move || check(&bytes, &caps))
         .await
         // the task is never cancelled, so this is a panic of a decoder
-        .unwrap_or_else(|_| {
-            Err(JobError::new(
-                ErrorKind::ImageUnreadable,
-                "the picture cannot be decoded",
-            ))
-        })
+        .unwrap_or_else(|_| Err(layout::unreadable("it cannot be decoded")))
 }
 
 /// [`take_in`] on the calling thread.
 ///
 /// # Errors
 /// As [`take_in`]. A decoder may panic on hostile bytes.
-pub fn check(_bytes: &Bytes, _caps: &Caps) -> Result<TakenIn, JobError> {
-    unimplemented!()
+pub fn check(bytes: &Bytes, caps: &Caps) -> Result<TakenIn, JobError> {
+    let layout = look(bytes, caps)?;
+    let upright = upright::upright(bytes, &layout, MOST_MEMORY)?;
+    let sha256 = hex::encode(Sha256::digest(&upright.bytes));
+    Ok(TakenIn {
+        bytes: upright.bytes.into(),
+        media_type: layout.media_type,
+        width: upright.width,
+        height: upright.height,
+        sha256,
+    })
 }
+
+fn look(bytes: &[u8], caps: &Caps) -> Result<Layout, JobError> {
+    if bytes.is_empty() {
+        return Err(layout::unreadable("the file is empty"));
+    }
+    if bytes.len() as u64 > caps.bytes {
+        return Err(too_large(format!(
+            "it has {} bytes, and at most {} are taken",
+            bytes.len(),
+            caps.bytes
+        )));
+    }
+    let layout = match bytes {
+        [0xff, 0xd8, 0xff, ..] => jpeg::layout(bytes),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => png::layout(bytes),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => webp::layout(bytes),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => gif::layout(bytes),
+        _ => Err(layout::unreadable(&format!(
+            "it is {}, not a JPEG, PNG, WebP or GIF picture",
+            kind_of(bytes)
+        ))),
+    }?;
+    check_size(&layout, caps)?;
+    if layout.animated {
+        let message = "the picture moves: send a still one, for example one of its frames";
+        return Err(JobError::new(ErrorKind::ImageAnimated, message));
+    }
+    Ok(layout)
+}
+
+fn check_size(layout: &Layout, caps: &Caps) -> Result<(), JobError> {
+    let (width, height) = (layout.width, layout.height);
+    if width == 0 || height == 0 {
+        return Err(layout::unreadable("it says that it has no pixels"));
+    }
+    if u64::from(width) * u64::from(height) > caps.pixels {
+        let most = caps.pixels / 1_000_000;
+        return Err(too_large(format!(
+            "it has {width}×{height} pixels, and at most {most} megapixels are taken"
+        )));
+    }
+    if u64::from(width.max(height)) > u64::from(width.min(height)) * u64::from(caps.aspect) {
+        let most = caps.aspect;
+        return Err(too_large(format!(
+            "it has {width}×{height} pixels, and one side may be at most {most} times the other"
+        )));
+    }
+    Ok(())
+}
+
+fn too_large(reason: String) -> JobError {
+    JobError::new(
+        ErrorKind::ImageTooLarge,
+        format!("the picture is too large: {reason}; scale it down or crop it"),
+    )
+}
+
+/// A guess at what somebody has sent instead of a picture that we take.
+fn kind_of(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', ..] => "an AVIF picture",
+        [_, _, _, _, b'f', b't', b'y', b'p', b'h' | b'm', ..] => "a HEIC picture",
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => "a film",
+        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => "a TIFF or raw picture",
+        [b'B', b'M', ..] => "a BMP picture",
+        [b'%', b'P', b'D', b'F', ..] => "a PDF document",
+        _ if std::str::from_utf8(&bytes[..bytes.len().min(512)])
+            .map_or_else(|error| error.error_len().is_none(), |_| true) =>
+        {
+            "text"
+        }
+        _ => "something else",
+    }
+}
+
+#[cfg(test)]
+mod tests;

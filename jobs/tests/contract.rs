@@ -1,0 +1,20 @@
+//! The promises of the jobs crate, kept by every implementation of its seams: the store on a real Postgres, the queue,
+//! the pictures, the embedded Postgres. One binary, one Postgres for all tests, one database for each.
+#![allow(clippy::unwrap_used)]
+
+#[path = "contract/attempts.rs"]
+mod attempts;
+#[path = "contract/embedded.rs"]
+mod embedded;
+#[path = "contract/harness.rs"]
+mod harness;
+#[path = "contract/images.rs"]
+mod images;
+#[path = "contract/queue.rs"]
+mod queue;
+#[path = "contract/reading.rs"]
+mod reading;
+#[path = "contract/submitting.rs"]
+mod submitting;
+#[path = "contract/sweeping.rs"]
+mod sweeping;

@@ -1,0 +1,220 @@
+//! What an attempt promises: one holder, one visible result, and a fair account of who was charged.
+
+use jobs::{Beat, Cancelled, ErrorKind, Outcome, Stage, State, Written};
+use uuid::Uuid;
+
+use crate::harness::{Service, told, trouble};
+
+#[tokio::test]
+async fn a_claimed_job_runs_and_ends_with_its_story() {
+    let service = Service::start().await;
+    let id = service.submit().await.id;
+    let claimed = service.claim().await;
+    assert_eq!(
+        (claimed.job.id, claimed.job.state, claimed.job.attempts),
+        (id, State::Running, 1)
+    );
+    assert!(claimed.job.started_at.is_some() && !claimed.alone);
+    let stage = Stage {
+        name: "writing".to_owned(),
+        done: 3,
+        of: 120,
+    };
+    let held = service
+        .store
+        .heartbeat(&[Beat {
+            lease: claimed.lease,
+            stage: Some(stage.clone()),
+        }])
+        .await
+        .unwrap();
+    assert!(held.contains(&claimed.lease));
+    assert_eq!(service.job(id).await.stage, Some(stage));
+
+    assert_eq!(
+        service.store.finish(claimed.lease, told()).await.unwrap(),
+        Written::Done
+    );
+    let job = service.job(id).await;
+    assert_eq!(
+        (job.state, job.stage, job.error),
+        (State::Succeeded, None, None)
+    );
+    assert_eq!(job.result.unwrap().story, "They never met again.");
+    assert!(job.finished_at >= job.started_at);
+    assert_eq!(service.outcomes(id).await, ["succeeded"]);
+}
+
+#[tokio::test]
+async fn a_result_under_an_old_lease_is_dropped() {
+    let service = Service::impatient().await;
+    let id = service.submit().await.id;
+    let old = service.claim().await.lease;
+    service.store.sweep().await.unwrap();
+    let new = service.claim().await.lease;
+    assert!(new.number > old.number);
+
+    let beats = [old, new].map(|lease| Beat { lease, stage: None });
+    let held = service.store.heartbeat(&beats).await.unwrap();
+    assert_eq!(held, [new].into());
+    for outcome in [
+        told(),
+        Outcome::Failed(trouble()),
+        Outcome::Retry(trouble()),
+        Outcome::Returned,
+    ] {
+        assert_eq!(
+            service.store.finish(old, outcome).await.unwrap(),
+            Written::Stale
+        );
+    }
+    assert_eq!(service.job(id).await.state, State::Running);
+    assert_eq!(
+        service.store.finish(new, told()).await.unwrap(),
+        Written::Done
+    );
+    assert_eq!(
+        service.store.finish(new, told()).await.unwrap(),
+        Written::Stale
+    );
+    assert_eq!(service.outcomes(id).await, ["lost", "succeeded"]);
+}
+
+#[tokio::test]
+async fn a_returned_job_keeps_its_place_and_its_attempts() {
+    let service = Service::start().await;
+    let ids = service.submit_many(2).await;
+    let lease = service.claim().await.lease;
+    assert_eq!(
+        service
+            .store
+            .finish(lease, Outcome::Returned)
+            .await
+            .unwrap(),
+        Written::Done
+    );
+    let job = service.job(ids[0]).await;
+    assert_eq!((job.state, job.attempts), (State::Queued, 0));
+    assert_eq!(service.claim().await.job.id, ids[0]);
+    assert_eq!(service.outcomes(ids[0]).await, ["returned", "running"]);
+}
+
+#[tokio::test]
+async fn a_job_fails_with_its_last_error_once_no_attempt_is_left() {
+    let service = Service::start().await;
+    let id = service.submit().await.id;
+    for attempt in 1..=3 {
+        let claimed = service.claim().await;
+        assert_eq!(claimed.job.attempts, attempt);
+        service
+            .store
+            .finish(claimed.lease, Outcome::Retry(trouble()))
+            .await
+            .unwrap();
+        assert_eq!(service.job(id).await.error, Some(trouble()));
+    }
+    let job = service.job(id).await;
+    assert_eq!((job.state, job.attempts), (State::Failed, 3));
+    assert!(job.finished_at.is_some());
+    assert_eq!(service.outcomes(id).await, ["retry", "retry", "failed"]);
+    let attempts = service.store.attempts(id).await.unwrap();
+    assert!(
+        attempts
+            .iter()
+            .all(|attempt| attempt.error == Some(trouble()) && attempt.ended_at.is_some())
+    );
+}
+
+#[tokio::test]
+async fn a_failed_attempt_waits_before_the_next_one() {
+    let service = Service::with(jobs::Rules::default()).await;
+    let job = service.submit().await;
+    let lease = service.claim().await.lease;
+    service
+        .store
+        .finish(lease, Outcome::Retry(trouble()))
+        .await
+        .unwrap();
+    let wait = service.job(job.id).await.due_at - job.created_at;
+    assert!(wait.num_milliseconds() >= 800, "{wait}");
+    assert!(service.store.claim("worker", 1).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_error_that_no_attempt_can_help_ends_the_job() {
+    let service = Service::start().await;
+    let id = service.submit().await.id;
+    let lease = service.claim().await.lease;
+    service
+        .store
+        .finish(lease, Outcome::Failed(trouble()))
+        .await
+        .unwrap();
+    let job = service.job(id).await;
+    assert_eq!(
+        (job.state, job.attempts, job.error),
+        (State::Failed, 1, Some(trouble()))
+    );
+}
+
+#[tokio::test]
+async fn a_queued_job_that_is_cancelled_is_never_taken() {
+    let service = Service::start().await;
+    let id = service.submit().await.id;
+    assert!(
+        matches!(service.store.cancel(id).await.unwrap(), Cancelled::Done(job) if job.state == State::Cancelled)
+    );
+    assert!(service.store.claim("worker", 1).await.unwrap().is_empty());
+    assert!(matches!(
+        service.store.cancel(id).await.unwrap(),
+        Cancelled::TooLate(_)
+    ));
+    assert!(matches!(
+        service.store.cancel(Uuid::now_v7()).await.unwrap(),
+        Cancelled::NotFound
+    ));
+}
+
+#[tokio::test]
+async fn the_worker_of_a_cancelled_job_learns_it_from_its_heartbeat() {
+    let service = Service::start().await;
+    let id = service.submit().await.id;
+    let lease = service.claim().await.lease;
+    service.store.cancel(id).await.unwrap();
+    assert!(
+        service
+            .store
+            .heartbeat(&[Beat { lease, stage: None }])
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        service.store.finish(lease, told()).await.unwrap(),
+        Written::Stale
+    );
+    let job = service.job(id).await;
+    assert_eq!((job.state, job.result), (State::Cancelled, None));
+    assert_eq!(service.outcomes(id).await, ["cancelled"]);
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_read_fails_and_blocks_nobody() {
+    let service = Service::start().await;
+    let ids = service.submit_many(2).await;
+    service.tamper("update jobs set request = '{\"form\": \"opera\"}' where id = (select min(id::text)::uuid from jobs)").await;
+    let claimed = service.store.claim("worker", 2).await.unwrap();
+    assert_eq!(
+        claimed
+            .iter()
+            .map(|claimed| claimed.job.id)
+            .collect::<Vec<_>>(),
+        [ids[1]]
+    );
+    service.tamper("update jobs set request = '{}'").await;
+    let unread = service.job(ids[0]).await;
+    assert_eq!(
+        (unread.state, unread.error.unwrap().kind),
+        (State::Failed, ErrorKind::InvalidParameter)
+    );
+}

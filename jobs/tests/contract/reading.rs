@@ -1,0 +1,148 @@
+//! What can be seen of jobs from outside: pages, places in the queue, the pace, styles, and changes as they happen.
+
+use std::time::Duration;
+
+use jobs::{Catalogue, Depth, State, StoryRequest, StyleEntry};
+
+use crate::harness::{Service, told};
+
+#[tokio::test]
+async fn pages_of_jobs_go_from_the_newest_to_the_oldest() {
+    let service = Service::start().await;
+    let mut ids = service.submit_many(5).await;
+    service.store.cancel(ids[2]).await.unwrap();
+    ids.reverse();
+    let page = |jobs: Vec<jobs::Job>| jobs.into_iter().map(|job| job.id).collect::<Vec<_>>();
+    let first = page(service.store.list(None, None, 3).await.unwrap());
+    assert_eq!(first, ids[..3]);
+    assert_eq!(
+        page(
+            service
+                .store
+                .list(None, first.last().copied(), 3)
+                .await
+                .unwrap()
+        ),
+        ids[3..]
+    );
+    assert_eq!(
+        page(
+            service
+                .store
+                .list(Some(State::Cancelled), None, 9)
+                .await
+                .unwrap()
+        ),
+        [ids[2]]
+    );
+    let queued = page(
+        service
+            .store
+            .list(Some(State::Queued), Some(ids[1]), 9)
+            .await
+            .unwrap(),
+    );
+    assert_eq!(queued, ids[3..]);
+}
+
+#[tokio::test]
+async fn a_job_knows_how_many_are_told_before_it() {
+    let service = Service::start().await;
+    let ids = service.submit_many(3).await;
+    let urgent = service
+        .submit_as(StoryRequest {
+            priority: 5,
+            ..StoryRequest::default()
+        })
+        .await
+        .id;
+    assert_eq!(service.store.position(urgent).await.unwrap(), Some(0));
+    assert_eq!(service.store.position(ids[2]).await.unwrap(), Some(3));
+    assert_eq!(service.claim().await.job.id, urgent);
+    assert_eq!(service.store.position(urgent).await.unwrap(), None);
+    assert_eq!(service.store.position(ids[2]).await.unwrap(), Some(2));
+    assert_eq!(
+        service.store.depth().await.unwrap(),
+        Depth {
+            queued: 3,
+            running: 1
+        }
+    );
+}
+
+#[tokio::test]
+async fn the_pace_is_measured_on_the_stories_told_last() {
+    let service = Service::start().await;
+    assert_eq!(service.store.pace().await.unwrap(), None);
+    service.submit_many(4).await;
+    for claimed in service.store.claim("worker", 4).await.unwrap() {
+        service.store.finish(claimed.lease, told()).await.unwrap();
+    }
+    service
+        .tamper("update jobs set finished_at = now(), started_at = now() - interval '8 s'")
+        .await;
+    assert_eq!(
+        service.store.pace().await.unwrap(),
+        Some(Duration::from_secs(2))
+    );
+    service
+        .tamper("update jobs set finished_at = now() - interval '11 minutes'")
+        .await;
+    assert_eq!(service.store.pace().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn styles_are_those_of_the_worker_that_registered_last() {
+    let service = Service::start().await;
+    let style = |name: &str| StyleEntry {
+        name: name.to_owned(),
+        description: "told like a novel".to_owned(),
+        passages: 100,
+        source: "a novel".to_owned(),
+    };
+    assert_eq!(service.store.styles().await.unwrap(), None);
+    let styles = vec![style("romance"), style("adventure")];
+    service
+        .store
+        .register_styles("starter-1", &styles)
+        .await
+        .unwrap();
+    service
+        .store
+        .register_styles("starter-2", &[])
+        .await
+        .unwrap();
+    service
+        .store
+        .register_styles("starter-1", &styles)
+        .await
+        .unwrap();
+    let known = service.store.styles().await.unwrap();
+    assert_eq!(
+        known,
+        Some(Catalogue {
+            bundle: "starter-1".to_owned(),
+            styles
+        })
+    );
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_job_hears_of_its_changes() {
+    let service = Service::start().await;
+    let mut changes = service.store.changes();
+    let id = service.submit().await.id;
+    // the first word may pass before the listener has connected, so the job is changed until it is heard
+    loop {
+        let lease = service.claim().await.lease;
+        if let Ok(heard) = tokio::time::timeout(Duration::from_millis(50), changes.recv()).await {
+            assert_eq!(heard.unwrap(), id);
+            return;
+        }
+        service
+            .store
+            .finish(lease, jobs::Outcome::Returned)
+            .await
+            .unwrap();
+    }
+}

@@ -1,0 +1,154 @@
+//! What a submit promises: the job is there as it was sent, once, in the right place of the queue, or it is refused.
+
+use std::collections::HashSet;
+
+use chrono::{TimeDelta, Utc};
+use jobs::{Idempotency, Mode, NewJob, Rules, State, Store, StoryRequest, Submitted};
+
+use crate::harness::{Service, new_job};
+
+fn keyed(fingerprint: &str) -> NewJob {
+    let idempotency = Idempotency {
+        key: "order-7".to_owned(),
+        fingerprint: fingerprint.to_owned(),
+    };
+    NewJob {
+        idempotency: Some(idempotency),
+        ..new_job(StoryRequest::default())
+    }
+}
+
+#[tokio::test]
+async fn a_submitted_job_is_read_back_as_it_was_sent() {
+    let service = Service::start().await;
+    let request = StoryRequest {
+        style: "romance:0.7,adventure:0.3".to_owned(),
+        metadata: [("album".to_owned(), "Šumava 🌲".to_owned())].into(),
+        deadline: Some(Utc::now() + TimeDelta::hours(1)),
+        ..StoryRequest::default()
+    };
+    let accepted = service.submit_as(request.clone()).await;
+    assert_eq!(
+        (accepted.state, accepted.attempts, accepted.max_attempts),
+        (State::Queued, 0, 3)
+    );
+    assert_eq!(accepted.request, request);
+    assert_eq!(service.job(accepted.id).await, accepted);
+}
+
+#[tokio::test]
+async fn chance_is_decided_when_a_job_is_accepted() {
+    let service = Service::start().await;
+    let draw = StoryRequest {
+        mode: Mode::Sample,
+        ..StoryRequest::default()
+    };
+    let seed = service.submit_as(draw.clone()).await.request.seed;
+    assert!(seed.is_some());
+    let chosen = service
+        .submit_as(StoryRequest {
+            seed: Some(7),
+            ..draw
+        })
+        .await;
+    assert_eq!(chosen.request.seed, Some(7));
+    assert_eq!(service.submit().await.request.seed, None);
+}
+
+#[tokio::test]
+async fn the_same_submit_again_finds_the_first_job() {
+    let service = Service::start().await;
+    let Submitted::New(first) = service.store.submit(keyed("a")).await.unwrap() else {
+        panic!("refused")
+    };
+    let again = service.store.submit(keyed("a")).await.unwrap();
+    assert!(matches!(again, Submitted::Same(job) if job.id == first.id));
+    assert!(matches!(
+        service.store.submit(keyed("b")).await.unwrap(),
+        Submitted::OtherRequest
+    ));
+    assert_eq!(service.store.depth().await.unwrap().queued, 1);
+}
+
+#[tokio::test]
+async fn many_equal_submits_at_once_become_one_job() {
+    let service = Service::start().await;
+    let submits = (0..8).map(|_| {
+        let store = service.store.clone();
+        tokio::spawn(async move { store.submit(keyed("a")).await.unwrap() })
+    });
+    let mut new = 0;
+    let mut ids = HashSet::new();
+    for submit in submits.collect::<Vec<_>>() {
+        match submit.await.unwrap() {
+            Submitted::New(job) => {
+                new += 1;
+                ids.insert(job.id)
+            }
+            Submitted::Same(job) => ids.insert(job.id),
+            other => panic!("{other:?}"),
+        };
+    }
+    assert_eq!((new, ids.len()), (1, 1));
+    assert_eq!(service.store.depth().await.unwrap().queued, 1);
+}
+
+#[tokio::test]
+async fn a_key_is_forgotten_after_a_day() {
+    let service = Service::start().await;
+    service.store.submit(keyed("a")).await.unwrap();
+    service
+        .tamper("update idempotency_keys set created_at = created_at - interval '25 hours'")
+        .await;
+    assert!(matches!(
+        service.store.submit(keyed("b")).await.unwrap(),
+        Submitted::New(_)
+    ));
+    assert!(matches!(
+        service.store.submit(keyed("b")).await.unwrap(),
+        Submitted::Same(_)
+    ));
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_until_a_job_is_taken() {
+    let service = Service::with(Rules {
+        max_queued: 2,
+        ..Rules::default()
+    })
+    .await;
+    service.submit_many(2).await;
+    let refused = service
+        .store
+        .submit(new_job(StoryRequest::default()))
+        .await
+        .unwrap();
+    assert!(matches!(refused, Submitted::Full { queued: 2 }));
+    service.claim().await;
+    service.submit().await;
+}
+
+#[tokio::test]
+async fn two_services_may_bring_the_tables_up_at_once() {
+    let service = Service::start().await;
+    service
+        .tamper("drop schema public cascade; create schema public")
+        .await;
+    let (one, other) = tokio::join!(service.store.migrate(), service.store.migrate());
+    one.and(other).unwrap();
+    service.submit().await;
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_unavailable() {
+    let error = Store::connect(
+        "postgres://nobody@localhost/none?host=/nowhere",
+        Rules::default(),
+    )
+    .await
+    .unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+    let service = Service::start().await;
+    service.store.close().await;
+    assert!(service.store.ping().await.unwrap_err().is_unavailable());
+}

@@ -1,0 +1,119 @@
+//! What the sweeper promises: jobs of lost workers run again, alone, or fail in the end; deadlines are kept.
+
+use chrono::{TimeDelta, Utc};
+use jobs::{Beat, ErrorKind, State, StoryRequest, Swept};
+
+use crate::harness::{Service, told};
+
+#[tokio::test]
+async fn the_job_of_a_lost_worker_runs_again_alone() {
+    let service = Service::impatient().await;
+    let ids = service.submit_many(2).await;
+    service.claim().await;
+    let swept = service.store.sweep().await.unwrap();
+    assert_eq!(
+        swept,
+        Swept {
+            requeued: vec![ids[0]],
+            ..Swept::default()
+        }
+    );
+    assert_eq!(
+        service.job(ids[0]).await.error.unwrap().kind,
+        ErrorKind::WorkerLost
+    );
+
+    let claimed = service.store.claim("other", 2).await.unwrap();
+    let alone: Vec<_> = claimed
+        .iter()
+        .map(|claimed| (claimed.job.id, claimed.alone, claimed.job.attempts))
+        .collect();
+    assert_eq!(alone, [(ids[0], true, 2), (ids[1], false, 1)]);
+    service
+        .store
+        .finish(claimed[0].lease, told())
+        .await
+        .unwrap();
+    assert_eq!(service.job(ids[0]).await.error, None);
+}
+
+#[tokio::test]
+async fn a_job_that_loses_every_worker_fails() {
+    let service = Service::impatient().await;
+    let id = service.submit().await.id;
+    for _ in 0..3 {
+        service.claim().await;
+        service.store.sweep().await.unwrap();
+    }
+    let job = service.job(id).await;
+    assert_eq!(
+        (job.state, job.error.unwrap().kind),
+        (State::Failed, ErrorKind::WorkerLost)
+    );
+    assert_eq!(service.outcomes(id).await, ["lost", "lost", "lost"]);
+    assert!(service.store.claim("worker", 1).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_job_whose_worker_beats_is_left_alone() {
+    let service = Service::start().await;
+    service.submit_many(2).await;
+    let claimed = service.store.claim("worker", 2).await.unwrap();
+    service
+        .tamper("update jobs set heartbeat_at = heartbeat_at - interval '5 s'")
+        .await;
+    service
+        .store
+        .heartbeat(&[Beat {
+            lease: claimed[0].lease,
+            stage: None,
+        }])
+        .await
+        .unwrap();
+    let swept = service.store.sweep().await.unwrap();
+    assert_eq!(swept.requeued, [claimed[1].job.id]);
+    assert_eq!(service.store.sweep().await.unwrap(), Swept::default());
+}
+
+#[tokio::test]
+async fn sweepers_at_once_charge_a_lost_worker_once() {
+    let service = Service::impatient().await;
+    service.submit_many(20).await;
+    service.store.claim("worker", 20).await.unwrap();
+    let sweeps = futures_util::future::join_all((0..6).map(|_| service.store.sweep())).await;
+    let requeued: usize = sweeps
+        .into_iter()
+        .map(|swept| swept.unwrap().requeued.len())
+        .sum();
+    assert_eq!(requeued, 20);
+}
+
+#[tokio::test]
+async fn a_job_whose_deadline_has_passed_is_not_told() {
+    let service = Service::start().await;
+    let soon = StoryRequest {
+        deadline: Some(Utc::now() + TimeDelta::hours(1)),
+        ..StoryRequest::default()
+    };
+    let past = StoryRequest {
+        deadline: Some(Utc::now() - TimeDelta::seconds(1)),
+        ..StoryRequest::default()
+    };
+    let late = service.submit_as(past).await.id;
+    let in_time = service.submit_as(soon).await.id;
+    let claimed = service.store.claim("worker", 2).await.unwrap();
+    assert_eq!(
+        claimed
+            .iter()
+            .map(|claimed| claimed.job.id)
+            .collect::<Vec<_>>(),
+        [in_time]
+    );
+    assert_eq!(service.store.sweep().await.unwrap().expired, [late]);
+    let job = service.job(late).await;
+    assert_eq!(
+        (job.state, job.error.unwrap().kind),
+        (State::Expired, ErrorKind::DeadlinePassed)
+    );
+    assert_eq!(job.attempts, 0);
+}
