@@ -149,10 +149,19 @@ fn every_rust_file_says_what_it_is() {
                 .lines()
                 .take_while(|line| line.starts_with("//!"))
                 .count();
-            (!(2..=8).contains(&lines)).then(|| format!("{file}: {lines} lines"))
+            // nobody calls a test: one sentence may say it all
+            let least = if is_test(&file) { 1 } else { 2 };
+            (!(least..=8).contains(&lines)).then(|| format!("{file}: {lines} lines"))
         })
         .collect();
-    assert_none("a file opens with a module doc of 2 to 8 lines", &offenders);
+    assert_none(
+        "a file opens with a module doc of 2 to 8 lines (tests: 1 to 8)",
+        &offenders,
+    );
+}
+
+fn is_test(file: &str) -> bool {
+    file.starts_with("tests/") || file.contains("/tests/") || file.ends_with("/tests.rs")
 }
 
 #[test]
