@@ -9,7 +9,7 @@ mod png;
 mod upright;
 mod webp;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -19,8 +19,10 @@ use crate::job::{ErrorKind, JobError, StoredImage};
 use layout::Layout;
 
 /// Pictures decoded at once: more would only wait for cores, each holding up to [`MOST_MEMORY`].
-static DECODERS: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)));
+static DECODERS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    Arc::new(Semaphore::new(cores))
+});
 /// What a decoder may allocate: 50 megapixels of four bytes, and as much again to work with.
 const MOST_MEMORY: u64 = 512 * 1024 * 1024;
 
@@ -106,8 +108,13 @@ pub fn sniff(bytes: &[u8], caps: &Caps) -> Result<Sniffed, JobError> {
 /// As [`sniff`], and `ImageUnreadable` if it cannot be decoded to its end.
 pub async fn take_in(bytes: Bytes, caps: Caps) -> Result<TakenIn, JobError> {
     // never closed, so there is always a permit to wait for
-    let _permit = DECODERS.acquire().await.ok();
-    tokio::task::spawn_blocking(move || check(&bytes, &caps))
+    let permit = DECODERS.clone().acquire_owned().await.ok();
+    let checked = tokio::task::spawn_blocking(move || {
+        // goes along: the work goes on even if the caller has gone away
+        let _permit = permit;
+        check(&bytes, &caps)
+    });
+    checked
         .await
         // the task is never cancelled, so this is a panic of a decoder
         .unwrap_or_else(|_| Err(layout::unreadable("it cannot be decoded")))

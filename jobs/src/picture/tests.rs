@@ -1,4 +1,5 @@
 //! Pictures as people and attackers send them: good ones stay, turned ones are turned, bad ones are explained.
+//! The files are made here, byte by byte where no encoder would write them.
 #![allow(clippy::unwrap_used)]
 
 use std::io::Cursor;

@@ -69,10 +69,10 @@ async fn listen(pool: PgPool, changes: broadcast::Sender<Uuid>, due: watch::Send
         match listen_once(&pool, &changes, &due).await {
             Err(sqlx::Error::PoolClosed) => return,
             Err(error) => {
-                tracing::warn!(%error, "cannot listen to the database; workers and pages look by themselves")
+                tracing::warn!(%error, "cannot listen to the database; workers and pages look by themselves");
             }
             Ok(()) => {
-                tracing::info!("the database ended the connection that listens; connecting again")
+                tracing::info!("the database ended the connection that listens; connecting again");
             }
         }
         tokio::time::sleep(RECONNECT_EVERY).await;

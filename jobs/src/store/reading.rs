@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::row::{failed, job_rows, jobs, read_optional};
+use super::row::{JobRow, failed, job_rows, jobs, read_optional};
 use super::{Depth, Store};
 use crate::error::Result;
 use crate::job::{Attempt, Job, State};
@@ -24,7 +24,7 @@ impl Store {
             .fetch_optional(&self.pool)
             .await
             .map_err(|error| failed("read a job", error))?;
-        row.map(|row| row.job()).transpose()
+        row.map(JobRow::job).transpose()
     }
 
     /// Up to `limit` jobs, the newest first, of one state if one is given, and older than `before` if it is given.

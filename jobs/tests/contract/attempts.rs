@@ -1,4 +1,5 @@
 //! What an attempt promises: one holder, one visible result, and a fair account of who was charged.
+//! Every way in which a lease can end is met by somebody who still believes that he holds it.
 
 use jobs::{Beat, Cancelled, ErrorKind, Outcome, Stage, State, Written};
 use uuid::Uuid;

@@ -1,4 +1,5 @@
 //! What every place for pictures promises, whichever it is.
+//! A new place adds a module that runs the same functions.
 
 use bytes::Bytes;
 use jobs::images::key;

@@ -1,4 +1,5 @@
 //! What every queue promises, whichever it is: each test takes a queue and the store it leads to.
+//! A new queue adds a module that runs the same functions.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! What can be seen of jobs from outside: pages, places in the queue, the pace, styles, and changes as they happen.
+//! Rows are moved in time with [`Service::tamper`] where a test would have to wait.
 
 use std::time::Duration;
 

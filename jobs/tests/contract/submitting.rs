@@ -1,4 +1,5 @@
 //! What a submit promises: the job is there as it was sent, once, in the right place of the queue, or it is refused.
+//! Equal submits arrive one after another, and all at the same moment.
 
 use std::collections::HashSet;
 

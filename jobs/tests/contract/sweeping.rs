@@ -1,4 +1,5 @@
 //! What the sweeper promises: jobs of lost workers run again, alone, or fail in the end; deadlines are kept.
+//! A worker is lost by giving leases no time at all, so nobody waits here.
 
 use chrono::{TimeDelta, Utc};
 use jobs::{Beat, ErrorKind, State, StoryRequest, Swept};
