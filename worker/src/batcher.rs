@@ -16,22 +16,22 @@ pub struct Limits {
     pub items: usize,
     /// Sum of the costs of a batch: beam widths, that is rows of the decoder's products.
     pub budget: u64,
-    /// A free engine waits this long for one more item.
+    /// A free engine waits this long for one more item if none is known to come.
     pub linger: Duration,
     /// A free engine waits no longer than this after the first item.
     pub longest_wait: Duration,
 }
 
 impl Limits {
-    /// Limits for batches of up to `items` stories. Submits of one burst are some milliseconds apart, and a story takes
-    /// seconds: it is worth lingering for a few.
+    /// Limits for batches of up to `items` stories. Submits of one burst are some milliseconds apart and large pictures
+    /// take some hundred to decode, but a story takes seconds: both are worth waiting for.
     pub fn of(items: usize) -> Self {
         let items = items.max(1);
         Limits {
             items,
             budget: DEFAULT_COST * items as u64,
             linger: Duration::from_millis(10),
-            longest_wait: Duration::from_millis(50),
+            longest_wait: Duration::from_millis(300),
         }
     }
 }
@@ -83,6 +83,7 @@ struct Waiting<T> {
 pub struct Batcher<T> {
     limits: Limits,
     waiting: VecDeque<Waiting<T>>,
+    coming: usize,
     draining: bool,
 }
 
@@ -92,6 +93,7 @@ impl<T> Batcher<T> {
         Batcher {
             limits,
             waiting: VecDeque::new(),
+            coming: 0,
             draining: false,
         }
     }
@@ -103,6 +105,11 @@ impl<T> Batcher<T> {
             terms,
             since: now,
         });
+    }
+
+    /// Says how many items are known to come soon: lingering is over when there are none.
+    pub fn expect(&mut self, coming: usize) {
+        self.coming = coming;
     }
 
     /// How many items wait.
@@ -139,15 +146,13 @@ impl<T> Batcher<T> {
             None => self.timed_out(now)?,
         };
         let mut items = Vec::with_capacity(places.len());
-        let mut place = 0;
         let mut rest = VecDeque::with_capacity(self.waiting.len());
-        for waiting in std::mem::take(&mut self.waiting) {
+        for (place, waiting) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
             if places.contains(&place) {
                 items.push(waiting.item);
             } else {
                 rest.push_back(waiting);
             }
-            place += 1;
         }
         self.waiting = rest;
         Some(Batch { items, closed })
@@ -157,8 +162,11 @@ impl<T> Batcher<T> {
     pub fn wake_at(&self) -> Option<Instant> {
         let first = self.waiting.front()?;
         let last = self.waiting.back()?;
-        let idle = last.since + self.limits.linger;
-        Some(idle.min(first.since + self.limits.longest_wait))
+        let deadline = first.since + self.limits.longest_wait;
+        match self.coming {
+            0 => Some(deadline.min(last.since + self.limits.linger)),
+            _ => Some(deadline),
+        }
     }
 
     /// The places of the items that go together next, and why no more would, whatever the time. Items that must be
@@ -189,7 +197,7 @@ impl<T> Batcher<T> {
     fn timed_out(&self, now: Instant) -> Option<Closed> {
         let first = self.waiting.front()?;
         let last = self.waiting.back()?;
-        if now >= last.since + self.limits.linger {
+        if self.coming == 0 && now >= last.since + self.limits.linger {
             Some(Closed::Idle)
         } else if now >= first.since + self.limits.longest_wait {
             Some(Closed::Deadline)

@@ -38,6 +38,7 @@ pub(crate) async fn run(
             permits = permits(&shared, &room, &mut pauses) => permits,
         };
         let claimed = claim(&shared, permits.len(), &mut pauses).await;
+        shared.coming.send_modify(|coming| *coming += claimed.len());
         for (claimed, permit) in claimed.into_iter().zip(permits) {
             let hold = shared.held.take(claimed.lease, permit);
             let intake = Intake {
@@ -112,26 +113,29 @@ impl Intake {
             () = self.shutdown.cancelled() => Err(Outcome::Returned),
             picture = self.prepare(&claimed.job) => picture,
         };
-        let outcome = match prepared {
-            Ok(picture) => {
-                let terms = terms(&claimed);
-                let work = Work {
-                    id: claimed.job.id,
-                    picture,
-                    request: claimed.job.request,
-                };
-                let item = Item {
-                    work,
-                    hold: hold.clone(),
-                };
-                match self.line.send((item, terms)).await {
-                    Ok(()) => return,
-                    Err(_) => Outcome::Returned,
-                }
-            }
-            Err(outcome) => outcome,
+        if let Err(outcome) = self.pass_on(prepared, claimed, &hold).await {
+            self.shared.has_come();
+            outcome::write(&self.shared, &hold, Some(outcome)).await;
+        }
+    }
+
+    /// Sends a job with its picture to the line; otherwise says what becomes of the job.
+    async fn pass_on(
+        &self,
+        prepared: Result<Picture, Outcome>,
+        claimed: Claimed,
+        hold: &Arc<Hold>,
+    ) -> Result<(), Outcome> {
+        let terms = terms(&claimed);
+        let work = Work {
+            id: claimed.job.id,
+            picture: prepared?,
+            request: claimed.job.request,
         };
-        outcome::write(&self.shared, &hold, Some(outcome)).await;
+        let hold = hold.clone();
+        let sent = self.line.send((Item { work, hold }, terms)).await;
+        // the line ends before intake only when the engine is gone
+        sent.map_err(|_| Outcome::Returned)
     }
 
     /// The picture of a job that can be told, or what became of the job.

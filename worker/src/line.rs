@@ -52,9 +52,11 @@ impl Line {
         shutdown: CancellationToken,
     ) -> Result<(), Error> {
         let mut hung = self.shared.hung.subscribe();
+        let mut coming = self.shared.coming.subscribe();
         let mut stopping = false;
         loop {
             self.clear(stopping);
+            self.batcher.expect(*coming.borrow_and_update());
             self.feed()?;
             if !self.open && !self.busy && self.batcher.is_empty() && self.writing.is_empty() {
                 return Ok(());
@@ -68,13 +70,17 @@ impl Line {
                 () = tokio::time::sleep_until(until.into()), if wake.is_some() => {}
                 () = shutdown.cancelled(), if !stopping => stopping = true,
                 _ = hung.changed() => {}
+                _ = coming.changed() => {}
             }
         }
     }
 
     fn receive(&mut self, next: Option<Prepared>) {
         match next {
-            Some((item, terms)) => self.batcher.push(item, terms, Instant::now()),
+            Some((item, terms)) => {
+                self.batcher.push(item, terms, Instant::now());
+                self.shared.has_come();
+            }
             None => {
                 self.open = false;
                 self.batcher.drain();

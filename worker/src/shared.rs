@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) activity: Arc<Activity>,
     /// The names of the styles that the engine knows.
     pub(crate) styles: BTreeSet<String>,
+    /// How many jobs were claimed and are not yet on the line.
+    pub(crate) coming: watch::Sender<usize>,
     /// A job could not get its picture: intake asks the picture store before it claims more.
     pub(crate) images_doubted: AtomicBool,
     /// The engine has said nothing for too long: intake claims nothing, the pulse beats no more.
@@ -40,6 +42,12 @@ impl Shared {
     /// Whether the engine counts as hung.
     pub(crate) fn is_hung(&self) -> bool {
         *self.hung.borrow()
+    }
+
+    /// One job that was claimed is on the line, or will never be.
+    pub(crate) fn has_come(&self) {
+        self.coming
+            .send_modify(|coming| *coming = coming.saturating_sub(1));
     }
 
     /// Waits that grow while something is out of reach.

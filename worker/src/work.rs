@@ -58,6 +58,7 @@ pub async fn run(
         held: Held::default(),
         activity,
         styles,
+        coming: watch::Sender::new(0),
         images_doubted: AtomicBool::new(false),
         hung: watch::Sender::new(false),
     });

@@ -89,6 +89,17 @@ fn items_that_trickle_in_do_not_keep_the_first_one_waiting() {
 }
 
 #[test]
+fn a_free_engine_waits_longer_for_items_that_are_known_to_come() {
+    let now = Instant::now();
+    let mut batcher = filled(&[cost(1)], now);
+    batcher.expect(1);
+    assert_eq!(batcher.wake_at(), Some(now + 25 * MS));
+    assert!(batcher.take(now + 24 * MS).is_none());
+    batcher.expect(0);
+    assert_eq!(batcher.take(now + 24 * MS).unwrap().closed, Closed::Idle);
+}
+
+#[test]
 fn a_drained_batcher_waits_for_nothing() {
     let now = Instant::now();
     let mut batcher = filled(&[cost(1), cost(1)], now);

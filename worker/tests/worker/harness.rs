@@ -47,6 +47,13 @@ pub(crate) fn patient() -> Rules {
     }
 }
 
+/// Batches of up to `max_batch`, in which jobs that were claimed together are told together on a busy machine as well.
+pub(crate) fn together(max_batch: usize) -> Config {
+    let mut config = Config::with_max_batch(max_batch);
+    config.batch.longest_wait = PATIENCE;
+    config
+}
+
 /// Waits for something that happens by itself.
 pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let begun = Instant::now();
@@ -191,7 +198,7 @@ impl Service {
 
     /// A worker with batches of up to `max_batch` on a scripted engine.
     pub(crate) async fn worker(&self, max_batch: usize) -> Running {
-        self.worker_with(Config::with_max_batch(max_batch)).await
+        self.worker_with(together(max_batch)).await
     }
 
     pub(crate) async fn worker_with(&self, config: Config) -> Running {
