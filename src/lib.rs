@@ -1,1 +1,127 @@
-//! root
+//! The whole service in one process: API and worker over an embedded Postgres and a directory of pictures.
+//! `storyteller serve` and the system tests call [`all_in_one`]; whoever calls it brings the socket, the engine
+//! and the stop signal. What must stay true: it ends only when every part has ended, and Postgres ends last.
+
+pub mod client;
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::ApiState;
+use jobs::embedded::{EmbeddedPostgres, Settings};
+use jobs::{Directory, Health, Images, PostgresQueue, Queue, Rules, Store};
+use tokio_util::sync::CancellationToken;
+use worker::{EngineFactory, Places};
+
+/// What the service in one process runs on.
+#[derive(Clone, Debug)]
+pub struct AllInOne {
+    /// Where pictures and the database are kept.
+    pub data: PathBuf,
+    /// Where set-up put what it fetched.
+    pub cache: PathBuf,
+    /// A Postgres to use instead of starting one.
+    pub database_url: Option<String>,
+    /// The folder of the Postgres programs, if they are not to be looked for.
+    pub postgres_bin: Option<PathBuf>,
+    /// How many stories are told together at most.
+    pub max_batch: usize,
+    /// How long a stop waits for running stories.
+    pub drain: Duration,
+}
+
+/// Why the service could not run or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data folder cannot be used.
+    #[error("cannot use the data folder {}: {cause}", folder.display())]
+    Data {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The database, the pictures or the queue could not be reached.
+    #[error(transparent)]
+    Jobs(#[from] jobs::Error),
+    /// The HTTP side ended with an error.
+    #[error("the HTTP service: {0}")]
+    Api(#[from] api::Error),
+    /// The worker ended with an error.
+    #[error("the worker: {0}")]
+    Worker(#[from] worker::Error),
+}
+
+/// Runs API and worker until `shutdown` is cancelled or one of them fails; then drains both and stops Postgres.
+///
+/// # Errors
+/// When a part does not start, or ends with an error of its own.
+pub async fn all_in_one(
+    settings: AllInOne,
+    engine: EngineFactory,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let data = |cause| Error::Data {
+        folder: settings.data.clone(),
+        cause,
+    };
+    std::fs::create_dir_all(&settings.data).map_err(data)?;
+    if let Some(url) = &settings.database_url {
+        return serve(&settings, url, engine, (listener, shutdown)).await;
+    }
+    let postgres = EmbeddedPostgres::start(Settings {
+        data: settings.data.clone(),
+        cache: settings.cache.clone(),
+        programs: settings.postgres_bin.clone(),
+    })
+    .await?;
+    let served = serve(&settings, &postgres.url(), engine, (listener, shutdown)).await;
+    postgres.stop().await?;
+    served
+}
+
+async fn serve(
+    settings: &AllInOne,
+    database: &str,
+    engine: EngineFactory,
+    (listener, shutdown): (TcpListener, CancellationToken),
+) -> Result<(), Error> {
+    let store = Store::connect(database, Rules::default()).await?;
+    store.migrate().await?;
+    let queue: Arc<dyn Queue> = Arc::new(PostgresQueue::new(store.clone()));
+    let images: Arc<dyn Images> = Arc::new(Directory::open(settings.data.join("images"))?);
+    let health = Health::new();
+    let state = ApiState {
+        store: store.clone(),
+        queue: Arc::clone(&queue),
+        images: Arc::clone(&images),
+        health: health.clone(),
+    };
+    let places = Places {
+        store: store.clone(),
+        queue,
+        images,
+        health,
+    };
+    let config = worker::Config {
+        drain: settings.drain,
+        ..worker::Config::with_max_batch(settings.max_batch)
+    };
+    let api = async {
+        let served = api::run(api::Config::default(), state, listener, shutdown.clone()).await;
+        shutdown.cancel();
+        served.map_err(Error::from)
+    };
+    let work = async {
+        let worked = worker::run(config, places, engine, shutdown.clone()).await;
+        // without its worker the service would take pictures and never tell one
+        shutdown.cancel();
+        worked.map_err(Error::from)
+    };
+    let (served, worked) = tokio::join!(api, work);
+    store.close().await;
+    worked.and(served)
+}

@@ -1,1 +1,33 @@
-fn main() {}
+//! The one binary for people: `serve`, `tell`, `submit`, `demo` and their company.
+//! It parses the command line, sets up logging and hands over; every command lives in its own file.
+//! Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+mod commands;
+
+use commands::command_line::{self, CommandLine};
+use commands::logging;
+
+fn main() -> ExitCode {
+    // Before any thread exists: the allocator's settings hold for the whole process.
+    models::device::keep_large_blocks();
+    let line = CommandLine::parse();
+    logging::start(&line.logging);
+    match command_line::run(line) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a command goes to the person who typed it"
+)]
+fn complain(error: &anyhow::Error) {
+    eprintln!("storyteller: {error:#}");
+}

@@ -1,1 +1,20 @@
+//! The whole system over HTTP, as its users meet it: one binary, one harness with a verb for each user action.
+//! `stories` and `bad_input` run on a scripted engine that fails on demand, `real` on the starter bundle,
+//! `crash` kills the real program, `page` looks at it in a browser, `tidy` guards the house rules.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "system/bad_input.rs"]
+mod bad_input;
+#[path = "system/command_line.rs"]
+mod command_line;
+#[path = "system/crash.rs"]
+mod crash;
+#[path = "system/harness.rs"]
+mod harness;
+#[path = "system/page.rs"]
+mod page;
+#[path = "system/real.rs"]
+mod real;
+#[path = "system/stories.rs"]
+mod stories;
+mod tidy;

@@ -1,0 +1,191 @@
+//! The service seen from outside: a small HTTP client for `submit`, `demo`, `health` and the tests.
+//! It speaks only what the API documents; a problem answer becomes an error in the service's own words.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::RequestBuilder;
+use reqwest::multipart::{Form, Part};
+use serde_json::Value;
+
+/// Why the service could not be asked, or what it said.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The picture cannot be read from the disk.
+    #[error("cannot read {}: {cause}", file.display())]
+    Photo {
+        /// The file that was named.
+        file: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// Nobody answers there, or not in HTTP.
+    #[error("no answer from {server}: is `storyteller serve` running there? ({cause})")]
+    Unreachable {
+        /// The service that was asked.
+        server: String,
+        /// What the HTTP client said.
+        cause: reqwest::Error,
+    },
+    /// Somebody answers, but not our service.
+    #[error(
+        "{server} answered {status} with something that is not JSON: it is not a storyteller service"
+    )]
+    NotOurs {
+        /// The service that was asked.
+        server: String,
+        /// The HTTP status of its answer.
+        status: u16,
+    },
+    /// The service refused, in its own words.
+    #[error("{detail} (HTTP {status})")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The problem's detail.
+        detail: String,
+    },
+    /// The job ended without a story.
+    #[error("the job {state}: {reason}")]
+    NoStory {
+        /// The state it ended in.
+        state: String,
+        /// The job's own error.
+        reason: String,
+    },
+}
+
+/// A connection to one service.
+pub struct Client {
+    http: reqwest::Client,
+    server: String,
+}
+
+impl Client {
+    /// A client of the service at `server`, for example `http://127.0.0.1:7878`.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up on this machine.
+    pub fn new(server: &str) -> Result<Self, Error> {
+        let server = server.trim_end_matches('/').to_owned();
+        let http = reqwest::Client::builder()
+            // longer than the 60 s for which the service holds a waiting poll
+            .timeout(Duration::from_secs(90))
+            .build()
+            .map_err(|cause| Error::Unreachable {
+                server: server.clone(),
+                cause,
+            })?;
+        Ok(Client { http, server })
+    }
+
+    /// Sends a picture to be told, with fields such as `("style", "romance")`; answers with the accepted job.
+    ///
+    /// # Errors
+    /// When the file cannot be read, nobody answers, or the service refuses the picture or a field.
+    pub async fn submit(
+        &self,
+        photo: &Path,
+        fields: &[(&'static str, String)],
+    ) -> Result<Value, Error> {
+        let bytes = tokio::fs::read(photo).await.map_err(|cause| Error::Photo {
+            file: photo.to_owned(),
+            cause,
+        })?;
+        let name = photo
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let mut form = Form::new().part("image", Part::bytes(bytes).file_name(name));
+        for (field, value) in fields {
+            form = form.text(*field, value.clone());
+        }
+        let request = self
+            .http
+            .post(format!("{}/v1/stories", self.server))
+            .multipart(form);
+        self.answer(request).await
+    }
+
+    /// The job as it stands, after waiting up to `wait` for it to end.
+    ///
+    /// # Errors
+    /// When nobody answers or there is no such job.
+    pub async fn job(&self, id: &str, wait: Duration) -> Result<Value, Error> {
+        let url = format!("{}/v1/stories/{id}?wait={}", self.server, wait.as_secs());
+        self.answer(self.http.get(url)).await
+    }
+
+    /// Waits until the job has ended and answers with it; tells `watch` each state it saw on the way.
+    ///
+    /// # Errors
+    /// As [`Client::job`].
+    pub async fn finished(&self, id: &str, mut watch: impl FnMut(&Value)) -> Result<Value, Error> {
+        loop {
+            let job = self.job(id, Duration::from_secs(2)).await?;
+            watch(&job);
+            if !matches!(job["state"].as_str(), Some("queued" | "running")) {
+                return Ok(job);
+            }
+        }
+    }
+
+    /// Whether the service is ready, and its own words about it.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn ready(&self) -> Result<(bool, String), Error> {
+        let (status, text) = self
+            .exchange(self.http.get(format!("{}/readyz", self.server)))
+            .await?;
+        Ok((status == 200, text))
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Value, Error> {
+        let (status, text) = self.exchange(request).await?;
+        let body: Value = serde_json::from_str(&text).map_err(|_| Error::NotOurs {
+            server: self.server.clone(),
+            status,
+        })?;
+        if (200..300).contains(&status) {
+            return Ok(body);
+        }
+        let detail = body["detail"]
+            .as_str()
+            .or(body["title"].as_str())
+            .unwrap_or("refused");
+        Err(Error::Refused {
+            status,
+            detail: detail.to_owned(),
+        })
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Result<(u16, String), Error> {
+        let unreachable = |cause| Error::Unreachable {
+            server: self.server.clone(),
+            cause,
+        };
+        let answer = request.send().await.map_err(unreachable)?;
+        let status = answer.status().as_u16();
+        Ok((status, answer.text().await.map_err(unreachable)?))
+    }
+}
+
+/// The story of a job that has ended.
+///
+/// # Errors
+/// When the job did not succeed: its own error.
+pub fn story_of(job: &Value) -> Result<&str, Error> {
+    let state = job["state"].as_str().unwrap_or("has no state");
+    match job["result"]["story"].as_str() {
+        Some(story) if state == "succeeded" => Ok(story),
+        _ => Err(Error::NoStory {
+            state: state.to_owned(),
+            reason: job["error"]["message"]
+                .as_str()
+                .unwrap_or("no reason was given")
+                .to_owned(),
+        }),
+    }
+}

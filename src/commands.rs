@@ -1,0 +1,15 @@
+//! The commands of the binary, one file each, and what several of them share.
+//! Only this half of the package knows about terminals and uses anyhow; the library half does not.
+
+pub(crate) mod command_line;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod health;
+pub(crate) mod logging;
+pub(crate) mod place;
+pub(crate) mod progress;
+pub(crate) mod serve;
+pub(crate) mod styles;
+pub(crate) mod submit;
+pub(crate) mod tell;
+pub(crate) mod train;

@@ -1,0 +1,72 @@
+//! The command line: what can be asked, with which options, and who answers.
+//! `--help` is the reference; every option can also be given by environment.
+//! Called by `main`; each command's work is in the file of its name.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{demo, doctor, health, logging::Logging, serve, styles, submit, tell, train};
+
+/// Tells stories about pictures, on your own machine.
+#[derive(Parser, Debug)]
+#[command(
+    name = "storyteller",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct CommandLine {
+    /// Logging, for every command.
+    #[command(flatten)]
+    pub(crate) logging: Logging,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What the program can be asked to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run the whole service in one process: page, HTTP API, worker and database, on this machine only.
+    Serve(serve::Serve),
+    /// Tell the story of one or more pictures here and now, without a server.
+    Tell(tell::Tell),
+    /// Send a picture to a running service; with --wait, print its story.
+    Submit(submit::Submit),
+    /// Start the service, send it a picture over HTTP and print the story: the quickest look at everything.
+    Demo(demo::Demo),
+    /// List the styles a bundle can tell in.
+    Styles(styles::Styles),
+    /// Train models, styles and bundles on your own text and pictures.
+    Train(train::Train),
+    /// Ask a running service whether it is ready; exit code 0 if it is (for container health checks).
+    Health(health::Health),
+    /// Look at this machine and say what is missing for the service to run.
+    Doctor(doctor::Doctor),
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// Whatever the command could not do, with its causes, in words for the person who typed it.
+pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
+    match line.command {
+        Command::Serve(command) => command.run(),
+        Command::Tell(command) => command.run(),
+        Command::Submit(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::Styles(command) => command.run(),
+        Command::Train(command) => command.run(),
+        Command::Health(command) => command.run(),
+        Command::Doctor(command) => command.run(),
+    }
+}
+
+/// The asynchronous runtime a command runs its work on.
+pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}

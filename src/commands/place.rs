@@ -1,0 +1,90 @@
+//! Where things are: the bundle, the data of the service, the cache of what can be made again.
+//! Shared by every command that needs one of them; each place has a flag, an environment variable and a default.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+/// Where the weights are and where what is computed from them may be kept.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Weights {
+    /// The bundle of weights to tell with.
+    #[arg(long, env = "STORYTELLER_BUNDLE", value_name = "DIR")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// Where what can be made again is kept (image encoder, caption vectors) [default: ~/.cache/storyteller].
+    #[arg(long, env = "STORYTELLER_CACHE", value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Where to compute: cpu, cuda, cuda:N, or auto for a GPU if there is one.
+    #[arg(
+        long,
+        env = "STORYTELLER_DEVICE",
+        default_value = "auto",
+        value_name = "DEVICE"
+    )]
+    pub(crate) device: String,
+}
+
+impl Weights {
+    /// The bundle's folder: as asked, else `models/bundles/starter` here, else beside the source it was built from.
+    ///
+    /// # Errors
+    /// When none of them holds a `bundle.toml`.
+    pub(crate) fn bundle(&self) -> anyhow::Result<PathBuf> {
+        if let Some(asked) = &self.bundle {
+            if asked.join("bundle.toml").is_file() {
+                return Ok(asked.clone());
+            }
+            bail!(
+                "there is no bundle.toml in {}: give --bundle a folder that holds a bundle",
+                asked.display()
+            );
+        }
+        let starter = Path::new("models/bundles/starter");
+        [
+            starter.to_path_buf(),
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(starter),
+        ]
+        .into_iter()
+        .find(|folder| folder.join("bundle.toml").is_file())
+        .context("found no bundle: run from the project's folder, or name one with --bundle DIR")
+    }
+
+    /// The cache's folder.
+    ///
+    /// # Errors
+    /// When neither the flag nor `HOME` says where.
+    pub(crate) fn cache(&self) -> anyhow::Result<PathBuf> {
+        match &self.cache {
+            Some(asked) => Ok(asked.clone()),
+            None => Ok(home("--cache")?.join(".cache/storyteller")),
+        }
+    }
+}
+
+/// Where the service keeps pictures and its database.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Data {
+    /// Where pictures and the database are kept [default: ~/.local/share/storyteller].
+    #[arg(long, env = "STORYTELLER_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+impl Data {
+    /// The data folder.
+    ///
+    /// # Errors
+    /// When neither the flag nor `HOME` says where.
+    pub(crate) fn folder(&self) -> anyhow::Result<PathBuf> {
+        match &self.data {
+            Some(asked) => Ok(asked.clone()),
+            None => Ok(home("--data")?.join(".local/share/storyteller")),
+        }
+    }
+}
+
+fn home(flag: &str) -> anyhow::Result<PathBuf> {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    home.map(PathBuf::from)
+        .with_context(|| format!("HOME is not set: say where with {flag} DIR"))
+}

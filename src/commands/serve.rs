@@ -1,0 +1,152 @@
+//! `storyteller serve`: API, worker and database in one process, on this machine only.
+//! Ctrl-C (or SIGTERM) drains: the running stories are finished, the rest stays queued for the next start.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use storyteller::AllInOne;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::commands::command_line::block_on;
+use crate::commands::place::{Data, Weights};
+
+/// What `serve` takes.
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(
+        long,
+        env = "STORYTELLER_LISTEN",
+        default_value = "127.0.0.1:7878",
+        value_name = "ADDRESS"
+    )]
+    listen: SocketAddr,
+    /// Listen elsewhere than on this machine although nothing asks callers who they are.
+    #[arg(long)]
+    open_to_everyone: bool,
+    /// What the service runs on.
+    #[command(flatten)]
+    service: Service,
+}
+
+/// What the service runs on.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Service {
+    /// Where weights are.
+    #[command(flatten)]
+    weights: Weights,
+    /// Where data is.
+    #[command(flatten)]
+    data: Data,
+    /// A Postgres of your own instead of the one that is started here.
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// The folder of the Postgres programs to start [default: found on this machine, or the one set-up fetched].
+    #[arg(long, env = "STORYTELLER_POSTGRES_BIN", value_name = "DIR")]
+    postgres_bin: Option<PathBuf>,
+    /// How many stories are told together at most.
+    #[arg(
+        long,
+        env = "STORYTELLER_MAX_BATCH",
+        default_value_t = 8,
+        value_name = "N"
+    )]
+    max_batch: usize,
+    /// How many seconds a stop waits for running stories before it leaves them to the next start.
+    #[arg(
+        long,
+        env = "STORYTELLER_DRAIN_SECONDS",
+        default_value_t = 60,
+        value_name = "S"
+    )]
+    drain_seconds: u64,
+}
+
+impl Service {
+    /// The service, ready to be awaited; it ends when `shutdown` is cancelled and all is drained.
+    ///
+    /// # Errors
+    /// When bundle, cache or data folder cannot be found.
+    pub(crate) fn start(
+        &self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<impl Future<Output = Result<(), storyteller::Error>> + Send + use<>> {
+        let bundle = self.weights.bundle()?;
+        let cache = self.weights.cache()?;
+        let service = AllInOne {
+            data: self.data.folder()?,
+            cache: cache.clone(),
+            database_url: self.database_url.clone(),
+            postgres_bin: self.postgres_bin.clone(),
+            max_batch: self.max_batch,
+            drain: Duration::from_secs(self.drain_seconds),
+        };
+        let engine =
+            worker::engine::storyteller::factory(bundle, cache, self.weights.device.clone());
+        Ok(storyteller::all_in_one(service, engine, listener, shutdown))
+    }
+}
+
+impl Serve {
+    /// Serves until a signal asks it to stop.
+    ///
+    /// # Errors
+    /// When the port is taken, a part does not start, or a part fails while running.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        if !self.listen.ip().is_loopback() && !self.open_to_everyone {
+            bail!(
+                "{} can be reached from other machines, and this service asks nobody who they are: \
+                 listen on 127.0.0.1, or say --open-to-everyone",
+                self.listen
+            );
+        }
+        let listener = TcpListener::bind(self.listen).with_context(|| {
+            format!(
+                "cannot listen on {}: choose another with --listen",
+                self.listen
+            )
+        })?;
+        announce(listener.local_addr()?)?;
+        block_on(async {
+            let shutdown = CancellationToken::new();
+            let service = self.service.start(listener, shutdown.clone())?;
+            tokio::spawn(async move {
+                stop_signal().await;
+                tracing::info!(
+                    "stopping: running stories are finished, the rest is told after the next start"
+                );
+                shutdown.cancel();
+                stop_signal().await;
+                tracing::warn!(
+                    "stopped at once by a second signal; what was running is told again after the next start"
+                );
+                std::process::exit(130);
+            });
+            service.await?;
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub(crate) async fn stop_signal() {
+    let mut terminate = signal(SignalKind::terminate())
+        .expect("the runtime handles signals: it was built with all drivers");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn announce(address: SocketAddr) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "The page is at http://{address} · stop with Ctrl-C")?;
+    out.flush()
+}

@@ -1,0 +1,219 @@
+//! `storyteller tell`: pictures in, stories out, with no server.
+//! All pictures of one call go through the networks as one batch. Standard output carries the stories
+//! (or, with `--json`, one object a picture); progress goes to standard error.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use models::picture::{Limits, Picture};
+use models::storyteller::{Form, Mode, Options, Request, Story, Storyteller, Told};
+use serde_json::json;
+
+use crate::commands::place::Weights;
+use crate::commands::progress::{LoadingBar, StoryBar};
+
+/// What `tell` takes.
+#[derive(Args, Debug)]
+pub(crate) struct Tell {
+    /// The pictures (JPEG, PNG, WebP or GIF).
+    #[arg(required = true, value_name = "PHOTO")]
+    photos: Vec<PathBuf>,
+    /// How the stories are told.
+    #[command(flatten)]
+    telling: Telling,
+    /// Print one JSON object a picture: story, style, captions with their similarity, timings in seconds.
+    #[arg(long)]
+    json: bool,
+    /// Where weights are.
+    #[command(flatten)]
+    weights: Weights,
+}
+
+/// How a story is told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Telling {
+    /// The style: a name from `storyteller styles`, or a mix such as romance:0.7,adventure:0.3.
+    #[arg(long, default_value = "romance")]
+    pub(crate) style: String,
+    /// How far to shift from captions to the style: 0 not at all, 1 as the original did, at most 2.
+    #[arg(long, default_value_t = 1.0, value_name = "0..2")]
+    pub(crate) style_strength: f64,
+    /// How many of the nearest captions the story is made of.
+    #[arg(long, short, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) k: u32,
+    /// How many sentences-to-be the search keeps: wider is slower and more likely prose.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) beam: u32,
+    /// The most words a story may have.
+    #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) max_words: u32,
+    /// Break the story at its commas, one line each.
+    #[arg(long)]
+    pub(crate) lyrics: bool,
+    /// Draw words at random, by their probability, with this seed instead of searching for the likeliest story.
+    #[arg(long, value_name = "SEED")]
+    pub(crate) sample: Option<u64>,
+    /// Sampling only: below 1 safer, above 1 wilder.
+    #[arg(long, default_value_t = 0.8, requires = "sample")]
+    pub(crate) temperature: f64,
+    /// Sampling only: draw from the likeliest words that together have this probability.
+    #[arg(long, default_value_t = 0.95, requires = "sample")]
+    pub(crate) top_p: f64,
+}
+
+impl Telling {
+    /// The same as the fields of a request to the service.
+    pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = vec![
+            ("style", self.style.clone()),
+            ("style_strength", self.style_strength.to_string()),
+            ("captions", self.k.to_string()),
+            ("beam_width", self.beam.to_string()),
+            ("max_words", self.max_words.to_string()),
+            (
+                "form",
+                if self.lyrics { "lyrics" } else { "prose" }.to_owned(),
+            ),
+        ];
+        if let Some(seed) = self.sample {
+            fields.extend([
+                ("mode", "sample".to_owned()),
+                ("seed", seed.to_string()),
+                ("temperature", self.temperature.to_string()),
+                ("top_p", self.top_p.to_string()),
+            ]);
+        }
+        fields
+    }
+
+    fn options(&self, strict: bool) -> anyhow::Result<Options> {
+        let mode = match self.sample {
+            Some(seed) => Mode::Sample {
+                temperature: self.temperature as f32,
+                top_p: self.top_p as f32,
+                seed,
+            },
+            None => Mode::Beam,
+        };
+        Ok(Options {
+            style: jobs::request::parse_style(&self.style)
+                .map_err(|problem| anyhow::anyhow!("--style: {problem}"))?
+                .into_iter()
+                .map(|(name, share)| (name, share as f32))
+                .collect(),
+            style_strength: self.style_strength as f32,
+            captions: self.k as usize,
+            beam_width: self.beam as usize,
+            max_words: self.max_words as usize,
+            form: if self.lyrics {
+                Form::Lyrics
+            } else {
+                Form::Prose
+            },
+            mode,
+            strict,
+        })
+    }
+}
+
+impl Tell {
+    /// Tells every picture's story.
+    ///
+    /// # Errors
+    /// When the bundle cannot be opened or the options make no sense. A picture that cannot be told
+    /// does not stop the others: it is reported and the exit code is 1.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let options = self.telling.options(false)?;
+        let storyteller = open(&self.weights)?;
+        let mut failures = 0;
+        let mut pictures = Vec::new();
+        for path in &self.photos {
+            match read_picture(path) {
+                Ok(picture) => pictures.push((path, picture)),
+                Err(error) => {
+                    failures += 1;
+                    complain(path, &error);
+                }
+            }
+        }
+        let requests: Vec<Request<'_>> = pictures
+            .iter()
+            .map(|(_, picture)| Request {
+                picture,
+                options: options.clone(),
+            })
+            .collect();
+        let told = storyteller.tell(&requests, &mut StoryBar::new(requests.len()));
+        for ((path, _), story) in pictures.iter().zip(&told.stories) {
+            match story {
+                Ok(story) => self.print(path, story, &told)?,
+                Err(error) => {
+                    failures += 1;
+                    complain(path, &anyhow::anyhow!("{error}"));
+                }
+            }
+        }
+        Ok(if failures == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+
+    fn print(&self, path: &Path, story: &Story, told: &Told) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        if self.json {
+            let captions: Vec<_> = story
+                .captions
+                .iter()
+                .map(|caption| json!({"text": caption.text, "similarity": caption.similarity}))
+                .collect();
+            let object = json!({
+                "photo": path, "story": story.text, "style": self.telling.style,
+                "captions": captions, "timings": told.timings,
+            });
+            writeln!(out, "{object}")?;
+            return Ok(());
+        }
+        writeln!(out, "{}\n\nNearest captions:", path.display())?;
+        for caption in story.captions.iter().take(5) {
+            writeln!(out, "  {:.3}  {}", caption.similarity, caption.text)?;
+        }
+        writeln!(out, "\n{}\n", story.text)?;
+        Ok(())
+    }
+}
+
+/// Opens the bundle, showing what is being prepared if anything is.
+///
+/// # Errors
+/// When the bundle, the cache or the device is not as it should be.
+pub(crate) fn open(weights: &Weights) -> anyhow::Result<Storyteller> {
+    let device = models::device::choose(&weights.device)?;
+    let mut bar = LoadingBar::new();
+    let storyteller = Storyteller::open(
+        &weights.bundle()?,
+        &weights.cache()?,
+        device,
+        &mut |what, done, of| {
+            bar.show(what, done, of);
+        },
+    )?;
+    Ok(storyteller)
+}
+
+fn read_picture(path: &Path) -> anyhow::Result<Picture> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Picture::decode(&bytes, &Limits::default())?)
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a person waits for this word about their picture"
+)]
+fn complain(path: &Path, error: &anyhow::Error) {
+    eprintln!("storyteller: {}: {error:#}", path.display());
+}

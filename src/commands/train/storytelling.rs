@@ -1,0 +1,194 @@
+//! The steps that train what writes: thoughts of books, the decoder, and the bundle of everything.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use models::corpus;
+use models::train::bundle::{self, Parts, Recipe};
+use models::train::decoder::{self, Passages};
+use models::train::thoughts::{self, Folder};
+use models::{Vocabulary, train};
+use tch::Kind;
+
+use crate::commands::train::Report;
+
+/// The trained sentence encoder.
+#[derive(Args, Debug)]
+struct Encoder {
+    /// Weights of the uni half.
+    #[arg(long)]
+    uni: PathBuf,
+    /// Weights of the bi half.
+    #[arg(long)]
+    bi: PathBuf,
+    /// The words of both.
+    #[arg(long)]
+    skip_words: PathBuf,
+}
+
+/// Computes the thoughts of books.
+#[derive(Args, Debug)]
+pub(crate) struct Thoughts {
+    /// Tokenised books, or folders of them.
+    #[arg(required = true)]
+    books: Vec<PathBuf>,
+    #[command(flatten)]
+    encoder: Encoder,
+    /// Where the thoughts go; books that are there already are passed over.
+    #[arg(long)]
+    out: PathBuf,
+    /// At most this many passages are taken from a book.
+    #[arg(long, default_value_t = 400)]
+    passages: usize,
+    /// At most this many passages of a book are read whole, for its style.
+    #[arg(long, default_value_t = 200)]
+    styled: usize,
+}
+
+impl Thoughts {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let (encoder, _, _) = bundle::encoder(
+            &self.encoder.uni,
+            &self.encoder.bi,
+            &self.encoder.skip_words,
+        )?;
+        let folder = Folder(self.out);
+        let books = corpus::find_texts(&self.books)?;
+        let bar = indicatif::ProgressBar::new(books.len() as u64);
+        // passages as the original's: longer than 100 words; an upper end, so that batches stay small
+        let settings = thoughts::Settings {
+            least: 100,
+            most: 160,
+            passages: self.passages,
+            styled: self.styled,
+        };
+        for path in books {
+            folder.add(&encoder, &corpus::read_book(&path)?, settings)?;
+            bar.inc(1);
+        }
+        bar.finish();
+        Ok(())
+    }
+}
+
+/// Trains the decoder.
+#[derive(Args, Debug)]
+pub(crate) struct DecoderStep {
+    /// The folder of book thoughts.
+    #[arg(long)]
+    thoughts: PathBuf,
+    /// The word list.
+    #[arg(long)]
+    words: PathBuf,
+    /// Where the weights go.
+    #[arg(long)]
+    out: PathBuf,
+    /// How many updates.
+    #[arg(long, default_value_t = 1700)]
+    updates: usize,
+    /// Passages an update.
+    #[arg(long, default_value_t = 32)]
+    batch: usize,
+    /// Size of a word's vector.
+    #[arg(long, default_value_t = 224)]
+    dim_word: i64,
+    /// Size of the state.
+    #[arg(long, default_value_t = 560)]
+    dim: i64,
+    /// Seed of initial weights and order.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Updates between two measurements on held-out passages.
+const MEASURE_EVERY: usize = 400;
+
+impl DecoderStep {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let words = Vocabulary::read(&self.words)?;
+        let (passages, held_out) = Passages::gather(&Folder(self.thoughts), &words)?;
+        let settings = decoder::Settings {
+            dim_word: self.dim_word,
+            dim: self.dim,
+            batch: self.batch,
+            updates: self.updates,
+            rate: 2e-3,
+            clip: 1.0,
+            kind: Kind::BFloat16,
+            seed: self.seed,
+        };
+        let report = Report::new();
+        let weights = decoder::run(
+            &settings,
+            &words,
+            &passages,
+            &mut |progress, parameters: &train::Parameters| {
+                let due =
+                    progress.update.is_multiple_of(MEASURE_EVERY) || progress.update == progress.of;
+                let measured = if due {
+                    let (own, others) = decoder::perplexity(parameters, &held_out);
+                    serde_json::json!({"perplexity": own, "with_another_thought": others})
+                } else {
+                    serde_json::Value::Null
+                };
+                let _ = report.show(progress, &measured);
+            },
+        );
+        weights.save(&self.out, Kind::Float)?;
+        Ok(())
+    }
+}
+
+/// Puts a bundle together.
+#[derive(Args, Debug)]
+pub(crate) struct BundleStep {
+    /// What it is made of.
+    #[arg(long, default_value = "models/recipes/starter.toml")]
+    recipe: PathBuf,
+    /// Weights of the joint space.
+    #[arg(long)]
+    vse: PathBuf,
+    /// Its words.
+    #[arg(long)]
+    vse_words: PathBuf,
+    #[command(flatten)]
+    encoder: Encoder,
+    /// Weights of the decoder.
+    #[arg(long)]
+    decoder: PathBuf,
+    /// Its words.
+    #[arg(long)]
+    decoder_words: PathBuf,
+    /// The caption gallery.
+    #[arg(long)]
+    captions: PathBuf,
+    /// The folder of book thoughts.
+    #[arg(long)]
+    thoughts: PathBuf,
+    /// The bundle's folder.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+impl BundleStep {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let text = std::fs::read_to_string(&self.recipe)
+            .with_context(|| format!("cannot read {}", self.recipe.display()))?;
+        let recipe: Recipe = toml::from_str(&text)
+            .with_context(|| format!("{} is no recipe", self.recipe.display()))?;
+        let parts = Parts {
+            vse: self.vse,
+            vse_words: self.vse_words,
+            uni: self.encoder.uni,
+            bi: self.encoder.bi,
+            skip_words: self.encoder.skip_words,
+            decoder: self.decoder,
+            decoder_words: self.decoder_words,
+            captions: self.captions,
+            thoughts: self.thoughts,
+        };
+        bundle::write(&recipe, &parts, &self.out)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,193 @@
+//! The steps of training that only touch text: books, captions, word lists, the gallery.
+//! Each writes plain text, so that what was kept can be read before hours are spent on it.
+
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use models::corpus::{self, Book};
+use models::grammar::{Grammar, generate};
+use models::{Vocabulary, tokenize};
+
+/// Cuts books into sentences.
+#[derive(Args, Debug)]
+pub(crate) struct Corpus {
+    /// Text files, or folders of them.
+    #[arg(required = true)]
+    books: Vec<PathBuf>,
+    /// Where NAME.tok is written for each book.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+impl Corpus {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        std::fs::create_dir_all(&self.out)
+            .with_context(|| format!("cannot make {}", self.out.display()))?;
+        for path in corpus::find_texts(&self.books)? {
+            let book = corpus::read_book(&path)?;
+            let words: usize = book
+                .sentences()
+                .map(|sentence| sentence.split(' ').count())
+                .sum();
+            book.write(&self.out)?;
+            writeln!(
+                std::io::stdout(),
+                "{}: {} paragraphs, {words} words",
+                book.name,
+                book.paragraphs.len()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Tokenises captions.
+#[derive(Args, Debug)]
+pub(crate) struct Captions {
+    /// Files of lines «photo TAB caption», or «photo TAB licence TAB caption».
+    #[arg(required = true)]
+    captions: Vec<PathBuf>,
+    /// Only photos named in this file.
+    #[arg(long)]
+    photos: Option<PathBuf>,
+    /// The file to write.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+impl Captions {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let only = self.photos.as_ref().map(lines).transpose()?;
+        let only: Option<HashSet<String>> = only.map(|names| names.into_iter().collect());
+        let mut text = String::new();
+        for file in &self.captions {
+            let mut last = String::new();
+            for line in lines(file)? {
+                let (photo, rest) = line
+                    .split_once('\t')
+                    .with_context(|| format!("{}: no TAB in «{line}»", file.display()))?;
+                let caption = rest.rsplit('\t').next().unwrap_or(rest);
+                if only.as_ref().is_some_and(|only| !only.contains(photo)) {
+                    continue;
+                }
+                if photo != last && !text.is_empty() {
+                    text.push('\n');
+                }
+                photo.clone_into(&mut last);
+                text += &tokenize::preprocess(caption).join(" ");
+                text.push('\n');
+            }
+        }
+        std::fs::write(&self.out, text)
+            .with_context(|| format!("cannot write {}", self.out.display()))
+    }
+}
+
+/// Lists words.
+#[derive(Args, Debug)]
+pub(crate) struct Words {
+    /// Tokenised texts, or folders of them.
+    #[arg(required = true)]
+    texts: Vec<PathBuf>,
+    /// How many words are kept at most.
+    #[arg(long, default_value_t = 10_000)]
+    most: usize,
+    /// Words that occur less often are left out.
+    #[arg(long, default_value_t = 1)]
+    least_count: usize,
+    /// Begin with the words of this list.
+    #[arg(long)]
+    after: Option<PathBuf>,
+    /// The list to write.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+impl Words {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let books = corpus::find_texts(&self.texts)?;
+        let books = books
+            .iter()
+            .map(|path| corpus::read_book(path))
+            .collect::<Result<Vec<Book>, _>>()?;
+        let counts =
+            corpus::count_words(books.iter().flat_map(Book::sentences).map(String::as_str));
+        let all: usize = counts.iter().map(|(_, count)| count).sum();
+        let frequent = counts
+            .into_iter()
+            .filter(|(_, count)| *count >= self.least_count)
+            .take(self.most);
+        let (words, counts): (Vec<String>, Vec<usize>) = frequent.unzip();
+        let kept: usize = counts.iter().sum();
+        let mut list = self
+            .after
+            .as_ref()
+            .map(lines)
+            .transpose()?
+            .unwrap_or_default();
+        let known: HashSet<String> = list.iter().cloned().collect();
+        list.extend(words.into_iter().filter(|word| !known.contains(word)));
+        let share = 100.0 * kept as f64 / all.max(1) as f64;
+        writeln!(
+            std::io::stdout(),
+            "{} words; those counted here cover {share:.2} % of the text",
+            list.len()
+        )?;
+        Vocabulary::from_words(list).write(&self.out)?;
+        Ok(())
+    }
+}
+
+/// Writes a caption gallery.
+#[derive(Args, Debug)]
+pub(crate) struct Gallery {
+    /// The grammar.
+    #[arg(long, default_value = "models/gallery/grammar.txt")]
+    grammar: PathBuf,
+    /// How many captions.
+    #[arg(long, default_value_t = 24_000)]
+    count: usize,
+    /// The same seed writes the same gallery.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Captions of this file (one a line, after the last TAB if there is one) are left out.
+    #[arg(long)]
+    exclude: Option<PathBuf>,
+    /// The gallery to write.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+impl Gallery {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let text = std::fs::read_to_string(&self.grammar)
+            .with_context(|| format!("cannot read {}", self.grammar.display()))?;
+        let exclude = self
+            .exclude
+            .as_ref()
+            .map(lines)
+            .transpose()?
+            .unwrap_or_default();
+        let exclude: HashSet<String> = exclude
+            .iter()
+            .map(|line| line.rsplit('\t').next().unwrap_or(line).to_owned())
+            .collect();
+        let captions = generate(&Grammar::parse(&text)?, self.count, self.seed, &exclude)?;
+        let text: String = captions
+            .iter()
+            .map(|caption| format!("{}\n", caption.text))
+            .collect();
+        std::fs::write(&self.out, text)
+            .with_context(|| format!("cannot write {}", self.out.display()))
+    }
+}
+
+/// The lines of a text file.
+pub(super) fn lines(path: &PathBuf) -> anyhow::Result<Vec<String>> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}

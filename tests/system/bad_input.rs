@@ -1,0 +1,131 @@
+//! What people send by mistake or on purpose: each gets a clear problem, and the jobs beside it are unharmed.
+
+use reqwest::multipart::{Form, Part};
+use worker::scripted::ScriptedEngine;
+
+use crate::harness::{Answer, Service, photo, small_picture};
+
+/// A service with one good job sent before the mistakes, which must succeed in spite of them.
+async fn with_a_neighbour() -> (Service, String) {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let neighbour = service.accepted(&small_picture(1), &[]).await;
+    (service, neighbour)
+}
+
+#[track_caller]
+fn is_problem(answer: &Answer, status: u16, kind: &str) -> String {
+    let body = String::from_utf8_lossy(&answer.body).into_owned();
+    assert_eq!(answer.status, status, "{body}");
+    assert_eq!(
+        answer.header("content-type"),
+        "application/problem+json",
+        "{body}"
+    );
+    let problem = answer.json();
+    let told = problem["type"].as_str().unwrap();
+    assert!(told.ends_with(kind), "{told} instead of {kind}");
+    assert_eq!(problem["status"], status);
+    let detail = problem["detail"].as_str().unwrap().to_owned();
+    assert!(detail.len() > 20, "says too little: {detail}");
+    detail
+}
+
+async fn the_neighbour_is_unharmed(service: Service, neighbour: String) {
+    let job = service.finished(&neighbour).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_that_are_none_are_refused_and_harm_nobody() {
+    let (service, neighbour) = with_a_neighbour().await;
+    let whole = photo("cat.jpg");
+    let truncated = &whole[..whole.len() / 3];
+    is_problem(
+        &service.submit(truncated, &[]).await,
+        422,
+        "image_unreadable",
+    );
+    is_problem(
+        &service
+            .submit(b"Dear diary, today I was named .jpg", &[])
+            .await,
+        422,
+        "image_unreadable",
+    );
+    is_problem(&service.submit(b"", &[]).await, 422, "image_unreadable");
+    the_neighbour_is_unharmed(service, neighbour).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_png_claiming_sixty_thousand_pixels_a_side_is_refused_by_its_header() {
+    let (service, neighbour) = with_a_neighbour().await;
+    let detail = is_problem(
+        &service.submit(&boastful_png(), &[]).await,
+        413,
+        "image_too_large",
+    );
+    assert!(detail.contains("60000"), "{detail}");
+    the_neighbour_is_unharmed(service, neighbour).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_style_is_refused_with_the_known_ones() {
+    let (service, neighbour) = with_a_neighbour().await;
+    let answer = service
+        .submit(&small_picture(2), &[("style", "romanse")])
+        .await;
+    let detail = is_problem(&answer, 422, "unknown_style");
+    assert!(
+        detail.contains("romanse") && detail.contains("romance"),
+        "{detail}"
+    );
+    the_neighbour_is_unharmed(service, neighbour).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_picture_and_a_wrong_number_are_named() {
+    let (service, neighbour) = with_a_neighbour().await;
+    let answer = service
+        .post_form(Form::new().text("style", "romance"))
+        .await;
+    let detail = is_problem(&answer, 422, "invalid_parameter");
+    assert!(detail.contains("image"), "{detail}");
+    let answer = service
+        .submit(&small_picture(3), &[("beam_width", "5000")])
+        .await;
+    let detail = is_problem(&answer, 422, "invalid_parameter");
+    assert!(detail.contains("beam_width"), "{detail}");
+    let unknown = Form::new()
+        .part("image", Part::bytes(small_picture(4)))
+        .text("stile", "romance");
+    let detail = is_problem(&service.post_form(unknown).await, 422, "invalid_parameter");
+    assert!(detail.contains("stile"), "{detail}");
+    the_neighbour_is_unharmed(service, neighbour).await;
+}
+
+/// A valid PNG header that claims 60000×60000 pixels, with nothing behind it.
+fn boastful_png() -> Vec<u8> {
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    png.extend(60_000u32.to_be_bytes());
+    png.extend(60_000u32.to_be_bytes());
+    png.extend([8, 2, 0, 0, 0]);
+    let crc = crc32(&png[12..]);
+    png.extend(crc.to_be_bytes());
+    png
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = !0u32;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 {
+                (crc >> 1) ^ 0xEDB8_8320
+            } else {
+                crc >> 1
+            };
+        }
+    }
+    !crc
+}

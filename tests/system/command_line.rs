@@ -1,0 +1,109 @@
+//! The program as a person types it: exit codes, what goes to which stream, and `tell --json`.
+
+use std::process::{Command, Output};
+
+use crate::harness::cache;
+
+fn storyteller(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_storyteller"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("STORYTELLER_CACHE", cache())
+        .env("OMP_NUM_THREADS", "1")
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn tell_prints_one_json_object_with_story_style_captions_and_timings() {
+    let told = storyteller(&[
+        "tell",
+        "tests/fixtures/photos/coffee.jpg",
+        "--style",
+        "gothic",
+        "--k",
+        "20",
+        "--beam",
+        "3",
+        "--max-words",
+        "40",
+        "--json",
+    ]);
+    assert!(
+        told.status.success(),
+        "{}",
+        String::from_utf8_lossy(&told.stderr)
+    );
+    let object: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(object["style"], "gothic");
+    assert!(object["story"].as_str().unwrap().len() > 20, "{object}");
+    let captions = object["captions"].as_array().unwrap();
+    assert_eq!(captions.len(), 20);
+    let similarity = |n: usize| captions[n]["similarity"].as_f64().unwrap();
+    assert!(
+        similarity(0) >= similarity(19) && similarity(0) <= 1.0,
+        "{object}"
+    );
+    assert!(
+        object["timings"]
+            .as_object()
+            .unwrap()
+            .values()
+            .all(|seconds| seconds.as_f64().unwrap() >= 0.0)
+    );
+}
+
+#[test]
+fn a_picture_that_is_none_does_not_stop_the_others() {
+    let told = storyteller(&[
+        "tell",
+        "README.md",
+        "tests/fixtures/photos/cat.jpg",
+        "--k",
+        "5",
+        "--beam",
+        "2",
+        "--max-words",
+        "20",
+    ]);
+    assert_eq!(told.status.code(), Some(1));
+    let complaint = String::from_utf8(told.stderr).unwrap();
+    assert!(complaint.contains("README.md"), "{complaint}");
+    assert!(String::from_utf8(told.stdout).unwrap().contains("cat.jpg"));
+}
+
+#[test]
+fn wrong_use_ends_with_exit_code_two() {
+    assert_eq!(storyteller(&["tell"]).status.code(), Some(2));
+    assert_eq!(
+        storyteller(&["tell", "x.jpg", "--beam", "0"]).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn an_unknown_style_names_the_known_ones() {
+    let told = storyteller(&[
+        "tell",
+        "tests/fixtures/photos/cat.jpg",
+        "--style",
+        "romanse",
+    ]);
+    assert_eq!(told.status.code(), Some(1));
+    let complaint = String::from_utf8(told.stderr).unwrap();
+    assert!(
+        complaint.contains("romanse") && complaint.contains("romance"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn health_of_a_service_that_is_not_there_is_an_error() {
+    let asked = storyteller(&["health", "--server", "http://127.0.0.1:9"]);
+    assert_eq!(asked.status.code(), Some(1));
+    assert!(
+        String::from_utf8(asked.stderr)
+            .unwrap()
+            .contains("127.0.0.1:9")
+    );
+}

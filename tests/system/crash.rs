@@ -1,0 +1,131 @@
+//! The real program, killed with signal 9 in the middle of its work: every accepted job is told after the next
+//! start, and none twice.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use storyteller::client::Client;
+
+use crate::harness::{cache, small_picture};
+
+const JOBS: usize = 50;
+
+/// The program, serving on a free port; stopped when dropped.
+struct Program {
+    child: Child,
+    address: String,
+}
+
+impl Program {
+    fn start(data: &Path) -> Program {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_storyteller"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .arg("--cache")
+            .arg(cache())
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("OMP_NUM_THREADS", "1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let address = line
+            .split_whitespace()
+            .find(|word| word.starts_with("http://"))
+            .unwrap_or_else(|| panic!("it did not say where its page is: {line:?}"))
+            .to_owned();
+        Program { child, address }
+    }
+
+    /// Signal 9: nothing in the process gets a last word.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(
+            self.child.wait().unwrap().success(),
+            "a drained stop ends with exit code 0"
+        );
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn ready(client: &Client) {
+    let begun = std::time::Instant::now();
+    while !matches!(client.ready().await, Ok((true, _))) {
+        assert!(begun.elapsed().as_secs() < 120, "never ready");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_jobs_survive_a_kill_and_none_is_told_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let quick: Vec<(&'static str, String)> =
+        [("captions", "5"), ("beam_width", "2"), ("max_words", "20")]
+            .map(|(name, value)| (name, value.to_owned()))
+            .into();
+    let program = Program::start(folder.path());
+    let client = Client::new(&program.address).unwrap();
+    ready(&client).await;
+    let mut ids = Vec::new();
+    for seed in 0..JOBS {
+        let photo = folder.path().join(format!("{seed}.png"));
+        std::fs::write(&photo, small_picture(seed as u8)).unwrap();
+        ids.push(
+            client.submit(&photo, &quick).await.unwrap()["id"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
+    }
+    let before = states(&client, &ids).await;
+    program.kill();
+    assert!(
+        before.iter().any(|state| state != "succeeded"),
+        "all were told before the kill: it proves nothing"
+    );
+
+    let program = Program::start(folder.path());
+    let client = Client::new(&program.address).unwrap();
+    for id in &ids {
+        let job = client.finished(id, |_| {}).await.unwrap();
+        assert_eq!(job["state"], "succeeded", "{job}");
+        let attempts = job["attempts_log"].as_array().unwrap();
+        let told = attempts
+            .iter()
+            .filter(|attempt| attempt["outcome"] == "succeeded")
+            .count();
+        assert_eq!(told, 1, "one visible result: {job}");
+    }
+    program.stop();
+}
+
+async fn states(client: &Client, ids: &[String]) -> Vec<String> {
+    let mut states = Vec::new();
+    for id in ids {
+        let job = client.job(id, std::time::Duration::ZERO).await.unwrap();
+        states.push(job["state"].as_str().unwrap().to_owned());
+    }
+    states
+}

@@ -1,0 +1,218 @@
+//! The service under test and one verb for each thing a user does to it.
+//! Every test has its own service on a free port with its own data folder; the Postgres programs are the real ones.
+//! Dropping a service stops everything it started.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::multipart::{Form, Part};
+use serde_json::Value;
+use storyteller::{AllInOne, all_in_one};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use worker::EngineFactory;
+use worker::scripted::ScriptedEngine;
+
+/// Longer than anything should take on a busy machine; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// One running service.
+pub(crate) struct Service {
+    pub(crate) address: String,
+    pub(crate) data: TempDir,
+    http: reqwest::Client,
+    shutdown: CancellationToken,
+    running: Option<JoinHandle<Result<(), storyteller::Error>>>,
+}
+
+/// An answer of the service, whole.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| {
+            panic!(
+                "not JSON ({error}): {}",
+                String::from_utf8_lossy(&self.body)
+            )
+        })
+    }
+
+    /// A header's value, or an empty text.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Service {
+    /// A service whose engine does what each request's metadata tells it to.
+    pub(crate) async fn scripted(engine: ScriptedEngine) -> Self {
+        Self::start(engine.factory()).await
+    }
+
+    /// A service on the starter bundle.
+    pub(crate) async fn real() -> Self {
+        let bundle = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/bundles/starter");
+        Self::start(worker::engine::storyteller::factory(
+            bundle,
+            cache(),
+            "cpu".to_owned(),
+        ))
+        .await
+    }
+
+    async fn start(engine: EngineFactory) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let shutdown = CancellationToken::new();
+        let settings = AllInOne {
+            data: data.path().to_owned(),
+            cache: cache(),
+            database_url: None,
+            postgres_bin: None,
+            max_batch: 8,
+            drain: Duration::from_secs(30),
+        };
+        let running = tokio::spawn(all_in_one(settings, engine, listener, shutdown.clone()));
+        let service = Service {
+            address,
+            data,
+            http: reqwest::Client::new(),
+            shutdown,
+            running: Some(running),
+        };
+        service.is_ready().await;
+        service
+    }
+
+    /// Waits until the service says that it is ready.
+    pub(crate) async fn is_ready(&self) {
+        let begun = Instant::now();
+        loop {
+            let answer = self
+                .http
+                .get(format!("{}/readyz", self.address))
+                .send()
+                .await;
+            match answer {
+                Ok(answer) if answer.status().is_success() => return,
+                _ if begun.elapsed() < PATIENCE => {
+                    tokio::time::sleep(Duration::from_millis(50)).await
+                }
+                Ok(answer) => panic!("never ready: {}", answer.text().await.unwrap()),
+                Err(error) => panic!("never reachable: {error}"),
+            }
+        }
+    }
+
+    /// Sends a picture with some fields.
+    pub(crate) async fn submit(&self, picture: &[u8], fields: &[(&str, &str)]) -> Answer {
+        let part = Part::bytes(picture.to_vec()).file_name("photo.jpg");
+        let mut form = Form::new().part("image", part);
+        for (name, value) in fields {
+            form = form.text((*name).to_owned(), (*value).to_owned());
+        }
+        self.post_form(form).await
+    }
+
+    /// Sends a form as it is.
+    pub(crate) async fn post_form(&self, form: Form) -> Answer {
+        self.send(
+            self.http
+                .post(format!("{}/v1/stories", self.address))
+                .multipart(form),
+        )
+        .await
+    }
+
+    /// Sends a picture that must be accepted; answers with the job's id.
+    pub(crate) async fn accepted(&self, picture: &[u8], fields: &[(&str, &str)]) -> String {
+        let answer = self.submit(picture, fields).await;
+        assert_eq!(
+            answer.status,
+            202,
+            "{}",
+            String::from_utf8_lossy(&answer.body)
+        );
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Fetches a path.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.http.get(format!("{}{path}", self.address)))
+            .await
+    }
+
+    /// Waits until a job has ended and answers with it.
+    pub(crate) async fn finished(&self, id: &str) -> Value {
+        let begun = Instant::now();
+        loop {
+            let job = self.get(&format!("/v1/stories/{id}?wait=5")).await.json();
+            if !matches!(job["state"].as_str(), Some("queued" | "running")) {
+                return job;
+            }
+            assert!(begun.elapsed() < PATIENCE, "still not finished: {job}");
+        }
+    }
+
+    /// Stops the service as Ctrl-C does and waits until all of it has ended.
+    pub(crate) async fn stop(mut self) {
+        self.shutdown.cancel();
+        self.running.take().unwrap().await.unwrap().unwrap();
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let answer = request.send().await.unwrap();
+        Answer {
+            status: answer.status().as_u16(),
+            headers: answer.headers().clone(),
+            body: answer.bytes().await.unwrap().to_vec(),
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// Where set-up put what it fetched.
+pub(crate) fn cache() -> PathBuf {
+    match std::env::var_os("STORYTELLER_CACHE") {
+        Some(folder) => folder.into(),
+        None => PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/storyteller"),
+    }
+}
+
+/// A photo of the fixtures, as its file is.
+pub(crate) fn photo(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/photos")
+        .join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A small picture made on the spot; different seeds make different pictures.
+pub(crate) fn small_picture(seed: u8) -> Vec<u8> {
+    let picture = image::RgbImage::from_fn(64, 48, |x, y| image::Rgb([seed, x as u8, y as u8]));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .unwrap();
+    bytes.into_inner()
+}
+
+/// A counter shared with a scripted engine, so that a test can ask how often each story was told.
+pub(crate) type Tells = Arc<worker::scripted::Tells>;

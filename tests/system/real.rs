@@ -1,0 +1,100 @@
+//! The starter bundle on real photos: the networks really run, and what they tell depends on what they are shown.
+
+use std::collections::HashSet;
+
+use crate::harness::{Service, photo};
+
+/// Narrow and few enough to be told in seconds on one core.
+const QUICK: [(&str, &str); 3] = [("captions", "50"), ("beam_width", "5"), ("max_words", "60")];
+
+fn with(style: &'static str) -> Vec<(&'static str, &'static str)> {
+    let mut fields = QUICK.to_vec();
+    fields.push(("style", style));
+    fields
+}
+
+async fn story(service: &Service, name: &str, style: &'static str) -> serde_json::Value {
+    let id = service.accepted(&photo(name), &with(style)).await;
+    let job = service.finished(&id).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    job
+}
+
+fn text(job: &serde_json::Value) -> String {
+    job["result"]["story"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story_changes_with_the_picture_and_with_the_style() {
+    let service = Service::real().await;
+    let cat = text(&story(&service, "cat.jpg", "romance").await);
+    let mountains = text(&story(&service, "mountains.jpg", "romance").await);
+    let adventure = text(&story(&service, "cat.jpg", "adventure").await);
+    assert_ne!(cat, mountains, "another picture, the same story");
+    assert_ne!(cat, adventure, "another style, the same story");
+    for told in [&cat, &mountains, &adventure] {
+        assert!(
+            told.split_whitespace().count() >= 10,
+            "hardly a story: {told}"
+        );
+        assert!(
+            told.ends_with(['.', '!', '?', '”', '"', '’', ')']),
+            "ends in the middle of a sentence: {told}"
+        );
+    }
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_captions_speak_of_what_the_photo_shows() {
+    let service = Service::real().await;
+    let seen = [
+        ("dogs.jpg", ["dog", "dogs", "puppy", "puppies"].as_slice()),
+        (
+            "mountains.jpg",
+            [
+                "mountain",
+                "mountains",
+                "hill",
+                "hills",
+                "rock",
+                "rocks",
+                "snow",
+                "snowy",
+                "rocky",
+                "cliff",
+            ]
+            .as_slice(),
+        ),
+    ];
+    for (name, words) in seen {
+        let job = story(&service, name, "romance").await;
+        let captions = job["result"]["captions"].as_array().unwrap();
+        let said: HashSet<String> = captions
+            .iter()
+            .flat_map(|caption| caption["text"].as_str().unwrap().split(' '))
+            .map(str::to_lowercase)
+            .collect();
+        assert!(
+            words.iter().any(|word| said.contains(*word)),
+            "{name}: {captions:?}"
+        );
+    }
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_story_is_the_same_alone_and_among_others() {
+    let service = Service::real().await;
+    let alone = text(&story(&service, "coffee.jpg", "romance").await);
+    let mut ids = Vec::new();
+    for name in ["cat.jpg", "dogs.jpg", "coffee.jpg", "stream.jpg"] {
+        ids.push((name, service.accepted(&photo(name), &with("romance")).await));
+    }
+    for (name, id) in ids {
+        let job = service.finished(&id).await;
+        assert_eq!(job["state"], "succeeded", "{job}");
+        assert_eq!(name == "coffee.jpg", text(&job) == alone, "{name}: {job}");
+    }
+    service.stop().await;
+}
