@@ -22,6 +22,9 @@ use crate::{Service, etag, wait};
 const PAGE: u32 = 20;
 const LARGEST_PAGE: u32 = 100;
 
+/// A job taken and given back more often than this while it is looked at is shown without its place.
+const LOOKS: usize = 3;
+
 /// The query of a request: names and texts, checked by hand so that every problem names its field.
 pub(crate) type Texts = Query<BTreeMap<String, String>>;
 
@@ -188,21 +191,12 @@ pub(crate) async fn cancel(
 /// # Errors
 /// `not_found`, or `unavailable` when the database is away.
 pub(crate) async fn see(service: &Service, id: Uuid) -> Result<Seen> {
-    let store = &service.state.store;
-    let job = find(service, id).await?;
-    let (queued, ended, begun) = (
-        job.state == State::Queued,
-        job.state.is_final(),
-        job.started_at.is_some(),
-    );
+    let (job, position) = placed(service, id).await?;
+    let (ended, begun) = (job.state.is_final(), job.started_at.is_some());
     let mut view = StoryView::of(job);
-    view.position = if queued {
-        store.position(id).await?
-    } else {
-        None
-    };
+    view.position = position;
     let history = if begun {
-        store.attempts(id).await?
+        service.state.store.attempts(id).await?
     } else {
         Vec::new()
     };
@@ -214,6 +208,22 @@ pub(crate) async fn see(service: &Service, id: Uuid) -> Result<Seen> {
         view.eta_seconds = eta(service, position).await?;
     }
     Ok(Seen { view, tag, ended })
+}
+
+/// The job and, if it is queued, its place. A worker may take it between the two looks: then it has no place
+/// any more, and is looked at again rather than shown as something it never was.
+async fn placed(service: &Service, id: Uuid) -> Result<(Job, Option<u64>)> {
+    let mut job = find(service, id).await?;
+    for _ in 0..LOOKS {
+        if job.state != State::Queued {
+            break;
+        }
+        if let Some(position) = service.state.store.position(id).await? {
+            return Ok((job, Some(position)));
+        }
+        job = find(service, id).await?;
+    }
+    Ok((job, None))
 }
 
 /// In how many seconds a story with so many before it should be told, if stories have been told lately.

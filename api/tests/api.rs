@@ -4,6 +4,8 @@
 
 #[path = "api/bad_input.rs"]
 mod bad_input;
+#[path = "api/database.rs"]
+mod database;
 #[path = "api/documents.rs"]
 mod documents;
 #[path = "api/harness.rs"]

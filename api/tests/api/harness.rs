@@ -1,17 +1,15 @@
 //! One service for each test: a verb for each thing a caller or a worker does.
-//! Each has a database server and a folder of its own, so tests run side by side. What must stay true:
+//! Each has a database and a folder of its own, so tests run side by side on one server. What must stay true:
 //! nothing here sleeps to wait; it polls, with a deadline.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::{ApiState, Config};
-use jobs::embedded::{EmbeddedPostgres, Settings};
 use jobs::{
-    Beat, Claimed, Directory, Health, Outcome, PostgresQueue, Queue, Rules, Stage, Store,
-    StoryResult, StyleEntry, UsedCaption, Written,
+    Beat, Claimed, Directory, EmbeddedPostgres, Health, Outcome, PostgresQueue, Queue, Rules,
+    Stage, Store, StoryResult, StyleEntry, UsedCaption, Written,
 };
 use reqwest::header::HeaderMap;
 use reqwest::multipart::{Form, Part};
@@ -21,6 +19,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::database;
 use crate::pictures;
 
 /// A running API and everything it stands on.
@@ -33,7 +32,7 @@ pub(crate) struct TestService {
     http: reqwest::Client,
     shutdown: CancellationToken,
     running: JoinHandle<Result<(), api::Error>>,
-    database: EmbeddedPostgres,
+    database: Option<EmbeddedPostgres>,
     folder: TempDir,
 }
 
@@ -52,14 +51,24 @@ impl TestService {
 
     /// A service with rules and limits of the test's own.
     pub(crate) async fn start_with(rules: Rules, config: Config) -> Self {
+        Self::start_on(&database::fresh().await, None, rules, config).await
+    }
+
+    /// A service with a server of its own, for tests that take it away.
+    pub(crate) async fn start_with_own_server() -> Self {
+        let server = database::server().await;
+        let url = server.url();
+        Self::start_on(&url, Some(server), Rules::default(), Config::default()).await
+    }
+
+    async fn start_on(
+        url: &str,
+        database: Option<EmbeddedPostgres>,
+        rules: Rules,
+        config: Config,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
-        let settings = Settings {
-            data: folder.path().join("data"),
-            cache: cache(),
-            programs: None,
-        };
-        let database = EmbeddedPostgres::start(settings).await.unwrap();
-        let store = Store::connect(&database.url(), rules).await.unwrap();
+        let store = Store::connect(url, rules).await.unwrap();
         store.migrate().await.unwrap();
         let queue: Arc<dyn Queue> = Arc::new(PostgresQueue::new(store.clone()));
         let health = Health::new();
@@ -90,9 +99,19 @@ impl TestService {
         }
     }
 
-    /// The folder of the pictures.
-    pub(crate) fn pictures(&self) -> PathBuf {
-        self.folder.path().join("pictures")
+    /// How many pictures are kept, wherever below its folder the store puts them.
+    pub(crate) fn kept_pictures(&self) -> usize {
+        let mut folders = vec![self.folder.path().join("pictures")];
+        let mut files = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                match entry.unwrap().path() {
+                    path if path.is_dir() => folders.push(path),
+                    _ => files += 1,
+                }
+            }
+        }
+        files
     }
 
     /// A request that the test finishes itself.
@@ -205,12 +224,12 @@ impl TestService {
             .unwrap()
             .unwrap();
         self.store.close().await;
-        self.database.stop().await.unwrap();
     }
 
     /// Takes the database away, as a crash of it would.
     pub(crate) async fn lose_the_database(self) -> Stranded {
-        self.database.stop().await.unwrap();
+        let server = self.database.expect("the test started a server of its own");
+        server.stop().await.unwrap();
         Stranded {
             address: self.address,
             http: self.http,
@@ -243,14 +262,6 @@ impl Stranded {
         )
         .await
     }
-}
-
-/// Where set-up puts what it fetched; needed only where no Postgres is installed.
-fn cache() -> PathBuf {
-    let named = std::env::var_os("STORYTELLER_CACHE").map(PathBuf::from);
-    named.unwrap_or_else(|| {
-        PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/storyteller")
-    })
 }
 
 impl Answer {

@@ -34,7 +34,7 @@ async fn readiness_names_every_part_that_is_not_ready() {
 
 #[tokio::test]
 async fn without_its_database_it_lives_but_is_not_ready_and_says_try_again() {
-    let service = TestService::start().await;
+    let service = TestService::start_with_own_server().await;
     let id = service.accepted(&[]).await;
     let service = service.lose_the_database().await;
     assert_eq!(service.get("/livez").await.status, 200);
