@@ -111,6 +111,7 @@ async fn keep(
             _ = &mut stopped => return server.stop(running).await,
             status = running.ended() => tracing::error!(?status, "Postgres ended by itself and is started again"),
         }
+        running.dismiss_guardian().await;
         running = loop {
             if tokio::time::timeout(REST, &mut stopped).await.is_ok() {
                 return Ok(());

@@ -60,6 +60,15 @@ impl Running {
     pub(super) async fn ended(&mut self) -> Option<ExitStatus> {
         self.postgres.wait().await.ok()
     }
+
+    /// Lets the guardian go without a deed; otherwise it would end the next server on this place as well.
+    pub(super) async fn dismiss_guardian(&mut self) {
+        if let Some(mut word) = self.guardian.stdin.take() {
+            // a guardian that is gone needs no word
+            let _ = word.write_all(b"stopped\n").await;
+        }
+        let _ = self.guardian.wait().await;
+    }
 }
 
 impl Server {
@@ -176,11 +185,7 @@ impl Server {
             let _ = running.postgres.kill().await;
         }
         let _ = running.postgres.wait().await;
-        if let Some(mut word) = running.guardian.stdin.take() {
-            // a guardian that is gone needs no word
-            let _ = word.write_all(b"stopped\n").await;
-        }
-        let _ = running.guardian.wait().await;
+        running.dismiss_guardian().await;
         ended
     }
 

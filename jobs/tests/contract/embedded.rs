@@ -157,6 +157,12 @@ async fn a_postgres_that_was_killed_is_started_again_at_the_same_address() {
     })
     .await;
     postgres.stop().await.unwrap();
+    let log = fs::read_to_string(data.path().join("postgres/log")).unwrap();
+    assert_eq!(
+        log.matches("ready to accept connections").count(),
+        2,
+        "started once more than needed:\n{log}"
+    );
 }
 
 #[tokio::test]
