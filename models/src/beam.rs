@@ -5,7 +5,7 @@
 //! f32; ties go to the earlier row, then the smaller word. Content and order of all hypotheses must
 //! stay those of the original.
 
-use crate::rules::Rules;
+use crate::rules::{MEMORY, Rules};
 use crate::vocabulary::EOS;
 use crate::writing::RowCosts;
 use std::cmp::Ordering;
@@ -96,7 +96,12 @@ impl Beam {
     /// How many of the cheapest words of each row are enough to take the next step.
     pub(crate) fn enough_words(&self) -> usize {
         let barred = |h: &Hypothesis| self.options.rules.barred(&h.words).len();
-        self.options.width + 1 + self.live.iter().map(barred).max().unwrap_or(0)
+        let worn = if self.options.rules.weariness > 0.0 {
+            MEMORY
+        } else {
+            0
+        };
+        self.options.width + 1 + worn + self.live.iter().map(barred).max().unwrap_or(0)
     }
 
     /// Takes one step; returns the parent row of each hypothesis that lives on.
@@ -166,6 +171,7 @@ impl Beam {
                 if full && cost >= bound || barred.contains(&word) {
                     return;
                 }
+                cost += self.options.rules.wear(&hypothesis.words, word);
                 kept.push(Candidate { cost, row, word });
                 if kept.len() >= 4 * count {
                     shrink(&mut kept, count);

@@ -2,7 +2,8 @@
 //!
 //! Beam search and sampling share these rules. `Rules::original` is what the 2015 code does
 //! (algorithm.md §5.2): only the unknown word is barred. Barring repeats keeps a story from running
-//! in circles, the least length keeps it from ending at once; both are ours.
+//! in circles, weariness from clinging to a few words, the least length from ending at once; all three
+//! are ours.
 
 use crate::vocabulary::{EOS, UNK};
 
@@ -17,7 +18,12 @@ pub struct Rules {
     pub allow_unknown: bool,
     /// No run of this many words may come twice; 0 switches the rule off.
     pub no_repeat: usize,
+    /// What each use of a word among the last [`MEMORY`] ones adds to its cost; 0 for nothing.
+    pub weariness: f32,
 }
+
+/// How far back [`Rules::weariness`] looks.
+pub const MEMORY: usize = 30;
 
 impl Rules {
     /// The rules of the original, for at most `max_len` words.
@@ -27,6 +33,7 @@ impl Rules {
             min_len: 0,
             allow_unknown: false,
             no_repeat: 0,
+            weariness: 0.0,
         }
     }
 
@@ -38,6 +45,15 @@ impl Rules {
             barred.push(EOS);
         }
         barred
+    }
+
+    /// What `word` costs more because of the `words` before it.
+    pub(crate) fn wear(&self, words: &[i64], word: i64) -> f32 {
+        if self.weariness == 0.0 || word == EOS {
+            return 0.0;
+        }
+        let recent = &words[words.len().saturating_sub(MEMORY)..];
+        self.weariness * recent.iter().filter(|&&used| used == word).count() as f32
     }
 
     /// Whether this is the unknown word and may not be written.
@@ -72,6 +88,20 @@ mod tests {
         assert!(rules.barred(&[5, 6, 7, 6, 5]).is_empty());
         assert_eq!(rules.barred(&[5, 5, 5]), [5]);
         assert!(Rules::original(9).barred(&[5, 5, 5, 5]).is_empty());
+    }
+
+    #[test]
+    fn a_word_grows_dearer_with_each_use() {
+        let rules = Rules {
+            weariness: 0.5,
+            ..Rules::original(9)
+        };
+        assert_eq!(
+            [rules.wear(&[5, 6, 5], 5), rules.wear(&[5, 6, 5], 7)],
+            [1.0, 0.0]
+        );
+        assert_eq!(rules.wear(&[5; 99], 5), 0.5 * MEMORY as f32);
+        assert_eq!(rules.wear(&[0, 0], EOS), 0.0);
     }
 
     #[test]

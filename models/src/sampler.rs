@@ -58,7 +58,10 @@ impl Sampler {
         costs.for_each(0, |word, cost| {
             let unknown = self.options.rules.is_barred_unknown(word);
             if !unknown && !barred.contains(&word) && cost.is_finite() {
-                choices.push((word, cost));
+                choices.push((
+                    word,
+                    cost + self.options.rules.wear(&self.story.words, word),
+                ));
             }
         });
         choices.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));

@@ -22,6 +22,9 @@ use tch::{Kind, Tensor};
 const STRICT_LENGTH: usize = 1000;
 /// No run of this many words comes twice in a story.
 const NO_REPEAT: usize = 4;
+/// What each recent use of a word adds to its cost: a search for the likeliest text clings to a few
+/// small words otherwise.
+const WEARINESS: f32 = 0.6;
 
 /// A request on its way.
 struct Item<'a> {
@@ -219,17 +222,18 @@ fn put_down(
 }
 
 /// The rules of a story. One for people has room for marks between its words, and may not end before
-/// it has three fifths of the words asked for: without a least length the likeliest text is a short
-/// one.
+/// it has four fifths of the words asked for, marks included: without a least length the likeliest
+/// text is a short one.
 fn rules(options: &Options) -> Rules {
     if options.strict {
         return Rules::original(STRICT_LENGTH);
     }
     let max_len = options.max_words + options.max_words / 4 + 2;
-    let min_len = options.max_words * 3 / 5;
+    let min_len = options.max_words * 4 / 5;
     Rules {
         min_len,
         no_repeat: NO_REPEAT,
+        weariness: WEARINESS,
         ..Rules::original(max_len)
     }
 }
