@@ -50,7 +50,7 @@ fn read(request: &mut StoryRequest, field: &str, text: &str) -> Result<()> {
                 field,
                 text,
                 &[("prose", Form::Prose), ("lyrics", Form::Lyrics)],
-            )?
+            )?;
         }
         "beam_width" => request.beam_width = whole(field, text)?,
         "captions" => request.captions = whole(field, text)?,
@@ -60,7 +60,7 @@ fn read(request: &mut StoryRequest, field: &str, text: &str) -> Result<()> {
                 field,
                 text,
                 &[("beam", Mode::Beam), ("sample", Mode::Sample)],
-            )?
+            )?;
         }
         "temperature" => request.temperature = number(field, text)?,
         "top_p" => request.top_p = number(field, text)?,
