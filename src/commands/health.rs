@@ -28,7 +28,7 @@ impl Health {
     /// # Errors
     /// When nobody answers.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (ready, words) = block_on(async { Client::new(&self.server)?.ready().await })?;
+        let (ready, words) = block_on(async { Ok(Client::new(&self.server)?.ready().await?) })?;
         writeln!(std::io::stdout(), "{words}")?;
         Ok(if ready {
             ExitCode::SUCCESS

@@ -48,7 +48,7 @@ pub(crate) struct Telling {
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) beam: u32,
     /// The most words a story may have.
-    #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(20..=400))]
     pub(crate) max_words: u32,
     /// Break the story at its commas, one line each.
     #[arg(long)]

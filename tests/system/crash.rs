@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use storyteller::client::Client;
 
-use crate::harness::{cache, small_picture};
+use crate::harness::{cache, data_folder, small_picture};
 
 const JOBS: usize = 50;
 
@@ -80,7 +80,7 @@ async fn ready(client: &Client) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_jobs_survive_a_kill_and_none_is_told_twice() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = data_folder();
     let quick: Vec<(&'static str, String)> =
         [("captions", "5"), ("beam_width", "2"), ("max_words", "20")]
             .map(|(name, value)| (name, value.to_owned()))
@@ -111,7 +111,7 @@ async fn fifty_jobs_survive_a_kill_and_none_is_told_twice() {
     for id in &ids {
         let job = client.finished(id, |_| {}).await.unwrap();
         assert_eq!(job["state"], "succeeded", "{job}");
-        let attempts = job["attempts_log"].as_array().unwrap();
+        let attempts = job["history"].as_array().unwrap();
         let told = attempts
             .iter()
             .filter(|attempt| attempt["outcome"] == "succeeded")

@@ -4,7 +4,6 @@
 
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::multipart::{Form, Part};
@@ -72,7 +71,10 @@ impl Service {
     }
 
     async fn start(engine: EngineFactory) -> Self {
-        let data = tempfile::tempdir().unwrap();
+        Self::start_in(data_folder(), engine).await
+    }
+
+    async fn start_in(data: TempDir, engine: EngineFactory) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
@@ -108,7 +110,7 @@ impl Service {
             match answer {
                 Ok(answer) if answer.status().is_success() => return,
                 _ if begun.elapsed() < PATIENCE => {
-                    tokio::time::sleep(Duration::from_millis(50)).await
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 Ok(answer) => panic!("never ready: {}", answer.text().await.unwrap()),
                 Err(error) => panic!("never reachable: {error}"),
@@ -166,6 +168,14 @@ impl Service {
         }
     }
 
+    /// Stops the service and starts another one on the same data.
+    pub(crate) async fn restarted(mut self, engine: ScriptedEngine) -> Self {
+        self.shutdown.cancel();
+        self.running.take().unwrap().await.unwrap().unwrap();
+        let data = std::mem::replace(&mut self.data, tempfile::tempdir().unwrap());
+        Self::start_in(data, engine.factory()).await
+    }
+
     /// Stops the service as Ctrl-C does and waits until all of it has ended.
     pub(crate) async fn stop(mut self) {
         self.shutdown.cancel();
@@ -186,6 +196,16 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
+}
+
+/// A data folder into which another user may look: Postgres does not run as root.
+pub(crate) fn data_folder() -> TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let open = std::fs::Permissions::from_mode(0o755);
+    tempfile::Builder::new()
+        .permissions(open)
+        .tempdir()
+        .unwrap()
 }
 
 /// Where set-up put what it fetched.
@@ -213,6 +233,3 @@ pub(crate) fn small_picture(seed: u8) -> Vec<u8> {
         .unwrap();
     bytes.into_inner()
 }
-
-/// A counter shared with a scripted engine, so that a test can ask how often each story was told.
-pub(crate) type Tells = Arc<worker::scripted::Tells>;

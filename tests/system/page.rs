@@ -80,6 +80,7 @@ impl Drop for Driver {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 async fn a_person_chooses_a_picture_and_reads_its_story() {
     let Some(driver) = Driver::start() else {
         eprintln!(

@@ -41,7 +41,7 @@ async fn the_stored_picture_can_be_fetched() {
 async fn a_job_that_breaks_the_engine_fails_alone_and_says_why() {
     let service = Service::scripted(ScriptedEngine::new()).await;
     let guilty = service
-        .accepted(&small_picture(1), &[("metadata[script]", "panic")])
+        .accepted(&small_picture(1), &[("metadata", r#"{"script":"panic"}"#)])
         .await;
     let mut innocent = Vec::new();
     for seed in 2..8 {
@@ -74,7 +74,10 @@ async fn jobs_queued_at_a_stop_are_told_after_the_next_start() {
     for seed in 0..20 {
         ids.push(
             service
-                .accepted(&small_picture(seed), &[("metadata[script]", "slow:50ms")])
+                .accepted(
+                    &small_picture(seed),
+                    &[("metadata", r#"{"script":"slow:50ms"}"#)],
+                )
                 .await,
         );
     }

@@ -49,7 +49,9 @@ pub async fn run(
     let mut engine = thread::start(factory, activity.clone())?;
     let styles = tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
-        styles = open(&config, &places, &mut engine) => styles?,
+        styles = open(&config, &places, &mut engine) => {
+            styles.inspect_err(|error| health.not_ready(WORKER, error.to_string()))?
+        }
     };
     health.ready(WORKER);
     let shared = Arc::new(Shared {

@@ -1,4 +1,5 @@
 //! The steps that train what looks and reads: the joint space and the two halves of the sentence encoder.
+//! Both measure as they go, so that a run that learns nothing can be stopped early.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
 //! The steps that train what writes: thoughts of books, the decoder, and the bundle of everything.
+//! Thoughts are computed once and kept, since the encoder no longer changes.
 
 use std::path::PathBuf;
 

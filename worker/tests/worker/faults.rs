@@ -157,6 +157,8 @@ async fn a_worker_whose_networks_do_not_load_says_why_and_ends() {
     let tells = worker::scripted::ScriptedEngine::new().tells();
     let broken = Box::new(|| Err("the bundle is empty".to_owned()));
     let worker = service.worker_on(Config::default(), tells, broken).await;
+    let health = worker.health.clone();
     let error = worker.end().await.unwrap_err();
     assert!(error.to_string().contains("the bundle is empty"), "{error}");
+    assert_eq!(health.reasons()["worker"], error.to_string());
 }
