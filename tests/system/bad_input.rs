@@ -104,15 +104,26 @@ async fn a_missing_picture_and_a_wrong_number_are_named() {
     the_neighbour_is_unharmed(service, neighbour).await;
 }
 
-/// A valid PNG header that claims 60000×60000 pixels, with nothing behind it.
+/// A PNG that is whole and claims 60000×60000 pixels; its data would never fill them.
 fn boastful_png() -> Vec<u8> {
-    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
-    png.extend(60_000u32.to_be_bytes());
-    png.extend(60_000u32.to_be_bytes());
-    png.extend([8, 2, 0, 0, 0]);
-    let crc = crc32(&png[12..]);
-    png.extend(crc.to_be_bytes());
-    png
+    let side = 60_000u32.to_be_bytes();
+    let header = [&side[..], &side[..], &[8, 2, 0, 0, 0]].concat();
+    // an empty zlib stream
+    let nothing = [0x78, 0x9c, 0x03, 0, 0, 0, 0, 1];
+    [
+        b"\x89PNG\r\n\x1a\n".to_vec(),
+        chunk(b"IHDR", &header),
+        chunk(b"IDAT", &nothing),
+        chunk(b"IEND", &[]),
+    ]
+    .concat()
+}
+
+fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(data.len()).unwrap().to_be_bytes();
+    let named = [&kind[..], data].concat();
+    let sum = crc32(&named).to_be_bytes();
+    [&length[..], &named, &sum].concat()
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
