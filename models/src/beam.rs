@@ -83,7 +83,7 @@ impl Beam {
         }
     }
 
-    /// The live hypotheses, in the order of the rows that [`Beam::advance`] expects.
+    /// The live hypotheses, in the order of the rows that the next step expects.
     pub fn live(&self) -> &[Hypothesis] {
         &self.live
     }

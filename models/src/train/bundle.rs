@@ -1,6 +1,6 @@
 //! Puts trained weights, words, captions and style vectors together into a bundle folder.
 //!
-//! `storyteller train bundle` calls [`write`]. Weights are stored as 16-bit floats; every file's checksum goes into
+//! `storyteller train bundle` calls [`write()`]. Weights are stored as 16-bit floats; every file's checksum goes into
 //! `bundle.toml`, which is written last, so that an interrupted run leaves no folder that looks whole.
 
 use std::collections::BTreeMap;
