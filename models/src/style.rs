@@ -113,6 +113,15 @@ impl Styles {
         towards
     }
 
+    /// The mean of all styles (C), or the caption style where there are none: a thought shifted by no picture.
+    pub fn common(&self) -> Tensor {
+        let named: Vec<&Tensor> = self.named.values().collect();
+        if named.is_empty() {
+            return self.caption.shallow_clone();
+        }
+        Tensor::stack(&named, 0).mean_dim(0i64, false, Kind::Float)
+    }
+
     /// The same styles on another device.
     pub fn to_device(&self, device: Device) -> Self {
         let move_one = |t: &Tensor| t.to_device(device).to_kind(Kind::Float);

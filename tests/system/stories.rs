@@ -8,7 +8,11 @@ use crate::harness::{Service, small_picture};
 async fn a_submitted_picture_becomes_a_story() {
     let service = Service::scripted(ScriptedEngine::new()).await;
     let picture = small_picture(7);
-    let answer = service.submit(&picture, &[("style", "romance")]).await;
+    // slow enough not to be told before the submit is answered, which then need not say when to ask again
+    let slow = ("metadata", r#"{"script":"slow:500ms"}"#);
+    let answer = service
+        .submit(&picture, &[("style", "romance"), slow])
+        .await;
     assert_eq!(answer.status, 202);
     let id = answer.json()["id"].as_str().unwrap().to_owned();
     assert_eq!(answer.header("location"), format!("/v1/stories/{id}"));

@@ -13,7 +13,7 @@ use crate::rules::Rules;
 use crate::sampler::{Sampler, SamplerOptions};
 use crate::skip_thoughts::Encoding;
 use crate::style::Mix;
-use crate::writing::{Draft, write};
+use crate::writing::{Draft, Thoughts, write};
 use crate::{Beam, Error, Result, tokenize};
 use std::time::Instant;
 use tch::{Kind, Tensor};
@@ -188,6 +188,12 @@ fn think(teller: &Storyteller, item: &Item) -> Tensor {
         .shift(&vectors.mean_dim(0i64, false, Kind::Float), &item.mix)
 }
 
+/// The thought (1, C) of no picture in particular, in the mean of all styles: what a story of a weakly trained decoder
+/// drifts to. Strict stories are written as the original's, without it.
+fn common(teller: &Storyteller, item: &Item) -> Option<Tensor> {
+    (!item.options.strict).then(|| teller.styles.common().unsqueeze(0))
+}
+
 /// Writes all texts in one go.
 fn put_down(
     teller: &Storyteller,
@@ -200,9 +206,10 @@ fn put_down(
     }
     let thoughts: Vec<&Tensor> = items.iter().map(|item| &item.thought).collect();
     let drafts = items.iter().map(|item| draft(item.options)).collect();
+    let common: Vec<Option<Tensor>> = items.iter().map(|item| common(teller, item)).collect();
     let written = write(
         &teller.decoder,
-        &Tensor::stack(&thoughts, 0),
+        Thoughts::against(&Tensor::stack(&thoughts, 0), &common),
         drafts,
         &mut |i, steps| {
             let item = &items[i];
