@@ -113,6 +113,7 @@ pub(crate) struct Running {
     pub(crate) tells: Arc<Tells>,
     shutdown: CancellationToken,
     handle: JoinHandle<Result<(), Error>>,
+    crashed: bool,
 }
 
 impl Running {
@@ -133,8 +134,10 @@ impl Running {
         (&mut self.handle).await.unwrap()
     }
 
-    /// Ends it at once, as a crash would.
+    /// Ends it at once, as a crash would. Its gate stays shut: a story that got through it now might still find a
+    /// task that is not gone yet, and be kept.
     pub(crate) async fn vanish(mut self) {
+        self.crashed = true;
         self.handle.abort();
         assert!((&mut self.handle).await.unwrap_err().is_cancelled());
     }
@@ -143,7 +146,9 @@ impl Running {
 impl Drop for Running {
     /// Lets the engine's thread end when a test has failed.
     fn drop(&mut self) {
-        self.tells.open();
+        if !self.crashed {
+            self.tells.open();
+        }
         self.handle.abort();
     }
 }
@@ -228,6 +233,7 @@ impl Service {
             tells,
             shutdown,
             handle,
+            crashed: false,
         }
     }
 

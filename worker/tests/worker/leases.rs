@@ -150,5 +150,6 @@ async fn the_jobs_of_a_worker_that_vanishes_are_told_by_the_next_one() {
         .into_iter()
         .find(|batch| batch.len() > 1);
     assert!(together.is_none_or(|batch| batch.iter().all(|id| ids[4..].contains(id))));
+    tells.open();
     second.stop().await;
 }
