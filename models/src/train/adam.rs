@@ -52,12 +52,33 @@ impl Adam {
         }
     }
 
-    /// Applies the gradients that `backward` left in the parameters, then clears them.
+    /// Clips and applies the gradients that `backward` left in the parameters, then clears them.
     pub fn step(&mut self, parameters: &Parameters, rate: f64) {
+        self.clip(parameters);
+        self.apply(parameters, rate);
+    }
+
+    /// Scales all gradients so that their global L2 norm is at most the limit; returns the norm before.
+    pub fn clip(&self, parameters: &Parameters) -> f64 {
+        if self.clip <= 0.0 {
+            return 0.0;
+        }
+        no_grad(|| {
+            let norm = norm(parameters);
+            if norm > self.clip {
+                for gradient in gradients(parameters) {
+                    let _ = gradient.shallow_clone().g_mul_scalar_(self.clip / norm);
+                }
+            }
+            norm
+        })
+    }
+
+    /// Applies the gradients as they are, then clears them.
+    pub fn apply(&mut self, parameters: &Parameters, rate: f64) {
         self.updates += 1;
         let rate = rate * self.correction();
         no_grad(|| {
-            let scale = clip_scale(parameters, self.clip);
             for ((parameter, first), second) in parameters
                 .tensors()
                 .zip(&mut self.first)
@@ -67,7 +88,6 @@ impl Adam {
                 if !gradient.defined() {
                     continue;
                 }
-                let _ = gradient.g_mul_scalar_(scale);
                 let _ = first.lerp_(&gradient, 1.0 - DECAY_1);
                 // tch offers no weight here, so its root goes into the factors
                 let weighted = &gradient * (1.0 - DECAY_2).sqrt();
@@ -79,6 +99,22 @@ impl Adam {
         });
     }
 
+    /// First and second moment of each parameter, in the parameters' order.
+    pub fn moments(&self) -> impl Iterator<Item = (&Tensor, &Tensor)> {
+        self.first.iter().zip(&self.second)
+    }
+
+    /// How many updates were made.
+    pub fn updates(&self) -> i32 {
+        self.updates
+    }
+
+    /// Goes on from moments that were saved after so many updates.
+    pub(crate) fn restore(&mut self, updates: i32, moments: Vec<(Tensor, Tensor)>) {
+        self.updates = updates;
+        (self.first, self.second) = moments.into_iter().unzip();
+    }
+
     fn correction(&self) -> f64 {
         let (b1, b2) = match self.kind {
             AdamKind::Textbook => (DECAY_1, DECAY_2),
@@ -88,20 +124,19 @@ impl Adam {
     }
 }
 
-/// What gradients are multiplied with so that their global L2 norm is at most `clip`.
-fn clip_scale(parameters: &Parameters, clip: f64) -> f64 {
-    if clip <= 0.0 {
-        return 1.0;
-    }
-    let squares: Vec<Tensor> = parameters
-        .tensors()
-        .map(Tensor::grad)
-        .filter(Tensor::defined)
+/// The global L2 norm of all gradients.
+fn norm(parameters: &Parameters) -> f64 {
+    let squares: Vec<Tensor> = gradients(parameters)
         .map(|gradient| gradient.square().sum(Kind::Float))
         .collect();
-    let norm = Tensor::stack(&squares, 0)
-        .sum(Kind::Double)
-        .sqrt()
-        .double_value(&[]);
-    if norm > clip { clip / norm } else { 1.0 }
+    if squares.is_empty() {
+        return 0.0;
+    }
+    let squares = Tensor::stack(&squares, 0).sum(Kind::Double);
+    squares.sqrt().double_value(&[])
+}
+
+fn gradients(parameters: &Parameters) -> impl Iterator<Item = Tensor> {
+    let gradients = parameters.tensors().map(Tensor::grad);
+    gradients.filter(Tensor::defined)
 }

@@ -22,6 +22,15 @@ impl Parameters {
         Self::default()
     }
 
+    /// A copy of all arrays of `weights`, in the order of their names, to be trained on.
+    pub fn from_weights(weights: &Weights) -> Self {
+        let mut parameters = Self::new();
+        for (name, tensor) in weights.iter() {
+            parameters.add(name, tensor.detach().copy());
+        }
+        parameters
+    }
+
     /// Adds a matrix (rows, columns) drawn from U(−bound, bound).
     pub fn uniform(&mut self, name: &str, shape: [i64; 2], bound: f64) {
         let tensor = Tensor::empty(shape, (Kind::Float, Device::Cpu)).uniform_(-bound, bound);
@@ -93,6 +102,11 @@ impl Parameters {
     /// All tensors, in order.
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         self.arrays.iter().map(|(_, tensor)| tensor)
+    }
+
+    /// All names, in the order of [`Parameters::tensors`].
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.arrays.iter().map(|(name, _)| name.as_str())
     }
 
     /// A copy of the arrays whose names `keep` accepts.

@@ -7,8 +7,10 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Reduction, Tensor, no_grad};
 
+use crate::train::original::margin_cost;
 use crate::train::parameters::shuffle;
 use crate::train::{Adam, AdamKind, Parameters, Progress, cosine_rate};
+use crate::vse::unit_rows;
 use crate::{Vocabulary, Vse, Weights};
 
 /// What a good pair is told apart by.
@@ -190,16 +192,6 @@ fn cost(
     }
 }
 
-/// The original's hinge over all wrong pairs of the batch, in both directions, summed.
-fn margin_cost(scores: &Tensor, margin: f64) -> Tensor {
-    let right = scores.diagonal(0, 0, 1);
-    let by_sentence: Tensor = (scores - right.unsqueeze(0) + margin).relu();
-    let by_picture = (scores - right.unsqueeze(1) + margin).relu();
-    let size = scores.size()[0];
-    let wrong: Tensor = 1.0 - Tensor::eye(size, (Kind::Float, scores.device()));
-    ((by_sentence + by_picture) * wrong).sum(Kind::Float)
-}
-
 /// The last states (B, D) of captions of mixed lengths: what comes after a caption's end is not looked at.
 fn read(settings: &Settings, parameters: &Parameters, batch: &[&Pair]) -> Tensor {
     let count = batch.len() as i64;
@@ -230,13 +222,6 @@ fn read(settings: &Settings, parameters: &Parameters, batch: &[&Pair]) -> Tensor
         .view([longest * count, -1])
         .index_select(0, &Tensor::from_slice(&ends))
         .to_kind(Kind::Float)
-}
-
-fn unit_rows(rows: &Tensor) -> Tensor {
-    rows / rows
-        .square()
-        .sum_dim_intlist(1i64, true, Kind::Float)
-        .sqrt()
 }
 
 /// The weights as a network that can be measured.
