@@ -4,6 +4,7 @@
 pub(crate) mod command_line;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod evaluate;
 pub(crate) mod health;
 pub(crate) mod logging;
 pub(crate) mod place;

@@ -7,6 +7,7 @@
 pub mod adam;
 pub mod bundle;
 pub mod decoder;
+pub mod measure;
 pub mod original;
 pub mod parameters;
 pub mod skip_thoughts;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, doctor, health, logging::Logging, serve, styles, submit, tell, train};
+use crate::commands::{
+    demo, doctor, evaluate, health, logging::Logging, serve, styles, submit, tell, train,
+};
 
 /// Tells stories about pictures, on your own machine.
 #[derive(Parser, Debug)]
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Styles(styles::Styles),
     /// Train models, styles and bundles on your own text and pictures.
     Train(train::Train),
+    /// Measure the networks of a bundle: retrieval, sentences, decoder, stories.
+    Evaluate(evaluate::Evaluate),
     /// Ask a running service whether it is ready; exit code 0 if it is (for container health checks).
     Health(health::Health),
     /// Look at this machine and say what is missing for the service to run.
@@ -58,6 +62,7 @@ pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Demo(command) => command.run(),
         Command::Styles(command) => command.run(),
         Command::Train(command) => command.run(),
+        Command::Evaluate(command) => command.run(),
         Command::Health(command) => command.run(),
         Command::Doctor(command) => command.run(),
     }

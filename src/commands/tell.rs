@@ -205,7 +205,11 @@ pub(crate) fn open(weights: &Weights) -> anyhow::Result<Storyteller> {
     Ok(storyteller)
 }
 
-fn read_picture(path: &Path) -> anyhow::Result<Picture> {
+/// A picture file, decoded within the usual limits.
+///
+/// # Errors
+/// When it cannot be read or is no picture.
+pub(crate) fn read_picture(path: &Path) -> anyhow::Result<Picture> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Picture::decode(&bytes, &Limits::default())?)
 }

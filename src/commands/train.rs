@@ -2,6 +2,7 @@
 //! Every step reads and writes files, so that a recipe is a list of commands; models/README.md has the starter bundle's.
 
 mod encoders;
+pub(crate) mod photos;
 mod storytelling;
 mod texts;
 

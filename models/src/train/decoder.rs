@@ -128,6 +128,14 @@ impl Passages {
         Ok((train.finish()?, held.finish()?))
     }
 
+    /// The same passages with thoughts of zeros: for a decoder that is told nothing.
+    pub fn without_thoughts(&self) -> Passages {
+        Passages {
+            words: self.words.clone(),
+            thoughts: self.thoughts.zeros_like(),
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.words.len()

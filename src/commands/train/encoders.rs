@@ -1,32 +1,24 @@
 //! The steps that train what looks and reads: the joint space and the two halves of the sentence encoder.
 //! Both measure as they go, so that a run that learns nothing can be stopped early.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 use models::Vocabulary;
 use models::corpus::{self, Book};
 use models::train::skip_thoughts::{self, Half, Triplet};
 use models::train::vse::{self, Loss, Pair};
-use tch::{Kind, Tensor};
+use tch::Kind;
 
 use crate::commands::train::Report;
-use crate::commands::train::texts::lines;
+use crate::commands::train::photos::Photos;
 
 /// Trains the joint space.
 #[derive(Args, Debug)]
 pub(crate) struct VseStep {
-    /// Picture features, an .npy of (photos, numbers).
-    #[arg(long)]
-    features: PathBuf,
-    /// The photo of each row.
-    #[arg(long)]
-    photos: PathBuf,
-    /// Lines «photo TAB caption».
-    #[arg(long)]
-    captions: PathBuf,
+    #[command(flatten)]
+    photos: Photos,
     /// The photos to train on.
     #[arg(long)]
     train: PathBuf,
@@ -56,16 +48,11 @@ pub(crate) struct VseStep {
     seed: u64,
 }
 
-/// A caption and the row of its photo.
-type Caption = (String, i64);
-
 impl VseStep {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let features = Tensor::read_npy(&self.features)
-            .with_context(|| format!("{} is no .npy", self.features.display()))?
-            .to_kind(Kind::Float);
-        let rows: HashMap<String, i64> = lines(&self.photos)?.into_iter().zip(0..).collect();
-        let train = self.captions_of(&self.train, &rows)?;
+        let features = self.photos.features()?;
+        let rows = self.photos.rows()?;
+        let train = self.photos.captions_of(&self.train, &rows)?;
         let counts = corpus::count_words(train.iter().map(|(caption, _)| caption.as_str()));
         // a word seen once teaches nothing about itself, but much about unknown words
         let words = counts
@@ -85,7 +72,7 @@ impl VseStep {
                 picture: *picture,
             })
             .collect();
-        let (test_features, test) = self.test(&features, &rows)?;
+        let test = self.photos.held_out(&self.test, &rows)?;
         let report = Report::new();
         let weights = vse::run(
             &self.settings(),
@@ -93,11 +80,12 @@ impl VseStep {
             (&features, &pairs),
             &mut |progress, weights| {
                 let captions: Vec<(&str, i64)> = test
+                    .captions
                     .iter()
                     .map(|(caption, row)| (caption.as_str(), *row))
                     .collect();
                 let measured = vse::network(weights, words.clone())
-                    .map(|network| vse::recall(&network, &test_features, &captions));
+                    .map(|network| vse::recall(&network, &test.features, &captions));
                 let measured =
                     measured.map_or(serde_json::Value::Null, |recall| serde_json::json!(recall));
                 // a full disk or a closed pipe must not end hours of training
@@ -121,58 +109,6 @@ impl VseStep {
             kind: Kind::BFloat16,
             seed: self.seed,
         }
-    }
-
-    fn captions_of(
-        &self,
-        photos: &PathBuf,
-        rows: &HashMap<String, i64>,
-    ) -> anyhow::Result<Vec<Caption>> {
-        let wanted: std::collections::HashSet<String> = lines(photos)?.into_iter().collect();
-        let mut captions = Vec::new();
-        for line in lines(&self.captions)? {
-            let (photo, caption) = line
-                .split_once('\t')
-                .with_context(|| format!("{}: no TAB in «{line}»", self.captions.display()))?;
-            if wanted.contains(photo) {
-                let row = rows
-                    .get(photo)
-                    .with_context(|| format!("{photo} has a caption but no row of features"))?;
-                captions.push((
-                    caption.split_whitespace().collect::<Vec<_>>().join(" "),
-                    *row,
-                ));
-            }
-        }
-        if captions.is_empty() {
-            bail!(
-                "no caption in {} is of a photo in {}",
-                self.captions.display(),
-                photos.display()
-            );
-        }
-        Ok(captions)
-    }
-
-    /// The test photos' features, and their captions with rows counted among them.
-    fn test(
-        &self,
-        features: &Tensor,
-        rows: &HashMap<String, i64>,
-    ) -> anyhow::Result<(Tensor, Vec<Caption>)> {
-        let captions = self.captions_of(&self.test, rows)?;
-        let mut places: Vec<i64> = captions.iter().map(|(_, row)| *row).collect();
-        places.sort_unstable();
-        places.dedup();
-        let own = features.index_select(0, &Tensor::from_slice(&places));
-        let place = |row: i64| places.binary_search(&row).map_or(0, |place| place as i64);
-        Ok((
-            own,
-            captions
-                .into_iter()
-                .map(|(caption, row)| (caption, place(row)))
-                .collect(),
-        ))
     }
 }
 
