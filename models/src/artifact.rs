@@ -7,6 +7,6 @@ mod npy;
 mod pickle;
 mod torch;
 
-pub use npy::{Array, read_npy, read_npz};
+pub use npy::{Array, npz_names, read_npy, read_npz};
 pub use pickle::{Value, read_pickle};
 pub use torch::read_pth;

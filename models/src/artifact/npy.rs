@@ -71,6 +71,18 @@ pub fn read_npz(path: &Path) -> Result<Vec<(String, Array)>> {
     Ok(arrays)
 }
 
+/// The names of the arrays of an npz archive; the arrays stay on disk.
+///
+/// # Errors
+/// When the file cannot be read or is no ZIP archive.
+pub fn npz_names(path: &Path) -> Result<Vec<String>> {
+    let file = std::fs::File::open(path).map_err(|e| Error::file("read", path, e))?;
+    let archive = zip::ZipArchive::new(file)
+        .map_err(|e| Error::format(path.display().to_string(), format!("no npz: {e}")))?;
+    let name = |name: &str| name.trim_end_matches(".npy").to_owned();
+    Ok(archive.file_names().map(name).collect())
+}
+
 /// The array of an npy file's bytes.
 fn member(bytes: &[u8]) -> Result<Array, String> {
     let version = *bytes
