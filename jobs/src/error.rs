@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 /// The result of everything that can fail here.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why the store, the queue, the pictures or the embedded Postgres did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,25 @@ pub enum Error {
     ImageExists {
         /// The name that was to be used.
         key: String,
+    },
+    /// More bytes than any picture of ours has.
+    #[error(
+        "the picture `{key}` has {bytes} bytes, and at most {} are kept: it was not put here by this service",
+        crate::images::LARGEST
+    )]
+    ImageTooLarge {
+        /// Its name.
+        key: String,
+        /// Its size.
+        bytes: u64,
+    },
+    /// A setting cannot be used.
+    #[error("{setting}: {reason}")]
+    Setting {
+        /// The option or variable.
+        setting: &'static str,
+        /// What is wrong and what would be right.
+        reason: String,
     },
     /// The name cannot be the name of a picture.
     #[error(

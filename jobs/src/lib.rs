@@ -6,6 +6,7 @@
 pub mod config;
 pub mod embedded;
 pub mod error;
+pub mod fetch;
 pub mod health;
 pub mod images;
 pub mod job;
@@ -14,12 +15,13 @@ pub mod queue;
 pub mod request;
 pub mod retry;
 pub mod store;
+pub mod webhook;
 
 pub use config::Rules;
 pub use embedded::EmbeddedPostgres;
 pub use error::{Error, Result};
 pub use health::Health;
-pub use images::{Directory, Images};
+pub use images::{Directory, ImageOptions, Images, S3};
 pub use job::{
     Attempt, ErrorKind, Job, JobError, Stage, State, StoredImage, StoryResult, StyleEntry,
     UsedCaption,

@@ -8,6 +8,8 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::webhook;
+
 /// Styles in one mix: more than a handful cannot be told apart in the result.
 const MOST_STYLES: usize = 8;
 /// Style names end up in file names and URLs.
@@ -50,6 +52,12 @@ pub struct StoryRequest {
     pub deadline: Option<DateTime<Utc>>,
     /// Higher ones are told first, 0–9.
     pub priority: u8,
+    /// Who is told when it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_url: Option<String>,
+    /// Of which ends; all of them if none is named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub webhook_events: Vec<String>,
 }
 
 /// How the text is laid out.
@@ -137,6 +145,8 @@ impl Default for StoryRequest {
             metadata: BTreeMap::new(),
             deadline: None,
             priority: 0,
+            webhook_url: None,
+            webhook_events: Vec::new(),
         }
     }
 }
@@ -169,6 +179,7 @@ impl StoryRequest {
         }
         within("seed", self.seed.unwrap_or(0), 0, LARGEST_SEED)?;
         within("priority", self.priority, 0, 9)?;
+        webhook::check_events(self.webhook_url.as_deref(), &self.webhook_events)?;
         self.validate_metadata()
     }
 

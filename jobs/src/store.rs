@@ -3,7 +3,9 @@
 //! stay true: every write about a running job names its lease, and a write that changes no row is told as stale.
 
 mod bell;
+mod chores;
 mod claiming;
+mod deliveries;
 mod finishing;
 mod reading;
 mod row;
@@ -234,6 +236,11 @@ impl Store {
     /// connection misses some: look at the job by yourself about every second as well.
     pub fn changes(&self) -> broadcast::Receiver<Uuid> {
         self.bell.changes()
+    }
+
+    /// Marked as changed whenever a webhook may have become due, or the connection was lost meanwhile.
+    pub fn deliveries_due(&self) -> watch::Receiver<()> {
+        self.bell.deliveries()
     }
 
     /// Marked as changed whenever a job may have become due, or the connection was lost meanwhile.

@@ -14,7 +14,11 @@ mod images;
 mod queue;
 #[path = "contract/reading.rs"]
 mod reading;
+#[path = "contract/s3.rs"]
+mod s3;
 #[path = "contract/submitting.rs"]
 mod submitting;
 #[path = "contract/sweeping.rs"]
 mod sweeping;
+#[path = "contract/weed.rs"]
+mod weed;

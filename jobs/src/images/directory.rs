@@ -3,22 +3,27 @@
 //! and a name that exists is never replaced, because a hard link cannot.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::{self, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 
-use super::{Images, check_key};
+use super::{Images, Kept, Reading, check_key, check_size};
 use crate::error::{Error, Result};
 
 /// The name of the directory in errors.
 const PLACE: &str = "the picture folder";
 /// Half-written files live here.
 const UNFINISHED: &str = "unfinished";
+/// How much of a picture is read at once.
+const CHUNK: usize = 256 * 1024;
+/// Fewer names than this are looked for in the next folder as well.
+const PAGE: usize = 1000;
 /// Older ones were left by a crash: nobody writes a picture for so long.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 
@@ -37,7 +42,7 @@ impl Directory {
         let root = root.into();
         let unfinished = root.join(UNFINISHED);
         let opened = fs::create_dir_all(&unfinished)
-            .and_then(|()| clear_abandoned(&unfinished, SystemTime::now()));
+            .and_then(|()| clear_older(&unfinished, ABANDONED_AFTER).map(drop));
         opened.map_err(|cause| Error::Disk {
             doing: "use the picture folder",
             path: root.clone(),
@@ -48,8 +53,34 @@ impl Directory {
 
     /// 256 folders, so that none grows too large to look into.
     fn file(&self, key: &str) -> PathBuf {
-        let digest = Sha256::digest(key.as_bytes());
-        self.root.join(hex::encode(&digest[..1])).join(key)
+        self.root.join(hex::encode([folder_of(key)])).join(key)
+    }
+
+    /// The names after `after`, by folder and then by name, from as many folders as make a page.
+    fn names_after(&self, after: Option<&str>) -> io::Result<Vec<Kept>> {
+        let mut page = Vec::new();
+        for folder in after.map_or(0, folder_of)..=u8::MAX {
+            if page.len() >= PAGE {
+                break;
+            }
+            let mut names = names_in(&self.root.join(hex::encode([folder])))?;
+            if let Some(after) = after.filter(|after| folder_of(after) == folder) {
+                names.retain(|kept| kept.key.as_str() > after);
+            }
+            names.sort_by(|one, other| one.key.cmp(&other.key));
+            page.append(&mut names);
+        }
+        Ok(page)
+    }
+
+    async fn next_chunk(&self, mut file: File) -> Result<Option<(Bytes, File)>> {
+        self.step("read a picture", move |_| {
+            let mut chunk = vec![0; CHUNK];
+            let read = file.read(&mut chunk)?;
+            chunk.truncate(read);
+            Ok((read > 0).then(|| (chunk.into(), file)))
+        })
+        .await
     }
 
     /// Runs a step on a thread that may block.
@@ -88,6 +119,7 @@ impl Images for Directory {
     fn put<'a>(&'a self, key: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<()>> {
         async move {
             check_key(key)?;
+            check_size(key, bytes.len() as u64)?;
             let key = key.to_owned();
             self.step("keep a picture", move |directory| {
                 let unfinished = directory.root.join(UNFINISHED);
@@ -103,19 +135,33 @@ impl Images for Directory {
         .boxed()
     }
 
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Bytes>> {
+    fn open<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Reading>> {
         async move {
             check_key(key)?;
             let key = key.to_owned();
-            self.step("read a picture", move |directory| {
-                match fs::read(directory.file(&key)) {
-                    Err(cause) if cause.kind() == ErrorKind::NotFound => {
-                        Err(Failure::Known(Error::ImageMissing { key }))
-                    }
-                    read => Ok(read?.into()),
-                }
+            let (file, bytes) = self
+                .step("read a picture", move |directory| {
+                    let file =
+                        File::open(directory.file(&key)).map_err(|cause| match cause.kind() {
+                            ErrorKind::NotFound => {
+                                Failure::Known(Error::ImageMissing { key: key.clone() })
+                            }
+                            _ => Failure::System(cause),
+                        })?;
+                    let bytes = file.metadata()?.len();
+                    check_size(&key, bytes).map_err(Failure::Known)?;
+                    Ok((file, bytes))
+                })
+                .await?;
+            let directory = self.clone();
+            let chunks = stream::try_unfold(file, move |file| {
+                let directory = directory.clone();
+                async move { directory.next_chunk(file).await }
+            });
+            Ok(Reading {
+                bytes,
+                chunks: chunks.boxed(),
             })
-            .await
         }
         .boxed()
     }
@@ -132,6 +178,21 @@ impl Images for Directory {
             })
             .await
         }
+        .boxed()
+    }
+
+    fn list<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, Result<Vec<Kept>>> {
+        let after = after.map(str::to_owned);
+        self.step("list the pictures", move |directory| {
+            Ok(directory.names_after(after.as_deref())?)
+        })
+        .boxed()
+    }
+
+    fn clear_unfinished(&self, age: Duration) -> BoxFuture<'_, Result<usize>> {
+        self.step("clear away what is half written", move |directory| {
+            Ok(clear_older(&directory.root.join(UNFINISHED), age)?)
+        })
         .boxed()
     }
 
@@ -164,18 +225,46 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn clear_abandoned(unfinished: &Path, now: SystemTime) -> io::Result<()> {
+/// In which of the folders a name lies.
+fn folder_of(key: &str) -> u8 {
+    Sha256::digest(key.as_bytes())[0]
+}
+
+/// The names in one of the folders; none if no name has needed it yet.
+fn names_in(folder: &Path) -> io::Result<Vec<Kept>> {
+    let entries = match fs::read_dir(folder) {
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        match (entry.file_name().into_string(), entry.metadata()) {
+            (Ok(key), Ok(about)) if check_key(&key).is_ok() => names.push(Kept {
+                key,
+                at: about.modified()?,
+            }),
+            // another's file, or removed just now
+            _ => {}
+        }
+    }
+    Ok(names)
+}
+
+fn clear_older(unfinished: &Path, than: Duration) -> io::Result<usize> {
+    let now = SystemTime::now();
+    let mut cleared = 0;
     for entry in fs::read_dir(unfinished)? {
         let entry = entry?;
         let age = entry
             .metadata()
             .and_then(|about| about.modified())
             .map(|at| now.duration_since(at).unwrap_or_default());
-        if age.is_ok_and(|age| age > ABANDONED_AFTER) {
-            fs::remove_file(entry.path())?;
+        if age.is_ok_and(|age| age > than) && fs::remove_file(entry.path()).is_ok() {
+            cleared += 1;
         }
     }
-    Ok(())
+    Ok(cleared)
 }
 
 #[cfg(test)]
@@ -185,13 +274,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_crash_left_half_written_is_cleared_away_after_an_hour() {
+    fn what_a_crash_left_half_written_is_cleared_away_once_it_is_old() {
         let folder = tempfile::tempdir().unwrap();
         let left = folder.path().join("left");
         fs::write(&left, b"half").unwrap();
-        clear_abandoned(folder.path(), SystemTime::now()).unwrap();
-        assert!(left.exists());
-        clear_abandoned(folder.path(), SystemTime::now() + 2 * ABANDONED_AFTER).unwrap();
+        assert_eq!(clear_older(folder.path(), ABANDONED_AFTER).unwrap(), 0);
+        let hours = SystemTime::now() - 2 * ABANDONED_AFTER;
+        File::options()
+            .write(true)
+            .open(&left)
+            .unwrap()
+            .set_modified(hours)
+            .unwrap();
+        assert_eq!(clear_older(folder.path(), ABANDONED_AFTER).unwrap(), 1);
         assert!(!left.exists());
     }
 

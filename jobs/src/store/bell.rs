@@ -13,6 +13,8 @@ use uuid::Uuid;
 /// The channels of the triggers in `migrations/0001_jobs.sql`.
 const DUE: &str = "job_due";
 const CHANGED: &str = "job_changed";
+/// And of the one in `migrations/0005_webhooks.sql`.
+const DELIVERIES: &str = "delivery_due";
 /// A receiver that is further behind looks for itself.
 const REMEMBERED_CHANGES: usize = 1024;
 /// Between attempts to reach a database that does not answer.
@@ -24,6 +26,7 @@ pub(super) struct Bell {
     pool: PgPool,
     changes: broadcast::Sender<Uuid>,
     due: watch::Sender<()>,
+    deliveries: watch::Sender<()>,
     listener: OnceLock<AbortHandle>,
 }
 
@@ -33,6 +36,7 @@ impl Bell {
             pool,
             changes: broadcast::Sender::new(REMEMBERED_CHANGES),
             due: watch::Sender::new(()),
+            deliveries: watch::Sender::new(()),
             listener: OnceLock::new(),
         }
     }
@@ -47,9 +51,15 @@ impl Bell {
         self.due.subscribe()
     }
 
+    pub(super) fn deliveries(&self) -> watch::Receiver<()> {
+        self.start();
+        self.deliveries.subscribe()
+    }
+
     fn start(&self) {
         self.listener.get_or_init(|| {
-            let task = listen(self.pool.clone(), self.changes.clone(), self.due.clone());
+            let due = [self.due.clone(), self.deliveries.clone()];
+            let task = listen(self.pool.clone(), self.changes.clone(), due);
             tokio::spawn(task).abort_handle()
         });
     }
@@ -64,7 +74,7 @@ impl Drop for Bell {
 }
 
 /// Listens until the pool is closed, however often the connection is lost.
-async fn listen(pool: PgPool, changes: broadcast::Sender<Uuid>, due: watch::Sender<()>) {
+async fn listen(pool: PgPool, changes: broadcast::Sender<Uuid>, due: [watch::Sender<()>; 2]) {
     loop {
         match listen_once(&pool, &changes, &due).await {
             Err(sqlx::Error::PoolClosed) => return,
@@ -82,16 +92,19 @@ async fn listen(pool: PgPool, changes: broadcast::Sender<Uuid>, due: watch::Send
 async fn listen_once(
     pool: &PgPool,
     changes: &broadcast::Sender<Uuid>,
-    due: &watch::Sender<()>,
+    [due, deliveries]: &[watch::Sender<()>; 2],
 ) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.eager_reconnect(false);
-    listener.listen_all([DUE, CHANGED]).await?;
-    // jobs may have become due while nobody listened
+    listener.listen_all([DUE, CHANGED, DELIVERIES]).await?;
+    // something may have become due while nobody listened
     due.send_replace(());
+    deliveries.send_replace(());
     while let Some(notification) = listener.try_recv().await? {
         if notification.channel() == DUE {
             due.send_replace(());
+        } else if notification.channel() == DELIVERIES {
+            deliveries.send_replace(());
         } else if let Ok(id) = notification.payload().parse() {
             // an error only says that nobody waits for a change
             let _ = changes.send(id);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use jobs::embedded::Settings;
+use jobs::images::{Kept, Reading};
 use jobs::retry::Backoff;
 use jobs::{
     Directory, EmbeddedPostgres, Health, Images, Job, NewJob, PostgresQueue, Rules, Store,
@@ -94,12 +95,20 @@ impl Images for Pictures {
         async move { self.reach()?.put(key, bytes).await }.boxed()
     }
 
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, jobs::Result<Bytes>> {
-        async move { self.reach()?.get(key).await }.boxed()
+    fn open<'a>(&'a self, key: &'a str) -> BoxFuture<'a, jobs::Result<Reading>> {
+        async move { self.reach()?.open(key).await }.boxed()
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, jobs::Result<()>> {
         async move { self.reach()?.delete(key).await }.boxed()
+    }
+
+    fn list<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, jobs::Result<Vec<Kept>>> {
+        async move { self.reach()?.list(after).await }.boxed()
+    }
+
+    fn clear_unfinished(&self, age: Duration) -> BoxFuture<'_, jobs::Result<usize>> {
+        async move { self.reach()?.clear_unfinished(age).await }.boxed()
     }
 
     fn ping(&self) -> BoxFuture<'_, jobs::Result<()>> {

@@ -1,0 +1,103 @@
+//! The options by which every program of the service says where its pictures are: a directory, or a bucket in S3.
+//! `api`, `worker` and `storyteller serve` flatten it into their own. What must stay true: programs that are given
+//! the same environment use the same place.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Directory, Images, S3, S3Settings};
+use crate::error::{Error, Result};
+
+/// Where pictures are kept: in a bucket if one is named, in a directory otherwise.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Pictures")]
+pub struct ImageOptions {
+    /// The folder of the pictures, the same for all parts of the service.
+    #[arg(
+        long,
+        alias = "pictures",
+        env = "STORYTELLER_IMAGES",
+        value_name = "DIR"
+    )]
+    pub images: Option<PathBuf>,
+    /// Keep the pictures in this bucket of an S3 server instead of a folder.
+    #[arg(long, env = "S3_BUCKET", value_name = "NAME")]
+    pub s3_bucket: Option<String>,
+    /// The S3 server, such as http://127.0.0.1:8333.
+    #[arg(long, env = "S3_ENDPOINT", value_name = "URL")]
+    pub s3_endpoint: Option<String>,
+    /// The S3 server as callers outside reach it, for signed addresses [default: as `--s3-endpoint`].
+    #[arg(long, env = "S3_PUBLIC_ENDPOINT", value_name = "URL")]
+    pub s3_public_endpoint: Option<String>,
+    /// The region that requests are signed for; most servers other than Amazon's take any.
+    #[arg(
+        long,
+        env = "AWS_REGION",
+        default_value = "us-east-1",
+        value_name = "NAME"
+    )]
+    pub s3_region: String,
+    /// Who asks the S3 server.
+    #[arg(long, env = "AWS_ACCESS_KEY_ID", value_name = "ID")]
+    pub s3_access_key: Option<String>,
+    /// The secret of who asks; better in the environment than on the command line.
+    #[arg(
+        long,
+        env = "AWS_SECRET_ACCESS_KEY",
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
+    pub s3_secret_key: Option<String>,
+    /// With keys that hold only for a while: the token that came with them.
+    #[arg(
+        long,
+        env = "AWS_SESSION_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    pub s3_session_token: Option<String>,
+}
+
+impl ImageOptions {
+    /// Opens the place that is asked for; `default` is the folder if none is.
+    ///
+    /// # Errors
+    /// `Setting` when something is missing or cannot be read, `Disk` when the folder cannot be used. A bucket is not
+    /// looked for yet: [`Images::ping`] does.
+    pub fn open(&self, default: Option<PathBuf>) -> Result<Arc<dyn Images>> {
+        if let Some(bucket) = &self.s3_bucket {
+            return Ok(Arc::new(S3::open(self.s3(bucket)?)?));
+        }
+        if self.s3_endpoint.is_some() {
+            return Err(Error::Setting {
+                setting: "S3_ENDPOINT",
+                reason: "is set, but no bucket: name it with S3_BUCKET or --s3-bucket".to_owned(),
+            });
+        }
+        let folder = self.images.clone().or(default).ok_or(Error::Setting {
+            setting: "--images",
+            reason:
+                "say where pictures are kept: a folder with --images, or a bucket with S3_BUCKET"
+                    .to_owned(),
+        })?;
+        Ok(Arc::new(Directory::open(folder)?))
+    }
+
+    fn s3(&self, bucket: &str) -> Result<S3Settings> {
+        let key = |value: &Option<String>, setting| {
+            value.clone().ok_or(Error::Setting {
+                setting,
+                reason: "is needed to keep pictures in S3".to_owned(),
+            })
+        };
+        Ok(S3Settings {
+            bucket: bucket.to_owned(),
+            endpoint: self.s3_endpoint.clone(),
+            public_endpoint: self.s3_public_endpoint.clone(),
+            region: self.s3_region.clone(),
+            access_key: key(&self.s3_access_key, "AWS_ACCESS_KEY_ID")?,
+            secret_key: key(&self.s3_secret_key, "AWS_SECRET_ACCESS_KEY")?,
+            session_token: self.s3_session_token.clone(),
+        })
+    }
+}

@@ -1,0 +1,236 @@
+//! The words to be sent to webhooks: claimed, settled, taken back from senders that died, listed, replayed.
+//! The dispatcher claims and settles, the API lists and replays. What must stay true: one sender at a time holds a
+//! delivery, its attempt is logged in the statement that claims it, and a write whose lease is over changes nothing.
+
+use uuid::Uuid;
+
+use super::row::{count, failed};
+use super::{Store, Written};
+use crate::error::Result;
+use crate::webhook::delivery::{
+    Claim, Delivery, DeliveryAttempt, DeliveryLease, DeliveryState, Verdict,
+};
+
+const DOING: &str = "write what became of a webhook";
+
+impl Store {
+    /// Takes up to `max` due deliveries for `sender`, none to a host that `most_a_host` are being sent to already.
+    /// They must be settled within `time`.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn claim_deliveries(&self, claim: &Claim<'_>) -> Result<Vec<DeliveryLease>> {
+        let rows = sqlx::query!(
+            "with busy as (
+                select host from deliveries where state = 'sending' group by host having count(*) >= $4
+            ), due as (
+                select job, number from deliveries
+                where state = 'waiting' and due_at <= now() and host not in (select host from busy)
+                order by due_at
+                limit $2
+                for update skip locked
+            ), taken as (
+                update deliveries
+                set state = 'sending', lease = lease + 1, attempts = attempts + 1,
+                    leased_until = now() + make_interval(secs => $3)
+                from due where deliveries.job = due.job and deliveries.number = due.number
+                returning deliveries.*
+            ), logged as (
+                insert into delivery_attempts (job, number, lease, sender) select job, number, lease, $1 from taken
+            )
+            select job, number, lease, attempts, event, url, created_at from taken order by due_at",
+            claim.sender,
+            i64::try_from(claim.max).unwrap_or(i64::MAX),
+            claim.time.as_secs_f64(),
+            i64::try_from(claim.most_a_host).unwrap_or(i64::MAX),
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed("take deliveries", error))?;
+        let leases = rows.into_iter().map(|row| DeliveryLease {
+            job: row.job,
+            number: count(row.number),
+            lease: row.lease,
+            attempts: count(row.attempts),
+            event: row.event,
+            url: row.url,
+            created_at: row.created_at,
+        });
+        Ok(leases.collect())
+    }
+
+    /// Writes how an attempt ended, unless its lease is over. Of a `Gone` address all that waits is disabled.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`; then it may be written again.
+    pub async fn settle_delivery(
+        &self,
+        held: &DeliveryLease,
+        verdict: &Verdict,
+    ) -> Result<Written> {
+        let mut transaction = self
+            .pool
+            .begin()
+            .await
+            .map_err(|error| failed(DOING, error))?;
+        let (state, wait) = match verdict {
+            Verdict::Delivered { .. } => (DeliveryState::Delivered, None),
+            Verdict::Again { wait, .. } => (DeliveryState::Waiting, Some(*wait)),
+            Verdict::Failed { .. } => (DeliveryState::Failed, None),
+            Verdict::Gone { .. } => (DeliveryState::Disabled, None),
+        };
+        let written = sqlx::query!(
+            "with settled as (
+                update deliveries
+                set state = $4, leased_until = null, due_at = now() + make_interval(secs => $5),
+                    ended_at = case when $4 = 'waiting' then null else now() end
+                where job = $1 and number = $2 and state = 'sending' and lease = $3
+                returning job, number, lease
+            )
+            update delivery_attempts as attempt set ended_at = now(), status = $6, error = $7
+            from settled
+            where attempt.job = settled.job and attempt.number = settled.number and attempt.lease = settled.lease",
+            held.job,
+            number(held.number),
+            held.lease,
+            state.name(),
+            wait.unwrap_or_default().as_secs_f64(),
+            verdict.status().and_then(|status| i16::try_from(status).ok()),
+            verdict.error(),
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(|error| failed(DOING, error))?;
+        if written.rows_affected() == 0 {
+            return Ok(Written::Stale);
+        }
+        if matches!(verdict, Verdict::Gone { .. }) {
+            sqlx::query!(
+                "with gone as (insert into gone_addresses (url) values ($1) on conflict do nothing)
+                update deliveries set state = 'disabled', ended_at = now() where url = $1 and state = 'waiting'",
+                held.url,
+            )
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| failed(DOING, error))?;
+        }
+        transaction
+            .commit()
+            .await
+            .map_err(|error| failed(DOING, error))?;
+        Ok(Written::Done)
+    }
+
+    /// Takes deliveries back from senders that died: they are due at once, and what they were charged stays.
+    /// Those that were on their last attempt, the `most`th, fail.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn take_back_deliveries(&self, most: u32) -> Result<u64> {
+        let taken = sqlx::query!(
+            "with lost as (
+                select job, number from deliveries
+                where state = 'sending' and leased_until < now() limit 1000 for update skip locked
+            ), taken as (
+                update deliveries
+                set state = case when attempts < $1 then 'waiting' else 'failed' end, leased_until = null,
+                    ended_at = case when attempts < $1 then null else now() end, due_at = now()
+                from lost where deliveries.job = lost.job and deliveries.number = lost.number
+                returning deliveries.job, deliveries.number, deliveries.lease
+            )
+            update delivery_attempts as attempt
+            set ended_at = now(), error = 'the sender was not heard of again; it may or may not have been sent'
+            from taken
+            where attempt.job = taken.job and attempt.number = taken.number and attempt.lease = taken.lease",
+            number(most),
+        )
+        .execute(&self.pool)
+        .await
+        .map_err(|error| failed("take deliveries back", error))?;
+        Ok(taken.rows_affected())
+    }
+
+    /// The deliveries of a job with their attempts, in order.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn deliveries(&self, job: Uuid) -> Result<Vec<Delivery>> {
+        let doing = "list the webhooks of a job";
+        let rows = sqlx::query!(
+            "select number, event, url, state, due_at, created_at, ended_at
+            from deliveries where job = $1 order by number",
+            job,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed(doing, error))?;
+        let mut attempts = self.delivery_attempts(job).await?;
+        let deliveries = rows.into_iter().map(|row| {
+            let own = attempts.extract_if(.., |(number, _)| *number == row.number);
+            let attempts = own.map(|(_, attempt)| attempt).collect();
+            Ok(Delivery {
+                number: count(row.number),
+                event: row.event,
+                url: row.url,
+                state: DeliveryState::named(&row.state)?,
+                due_at: row.due_at,
+                created_at: row.created_at,
+                ended_at: row.ended_at,
+                attempts,
+            })
+        });
+        deliveries.collect()
+    }
+
+    async fn delivery_attempts(&self, job: Uuid) -> Result<Vec<(i32, DeliveryAttempt)>> {
+        let rows = sqlx::query!(
+            "select number, started_at, ended_at, status, error
+            from delivery_attempts where job = $1 order by number, lease",
+            job,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed("list the webhooks of a job", error))?;
+        let attempts = rows.into_iter().map(|row| {
+            let attempt = DeliveryAttempt {
+                started_at: row.started_at,
+                ended_at: row.ended_at,
+                status: row.status.and_then(|status| u16::try_from(status).ok()),
+                error: row.error,
+            };
+            (row.number, attempt)
+        });
+        Ok(attempts.collect())
+    }
+
+    /// Makes a delivery due now, with the whole schedule before it again, and its address no longer `Gone`. One that
+    /// is being sent at this moment stays as it is. False if there is no such delivery.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn replay_delivery(&self, job: Uuid, delivery: u32) -> Result<bool> {
+        let found = sqlx::query_scalar!(
+            r#"with found as (
+                select job, number, url, state from deliveries where job = $1 and number = $2 for update
+            ), forgiven as (
+                delete from gone_addresses using found where gone_addresses.url = found.url
+            ), due as (
+                update deliveries set state = 'waiting', attempts = 0, due_at = now(), ended_at = null
+                from found
+                where deliveries.job = found.job and deliveries.number = found.number and found.state <> 'sending'
+            )
+            select pg_notify('delivery_due', '')::text as "told" from found"#,
+            job,
+            number(delivery),
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|error| failed("replay a webhook", error))?;
+        Ok(found.is_some())
+    }
+}
+
+/// Numbers of deliveries are small; one that is not is nobody's.
+fn number(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
