@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use api::ApiState;
 use jobs::embedded::{EmbeddedPostgres, Settings};
-use jobs::{Directory, Health, Images, PostgresQueue, Queue, Rules, Store};
+use jobs::fetch::FetchOptions;
+use jobs::webhook::WebhookOptions;
+use jobs::{Health, ImageOptions, PostgresQueue, Queue, Rules, Store};
 use tokio_util::sync::CancellationToken;
-use worker::{EngineFactory, Places};
+use worker::{Dispatcher, EngineFactory, Places, Sending, dispatcher};
 
 /// What the service in one process runs on.
 #[derive(Clone, Debug)]
@@ -28,6 +30,12 @@ pub struct AllInOne {
     pub postgres_bin: Option<PathBuf>,
     /// How many stories are told together at most.
     pub max_batch: usize,
+    /// Where pictures are kept, if not with the data.
+    pub images: ImageOptions,
+    /// How webhooks are signed, if not with a secret kept with the data.
+    pub webhooks: WebhookOptions,
+    /// Whom webhooks and `image_url` may reach.
+    pub fetch: FetchOptions,
     /// How long a stop waits for running stories.
     pub drain: Duration,
 }
@@ -92,14 +100,26 @@ async fn serve(
     let store = Store::connect(database, Rules::default()).await?;
     store.migrate().await?;
     let queue: Arc<dyn Queue> = Arc::new(PostgresQueue::new(store.clone()));
-    let images: Arc<dyn Images> = Arc::new(Directory::open(settings.data.join("images"))?);
+    let images = settings.images.open(Some(settings.data.join("images")))?;
+    let fetch = settings.fetch.client()?;
+    let secrets = settings
+        .webhooks
+        .secrets_or_in(&settings.data.join("webhook.secret"))?;
+    let sender = Dispatcher::new(Sending::new(secrets, fetch.clone()), store.clone());
     let health = Health::new();
     let state = ApiState {
         store: store.clone(),
         queue: Arc::clone(&queue),
         images: Arc::clone(&images),
+        fetch,
         health: health.clone(),
     };
+    let dispatching = dispatcher::run(
+        sender,
+        Arc::clone(&images),
+        health.clone(),
+        shutdown.clone(),
+    );
     let places = Places {
         store: store.clone(),
         queue,
@@ -121,7 +141,7 @@ async fn serve(
         shutdown.cancel();
         worked.map_err(Error::from)
     };
-    let (served, worked) = tokio::join!(api, work);
+    let (served, worked, ()) = tokio::join!(api, work, dispatching);
     store.close().await;
     worked.and(served)
 }

@@ -11,8 +11,9 @@ use crate::error::{Error, Result};
 use crate::nearest::nearest;
 
 /// Every field of the form, as the OpenAPI document lists them.
-pub(crate) const KNOWN: [&str; 14] = [
+pub(crate) const KNOWN: [&str; 17] = [
     "image",
+    "image_url",
     "style",
     "style_strength",
     "form",
@@ -26,6 +27,8 @@ pub(crate) const KNOWN: [&str; 14] = [
     "metadata",
     "deadline",
     "priority",
+    "webhook_url",
+    "webhook_events",
 ];
 
 /// The request that these fields describe.
@@ -68,6 +71,8 @@ fn read(request: &mut StoryRequest, field: &str, text: &str) -> Result<()> {
         "metadata" => request.metadata = labels(text)?,
         "deadline" => request.deadline = Some(moment(field, text)?),
         "priority" => request.priority = whole(field, text)?,
+        "webhook_url" => request.webhook_url = Some(text.to_owned()),
+        "webhook_events" => request.webhook_events = names(field, text)?,
         unknown => return Err(stranger(unknown)),
     }
     Ok(())
@@ -126,6 +131,15 @@ fn labels(text: &str) -> Result<BTreeMap<String, String>> {
             ),
         )
     })
+}
+
+/// Names separated by commas, or an array of them in JSON.
+fn names(field: &str, text: &str) -> Result<Vec<String>> {
+    if text.starts_with('[') {
+        return serde_json::from_str(text)
+            .map_err(|_| Error::field(field, format!("`{field}` is a list of names")));
+    }
+    Ok(text.split(',').map(|name| name.trim().to_owned()).collect())
 }
 
 fn moment(field: &str, text: &str) -> Result<chrono::DateTime<chrono::Utc>> {

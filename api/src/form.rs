@@ -1,7 +1,9 @@
-//! Reads the multipart form of a submit into the picture's bytes and named texts, within limits.
+//! Reads the multipart form of a submit, or its JSON, into the picture's bytes and named texts, within limits.
 //! `submit.rs` calls it. What must stay true: nothing is kept beyond the limits, every field comes once, and a
 //! body that is refused is still read to its end (within reason), or the caller would see a broken
 //! connection instead of the answer.
+
+mod json;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
-use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, stream};
@@ -26,7 +28,7 @@ const BESIDE_PICTURE: usize = 256 * 1024;
 const REFUSED_BODIES: usize = 4;
 const REFUSED_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a form held.
+/// What a form held, or a JSON object in its place.
 #[derive(Debug, Default)]
 pub(crate) struct Form {
     /// The bytes of the field `image`.
@@ -60,6 +62,7 @@ impl Form {
         };
         let form = match announced(request) {
             Some(length) if length > body.limit => Err(too_large(body.limit)),
+            _ if is_json(request) => body.clone().json().await,
             _ => {
                 Form::read_fields(
                     Multipart::new(request.headers(), body.clone().stream()),
@@ -126,6 +129,23 @@ impl Body {
         })
     }
 
+    /// Reads fields that came as JSON.
+    async fn json(self) -> Result<Form> {
+        let mut bytes = BytesMut::new();
+        let mut chunks = Box::pin(self.stream());
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| refusal(MultipartError::Payload(error)))?;
+            if bytes.len() + chunk.len() > BESIDE_PICTURE {
+                return Err(too_large(BESIDE_PICTURE));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Form {
+            image: None,
+            texts: json::texts(&bytes)?,
+        })
+    }
+
     /// Reads what is left, so that the refusal reaches a caller who writes before reading.
     async fn empty(self) {
         let mut left = self.limit.saturating_mul(REFUSED_BODIES);
@@ -173,12 +193,21 @@ fn announced(request: &HttpRequest) -> Option<usize> {
         .ok()
 }
 
+fn is_json(request: &HttpRequest) -> bool {
+    let declared = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = declared.and_then(|declared| declared.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
 fn too_large(limit: usize) -> Error {
-    let most = limit / (1024 * 1024);
+    let most = limit / 1024;
     Error::Refused(
         Kind::BodyTooLarge,
         format!(
-            "the request has more than {most} MiB, which is the most this service takes; send a smaller picture"
+            "the request has more than {most} KiB, which is the most this service takes; send a smaller picture"
         ),
     )
 }
@@ -189,7 +218,7 @@ fn refusal(error: MultipartError) -> Error {
         | MultipartError::ContentTypeParse
         | MultipartError::ContentTypeIncompatible => Error::Refused(
             Kind::UnsupportedMediaType,
-            "send multipart/form-data with the picture in the field `image`".to_owned(),
+            "send multipart/form-data with the picture in the field `image`, or application/json with `image_url`".to_owned(),
         ),
         MultipartError::Payload(PayloadError::Overflow) => Error::Refused(
             Kind::BodyTooLarge,

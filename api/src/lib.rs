@@ -2,6 +2,7 @@
 //! `storyteller serve` runs it beside a worker, the `api` program alone. What must stay true: it reaches jobs and
 //! pictures only through the `jobs` crate, never loads a network, and an accepted story is never lost by it.
 
+mod deliveries;
 pub mod error;
 mod etag;
 mod fields;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, middleware};
+use jobs::fetch::Client;
 use jobs::picture::Caps;
 use jobs::{Health, Images, Queue, Store};
 use tokio::sync::Semaphore;
@@ -35,6 +37,8 @@ pub use error::Error;
 const STOP_PATIENCE: u64 = 10;
 /// Pictures decoded at the same time: each may need 200 MB for a moment.
 const DECODERS: usize = 4;
+/// Pictures fetched for callers at the same time: each may take 20 s and 20 MiB.
+const FETCHERS: usize = 8;
 /// Threads that answer; the work is in the database and on the blocking pool.
 const ANSWERERS: usize = 2;
 
@@ -54,6 +58,8 @@ pub struct ApiState {
     pub queue: Arc<dyn Queue>,
     /// The pictures.
     pub images: Arc<dyn Images>,
+    /// Fetches what callers name, and knows whom webhooks may reach.
+    pub fetch: Client,
     /// What the other parts of this process say about themselves.
     pub health: Health,
 }
@@ -64,6 +70,7 @@ pub(crate) struct Service {
     state: ApiState,
     shutdown: CancellationToken,
     decoding: Semaphore,
+    fetching: Semaphore,
 }
 
 /// Serves on `listener` until `shutdown`: then no new connections are taken, waits are answered at once and
@@ -77,12 +84,12 @@ pub async fn run(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let decoding = Semaphore::new(DECODERS);
     let service = Data::new(Service {
         config,
         state,
         shutdown: shutdown.clone(),
-        decoding,
+        decoding: Semaphore::new(DECODERS),
+        fetching: Semaphore::new(FETCHERS),
     });
     let server = HttpServer::new(move || {
         App::new()

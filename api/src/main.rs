@@ -3,13 +3,13 @@
 //! beyond this machine only if told so in as many words, because nothing asks callers who they are yet.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use api::{ApiState, Config};
 use clap::Parser;
-use jobs::{Directory, Health, PostgresQueue, Rules, Store};
+use jobs::fetch::FetchOptions;
+use jobs::{Health, ImageOptions, PostgresQueue, Rules, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -21,9 +21,12 @@ struct Options {
     /// The Postgres that all parts of the service share.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: String,
-    /// The folder of the pictures, shared with the workers.
-    #[arg(long, env = "STORYTELLER_IMAGES", value_name = "DIR")]
-    images: PathBuf,
+    /// Where pictures are, the same as the workers'.
+    #[command(flatten)]
+    images: ImageOptions,
+    /// Whom callers may make this service reach.
+    #[command(flatten)]
+    fetch: FetchOptions,
     /// Where to listen.
     #[arg(
         long,
@@ -59,7 +62,8 @@ async fn main() -> anyhow::Result<()> {
     store.migrate().await?;
     let state = ApiState {
         queue: Arc::new(PostgresQueue::new(store.clone())),
-        images: Arc::new(Directory::open(options.images)?),
+        images: options.images.open(None)?,
+        fetch: options.fetch.client()?,
         health: Health::new(),
         store,
     };

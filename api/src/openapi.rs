@@ -15,6 +15,7 @@ use utoipa::OpenApi;
     ),
     tags(
         (name = "stories", description = "Asking for stories and looking at them"),
+        (name = "webhooks", description = "What was told to your own service"),
         (name = "styles", description = "What a story can be told in"),
         (name = "errors", description = "What can go wrong, as a closed list"),
         (name = "operation", description = "For those who run the service"),
@@ -25,6 +26,8 @@ use utoipa::OpenApi;
         crate::stories::one,
         crate::stories::image,
         crate::stories::cancel,
+        crate::deliveries::list,
+        crate::deliveries::replay,
         crate::styles::list,
         crate::problems::list,
         crate::problems::one,

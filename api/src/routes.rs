@@ -6,7 +6,7 @@ use actix_web::web::{self, QueryConfig, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder};
 
 use crate::error::{Error, Kind};
-use crate::{health, openapi, page, problems, stories, styles, submit};
+use crate::{deliveries, health, openapi, page, problems, stories, styles, submit};
 
 /// All addresses of the service.
 pub(crate) fn all(config: &mut ServiceConfig) {
@@ -25,6 +25,12 @@ pub(crate) fn all(config: &mut ServiceConfig) {
         .service(
             web::resource("/v1/stories/{id}/cancel")
                 .route(web::post().to(stories::cancel))
+                .default_service(web::to(|| refused("POST"))),
+        )
+        .service(reading("/v1/stories/{id}/deliveries", deliveries::list))
+        .service(
+            web::resource("/v1/stories/{id}/deliveries/{number}/replay")
+                .route(web::post().to(deliveries::replay))
                 .default_service(web::to(|| refused("POST"))),
         )
         .service(reading("/v1/styles", styles::list))

@@ -245,7 +245,7 @@ pub(crate) fn shown(answer: &mut HttpResponseBuilder, seen: Seen) -> HttpRespons
         .json(seen.view)
 }
 
-async fn find(service: &Service, id: Uuid) -> Result<Job> {
+pub(crate) async fn find(service: &Service, id: Uuid) -> Result<Job> {
     service
         .state
         .store
@@ -259,7 +259,7 @@ fn no_story(id: Uuid) -> Error {
 }
 
 /// An id that cannot be one is an id nobody has.
-fn known_id(text: &str) -> Result<Uuid> {
+pub(crate) fn known_id(text: &str) -> Result<Uuid> {
     Uuid::parse_str(text).map_err(|_| {
         Error::Refused(
             Kind::NotFound,

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+use jobs::fetch::FetchError;
 use jobs::picture::{TakenIn, take_in};
 use jobs::{Idempotency, Job, NewJob, StoryRequest, Submitted};
 use sha2::{Digest as _, Sha256};
@@ -76,6 +78,23 @@ pub(crate) struct StoryForm {
     /// Higher is told earlier.
     #[schema(default = 0, minimum = 0, maximum = 9)]
     priority: Option<u8>,
+    /// Told of the end of the story by Standard Webhooks: an https address.
+    webhook_url: Option<String>,
+    /// Which ends it is told of, separated by commas: `story.succeeded`, `story.failed`, `story.cancelled`,
+    /// `story.expired`. All of them if none is named.
+    webhook_events: Option<Vec<String>>,
+}
+
+/// The same in JSON: `image_url` instead of `image`, and beside it any other field of `StoryForm`.
+#[derive(ToSchema)]
+#[schema(example = json!({"image_url": "https://example.com/dogs.jpg", "style": "romance", "metadata": {"album": "2026"}}))]
+#[expect(
+    dead_code,
+    reason = "describes the body to readers of the OpenAPI document; `fields` reads it"
+)]
+pub(crate) struct StoryByAddress {
+    /// Where the picture is, on the public web. Redirects are followed.
+    image_url: String,
 }
 
 /// Asks for a story about a picture.
@@ -84,7 +103,7 @@ pub(crate) struct StoryForm {
         ("Prefer" = Option<String>, Header, description = "`wait=n`: answer when the story is told, after n seconds (at most 60) in any case", example = "wait=30"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating the same request harmless for 24 h: 1 to 255 visible ASCII characters"),
     ),
-    request_body(content = StoryForm, content_type = "multipart/form-data"),
+    request_body(content((StoryForm = "multipart/form-data"), (StoryByAddress = "application/json"))),
     responses(
         (status = 202, description = "Accepted: it will not be lost. Poll the `Location`", body = StoryView, headers(
             ("Location" = String, description = "Where the job can be polled"),
@@ -99,7 +118,7 @@ pub(crate) struct StoryForm {
         (status = 403, description = "`cross_site`: a browser sent it for a page of another site", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`image_too_large` or `body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`image_unreadable`, `image_animated`, `unknown_style`, `invalid_parameter` or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`image_unreadable`, `image_animated`, `fetch_blocked`, `fetch_failed`, `unknown_style`, `invalid_parameter` or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`queue_full`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
@@ -109,16 +128,16 @@ pub(crate) async fn submit(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let form = Form::read(&request, payload, service.config.caps.bytes as usize).await?;
+    let mut form = Form::read(&request, payload, service.config.caps.bytes as usize).await?;
     let key = idempotency_key(&request)?;
+    let address = form.texts.remove("image_url");
     let wishes = fields::request_of(&form.texts)?;
-    let image = form.image.ok_or_else(|| {
-        Error::field(
-            "image",
-            "`image` is missing: send the picture in this field of the form",
-        )
-    })?;
     check_styles(&service, &wishes).await?;
+    if let Some(url) = &wishes.webhook_url {
+        let checked = service.state.fetch.check_webhook(url);
+        checked.map_err(|error| Error::field("webhook_url", format!("`webhook_url` {error}")))?;
+    }
+    let image = picture(&service, form.image, address).await?;
     let picture = {
         let _turn = service
             .decoding
@@ -149,6 +168,49 @@ pub(crate) async fn submit(
         answer.insert_header((REPLAYED, "true"));
     }
     Ok(shown(&mut answer, seen))
+}
+
+/// The bytes that were sent, or those behind the address that was sent instead.
+async fn picture(service: &Service, sent: Option<Bytes>, address: Option<String>) -> Result<Bytes> {
+    let address = match (sent, address) {
+        (Some(image), None) => return Ok(image),
+        (None, Some(address)) => address,
+        (None, None) => {
+            return Err(Error::field(
+                "image",
+                "`image` is missing: send the picture in this field of a form, or its address in `image_url`",
+            ));
+        }
+        (Some(_), Some(_)) => {
+            return Err(Error::field(
+                "image_url",
+                "`image` and `image_url` are both given: send the picture or its address",
+            ));
+        }
+    };
+    let _turn = service
+        .fetching
+        .acquire()
+        .await
+        .map_err(|closed| Error::Internal(closed.to_string()))?;
+    let most = service.config.caps.bytes;
+    let fetched = service.state.fetch.picture(address.trim(), most).await;
+    fetched.map_err(|error| {
+        let kind = match error {
+            FetchError::Address(wrong) => {
+                return Error::field("image_url", format!("`image_url` {wrong}"));
+            }
+            FetchError::Blocked(_) => Kind::FetchBlocked,
+            FetchError::TooLarge(_) => Kind::ImageTooLarge,
+            FetchError::Failed(_) => Kind::FetchFailed,
+        };
+        Error::Field {
+            kind,
+            field: "image_url".to_owned(),
+            message: format!("the picture behind `image_url` could not be fetched: {error}"),
+            choices: Vec::new(),
+        }
+    })
 }
 
 /// Keeps the picture, then the job; the other order could accept a job without a picture.

@@ -3,6 +3,7 @@
 //! fields are only ever added, and a state that has no value for a field says `null`, so that programs
 //! need not guess.
 
+mod deliveries;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+pub use deliveries::{DeliveriesView, DeliveryAttemptView, DeliveryStateName, DeliveryView};
 
 /// A story that was asked for, from its submit to its end.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,7 +24,8 @@ use uuid::Uuid;
     "due_at": null, "position": null, "eta_seconds": null, "stage": null, "progress": null, "attempts": 1, "max_attempts": 3,
     "history": [{"started_at": "2026-11-23T09:30:00.480Z", "ended_at": "2026-11-23T09:30:19.015Z", "outcome": "succeeded", "error": null}],
     "request": {"style": "romance", "style_strength": 1.0, "form": "prose", "beam_width": 50, "captions": 100,
-        "max_words": 120, "mode": "beam", "temperature": 0.8, "top_p": 0.95, "seed": null, "metadata": {}, "deadline": null, "priority": 0},
+        "max_words": 120, "mode": "beam", "temperature": 0.8, "top_p": 0.95, "seed": null, "metadata": {}, "deadline": null, "priority": 0,
+        "webhook_url": null, "webhook_events": []},
     "image": {"url": "/v1/stories/01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11/image", "media_type": "image/jpeg",
         "width": 640, "height": 480, "bytes": 81234},
     "result": {"story": "She had never seen the sea so still.", "style": "romance",
@@ -147,6 +151,10 @@ pub struct RequestView {
     /// Higher is told earlier.
     #[schema(minimum = 0, maximum = 9)]
     pub priority: u8,
+    /// Who is told of the end.
+    pub webhook_url: Option<String>,
+    /// Of which ends; all of them if none is named.
+    pub webhook_events: Vec<String>,
 }
 
 /// What a story looks like.

@@ -6,6 +6,8 @@
 mod attempts;
 #[path = "contract/embedded.rs"]
 mod embedded;
+#[path = "contract/fetch.rs"]
+mod fetch;
 #[path = "contract/harness.rs"]
 mod harness;
 #[path = "contract/images.rs"]
@@ -14,11 +16,17 @@ mod images;
 mod queue;
 #[path = "contract/reading.rs"]
 mod reading;
+#[path = "contract/receiver.rs"]
+mod receiver;
 #[path = "contract/s3.rs"]
 mod s3;
+#[path = "contract/signatures.rs"]
+mod signatures;
 #[path = "contract/submitting.rs"]
 mod submitting;
 #[path = "contract/sweeping.rs"]
 mod sweeping;
+#[path = "contract/webhooks.rs"]
+mod webhooks;
 #[path = "contract/weed.rs"]
 mod weed;

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use jobs::ImageOptions;
+use jobs::fetch::FetchOptions;
+use jobs::webhook::WebhookOptions;
 use storyteller::AllInOne;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -49,6 +52,15 @@ pub(crate) struct Service {
     /// The folder of the Postgres programs to start [default: found on this machine, or the one set-up fetched].
     #[arg(long, env = "STORYTELLER_POSTGRES_BIN", value_name = "DIR")]
     postgres_bin: Option<PathBuf>,
+    /// Where pictures are [default: with the data].
+    #[command(flatten)]
+    images: ImageOptions,
+    /// How webhooks are signed [default: with a secret kept with the data].
+    #[command(flatten)]
+    webhooks: WebhookOptions,
+    /// Whom webhooks and `image_url` may reach.
+    #[command(flatten)]
+    fetch: FetchOptions,
     /// How many stories are told together at most.
     #[arg(
         long,
@@ -85,6 +97,9 @@ impl Service {
             database_url: self.database_url.clone(),
             postgres_bin: self.postgres_bin.clone(),
             max_batch: self.max_batch,
+            images: self.images.clone(),
+            webhooks: self.webhooks.clone(),
+            fetch: self.fetch.clone(),
             drain: Duration::from_secs(self.drain_seconds),
         };
         let engine =

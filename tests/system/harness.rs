@@ -6,6 +6,9 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use jobs::ImageOptions;
+use jobs::fetch::FetchOptions;
+use jobs::webhook::WebhookOptions;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use storyteller::{AllInOne, all_in_one};
@@ -85,6 +88,11 @@ impl Service {
             postgres_bin: None,
             max_batch: 8,
             drain: Duration::from_secs(30),
+            images: ImageOptions::default(),
+            webhooks: WebhookOptions::default(),
+            fetch: FetchOptions {
+                allow_addresses: Some("127.0.0.1".parse().unwrap()),
+            },
         };
         let running = tokio::spawn(all_in_one(settings, engine, listener, shutdown.clone()));
         let service = Service {

@@ -5,6 +5,7 @@
 
 pub mod batcher;
 mod config;
+pub mod dispatcher;
 pub mod engine;
 mod error;
 mod held;
@@ -18,6 +19,7 @@ mod shared;
 mod work;
 
 pub use config::Config;
+pub use dispatcher::{Dispatcher, Sending};
 pub use engine::{Engine, EngineError, EngineFactory, Watch, Work};
 pub use error::Error;
 pub use work::{Places, run};

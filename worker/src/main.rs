@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Parser;
-use jobs::{Directory, Health, PostgresQueue, Rules, Store};
+use jobs::fetch::FetchOptions;
+use jobs::webhook::WebhookOptions;
+use jobs::{Health, ImageOptions, PostgresQueue, Rules, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
-use worker::{Config, Places};
+use worker::{Config, Dispatcher, Places, Sending, dispatcher};
 
 /// Tells the stories of the jobs in a Postgres database.
 #[derive(Debug, Parser)]
@@ -21,9 +23,18 @@ struct Settings {
     /// The database that holds the jobs.
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: String,
-    /// The folder of the pictures, the same as the API's.
-    #[arg(long, env = "STORYTELLER_PICTURES", value_name = "DIR")]
-    pictures: PathBuf,
+    /// Where pictures are, the same as the API's.
+    #[command(flatten)]
+    images: ImageOptions,
+    /// How webhooks are signed; without a secret this process sends none.
+    #[command(flatten)]
+    webhooks: WebhookOptions,
+    /// Whom webhooks may reach.
+    #[command(flatten)]
+    fetch: FetchOptions,
+    /// Only send webhooks and do chores; tell no stories.
+    #[arg(long)]
+    dispatch_only: bool,
     /// The bundle of weights to tell with.
     #[arg(
         long,
@@ -33,8 +44,13 @@ struct Settings {
     )]
     bundle: PathBuf,
     /// Where what can be made again is kept (image encoder, caption vectors).
-    #[arg(long, env = "STORYTELLER_CACHE", value_name = "DIR")]
-    cache: PathBuf,
+    #[arg(
+        long,
+        env = "STORYTELLER_CACHE",
+        value_name = "DIR",
+        required_unless_present = "dispatch_only"
+    )]
+    cache: Option<PathBuf>,
     /// Where to compute: cpu, cuda, cuda:N, or auto for a GPU if there is one.
     #[arg(
         long,
@@ -77,20 +93,54 @@ async fn main() -> anyhow::Result<()> {
     let places = Places {
         queue: Arc::new(PostgresQueue::new(store.clone())),
         store,
-        images: Arc::new(
-            Directory::open(&settings.pictures).context("the folder of the pictures")?,
-        ),
+        images: settings.images.open(None).context("the pictures")?,
         health: Health::new(),
     };
-    let factory = worker::engine::storyteller::factory(
-        settings.bundle.clone(),
-        settings.cache.clone(),
-        settings.device.clone(),
-    );
     let shutdown = CancellationToken::new();
     tokio::spawn(listen(shutdown.clone()));
-    worker::run(config(settings), places, factory, shutdown).await?;
-    Ok(())
+    let dispatching = dispatching(&settings, &places, &shutdown)?;
+    if settings.dispatch_only {
+        dispatching.await;
+        return Ok(());
+    }
+    let factory = worker::engine::storyteller::factory(
+        settings.bundle.clone(),
+        settings.cache.clone().context("--cache is missing")?,
+        settings.device.clone(),
+    );
+    let worked = async {
+        let worked = worker::run(config(settings), places, factory, shutdown.clone()).await;
+        // a worker that cannot work ends, and is started again by whoever watches it
+        shutdown.cancel();
+        worked
+    };
+    let (worked, ()) = tokio::join!(worked, dispatching);
+    Ok(worked?)
+}
+
+/// The dispatcher beside the worker, or alone; nothing at all if there is no secret to sign with.
+fn dispatching(
+    settings: &Settings,
+    places: &Places,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+    let secrets = settings.webhooks.webhook_secret.clone();
+    if secrets.is_none() && settings.dispatch_only {
+        bail!("there is nothing to sign webhooks with: set STORYTELLER_WEBHOOK_SECRET");
+    }
+    let client = settings.fetch.client()?;
+    let (places, shutdown) = (places.clone(), shutdown.clone());
+    Ok(async move {
+        match secrets.map(|secrets| Sending::new(secrets, client)) {
+            Some(sending) => {
+                let dispatcher = Dispatcher::new(sending, places.store);
+                dispatcher::run(dispatcher, places.images, places.health, shutdown).await;
+            }
+            None => tracing::info!(
+                "no webhooks are sent from here: there is no STORYTELLER_WEBHOOK_SECRET"
+            ),
+        }
+    })
 }
 
 fn config(settings: Settings) -> Config {

@@ -18,6 +18,10 @@ pub enum Kind {
     ImageTooLarge,
     /// The picture moves.
     ImageAnimated,
+    /// The address of the picture leads where callers may not reach through us.
+    FetchBlocked,
+    /// The address of the picture led to no picture.
+    FetchFailed,
     /// The body is cut off or is not the form it claims to be.
     MalformedRequest,
     /// The body is not a form.
@@ -65,7 +69,7 @@ struct Entry {
 }
 
 /// The list itself, in the order of [`Kind`].
-const ENTRIES: [Entry; 22] = [
+const ENTRIES: [Entry; 24] = [
     Entry {
         kind: Kind::InvalidParameter,
         name: "invalid_parameter",
@@ -107,6 +111,22 @@ const ENTRIES: [Entry; 22] = [
         meaning: "Only still pictures are told. Send one frame.",
     },
     Entry {
+        kind: Kind::FetchBlocked,
+        name: "fetch_blocked",
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        retryable: false,
+        title: "The picture's address is not reached",
+        meaning: "`image_url`, or what it redirects to, is no public address on the web; this service reaches no others for callers.",
+    },
+    Entry {
+        kind: Kind::FetchFailed,
+        name: "fetch_failed",
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        retryable: true,
+        title: "The picture could not be fetched",
+        meaning: "The server behind `image_url` did not answer in time, or answered with an error. Check the address, or send the picture itself.",
+    },
+    Entry {
         kind: Kind::MalformedRequest,
         name: "malformed_request",
         status: StatusCode::BAD_REQUEST,
@@ -120,7 +140,7 @@ const ENTRIES: [Entry; 22] = [
         status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
         retryable: false,
         title: "The body is not a form",
-        meaning: "Send multipart/form-data with the picture in the field `image`.",
+        meaning: "Send multipart/form-data with the picture in the field `image`, or application/json with `image_url`.",
     },
     Entry {
         kind: Kind::BodyTooLarge,

@@ -59,6 +59,8 @@ impl RequestView {
             metadata: request.metadata,
             deadline: request.deadline,
             priority: request.priority,
+            webhook_url: request.webhook_url,
+            webhook_events: request.webhook_events,
         }
     }
 }

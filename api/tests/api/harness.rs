@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{ApiState, Config};
+use jobs::fetch::Client;
 use jobs::{
     Beat, Claimed, Directory, EmbeddedPostgres, Health, Outcome, PostgresQueue, Queue, Rules,
     Stage, Store, StoryResult, StyleEntry, UsedCaption, Written,
@@ -76,6 +77,7 @@ impl TestService {
             store: store.clone(),
             queue: queue.clone(),
             images: Arc::new(Directory::open(folder.path().join("pictures")).unwrap()),
+            fetch: Client::new("127.0.0.1".parse().unwrap()).unwrap(),
             health: health.clone(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -4,10 +4,11 @@
 
 use serde::Serialize;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::delivery::DeliveryLease;
 use crate::error::{Error, Result};
-use crate::job::{Job, JobError, StoryResult};
+use crate::job::{Job, StoryResult};
 use crate::request::FieldProblem;
 
 /// What can be told: each end that a job can have.
@@ -64,8 +65,8 @@ pub fn check_events(url: Option<&str>, events: &[String]) -> std::result::Result
 
 /// The id of the message, by which a receiver knows that it has had it before.
 #[must_use]
-pub fn message_id(held: &DeliveryLease) -> String {
-    format!("msg_{}_{}", held.job.simple(), held.number)
+pub fn message_id(job: Uuid, number: u32) -> String {
+    format!("msg_{}_{number}", job.simple())
 }
 
 /// The bytes to be signed and sent.
@@ -91,7 +92,7 @@ pub fn body(job: &Job, held: &DeliveryLease) -> Result<Vec<u8>> {
             "attempts": job.attempts,
             "metadata": job.request.metadata,
             "result": job.result.as_ref().filter(|_| same).map(Told::of),
-            "error": job.error.as_ref().filter(|_| same).map(JobError::clone),
+            "error": job.error.as_ref().filter(|_| same).cloned(),
         },
     });
     serde_json::to_vec(&message).map_err(|error| Error::unexpected("write a webhook", error))
