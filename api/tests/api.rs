@@ -4,6 +4,8 @@
 
 #[path = "api/bad_input.rs"]
 mod bad_input;
+#[path = "api/by_address.rs"]
+mod by_address;
 #[path = "api/database.rs"]
 mod database;
 #[path = "api/documents.rs"]
@@ -14,5 +16,7 @@ mod harness;
 mod operation;
 #[path = "api/pictures.rs"]
 mod pictures;
+#[path = "../../jobs/tests/contract/receiver.rs"]
+mod receiver;
 #[path = "api/stories.rs"]
 mod stories;

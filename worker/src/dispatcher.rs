@@ -228,16 +228,16 @@ fn note(held: &DeliveryLease, verdict: &Verdict) {
     let (job, number, attempt) = (held.job, held.number, held.attempts);
     match verdict {
         Verdict::Delivered { status } => {
-            tracing::info!(%job, number, attempt, status, "webhook delivered")
+            tracing::info!(%job, number, attempt, status, "webhook delivered");
         }
         Verdict::Again { error, wait, .. } => {
             tracing::info!(%job, number, attempt, error, again_in = ?wait, "webhook not delivered");
         }
         Verdict::Failed { error, .. } => {
-            tracing::warn!(%job, number, attempt, error, "webhook given up")
+            tracing::warn!(%job, number, attempt, error, "webhook given up");
         }
         Verdict::Gone { .. } => {
-            tracing::warn!(%job, number, attempt, "webhook address gone: disabled")
+            tracing::warn!(%job, number, attempt, "webhook address gone: disabled");
         }
     }
 }

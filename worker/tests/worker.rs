@@ -10,3 +10,7 @@ mod harness;
 mod leases;
 #[path = "worker/networks.rs"]
 mod networks;
+#[path = "../../jobs/tests/contract/receiver.rs"]
+mod receiver;
+#[path = "worker/webhooks.rs"]
+mod webhooks;

@@ -51,7 +51,7 @@ impl Chores {
         match tidy(&self.store, &*self.images, ORPHAN_AGE).await {
             Ok(tidied) => tracing::info!(?tidied, "looked for pictures without a job"),
             Err(error) => {
-                tracing::warn!(%error, "pictures without a job are looked for again later")
+                tracing::warn!(%error, "pictures without a job are looked for again later");
             }
         }
     }
