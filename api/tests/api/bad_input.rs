@@ -219,7 +219,7 @@ async fn an_unknown_style_is_answered_with_the_known_ones_and_the_one_that_was_m
 async fn bodies_that_are_no_form_are_refused() {
     let service = TestService::start().await;
     let post = || service.request(Method::POST, "/v1/stories");
-    Answer::of(post().body("{}").header("content-type", "application/json"))
+    Answer::of(post().body("{}").header("content-type", "text/plain"))
         .await
         .problem(415, "unsupported_media_type");
     Answer::of(post().body(pictures::jpeg()))
