@@ -131,6 +131,24 @@ impl Client {
         }
     }
 
+    /// The webhooks of a story, with every attempt at them.
+    ///
+    /// # Errors
+    /// When nobody answers or there is no such job.
+    pub async fn deliveries(&self, id: &str) -> Result<Value, Error> {
+        let url = format!("{}/v1/stories/{id}/deliveries", self.server);
+        self.answer(self.http.get(url)).await
+    }
+
+    /// Has a webhook sent again, now; answers with it.
+    ///
+    /// # Errors
+    /// When nobody answers or there is no such delivery.
+    pub async fn replay(&self, id: &str, number: u32) -> Result<Value, Error> {
+        let url = format!("{}/v1/stories/{id}/deliveries/{number}/replay", self.server);
+        self.answer(self.http.post(url)).await
+    }
+
     /// Whether the service is ready, and its own words about it.
     ///
     /// # Errors

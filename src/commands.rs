@@ -14,3 +14,4 @@ pub(crate) mod styles;
 pub(crate) mod submit;
 pub(crate) mod tell;
 pub(crate) mod train;
+pub(crate) mod webhooks;

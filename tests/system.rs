@@ -1,6 +1,6 @@
 //! The whole system over HTTP, as its users meet it: one binary, one harness with a verb for each user action.
 //! `stories` and `bad_input` run on a scripted engine that fails on demand, `real` on the starter bundle,
-//! `crash` kills the real program, `page` looks at it in a browser, `tidy` guards the house rules.
+//! `crash` kills the real program, `objects` its S3 server, `page` looks at it in a browser, `tidy` guards the house rules.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "system/bad_input.rs"]
@@ -11,10 +11,16 @@ mod command_line;
 mod crash;
 #[path = "system/harness.rs"]
 mod harness;
+#[path = "system/objects.rs"]
+mod objects;
 #[path = "system/page.rs"]
 mod page;
 #[path = "system/real.rs"]
 mod real;
+#[path = "../jobs/tests/contract/receiver.rs"]
+mod receiver;
 #[path = "system/stories.rs"]
 mod stories;
 mod tidy;
+#[path = "../jobs/tests/contract/weed.rs"]
+mod weed;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::body::SizedStream;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
 };
@@ -98,14 +99,14 @@ pub(crate) async fn image(
             .insert_header((ETAG, tag))
             .finish());
     }
-    let bytes = service.state.images.get(&image.key).await?;
+    let reading = service.state.images.open(&image.key).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, image.media_type))
         .insert_header((CONTENT_DISPOSITION, "inline"))
         // a stored picture never changes, but it can be removed: no cache but the caller's own keeps it
         .insert_header((CACHE_CONTROL, "private, max-age=3600"))
         .insert_header((ETAG, tag))
-        .body(bytes))
+        .body(SizedStream::new(reading.bytes, reading.chunks)))
 }
 
 /// Stories, the newest first, page by page.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, doctor, evaluate, health, logging::Logging, serve, styles, submit, tell, train,
+    demo, doctor, evaluate, health, logging::Logging, serve, styles, submit, tell, train, webhooks,
 };
 
 /// Tells stories about pictures, on your own machine.
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Train(train::Train),
     /// Measure the networks of a bundle: retrieval, sentences, decoder, stories.
     Evaluate(evaluate::Evaluate),
+    /// Make a secret for webhooks, look at what was sent for a story, and send it again.
+    Webhooks(webhooks::Webhooks),
     /// Ask a running service whether it is ready; exit code 0 if it is (for container health checks).
     Health(health::Health),
     /// Look at this machine and say what is missing for the service to run.
@@ -63,6 +65,7 @@ pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Styles(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Evaluate(command) => command.run(),
+        Command::Webhooks(command) => command.run(),
         Command::Health(command) => command.run(),
         Command::Doctor(command) => command.run(),
     }

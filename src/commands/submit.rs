@@ -31,6 +31,9 @@ pub(crate) struct Submit {
     /// Print the whole job as JSON.
     #[arg(long)]
     json: bool,
+    /// An address of yours that is told of the end of the story.
+    #[arg(long, value_name = "URL")]
+    webhook_url: Option<String>,
     /// How the story is told.
     #[command(flatten)]
     telling: Telling,
@@ -44,7 +47,9 @@ impl Submit {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
             let client = Client::new(&self.server)?;
-            let mut job = client.submit(&self.photo, &self.telling.fields()).await?;
+            let mut fields = self.telling.fields();
+            fields.extend(self.webhook_url.clone().map(|url| ("webhook_url", url)));
+            let mut job = client.submit(&self.photo, &fields).await?;
             let id = job["id"]
                 .as_str()
                 .context("the service accepted a job without an id")?

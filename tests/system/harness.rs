@@ -77,7 +77,16 @@ impl Service {
         Self::start_in(data_folder(), engine).await
     }
 
+    /// A service whose engine is scripted and whose pictures lie elsewhere.
+    pub(crate) async fn scripted_with(engine: ScriptedEngine, images: ImageOptions) -> Self {
+        Self::start_on(data_folder(), engine.factory(), images).await
+    }
+
     async fn start_in(data: TempDir, engine: EngineFactory) -> Self {
+        Self::start_on(data, engine, ImageOptions::default()).await
+    }
+
+    async fn start_on(data: TempDir, engine: EngineFactory, images: ImageOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
@@ -88,7 +97,7 @@ impl Service {
             postgres_bin: None,
             max_batch: 8,
             drain: Duration::from_secs(30),
-            images: ImageOptions::default(),
+            images,
             webhooks: WebhookOptions::default(),
             fetch: FetchOptions {
                 allow_addresses: Some("127.0.0.1".parse().unwrap()),

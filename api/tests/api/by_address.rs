@@ -261,7 +261,20 @@ async fn deliveries_are_shown_attempt_by_attempt_and_replayed() {
         service.store.claim_deliveries(&claim).await.unwrap().len(),
         1
     );
-    for number in ["2", "0", "-1", "x", "99999999999"] {
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn deliveries_that_are_not_there_are_not_replayed() {
+    let service = TestService::start().await;
+    let id = service
+        .accepted(&[("webhook_url", "https://example.com/hook")])
+        .await;
+    let address = format!("/v1/stories/{id}/deliveries");
+    let replay = |number: &str| {
+        Answer::of(service.request(Method::POST, &format!("{address}/{number}/replay")))
+    };
+    for number in ["1", "0", "-1", "x", "99999999999"] {
         replay(number).await.problem(404, "not_found");
     }
     let nobody = "01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11";

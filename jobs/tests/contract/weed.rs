@@ -1,5 +1,6 @@
 //! A SeaweedFS of the run's own, with a bucket for each test; or another S3 server that the environment names.
 //! Its data is thrown away: it is killed, never asked to stop, which would take 20 s.
+#![allow(dead_code, reason = "the tests of the whole system use some of it")]
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -46,8 +47,9 @@ impl Weed {
     pub(crate) fn start() -> Option<Weed> {
         let program = cache().join("bin/weed");
         if !program.exists() {
+            let installable = cfg!(all(target_os = "linux", target_arch = "x86_64"));
             assert!(
-                !cfg!(all(target_os = "linux", target_arch = "x86_64")),
+                !installable,
                 "{} is not there: run scripts/setup-seaweedfs.sh",
                 program.display()
             );
@@ -158,13 +160,13 @@ fn guard(server: &Weed, name: &str) {
         server.program.id(),
         server.folder.display()
     );
-    Command::new("setsid")
-        .args(["sh", "-c", &watch, name])
+    let begun = Command::new("setsid")
+        .args(["--fork", "sh", "-c", &watch, name])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+        .status();
+    assert!(begun.unwrap().success());
 }
 
 fn free_ports(count: usize) -> Vec<u16> {
