@@ -76,3 +76,7 @@ create trigger job_ended after update of state on jobs for each row
     when (old.state in ('queued', 'running') and new.state not in ('queued', 'running')
         and new.request ->> 'webhook_url' is not null)
     execute function tell_of_end();
+-- A job may be answered from what is known already: then it ends as it comes.
+create trigger job_ended_at_once after insert on jobs for each row
+    when (new.state not in ('queued', 'running') and new.request ->> 'webhook_url' is not null)
+    execute function tell_of_end();

@@ -2,6 +2,7 @@
 //! Addresses are in path style, because few servers but Amazon's have a name for each bucket. What must stay true: an
 //! object is only ever created (`If-None-Match: *`), and a put whose answer was lost recognises its own object.
 
+mod connection;
 mod parts;
 mod refusal;
 
@@ -10,12 +11,8 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{
-    Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-};
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, StreamExt as _};
@@ -23,45 +20,18 @@ use uuid::Uuid;
 
 use super::{Images, Kept, Reading, SignedUrl, check_key, check_size};
 use crate::error::{Error, Result};
+pub use connection::Settings;
+use connection::{check_endpoint, client};
 use refusal::{Reason, Refusal};
 
-/// A server in the same network answers a connection in milliseconds.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the first byte of an answer may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// One try of one request; 16 MB take as long on a slow line.
-const TRY_TIMEOUT: Duration = Duration::from_secs(20);
-/// All tries of one request: what an API caller waits for at most.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 /// Probes come every few seconds and are not tried twice.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-/// Requests are tried so often when the server is out of reach or overloaded.
-const TRIES: u32 = 3;
 /// Two who create one name at once may both be told to come again.
 const CONFLICTS: u32 = 5;
 /// Larger objects are sent in parts.
 const LARGEST_WHOLE: usize = 16 * 1024 * 1024;
 /// Names the put that made an object, so that it knows its own.
 const WRITER: &str = "writer";
-
-/// Where the bucket is and who asks.
-#[derive(Clone)]
-pub struct Settings {
-    /// The bucket; it must exist.
-    pub bucket: String,
-    /// The server; Amazon's of the region if none is given.
-    pub endpoint: Option<String>,
-    /// The server as callers outside reach it; the same if none is given.
-    pub public_endpoint: Option<String>,
-    /// What requests are signed for.
-    pub region: String,
-    /// Who asks.
-    pub access_key: String,
-    /// Who asks, proved.
-    pub secret_key: String,
-    /// With keys that hold only for a while.
-    pub session_token: Option<String>,
-}
 
 /// A bucket of pictures.
 #[derive(Clone, Debug)]
@@ -129,11 +99,15 @@ impl S3 {
             };
             let Err(refusal) = sent else { return Ok(()) };
             match refusal.reason() {
-                Reason::Taken if self.is_by(key, &writer).await? => return Ok(()),
                 Reason::Taken => {
-                    return Err(Error::ImageExists {
-                        key: key.to_owned(),
-                    });
+                    let by = self.is_by(key, &writer).await;
+                    let own = by.map_err(|refusal| self.trouble(doing, refusal))?;
+                    let key = key.to_owned();
+                    return if own {
+                        Ok(())
+                    } else {
+                        Err(Error::ImageExists { key })
+                    };
                 }
                 Reason::Conflict => {
                     tokio::time::sleep(Duration::from_millis(50 << conflict)).await;
@@ -160,7 +134,7 @@ impl S3 {
     }
 
     /// Whether the object under `key` was made by this very put: its first try got through, its answer did not.
-    async fn is_by(&self, key: &str, writer: &str) -> Result<bool> {
+    async fn is_by(&self, key: &str, writer: &str) -> Result<bool, Refusal> {
         let head = self.client.head_object().bucket(&self.bucket).key(key);
         match head.send().await.map_err(Refusal::of) {
             Ok(head) => {
@@ -169,7 +143,7 @@ impl S3 {
             }
             // deleted since
             Err(refusal) if refusal.reason() == Reason::Missing => Ok(false),
-            Err(refusal) => Err(self.trouble("see who has kept a picture", refusal)),
+            Err(refusal) => Err(refusal),
         }
     }
 
@@ -339,47 +313,6 @@ impl Images for S3 {
             self.signed("PUT", signed.map_err(Refusal::of))
         }
         .boxed()
-    }
-}
-
-fn client(settings: &Settings, endpoint: Option<String>) -> Client {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let credentials = Credentials::new(
-        &settings.access_key,
-        &settings.secret_key,
-        settings.session_token.clone(),
-        None,
-        "storyteller",
-    );
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(ANSWER_TIMEOUT)
-        .operation_attempt_timeout(TRY_TIMEOUT)
-        .operation_timeout(REQUEST_TIMEOUT);
-    let mut config = aws_sdk_s3::Config::builder()
-        .http_client(http)
-        .credentials_provider(credentials)
-        .region(Region::new(settings.region.clone()))
-        .force_path_style(true)
-        .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
-        .timeout_config(timeouts.build())
-        // not every server knows them, and a picture's SHA-256 is compared by whoever reads it
-        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-    config.set_endpoint_url(endpoint);
-    Client::from_conf(config.build())
-}
-
-fn check_endpoint(setting: &'static str, url: Option<&str>) -> Result<()> {
-    match url.map(reqwest::Url::parse) {
-        None => Ok(()),
-        Some(Ok(url)) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(()),
-        Some(_) => Err(Error::Setting {
-            setting,
-            reason: "is no address such as http://127.0.0.1:8333".to_owned(),
-        }),
     }
 }
 

@@ -3,9 +3,10 @@
 //! environment or a file, and never shown in `--help` or a log.
 
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
+
+use tempfile::NamedTempFile;
 
 use super::{Secret, Secrets};
 use crate::error::{Error, Result};
@@ -41,22 +42,53 @@ impl WebhookOptions {
                 cause,
             }
         };
-        let made = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(file);
-        match made {
-            Ok(mut new) => {
-                let secret = Secret::new();
-                writeln!(new, "{}", secret.reveal()).map_err(trouble("write"))?;
-                new.sync_all().map_err(trouble("write"))?;
-                Ok(Secrets::one(secret))
+        match fs::read_to_string(file) {
+            Err(cause) if cause.kind() == ErrorKind::NotFound => {
+                let made = Secret::new();
+                // whole or not there, for its owner only, and never in place of another's
+                let mut fresh = NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))
+                    .map_err(trouble("write"))?;
+                writeln!(fresh, "{}", made.reveal()).map_err(trouble("write"))?;
+                fresh.as_file().sync_all().map_err(trouble("write"))?;
+                match fresh.persist_noclobber(file) {
+                    Ok(_) => Ok(Secrets::one(made)),
+                    Err(taken) if taken.error.kind() == ErrorKind::AlreadyExists => {
+                        fs::read_to_string(file).map_err(trouble("read"))?.parse()
+                    }
+                    Err(other) => Err(trouble("write")(other.error)),
+                }
             }
-            Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
-                fs::read_to_string(file).map_err(trouble("read"))?.parse()
-            }
-            Err(cause) => Err(trouble("write")(cause)),
+            text => text.map_err(trouble("read"))?.parse(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_nobody_gave_is_made_once_and_kept_for_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("webhook.secret");
+        let options = WebhookOptions::default();
+        let first = options.secrets_or_in(&file).unwrap().sign("a", 1, b"b");
+        assert_eq!(
+            options.secrets_or_in(&file).unwrap().sign("a", 1, b"b"),
+            first
+        );
+        let mode = fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let given = WebhookOptions {
+            webhook_secret: Some(Secrets::one(Secret::new())),
+        };
+        assert_ne!(
+            given.secrets_or_in(&file).unwrap().sign("a", 1, b"b"),
+            first
+        );
     }
 }

@@ -93,8 +93,8 @@ async fn a_picture_that_is_deleted_is_missing(images: &dyn Images) {
 }
 
 async fn of_many_who_put_one_name_at_once_one_succeeds(images: &dyn Images) {
-    for size in [4096, 17 * 1024 * 1024] {
-        let writers = if size > 4096 { 4 } else { 20 };
+    let (small, large) = ((4096, 20), (17 * 1024 * 1024, 4));
+    for (size, writers) in [small, small, small, small, large, large] {
         let key = key(Uuid::now_v7(), "image/webp");
         let puts = (0..writers).map(|number: u8| images.put(&key, Bytes::from(vec![number; size])));
         let results = futures_util::future::join_all(puts).await;

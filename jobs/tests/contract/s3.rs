@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use aws_sdk_s3::config::{Credentials, Region};
 use bytes::Bytes;
 use jobs::images::{S3Settings, SignedUrl, key};
 use jobs::{Error, Images, S3};
@@ -202,18 +203,11 @@ async fn a_server_that_has_stopped_answering_is_unavailable_within_seconds() {
 
 #[tokio::test]
 async fn a_wrong_bucket_or_key_is_said_in_words_and_no_picture_counts_as_missing() {
-    let Some(images) = weed::bucket().await else {
+    let Some(endpoint) = weed::endpoint().await else {
         return;
     };
-    let endpoint = format!("{images:?}");
-    let endpoint = endpoint
-        .split("at http")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
-        .unwrap();
-    let right = weed::settings(&format!("http{endpoint}"));
+    let right = weed::settings(&endpoint);
+    weed::bucket_at(right.clone()).await;
     let nowhere = S3::open(S3Settings {
         bucket: "nobody-made-this".to_owned(),
         ..right.clone()
@@ -244,6 +238,54 @@ async fn a_wrong_bucket_or_key_is_said_in_words_and_no_picture_counts_as_missing
         error.is_unavailable() && error.to_string().contains("AWS_SECRET_ACCESS_KEY"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn parts_of_our_pictures_whose_sender_died_are_removed_and_strangers_parts_are_not() {
+    let Some(endpoint) = weed::endpoint().await else {
+        return;
+    };
+    let settings = weed::settings(&endpoint);
+    let images = weed::bucket_at(settings.clone()).await;
+    let keys = Credentials::new(
+        settings.access_key,
+        settings.secret_key,
+        None,
+        None,
+        "tests",
+    );
+    let config = aws_sdk_s3::Config::builder()
+        .credentials_provider(keys)
+        .region(Region::new(settings.region))
+        .endpoint_url(endpoint)
+        .force_path_style(true)
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    let other = aws_sdk_s3::Client::from_conf(config.build());
+    for key in [name(), "backup.tar".to_owned()] {
+        let begun = other
+            .create_multipart_upload()
+            .bucket(&settings.bucket)
+            .key(key);
+        begun.send().await.unwrap();
+    }
+    assert_eq!(images.clear_unfinished(MINUTE).await.unwrap(), 0);
+    // clocks of stores count in seconds
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(
+        images
+            .clear_unfinished(Duration::from_millis(1))
+            .await
+            .unwrap(),
+        1
+    );
+    let left = other
+        .list_multipart_uploads()
+        .bucket(&settings.bucket)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(left.uploads().len(), 1);
+    assert_eq!(left.uploads()[0].key(), Some("backup.tar"));
 }
 
 /// A server that promises 1000 bytes of a picture, sends ten and hangs up.

@@ -206,12 +206,16 @@ pub(crate) fn settings(endpoint: &str) -> S3Settings {
     }
 }
 
-/// A bucket of its own on the server that all tests share.
-pub(crate) async fn bucket() -> Option<S3> {
-    let endpoint = tokio::task::spawn_blocking(|| SHARED.clone())
+/// The server that all tests share.
+pub(crate) async fn endpoint() -> Option<String> {
+    tokio::task::spawn_blocking(|| SHARED.clone())
         .await
-        .unwrap()?;
-    Some(bucket_at(settings(&endpoint)).await)
+        .unwrap()
+}
+
+/// A bucket of its own on that server.
+pub(crate) async fn bucket() -> Option<S3> {
+    Some(bucket_at(settings(&endpoint().await?)).await)
 }
 
 /// The bucket, once the server is up.

@@ -12,6 +12,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use super::refusal::{Reason, Refusal};
 use super::{S3, WRITER, media_type};
 use crate::error::Result;
+use crate::images::job_of;
 
 /// S3 takes no smaller ones, but for the last.
 const PART: usize = 8 * 1024 * 1024;
@@ -19,13 +20,31 @@ const PART: usize = 8 * 1024 * 1024;
 const AT_ONCE: usize = 3;
 
 impl S3 {
-    /// Creates an object from parts.
+    /// Creates an object from parts. Amazon lets one of two through who complete one name at the same moment;
+    /// SeaweedFS 4.48 sometimes both. So the name is claimed first with an empty object, which every server
+    /// creates once only, and which the sweep of orphans removes if its writer dies.
     pub(super) async fn put_in_parts(
         &self,
         key: &str,
         writer: &str,
         bytes: Bytes,
     ) -> Result<(), Refusal> {
+        let claim = format!("{key}.claim");
+        if let Err(refusal) = self.put_whole(&claim, writer, Bytes::new()).await {
+            let own = refusal.reason() == Reason::Taken && self.is_by(&claim, writer).await?;
+            if !own {
+                return Err(refusal);
+            }
+        }
+        let sent = self.upload(key, writer, bytes).await;
+        let forgotten = self.client.delete_object().bucket(&self.bucket);
+        if let Err(error) = forgotten.key(&claim).send().await {
+            tracing::warn!(claim, cause = %Refusal::of(error), "a claim could not be removed yet");
+        }
+        sent
+    }
+
+    async fn upload(&self, key: &str, writer: &str, bytes: Bytes) -> Result<(), Refusal> {
         let begun = self
             .client
             .create_multipart_upload()
@@ -100,7 +119,7 @@ impl S3 {
         }
     }
 
-    /// Removes parts whose object never came.
+    /// Removes parts of our pictures whose object never came.
     pub(super) async fn abort_older(&self, age: Duration) -> Result<usize> {
         let doing = "remove parts of pictures";
         let uploads = self.client.list_multipart_uploads().bucket(&self.bucket);
@@ -114,7 +133,10 @@ impl S3 {
             let begun = upload
                 .initiated()
                 .and_then(|at| SystemTime::try_from(*at).ok());
-            let old = begun.is_some_and(|at| now.duration_since(at).unwrap_or_default() > age);
+            // others may use the bucket as well
+            let ours = upload.key().and_then(job_of).is_some();
+            let old =
+                ours && begun.is_some_and(|at| now.duration_since(at).unwrap_or_default() > age);
             let (Some(key), Some(id), true) = (upload.key(), upload.upload_id(), old) else {
                 continue;
             };
@@ -126,7 +148,7 @@ impl S3 {
                 .await
                 .map_err(Refusal::of)
             {
-                Err(refusal) if refusal.reason() != Reason::Missing => {
+                Err(refusal) if refusal.reason() != Reason::Conflict => {
                     return Err(self.trouble(doing, refusal));
                 }
                 _ => removed += 1,

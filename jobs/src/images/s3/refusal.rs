@@ -56,7 +56,8 @@ impl Refusal {
             (Some(412), _) | (_, Some("BucketAlreadyOwnedByYou" | "BucketAlreadyExists")) => {
                 Reason::Taken
             }
-            (Some(409), _) => Reason::Conflict,
+            // an upload in parts that is gone may have been completed by a try whose answer was lost: trying again tells
+            (Some(409), _) | (_, Some("NoSuchUpload")) => Reason::Conflict,
             // the answer to HEAD has no body, so no code
             (_, Some("NoSuchKey" | "NotFound")) | (Some(404), None) => Reason::Missing,
             _ => Reason::Other,
