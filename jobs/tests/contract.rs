@@ -4,6 +4,8 @@
 
 #[path = "contract/attempts.rs"]
 mod attempts;
+#[path = "contract/chores.rs"]
+mod chores;
 #[path = "contract/embedded.rs"]
 mod embedded;
 #[path = "contract/fetch.rs"]
@@ -26,6 +28,8 @@ mod signatures;
 mod submitting;
 #[path = "contract/sweeping.rs"]
 mod sweeping;
+#[path = "contract/tls.rs"]
+mod tls;
 #[path = "contract/webhooks.rs"]
 mod webhooks;
 #[path = "contract/weed.rs"]

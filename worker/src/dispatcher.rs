@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const CLAIMED_AT_ONCE: usize = 4;
 /// A claim that has waited longer than this for its turn is left to another: together with the 15 s of an attempt
 /// and the writing it stays well below the lease.
-const LATEST_START: Duration = Duration::from_secs(10);
+const LATEST_START: Duration = Duration::from_secs(5);
 /// While the database is out of reach.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -58,7 +58,7 @@ impl Sending {
             client,
             at_once: 32,
             most_a_host: 8,
-            lease: Duration::from_secs(40),
+            lease: Duration::from_secs(25),
         }
     }
 }

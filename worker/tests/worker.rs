@@ -12,5 +12,7 @@ mod leases;
 mod networks;
 #[path = "../../jobs/tests/contract/receiver.rs"]
 mod receiver;
+#[path = "worker/webhook_faults.rs"]
+mod webhook_faults;
 #[path = "worker/webhooks.rs"]
 mod webhooks;

@@ -205,6 +205,21 @@ impl Service {
         }
     }
 
+    /// Kills the database; its guardian starts it again.
+    pub(crate) fn kill_database(&self) {
+        let note = self._data.path().join("postgres/data/postmaster.pid");
+        let note = std::fs::read_to_string(note).unwrap();
+        let kill = std::process::Command::new("kill")
+            .args(["-9", note.lines().next().unwrap()])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// The address of the database, for programs.
+    pub(crate) fn database_url(&self) -> String {
+        self.postgres.url()
+    }
+
     /// Another process on the same database, by other rules.
     pub(crate) async fn store_with(&self, rules: Rules) -> Store {
         Store::connect(&self.postgres.url(), rules).await.unwrap()

@@ -17,13 +17,13 @@ use crate::harness::{Service, eventually, picture, request};
 use crate::receiver::{Heard, Receiver, Reply};
 
 /// A dispatcher that may reach this machine, and the secret it signs with.
-fn sending() -> Sending {
+pub(crate) fn sending() -> Sending {
     let client = Client::new("127.0.0.1".parse().unwrap()).unwrap();
     Sending::new(Secrets::one(Secret::new()), client)
 }
 
 /// Makes sure that a message is what it says, and answers with its body.
-fn verified(heard: &Heard, secrets: &Secrets) -> serde_json::Value {
+pub(crate) fn verified(heard: &Heard, secrets: &Secrets) -> serde_json::Value {
     let headers = Headers {
         id: heard.headers["webhook-id"].clone(),
         timestamp: heard.headers["webhook-timestamp"].parse().unwrap(),
@@ -44,26 +44,26 @@ fn verified(heard: &Heard, secrets: &Secrets) -> serde_json::Value {
 }
 
 /// A dispatcher at work.
-struct Running {
+pub(crate) struct Running {
     shutdown: CancellationToken,
     handle: JoinHandle<()>,
 }
 
 impl Running {
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         self.handle.await.unwrap();
     }
 
     /// Ends it at once, as a crash would.
-    async fn vanish(self) {
+    pub(crate) async fn vanish(self) {
         self.handle.abort();
         assert!(self.handle.await.unwrap_err().is_cancelled());
     }
 }
 
 impl Service {
-    fn dispatcher(&self, sending: Sending) -> Running {
+    pub(crate) fn dispatcher(&self, sending: Sending) -> Running {
         let dispatcher = Dispatcher::new(sending, self.store.clone());
         let shutdown = CancellationToken::new();
         let work = dispatcher::run(
@@ -87,17 +87,17 @@ impl Service {
     }
 
     /// A story that has been cancelled: the quickest end.
-    async fn ended(&self, url: String) -> Uuid {
+    pub(crate) async fn ended(&self, url: String) -> Uuid {
         let id = self.submit_to(url).await;
         self.store.cancel(id).await.unwrap();
         id
     }
 
-    async fn delivery(&self, job: Uuid) -> Delivery {
+    pub(crate) async fn delivery(&self, job: Uuid) -> Delivery {
         self.store.deliveries(job).await.unwrap().pop().unwrap()
     }
 
-    async fn delivered(&self, job: Uuid) -> Delivery {
+    pub(crate) async fn delivered(&self, job: Uuid) -> Delivery {
         eventually("a webhook is delivered", async || {
             let delivery = self.delivery(job).await;
             (delivery.state == DeliveryState::Delivered).then_some(delivery)
@@ -246,46 +246,6 @@ async fn dispatchers_share_the_work_and_no_attempt_is_sent_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_dispatcher_was_sending_when_it_died_is_sent_again() {
-    let service = Service::start().await;
-    let receiver = Receiver::start(|_, number| {
-        let pause = Duration::from_secs(if number == 1 { 3600 } else { 0 });
-        Reply {
-            pause,
-            ..Reply::status(200)
-        }
-    })
-    .await;
-    let brief = Sending {
-        lease: Duration::from_secs(2),
-        ..sending()
-    };
-    let first = service.dispatcher(brief);
-    let id = service.ended(receiver.url("/")).await;
-    eventually("it is on its way", async || receiver.heard().pop()).await;
-    first.vanish().await;
-    let died = Instant::now();
-    let second = service.dispatcher(sending());
-    let delivery = service.delivered(id).await;
-    assert!(
-        died.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        died.elapsed()
-    );
-    let heard = receiver.heard();
-    assert_eq!(heard.len(), 2);
-    assert_eq!(
-        heard[0].headers["webhook-id"],
-        heard[1].headers["webhook-id"]
-    );
-    assert_eq!(
-        (delivery.attempts[0].status, delivery.attempts[1].status),
-        (None, Some(200))
-    );
-    second.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_hangs_does_not_hold_up_the_others() {
     let service = Service::start().await;
     let hanging = Receiver::start(|_, _| Reply {
@@ -317,19 +277,4 @@ async fn a_receiver_that_hangs_does_not_hold_up_the_others() {
         hanging.heard().len()
     );
     dispatcher.vanish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stop_waits_for_what_is_on_its_way() {
-    let service = Service::start().await;
-    let receiver = Receiver::start(|_, _| Reply {
-        pause: Duration::from_secs(1),
-        ..Reply::status(200)
-    })
-    .await;
-    let dispatcher = service.dispatcher(sending());
-    let id = service.ended(receiver.url("/")).await;
-    eventually("it is on its way", async || receiver.heard().pop()).await;
-    dispatcher.stop().await;
-    assert_eq!(service.delivery(id).await.state, DeliveryState::Delivered);
 }

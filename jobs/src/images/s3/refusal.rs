@@ -5,7 +5,7 @@
 use std::fmt;
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 /// What the server, or the way to it, said.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Refusal {
         let code = error.code().map(str::to_owned);
         let said = match error.message() {
             Some(message) => message.to_owned(),
-            None => DisplayErrorContext(&error).to_string(),
+            None => causes(&error),
         };
         Refusal { status, code, said }
     }
@@ -77,6 +77,17 @@ impl Refusal {
             (None, _) => "see that the server runs, and compare S3_ENDPOINT",
         }
     }
+}
+
+/// An error and what lies beneath it, in words only.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        said = format!("{said}: {inner}");
+        cause = inner.source();
+    }
+    said
 }
 
 impl fmt::Display for Refusal {
