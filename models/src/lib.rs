@@ -20,6 +20,7 @@ pub mod gru;
 pub mod original;
 pub mod picture;
 pub mod rehearsal;
+pub mod rows;
 pub mod rules;
 pub mod sampler;
 pub mod skip_thoughts;

@@ -9,12 +9,15 @@ mod eyes;
 mod memory;
 mod telling;
 
+use crate::bundle::vectors::Reading;
 use crate::bundle::{Bundle, Style};
+use crate::device::give_back_freed_memory;
 use crate::picture::Picture;
+use crate::rows::Rows;
 use crate::{Decoder, Error, Gallery, Result, SkipThoughts, Styles, Vocabulary, Vse};
 use eyes::Eyes;
 use std::path::Path;
-use tch::{Device, Tensor};
+use tch::Device;
 
 /// What a person may choose for a story.
 #[derive(Clone, Debug, PartialEq)]
@@ -187,7 +190,7 @@ pub struct Storyteller {
     vse: Vse,
     skip_thoughts: SkipThoughts,
     gallery: Gallery,
-    thoughts: Option<Tensor>,
+    thoughts: Option<Rows>,
     styles: Styles,
     decoder: Decoder,
     vocabulary: Vocabulary,
@@ -207,7 +210,7 @@ impl Storyteller {
         progress: &mut dyn FnMut(&str, usize, usize),
     ) -> Result<Self> {
         let _no_grad = tch::no_grad_guard();
-        let bundle = Bundle::open(bundle)?;
+        let bundle = Bundle::open(bundle)?.remembering(cache);
         progress("loading the networks", 0, 1);
         let vse = bundle.vse(device)?;
         let skip_thoughts = bundle.skip_thoughts(device)?;
@@ -225,8 +228,13 @@ impl Storyteller {
         fit("thoughts", sizes.0, "the decoder", sizes.1, &bundle)?;
         progress("loading the networks", 1, 1);
         let captions = bundle.captions()?;
-        let file = memory::file(cache, &bundle.gallery_key()?);
-        let known = memory::recall(&file, &captions, &vse, &skip_thoughts, progress);
+        let reading = Reading {
+            captions: &captions,
+            vse: &vse,
+            skip_thoughts: &skip_thoughts,
+        };
+        let known = memory::recall(&bundle, cache, reading, progress)?;
+        give_back_freed_memory();
         Ok(Self {
             name: bundle.name().to_owned(),
             listed: bundle.manifest().styles.clone(),
@@ -234,7 +242,7 @@ impl Storyteller {
             eyes,
             vse,
             skip_thoughts,
-            gallery: Gallery::new(captions, known.embeddings)?,
+            gallery: Gallery::from_rows(captions, known.embeddings)?,
             thoughts: known.thoughts,
             styles,
             decoder,

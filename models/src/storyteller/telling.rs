@@ -49,9 +49,8 @@ pub(super) fn tell(teller: &Storyteller, requests: &[Request], watcher: &mut dyn
 
     let mut items = look(teller, requests, watcher, &mut stories);
     timings.looking = lap();
-    for item in &mut items {
-        let embedding = teller.vse.embed_images(&item.feature);
-        item.captions = teller.gallery.nearest(&embedding, item.options.captions);
+    find_captions(teller, &mut items);
+    for item in &items {
         watcher.stage(item.place, Stage::Captioning, 1, 1);
     }
     timings.captioning = lap();
@@ -127,6 +126,20 @@ fn look<'a>(
     items
 }
 
+/// Finds the captions of all pictures in one pass over the gallery.
+fn find_captions(teller: &Storyteller, items: &mut [Item]) {
+    let embed = |item: &Item| teller.vse.embed_images(&item.feature);
+    let embeddings: Vec<Tensor> = items.iter().map(embed).collect();
+    let wanted: Vec<_> = embeddings
+        .iter()
+        .zip(items.iter().map(|item| item.options.captions))
+        .collect();
+    let found = teller.gallery.nearest_of_each(&wanted);
+    for (item, captions) in items.iter_mut().zip(found) {
+        item.captions = captions;
+    }
+}
+
 /// Refuses wishes that no story could fulfil.
 fn check(teller: &Storyteller, options: &Options) -> Result<Mix> {
     let positive = [
@@ -169,8 +182,9 @@ fn think(teller: &Storyteller, item: &Item) -> Tensor {
                 .iter()
                 .map(|found| found.index as i64)
                 .collect();
-            let rows = Tensor::from_slice(&rows).to_device(teller.device);
-            thoughts.index_select(0, &rows).to_kind(Kind::Float)
+            let vectors = thoughts.gather(&rows).to_device(teller.device);
+            thoughts.release();
+            vectors
         }
         None => {
             let captions = item
