@@ -109,12 +109,6 @@ impl Adam {
         self.updates
     }
 
-    /// Goes on from moments that were saved after so many updates.
-    pub(crate) fn restore(&mut self, updates: i32, moments: Vec<(Tensor, Tensor)>) {
-        self.updates = updates;
-        (self.first, self.second) = moments.into_iter().unzip();
-    }
-
     fn correction(&self) -> f64 {
         let (b1, b2) = match self.kind {
             AdamKind::Textbook => (DECAY_1, DECAY_2),
