@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use jobs::request::{Form, Mode, StoryRequest};
+use jobs::request::{Compat, Form, Mode, StoryRequest};
 
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 
 /// Every field of the form, as the OpenAPI document lists them.
-pub(crate) const KNOWN: [&str; 14] = [
+pub(crate) const KNOWN: [&str; 15] = [
     "image",
     "style",
     "style_strength",
@@ -23,6 +23,7 @@ pub(crate) const KNOWN: [&str; 14] = [
     "temperature",
     "top_p",
     "seed",
+    "compat",
     "metadata",
     "deadline",
     "priority",
@@ -65,6 +66,13 @@ fn read(request: &mut StoryRequest, field: &str, text: &str) -> Result<()> {
         "temperature" => request.temperature = number(field, text)?,
         "top_p" => request.top_p = number(field, text)?,
         "seed" => request.seed = Some(whole(field, text)?),
+        "compat" => {
+            request.compat = choice(
+                field,
+                text,
+                &[("modern", Compat::Modern), ("strict", Compat::Strict)],
+            )?;
+        }
         "metadata" => request.metadata = labels(text)?,
         "deadline" => request.deadline = Some(moment(field, text)?),
         "priority" => request.priority = whole(field, text)?,

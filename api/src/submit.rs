@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use jobs::picture::{TakenIn, take_in};
-use jobs::{Idempotency, Job, NewJob, StoryRequest, Submitted};
+use jobs::picture::{TakenIn, Turn, take_in};
+use jobs::{Compat, Idempotency, Job, NewJob, StoryRequest, Submitted};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
@@ -18,7 +18,7 @@ use crate::form::Form;
 use crate::nearest::nearest;
 use crate::requests::OwnSite;
 use crate::stories::{Seen, see, shown};
-use crate::view::{FormName, ModeName, StoryView};
+use crate::view::{CompatName, FormName, ModeName, StoryView};
 use crate::{Service, wait};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -69,6 +69,10 @@ pub(crate) struct StoryForm {
     top_p: Option<f64>,
     /// Sampling only: the same seed draws the same story. One is chosen if none is given.
     seed: Option<u64>,
+    /// Written for people, or exactly by the rules of the original of 2015 (then `max_words` does not count, and only
+    /// `mode=beam` is possible).
+    #[schema(default = "modern")]
+    compat: Option<CompatName>,
     /// Your own labels: a JSON object of up to 16 texts.
     metadata: Option<BTreeMap<String, String>>,
     /// Not told at all if no worker has taken it by then.
@@ -125,7 +129,11 @@ pub(crate) async fn submit(
             .acquire()
             .await
             .map_err(|closed| Error::Internal(closed.to_string()))?;
-        take_in(image, service.config.caps.clone()).await?
+        let turn = match wishes.compat {
+            Compat::Modern => Turn::Upright,
+            Compat::Strict => Turn::AsStored,
+        };
+        take_in(image, service.config.caps.clone(), turn).await?
     };
     let (job, replayed) = accept(&service, key, wishes, picture).await?;
     let patience = wait::preferred(&request);

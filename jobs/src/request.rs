@@ -44,6 +44,8 @@ pub struct StoryRequest {
     pub top_p: f64,
     /// Drawing: the same seed draws the same story. One is chosen at submit if none is given.
     pub seed: Option<u64>,
+    /// For people, or exactly as the original of 2015.
+    pub compat: Compat,
     /// The caller's own labels, at most 16.
     pub metadata: BTreeMap<String, String>,
     /// Not worth telling after this time.
@@ -94,6 +96,27 @@ impl Mode {
     }
 }
 
+/// Whose rules a story follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compat {
+    /// Written for people: whole sentences, set as in a book, no phrase twice, the picture upright.
+    #[default]
+    Modern,
+    /// The original's rules: the likeliest text, its bare tokens but the last, the picture as its pixels are stored.
+    Strict,
+}
+
+impl Compat {
+    /// The name in the database and in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Compat::Modern => "modern",
+            Compat::Strict => "strict",
+        }
+    }
+}
+
 /// A field that cannot be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldProblem {
@@ -134,6 +157,7 @@ impl Default for StoryRequest {
             temperature: 0.8,
             top_p: 0.95,
             seed: None,
+            compat: Compat::default(),
             metadata: BTreeMap::new(),
             deadline: None,
             priority: 0,
@@ -169,6 +193,12 @@ impl StoryRequest {
         }
         within("seed", self.seed.unwrap_or(0), 0, LARGEST_SEED)?;
         within("priority", self.priority, 0, 9)?;
+        if self.compat == Compat::Strict && self.mode == Mode::Sample {
+            return Err(FieldProblem::new(
+                "compat",
+                "is strict: the original searched for its stories; leave out `mode=sample`",
+            ));
+        }
         self.validate_metadata()
     }
 
@@ -288,89 +318,4 @@ fn check_style_name(name: &str) -> Result<(), FieldProblem> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    fn problem(change: impl FnOnce(&mut StoryRequest)) -> FieldProblem {
-        let mut request = StoryRequest::default();
-        change(&mut request);
-        request.validate().unwrap_err()
-    }
-
-    #[test]
-    fn the_default_request_is_valid() {
-        StoryRequest::default().validate().unwrap();
-    }
-
-    #[test]
-    fn a_mix_is_scaled_to_one() {
-        assert_eq!(
-            parse_style("romance").unwrap(),
-            [("romance".to_owned(), 1.0)]
-        );
-        let mix = parse_style(" romance:3 , adventure:1").unwrap();
-        assert_eq!(
-            mix,
-            [("romance".to_owned(), 0.75), ("adventure".to_owned(), 0.25)]
-        );
-    }
-
-    #[test]
-    fn styles_that_cannot_be_read_are_explained() {
-        for (text, expected) in [
-            ("", "empty name"),
-            ("romance,", "empty name"),
-            ("romance:x", "share `x`"),
-            ("romance:-1", "share `-1`"),
-            ("romance:NaN", "share `NaN`"),
-            ("romance:inf", "share `inf`"),
-            ("a,a", "twice"),
-            ("../etc", "`../etc`"),
-            ("a,b,c,d,e,f,g,h,i", "9 styles"),
-        ] {
-            let problem = parse_style(text).unwrap_err();
-            assert_eq!(problem.field, "style");
-            assert!(problem.message.contains(expected), "{text}: {problem}");
-        }
-    }
-
-    #[test]
-    fn each_field_has_its_limits() {
-        assert_eq!(
-            problem(|request| request.style_strength = f64::NAN).field,
-            "style_strength"
-        );
-        assert_eq!(
-            problem(|request| request.beam_width = 0).field,
-            "beam_width"
-        );
-        assert_eq!(problem(|request| request.captions = 1001).field, "captions");
-        assert_eq!(problem(|request| request.max_words = 19).field, "max_words");
-        assert_eq!(
-            problem(|request| request.temperature = 0.0).field,
-            "temperature"
-        );
-        assert_eq!(problem(|request| request.top_p = 0.0).field, "top_p");
-        assert_eq!(
-            problem(|request| request.seed = Some(1 << 53)).field,
-            "seed"
-        );
-        assert_eq!(problem(|request| request.priority = 10).field, "priority");
-        let many = |request: &mut StoryRequest| {
-            request.metadata = (0..17).map(|n| (n.to_string(), String::new())).collect();
-        };
-        assert_eq!(problem(many).field, "metadata");
-    }
-
-    #[test]
-    fn a_row_of_another_version_is_read_with_defaults() {
-        let request: StoryRequest =
-            serde_json::from_str(r#"{"mode":"sample","seed":7,"later":1}"#).unwrap();
-        assert_eq!(
-            (request.mode, request.seed, request.beam_width),
-            (Mode::Sample, Some(7), 50)
-        );
-    }
-}
+mod tests;

@@ -86,8 +86,8 @@ impl Gallery {
                 let found = block.mv(&picture.view([-1])).to_device(Device::Cpu);
                 found.copy_data(&mut scores[first as usize..][..count], count);
             }
+            self.embeddings.release();
         }
-        self.embeddings.release();
         scores
     }
 

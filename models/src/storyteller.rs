@@ -212,11 +212,12 @@ impl Storyteller {
         let _no_grad = tch::no_grad_guard();
         let bundle = Bundle::open(bundle)?.remembering(cache);
         progress("loading the networks", 0, 1);
+        // the largest file first: while its arrays are copied they take the most room
+        let eyes = Eyes::open(&bundle, cache, device)?;
         let vse = bundle.vse(device)?;
         let skip_thoughts = bundle.skip_thoughts(device)?;
         let (decoder, vocabulary) = bundle.decoder(device)?;
         let styles = bundle.styles(skip_thoughts.size(), device)?;
-        let eyes = Eyes::open(&bundle, cache, device)?;
         fit(
             "pictures",
             eyes.feature_size(),

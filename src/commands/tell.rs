@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use models::picture::{Limits, Picture};
 use models::storyteller::{Form, Mode, Options, Request, Story, Storyteller, Told};
 use serde_json::json;
@@ -53,6 +53,10 @@ pub(crate) struct Telling {
     /// Break the story at its commas, one line each.
     #[arg(long)]
     pub(crate) lyrics: bool,
+    /// Write for people, or exactly by the rules of the original of 2015: its likeliest text as bare tokens without the
+    /// last one, however long; the picture not turned as its EXIF entry says.
+    #[arg(long, value_enum, default_value_t = Compat::Modern)]
+    pub(crate) compat: Compat,
     /// Draw words at random, by their probability, with this seed instead of searching for the likeliest story.
     #[arg(long, value_name = "SEED")]
     pub(crate) sample: Option<u64>,
@@ -62,6 +66,24 @@ pub(crate) struct Telling {
     /// Sampling only: draw from the likeliest words that together have this probability.
     #[arg(long, default_value_t = 0.95, requires = "sample")]
     pub(crate) top_p: f64,
+}
+
+/// Whose rules a story follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Compat {
+    /// Ours: whole sentences, set as in a book.
+    Modern,
+    /// The original's.
+    Strict,
+}
+
+impl Compat {
+    fn name(self) -> &'static str {
+        match self {
+            Compat::Modern => "modern",
+            Compat::Strict => "strict",
+        }
+    }
 }
 
 impl Telling {
@@ -77,6 +99,7 @@ impl Telling {
                 "form",
                 if self.lyrics { "lyrics" } else { "prose" }.to_owned(),
             ),
+            ("compat", self.compat.name().to_owned()),
         ];
         if let Some(seed) = self.sample {
             fields.extend([
@@ -89,7 +112,7 @@ impl Telling {
         fields
     }
 
-    fn options(&self, strict: bool) -> anyhow::Result<Options> {
+    fn options(&self) -> anyhow::Result<Options> {
         let mode = match self.sample {
             Some(seed) => Mode::Sample {
                 temperature: self.temperature as f32,
@@ -114,7 +137,7 @@ impl Telling {
                 Form::Prose
             },
             mode,
-            strict,
+            strict: self.compat == Compat::Strict,
         })
     }
 }
@@ -126,12 +149,12 @@ impl Tell {
     /// When the bundle cannot be opened or the options make no sense. A picture that cannot be told
     /// does not stop the others: it is reported and the exit code is 1.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let options = self.telling.options(false)?;
+        let options = self.telling.options()?;
         let storyteller = open(&self.weights)?;
         let mut failures = 0;
         let mut pictures = Vec::new();
         for path in &self.photos {
-            match read_picture(path) {
+            match read_picture(path, self.telling.compat) {
                 Ok(picture) => pictures.push((path, picture)),
                 Err(error) => {
                     failures += 1;
@@ -208,10 +231,13 @@ pub(crate) fn open(weights: &Weights) -> anyhow::Result<Storyteller> {
 /// A picture file, decoded within the usual limits.
 ///
 /// # Errors
-/// When it cannot be read or is no picture.
-pub(crate) fn read_picture(path: &Path) -> anyhow::Result<Picture> {
+/// When it cannot be read or is no picture that we take.
+pub(crate) fn read_picture(path: &Path, compat: Compat) -> anyhow::Result<Picture> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Picture::decode(&bytes, &Limits::default())?)
+    Ok(match compat {
+        Compat::Modern => Picture::decode(&bytes, &Limits::default())?,
+        Compat::Strict => Picture::decode_as_stored(&bytes, &Limits::default())?,
+    })
 }
 
 #[expect(

@@ -56,6 +56,7 @@ impl RequestView {
             temperature: request.temperature,
             top_p: request.top_p,
             seed: request.seed,
+            compat: request.compat.name(),
             metadata: request.metadata,
             deadline: request.deadline,
             priority: request.priority,

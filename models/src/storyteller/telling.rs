@@ -153,6 +153,13 @@ fn check(teller: &Storyteller, options: &Options) -> Result<Mix> {
             reason: "must be at least 1".to_owned(),
         });
     }
+    if options.strict && options.mode != Mode::Beam {
+        return Err(Error::Option {
+            field: "compat",
+            reason: "a strict story is searched for, as the original's were: it cannot be drawn"
+                .to_owned(),
+        });
+    }
     if let Mode::Sample {
         temperature, top_p, ..
     } = options.mode

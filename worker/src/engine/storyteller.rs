@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use jobs::{Form, Mode, StoryRequest, StoryResult, StyleEntry, UsedCaption};
+use jobs::{Compat, Form, Mode, StoryRequest, StoryResult, StyleEntry, UsedCaption};
 use models::device::choose;
 use models::storyteller::{self, Options, Request, Stage, Story, Storyteller, Timings, Watcher};
 
@@ -136,7 +136,7 @@ fn options(request: &StoryRequest) -> Result<Options, EngineError> {
                 seed: request.seed.unwrap_or(0),
             },
         },
-        strict: false,
+        strict: request.compat == Compat::Strict,
     })
 }
 
