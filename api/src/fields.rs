@@ -57,11 +57,11 @@ fn read(request: &mut StoryRequest, field: &str, text: &str) -> Result<()> {
         "captions" => request.captions = whole(field, text)?,
         "max_words" => request.max_words = whole(field, text)?,
         "mode" => {
-            request.mode = choice(
+            request.mode = Some(choice(
                 field,
                 text,
                 &[("beam", Mode::Beam), ("sample", Mode::Sample)],
-            )?;
+            )?);
         }
         "temperature" => request.temperature = number(field, text)?,
         "top_p" => request.top_p = number(field, text)?,

@@ -49,7 +49,7 @@ pub(crate) struct StoryForm {
     /// Prose, or lyrics with a line for each clause.
     #[schema(default = "prose")]
     form: Option<FormName>,
-    /// How many beginnings the search keeps.
+    /// How many beginnings a search keeps, or how many stories are drawn to choose from.
     #[schema(default = 50, minimum = 1, maximum = 100)]
     beam_width: Option<u32>,
     /// How many captions the story is made of.
@@ -58,16 +58,18 @@ pub(crate) struct StoryForm {
     /// The most words it may have.
     #[schema(default = 120, minimum = 20, maximum = 400)]
     max_words: Option<u32>,
-    /// Search for the likeliest story, or draw words at random.
-    #[schema(default = "beam")]
+    /// Draw `beam_width` stories word by word and tell the best, or search for the likeliest one. `compat=strict` always
+    /// searches.
+    #[schema(default = "sample")]
     mode: Option<ModeName>,
     /// Sampling only: below 1 safer, above 1 wilder.
-    #[schema(default = 0.8, minimum = 0.05, maximum = 2)]
+    #[schema(default = 0.6, minimum = 0.05, maximum = 2)]
     temperature: Option<f64>,
     /// Sampling only: draw from the likeliest words that together have this probability.
-    #[schema(default = 0.95, maximum = 1)]
+    #[schema(default = 0.9, maximum = 1)]
     top_p: Option<f64>,
-    /// Sampling only: the same seed draws the same story. One is chosen if none is given.
+    /// Sampling only: the same seed draws the same story.
+    #[schema(default = 1)]
     seed: Option<u64>,
     /// Written for people, or exactly by the rules of the original of 2015 (then `max_words` does not count, and only
     /// `mode=beam` is possible).

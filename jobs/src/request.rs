@@ -17,7 +17,7 @@ const MOST_METADATA: usize = 16;
 const LONGEST_METADATA_KEY: usize = 64;
 const LONGEST_METADATA_VALUE: usize = 512;
 /// The largest whole number that every JSON reader keeps exactly.
-pub(crate) const LARGEST_SEED: u64 = (1 << 53) - 1;
+const LARGEST_SEED: u64 = (1 << 53) - 1;
 
 /// What a story should be like. Fields that are not given have the defaults of [`StoryRequest::default`], and
 /// unknown ones are passed over: rows outlive versions. The API refuses them before.
@@ -30,19 +30,19 @@ pub struct StoryRequest {
     pub style_strength: f64,
     /// Running text or verse.
     pub form: Form,
-    /// How many unfinished stories are kept at each step, 1–100.
+    /// How many unfinished stories are kept at each step of a search, or how many are drawn to choose from, 1–100.
     pub beam_width: u32,
     /// From how many captions the story is told, 1–1000.
     pub captions: u32,
     /// Where the story is cut at the latest, 20–400.
     pub max_words: u32,
-    /// Search for the best story, or draw one.
-    pub mode: Mode,
+    /// Search for the likeliest story, or draw some and tell the best. Settled at submit if not given.
+    pub mode: Option<Mode>,
     /// Drawing: below 1 bolder words become rarer; 0.05–2.
     pub temperature: f64,
     /// Drawing: only among the likeliest words that together have this probability; above 0, at most 1.
     pub top_p: f64,
-    /// Drawing: the same seed draws the same story. One is chosen at submit if none is given.
+    /// Drawing: the same seed draws the same story; 1 if none is given, so that the same picture tells the same story.
     pub seed: Option<u64>,
     /// For people, or exactly as the original of 2015.
     pub compat: Compat,
@@ -153,9 +153,9 @@ impl Default for StoryRequest {
             beam_width: 50,
             captions: 100,
             max_words: 120,
-            mode: Mode::default(),
-            temperature: 0.8,
-            top_p: 0.95,
+            mode: None,
+            temperature: 0.6,
+            top_p: 0.9,
             seed: None,
             compat: Compat::default(),
             metadata: BTreeMap::new(),
@@ -193,13 +193,27 @@ impl StoryRequest {
         }
         within("seed", self.seed.unwrap_or(0), 0, LARGEST_SEED)?;
         within("priority", self.priority, 0, 9)?;
-        if self.compat == Compat::Strict && self.mode == Mode::Sample {
+        if self.compat == Compat::Strict && self.mode == Some(Mode::Sample) {
             return Err(FieldProblem::new(
                 "compat",
                 "is strict: the original searched for its stories; leave out `mode=sample`",
             ));
         }
         self.validate_metadata()
+    }
+
+    /// Fills in what depends on other fields, so that every attempt at the job tells the same story: strict stories are
+    /// searched for, others are drawn unless a search is wanted.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        let mode = *self.mode.get_or_insert(match self.compat {
+            Compat::Modern => Mode::Sample,
+            Compat::Strict => Mode::Beam,
+        });
+        if mode == Mode::Sample {
+            self.seed.get_or_insert(1);
+        }
+        self
     }
 
     fn validate_metadata(&self) -> Result<(), FieldProblem> {

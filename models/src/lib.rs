@@ -7,6 +7,7 @@
 pub mod artifact;
 mod batches;
 pub mod beam;
+pub mod best_of;
 pub mod bundle;
 pub mod corpus;
 pub mod decoder;
@@ -17,6 +18,7 @@ mod error;
 pub mod gallery;
 pub mod grammar;
 pub mod gru;
+pub mod hints;
 pub mod original;
 pub mod picture;
 pub mod rehearsal;

@@ -4,6 +4,7 @@
 //! does the same with one picture. Each request fails or succeeds for itself, and its story is the
 //! same alone and in any batch. Progress and cancellation go through a [`Watcher`].
 
+mod drafting;
 mod ending;
 mod eyes;
 mod memory;
@@ -28,7 +29,7 @@ pub struct Options {
     pub style_strength: f32,
     /// How many captions the story starts from.
     pub captions: usize,
-    /// How many texts the search follows at once.
+    /// How many texts a search follows at once, or how many are drawn to choose from.
     pub beam_width: usize,
     /// The most words of the story (strict stories end by themselves, as the original's did).
     pub max_words: usize,
@@ -49,7 +50,11 @@ impl Default for Options {
             beam_width: 50,
             max_words: 120,
             form: Form::Prose,
-            mode: Mode::Beam,
+            mode: Mode::Sample {
+                temperature: 0.6,
+                top_p: 0.9,
+                seed: 1,
+            },
             strict: false,
         }
     }

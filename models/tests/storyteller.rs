@@ -47,6 +47,7 @@ fn short() -> Options {
         captions: 10,
         beam_width: 8,
         max_words: 20,
+        mode: Mode::Beam,
         ..Options::default()
     }
 }

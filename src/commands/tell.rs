@@ -57,15 +57,28 @@ pub(crate) struct Telling {
     /// last one, however long; the picture not turned as its EXIF entry says.
     #[arg(long, value_enum, default_value_t = Compat::Modern)]
     pub(crate) compat: Compat,
-    /// Draw words at random, by their probability, with this seed instead of searching for the likeliest story.
-    #[arg(long, value_name = "SEED")]
-    pub(crate) sample: Option<u64>,
-    /// Sampling only: below 1 safer, above 1 wilder.
-    #[arg(long, default_value_t = 0.8, requires = "sample")]
+    /// Draw as many stories as `--beam` says and tell the best, or search for the likeliest one; strict stories are
+    /// always searched for.
+    #[arg(long, value_enum, default_value_t = Manner::Sample)]
+    pub(crate) mode: Manner,
+    /// Drawn stories: the same seed draws the same story, another one another story.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Drawn stories: below 1 safer, above 1 wilder.
+    #[arg(long, default_value_t = 0.6)]
     pub(crate) temperature: f64,
-    /// Sampling only: draw from the likeliest words that together have this probability.
-    #[arg(long, default_value_t = 0.95, requires = "sample")]
+    /// Drawn stories: draw from the likeliest words that together have this probability.
+    #[arg(long, default_value_t = 0.9)]
     pub(crate) top_p: f64,
+}
+
+/// How words are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Manner {
+    /// By chance, the best of many.
+    Sample,
+    /// By beam search.
+    Beam,
 }
 
 /// Whose rules a story follows.
@@ -101,25 +114,33 @@ impl Telling {
             ),
             ("compat", self.compat.name().to_owned()),
         ];
-        if let Some(seed) = self.sample {
-            fields.extend([
+        match self.manner() {
+            Manner::Beam => fields.push(("mode", "beam".to_owned())),
+            Manner::Sample => fields.extend([
                 ("mode", "sample".to_owned()),
-                ("seed", seed.to_string()),
+                ("seed", self.seed.to_string()),
                 ("temperature", self.temperature.to_string()),
                 ("top_p", self.top_p.to_string()),
-            ]);
+            ]),
         }
         fields
     }
 
+    fn manner(&self) -> Manner {
+        match self.compat {
+            Compat::Modern => self.mode,
+            Compat::Strict => Manner::Beam,
+        }
+    }
+
     fn options(&self) -> anyhow::Result<Options> {
-        let mode = match self.sample {
-            Some(seed) => Mode::Sample {
+        let mode = match self.manner() {
+            Manner::Sample => Mode::Sample {
                 temperature: self.temperature as f32,
                 top_p: self.top_p as f32,
-                seed,
+                seed: self.seed,
             },
-            None => Mode::Beam,
+            Manner::Beam => Mode::Beam,
         };
         Ok(Options {
             style: jobs::request::parse_style(&self.style)

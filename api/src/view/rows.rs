@@ -52,7 +52,7 @@ impl RequestView {
             beam_width: request.beam_width,
             captions: request.captions,
             max_words: request.max_words,
-            mode: request.mode.name(),
+            mode: request.mode.unwrap_or_default().name(),
             temperature: request.temperature,
             top_p: request.top_p,
             seed: request.seed,

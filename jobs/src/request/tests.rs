@@ -80,7 +80,7 @@ fn a_row_of_another_version_is_read_with_defaults() {
         serde_json::from_str(r#"{"mode":"sample","seed":7,"later":1}"#).unwrap();
     assert_eq!(
         (request.mode, request.seed, request.beam_width),
-        (Mode::Sample, Some(7), 50)
+        (Some(Mode::Sample), Some(7), 50)
     );
 }
 
@@ -88,7 +88,7 @@ fn a_row_of_another_version_is_read_with_defaults() {
 fn a_strict_story_is_searched_for_never_drawn() {
     let strict = |mode| StoryRequest {
         compat: Compat::Strict,
-        mode,
+        mode: Some(mode),
         ..StoryRequest::default()
     };
     strict(Mode::Beam).validate().unwrap();
@@ -100,4 +100,20 @@ fn a_strict_story_is_searched_for_never_drawn() {
         Compat::Modern,
         "rows from before there was a choice"
     );
+}
+
+#[test]
+fn what_is_left_open_is_settled_once_so_that_the_same_request_tells_the_same_story() {
+    let open = StoryRequest::default().settled();
+    assert_eq!((open.mode, open.seed), (Some(Mode::Sample), Some(1)));
+    let chosen = StoryRequest {
+        mode: Some(Mode::Beam),
+        ..StoryRequest::default()
+    };
+    assert_eq!(chosen.clone().settled(), chosen);
+    let strict = StoryRequest {
+        compat: Compat::Strict,
+        ..StoryRequest::default()
+    };
+    assert_eq!(strict.settled().mode, Some(Mode::Beam));
 }

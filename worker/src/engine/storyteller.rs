@@ -127,13 +127,13 @@ fn options(request: &StoryRequest) -> Result<Options, EngineError> {
             Form::Prose => storyteller::Form::Prose,
             Form::Lyrics => storyteller::Form::Lyrics,
         },
-        mode: match request.mode {
+        mode: match request.mode.unwrap_or_default() {
             Mode::Beam => storyteller::Mode::Beam,
             Mode::Sample => storyteller::Mode::Sample {
                 temperature: request.temperature as f32,
                 top_p: request.top_p as f32,
-                // chosen at submit; rows of other versions may lack it
-                seed: request.seed.unwrap_or(0),
+                // settled at submit; rows of other versions may lack it
+                seed: request.seed.unwrap_or(1),
             },
         },
         strict: request.compat == Compat::Strict,

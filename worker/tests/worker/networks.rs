@@ -20,7 +20,7 @@ async fn the_networks_tell_a_story_with_captions_and_timings() {
         ..StoryRequest::default()
     };
     let drawn = StoryRequest {
-        mode: Mode::Sample,
+        mode: Some(Mode::Sample),
         seed: Some(3),
         ..small.clone()
     };
