@@ -18,3 +18,5 @@ mod real;
 #[path = "system/stories.rs"]
 mod stories;
 mod tidy;
+#[path = "system/training.rs"]
+mod training;

@@ -8,7 +8,8 @@ use tch::{Kind, Tensor, no_grad};
 use crate::train::Parameters;
 
 /// Which bias correction is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum AdamKind {
     /// As in Kingma and Ba (2015).
     #[default]
@@ -107,6 +108,12 @@ impl Adam {
     /// How many updates were made.
     pub fn updates(&self) -> i32 {
         self.updates
+    }
+
+    /// Goes on from moments that were saved after so many updates.
+    pub(crate) fn restore(&mut self, updates: i32, moments: Vec<(Tensor, Tensor)>) {
+        self.updates = updates;
+        (self.first, self.second) = moments.into_iter().unzip();
     }
 
     fn correction(&self) -> f64 {
