@@ -22,5 +22,7 @@ mod receiver;
 #[path = "system/stories.rs"]
 mod stories;
 mod tidy;
+#[path = "system/training.rs"]
+mod training;
 #[path = "../jobs/tests/contract/weed.rs"]
 mod weed;

@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use jobs::request::{Form, Mode, StoryRequest};
+use jobs::request::{Compat, Form, Mode, StoryRequest};
 
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 
 /// Every field of the form, as the OpenAPI document lists them.
-pub(crate) const KNOWN: [&str; 17] = [
+pub(crate) const KNOWN: [&str; 18] = [
     "image",
     "image_url",
     "style",
@@ -24,6 +24,7 @@ pub(crate) const KNOWN: [&str; 17] = [
     "temperature",
     "top_p",
     "seed",
+    "compat",
     "metadata",
     "deadline",
     "priority",
@@ -59,15 +60,22 @@ fn read(request: &mut StoryRequest, field: &str, text: &str) -> Result<()> {
         "captions" => request.captions = whole(field, text)?,
         "max_words" => request.max_words = whole(field, text)?,
         "mode" => {
-            request.mode = choice(
+            request.mode = Some(choice(
                 field,
                 text,
                 &[("beam", Mode::Beam), ("sample", Mode::Sample)],
-            )?;
+            )?);
         }
         "temperature" => request.temperature = number(field, text)?,
         "top_p" => request.top_p = number(field, text)?,
         "seed" => request.seed = Some(whole(field, text)?),
+        "compat" => {
+            request.compat = choice(
+                field,
+                text,
+                &[("modern", Compat::Modern), ("strict", Compat::Strict)],
+            )?;
+        }
         "metadata" => request.metadata = labels(text)?,
         "deadline" => request.deadline = Some(moment(field, text)?),
         "priority" => request.priority = whole(field, text)?,

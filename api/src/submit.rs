@@ -9,8 +9,8 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use jobs::fetch::FetchError;
-use jobs::picture::{TakenIn, take_in};
-use jobs::{Idempotency, Job, NewJob, StoryRequest, Submitted};
+use jobs::picture::{TakenIn, Turn, take_in};
+use jobs::{Compat, Idempotency, Job, NewJob, StoryRequest, Submitted};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
@@ -20,7 +20,7 @@ use crate::form::Form;
 use crate::nearest::nearest;
 use crate::requests::OwnSite;
 use crate::stories::{Seen, see, shown};
-use crate::view::{FormName, ModeName, StoryView};
+use crate::view::{CompatName, FormName, ModeName, StoryView};
 use crate::{Service, wait};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -51,7 +51,7 @@ pub(crate) struct StoryForm {
     /// Prose, or lyrics with a line for each clause.
     #[schema(default = "prose")]
     form: Option<FormName>,
-    /// How many beginnings the search keeps.
+    /// How many beginnings a search keeps, or how many stories are drawn to choose from.
     #[schema(default = 50, minimum = 1, maximum = 100)]
     beam_width: Option<u32>,
     /// How many captions the story is made of.
@@ -60,17 +60,23 @@ pub(crate) struct StoryForm {
     /// The most words it may have.
     #[schema(default = 120, minimum = 20, maximum = 400)]
     max_words: Option<u32>,
-    /// Search for the likeliest story, or draw words at random.
-    #[schema(default = "beam")]
+    /// Draw `beam_width` stories word by word and tell the best, or search for the likeliest one. `compat=strict` always
+    /// searches.
+    #[schema(default = "sample")]
     mode: Option<ModeName>,
     /// Sampling only: below 1 safer, above 1 wilder.
-    #[schema(default = 0.8, minimum = 0.05, maximum = 2)]
+    #[schema(default = 0.6, minimum = 0.05, maximum = 2)]
     temperature: Option<f64>,
     /// Sampling only: draw from the likeliest words that together have this probability.
-    #[schema(default = 0.95, maximum = 1)]
+    #[schema(default = 0.9, maximum = 1)]
     top_p: Option<f64>,
-    /// Sampling only: the same seed draws the same story. One is chosen if none is given.
+    /// Sampling only: the same seed draws the same story.
+    #[schema(default = 1)]
     seed: Option<u64>,
+    /// Written for people, or exactly by the rules of the original of 2015 (then `max_words` does not count, and only
+    /// `mode=beam` is possible).
+    #[schema(default = "modern")]
+    compat: Option<CompatName>,
     /// Your own labels: a JSON object of up to 16 texts.
     metadata: Option<BTreeMap<String, String>>,
     /// Not told at all if no worker has taken it by then.
@@ -144,7 +150,11 @@ pub(crate) async fn submit(
             .acquire()
             .await
             .map_err(|closed| Error::Internal(closed.to_string()))?;
-        take_in(image, service.config.caps.clone()).await?
+        let turn = match wishes.compat {
+            Compat::Modern => Turn::Upright,
+            Compat::Strict => Turn::AsStored,
+        };
+        take_in(image, service.config.caps.clone(), turn).await?
     };
     let (job, replayed) = accept(&service, key, wishes, picture).await?;
     let patience = wait::preferred(&request);

@@ -24,7 +24,7 @@ pub use deliveries::{DeliveriesView, DeliveryAttemptView, DeliveryStateName, Del
     "due_at": null, "position": null, "eta_seconds": null, "stage": null, "progress": null, "attempts": 1, "max_attempts": 3,
     "history": [{"started_at": "2026-11-23T09:30:00.480Z", "ended_at": "2026-11-23T09:30:19.015Z", "outcome": "succeeded", "error": null}],
     "request": {"style": "romance", "style_strength": 1.0, "form": "prose", "beam_width": 50, "captions": 100,
-        "max_words": 120, "mode": "beam", "temperature": 0.8, "top_p": 0.95, "seed": null, "metadata": {}, "deadline": null, "priority": 0,
+        "max_words": 120, "mode": "sample", "temperature": 0.6, "top_p": 0.9, "seed": 1, "compat": "modern", "metadata": {}, "deadline": null, "priority": 0,
         "webhook_url": null, "webhook_events": []},
     "image": {"url": "/v1/stories/01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11/image", "media_type": "image/jpeg",
         "width": 640, "height": 480, "bytes": 81234},
@@ -144,6 +144,9 @@ pub struct RequestView {
     pub top_p: f64,
     /// Sampling only: the same seed draws the same story.
     pub seed: Option<u64>,
+    /// Written for people, or by the rules of the original of 2015.
+    #[schema(value_type = CompatName)]
+    pub compat: &'static str,
     /// The caller's own labels.
     pub metadata: BTreeMap<String, String>,
     /// Not told at all if no worker has taken it by then.
@@ -175,6 +178,16 @@ pub enum ModeName {
     Beam,
     /// A story drawn at random.
     Sample,
+}
+
+/// Whose rules a story follows.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CompatName {
+    /// Whole sentences, set as in a book, no phrase twice; the picture upright.
+    Modern,
+    /// The original's: its likeliest text as bare tokens without the last one; the picture as its pixels are stored.
+    Strict,
 }
 
 /// The stored picture.

@@ -27,7 +27,7 @@ pub use job::{
     UsedCaption,
 };
 pub use queue::{Claimed, PostgresQueue, Queue};
-pub use request::{FieldProblem, Form, Mode, StoryRequest};
+pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};
 pub use store::{
     Beat, Cancelled, Catalogue, Depth, Idempotency, Lease, NewJob, Outcome, Store, Submitted,
     Swept, Written,

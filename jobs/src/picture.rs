@@ -1,6 +1,6 @@
 //! The intake of pictures: what they are, whether they are taken, and how they are kept.
 //! The API calls [`take_in`] with what a caller sent. What must stay true: nothing is allocated for pixels before
-//! header and frame count have been checked, and what is kept has no metadata and needs no rotation.
+//! header and frame count have been checked, and what is kept has no metadata: no reader will turn it.
 
 mod gif;
 mod jpeg;
@@ -12,6 +12,7 @@ mod webp;
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
+use image::metadata::Orientation;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
@@ -48,6 +49,15 @@ impl Default for Caps {
     }
 }
 
+/// Which way up a picture is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// As people see it: turned as its EXIF entry says.
+    Upright,
+    /// As its pixels are stored: the original of 2015 knew no EXIF.
+    AsStored,
+}
+
 /// What the header of a picture says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sniffed {
@@ -66,9 +76,9 @@ pub struct TakenIn {
     pub bytes: Bytes,
     /// `image/jpeg`, `image/png`, `image/webp` or `image/gif`.
     pub media_type: &'static str,
-    /// Pixels from left to right, as people see it.
+    /// Pixels from left to right, as kept.
     pub width: u32,
-    /// Pixels from top to bottom, as people see it.
+    /// Pixels from top to bottom, as kept.
     pub height: u32,
     /// SHA-256 of `bytes`, in lowercase hexadecimal.
     pub sha256: String,
@@ -102,17 +112,17 @@ pub fn sniff(bytes: &[u8], caps: &Caps) -> Result<Sniffed, JobError> {
 }
 
 /// Checks a picture to its last byte and makes it ready to be kept: decoded once within limits, metadata and
-/// everything after its end removed, turned upright. Takes up to a second of one core, on a blocking thread.
+/// everything after its end removed, turned as wanted. Takes up to a second of one core, on a blocking thread.
 ///
 /// # Errors
 /// As [`sniff`], and `ImageUnreadable` if it cannot be decoded to its end.
-pub async fn take_in(bytes: Bytes, caps: Caps) -> Result<TakenIn, JobError> {
+pub async fn take_in(bytes: Bytes, caps: Caps, turn: Turn) -> Result<TakenIn, JobError> {
     // never closed, so there is always a permit to wait for
     let permit = DECODERS.clone().acquire_owned().await.ok();
     let checked = tokio::task::spawn_blocking(move || {
         // goes along: the work goes on even if the caller has gone away
         let _permit = permit;
-        check(&bytes, &caps)
+        check(&bytes, &caps, turn)
     });
     checked
         .await
@@ -124,9 +134,13 @@ pub async fn take_in(bytes: Bytes, caps: Caps) -> Result<TakenIn, JobError> {
 ///
 /// # Errors
 /// As [`take_in`]. A decoder may panic on hostile bytes.
-pub fn check(bytes: &Bytes, caps: &Caps) -> Result<TakenIn, JobError> {
+pub fn check(bytes: &Bytes, caps: &Caps, turn: Turn) -> Result<TakenIn, JobError> {
     let layout = look(bytes, caps)?;
-    let upright = upright::upright(bytes, &layout, MOST_MEMORY)?;
+    let turn = match turn {
+        Turn::Upright => upright::orientation(bytes, &layout),
+        Turn::AsStored => Orientation::NoTransforms,
+    };
+    let upright = upright::turned(bytes, &layout, turn, MOST_MEMORY)?;
     let sha256 = hex::encode(Sha256::digest(&upright.bytes));
     Ok(TakenIn {
         bytes: upright.bytes.into(),

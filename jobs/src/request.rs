@@ -19,7 +19,7 @@ const MOST_METADATA: usize = 16;
 const LONGEST_METADATA_KEY: usize = 64;
 const LONGEST_METADATA_VALUE: usize = 512;
 /// The largest whole number that every JSON reader keeps exactly.
-pub(crate) const LARGEST_SEED: u64 = (1 << 53) - 1;
+const LARGEST_SEED: u64 = (1 << 53) - 1;
 
 /// What a story should be like. Fields that are not given have the defaults of [`StoryRequest::default`], and
 /// unknown ones are passed over: rows outlive versions. The API refuses them before.
@@ -32,20 +32,22 @@ pub struct StoryRequest {
     pub style_strength: f64,
     /// Running text or verse.
     pub form: Form,
-    /// How many unfinished stories are kept at each step, 1–100.
+    /// How many unfinished stories are kept at each step of a search, or how many are drawn to choose from, 1–100.
     pub beam_width: u32,
     /// From how many captions the story is told, 1–1000.
     pub captions: u32,
     /// Where the story is cut at the latest, 20–400.
     pub max_words: u32,
-    /// Search for the best story, or draw one.
-    pub mode: Mode,
+    /// Search for the likeliest story, or draw some and tell the best. Settled at submit if not given.
+    pub mode: Option<Mode>,
     /// Drawing: below 1 bolder words become rarer; 0.05–2.
     pub temperature: f64,
     /// Drawing: only among the likeliest words that together have this probability; above 0, at most 1.
     pub top_p: f64,
-    /// Drawing: the same seed draws the same story. One is chosen at submit if none is given.
+    /// Drawing: the same seed draws the same story; 1 if none is given, so that the same picture tells the same story.
     pub seed: Option<u64>,
+    /// For people, or exactly as the original of 2015.
+    pub compat: Compat,
     /// The caller's own labels, at most 16.
     pub metadata: BTreeMap<String, String>,
     /// Not worth telling after this time.
@@ -102,6 +104,27 @@ impl Mode {
     }
 }
 
+/// Whose rules a story follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compat {
+    /// Written for people: whole sentences, set as in a book, no phrase twice, the picture upright.
+    #[default]
+    Modern,
+    /// The original's rules: the likeliest text, its bare tokens but the last, the picture as its pixels are stored.
+    Strict,
+}
+
+impl Compat {
+    /// The name in the database and in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Compat::Modern => "modern",
+            Compat::Strict => "strict",
+        }
+    }
+}
+
 /// A field that cannot be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldProblem {
@@ -138,10 +161,11 @@ impl Default for StoryRequest {
             beam_width: 50,
             captions: 100,
             max_words: 120,
-            mode: Mode::default(),
-            temperature: 0.8,
-            top_p: 0.95,
+            mode: None,
+            temperature: 0.6,
+            top_p: 0.9,
             seed: None,
+            compat: Compat::default(),
             metadata: BTreeMap::new(),
             deadline: None,
             priority: 0,
@@ -180,7 +204,27 @@ impl StoryRequest {
         within("seed", self.seed.unwrap_or(0), 0, LARGEST_SEED)?;
         within("priority", self.priority, 0, 9)?;
         webhook::check_events(self.webhook_url.as_deref(), &self.webhook_events)?;
+        if self.compat == Compat::Strict && self.mode == Some(Mode::Sample) {
+            return Err(FieldProblem::new(
+                "compat",
+                "is strict: the original searched for its stories; leave out `mode=sample`",
+            ));
+        }
         self.validate_metadata()
+    }
+
+    /// Fills in what depends on other fields, so that every attempt at the job tells the same story: strict stories are
+    /// searched for, others are drawn unless a search is wanted.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        let mode = *self.mode.get_or_insert(match self.compat {
+            Compat::Modern => Mode::Sample,
+            Compat::Strict => Mode::Beam,
+        });
+        if mode == Mode::Sample {
+            self.seed.get_or_insert(1);
+        }
+        self
     }
 
     fn validate_metadata(&self) -> Result<(), FieldProblem> {
@@ -299,89 +343,4 @@ fn check_style_name(name: &str) -> Result<(), FieldProblem> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    fn problem(change: impl FnOnce(&mut StoryRequest)) -> FieldProblem {
-        let mut request = StoryRequest::default();
-        change(&mut request);
-        request.validate().unwrap_err()
-    }
-
-    #[test]
-    fn the_default_request_is_valid() {
-        StoryRequest::default().validate().unwrap();
-    }
-
-    #[test]
-    fn a_mix_is_scaled_to_one() {
-        assert_eq!(
-            parse_style("romance").unwrap(),
-            [("romance".to_owned(), 1.0)]
-        );
-        let mix = parse_style(" romance:3 , adventure:1").unwrap();
-        assert_eq!(
-            mix,
-            [("romance".to_owned(), 0.75), ("adventure".to_owned(), 0.25)]
-        );
-    }
-
-    #[test]
-    fn styles_that_cannot_be_read_are_explained() {
-        for (text, expected) in [
-            ("", "empty name"),
-            ("romance,", "empty name"),
-            ("romance:x", "share `x`"),
-            ("romance:-1", "share `-1`"),
-            ("romance:NaN", "share `NaN`"),
-            ("romance:inf", "share `inf`"),
-            ("a,a", "twice"),
-            ("../etc", "`../etc`"),
-            ("a,b,c,d,e,f,g,h,i", "9 styles"),
-        ] {
-            let problem = parse_style(text).unwrap_err();
-            assert_eq!(problem.field, "style");
-            assert!(problem.message.contains(expected), "{text}: {problem}");
-        }
-    }
-
-    #[test]
-    fn each_field_has_its_limits() {
-        assert_eq!(
-            problem(|request| request.style_strength = f64::NAN).field,
-            "style_strength"
-        );
-        assert_eq!(
-            problem(|request| request.beam_width = 0).field,
-            "beam_width"
-        );
-        assert_eq!(problem(|request| request.captions = 1001).field, "captions");
-        assert_eq!(problem(|request| request.max_words = 19).field, "max_words");
-        assert_eq!(
-            problem(|request| request.temperature = 0.0).field,
-            "temperature"
-        );
-        assert_eq!(problem(|request| request.top_p = 0.0).field, "top_p");
-        assert_eq!(
-            problem(|request| request.seed = Some(1 << 53)).field,
-            "seed"
-        );
-        assert_eq!(problem(|request| request.priority = 10).field, "priority");
-        let many = |request: &mut StoryRequest| {
-            request.metadata = (0..17).map(|n| (n.to_string(), String::new())).collect();
-        };
-        assert_eq!(problem(many).field, "metadata");
-    }
-
-    #[test]
-    fn a_row_of_another_version_is_read_with_defaults() {
-        let request: StoryRequest =
-            serde_json::from_str(r#"{"mode":"sample","seed":7,"later":1}"#).unwrap();
-        assert_eq!(
-            (request.mode, request.seed, request.beam_width),
-            (Mode::Sample, Some(7), 50)
-        );
-    }
-}
+mod tests;

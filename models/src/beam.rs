@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 const BARRED_COST: f32 = 1e20;
 
 /// How to search.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct BeamOptions {
     /// How many hypotheses live side by side.
     pub width: usize,
@@ -86,6 +86,11 @@ impl Beam {
     /// The live hypotheses, in the order of the rows that the next step expects.
     pub fn live(&self) -> &[Hypothesis] {
         &self.live
+    }
+
+    /// What the texts keep to.
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.options.rules
     }
 
     /// How many words the live hypotheses have.

@@ -1,149 +1,31 @@
 //! A bundle: the folder that holds everything a storyteller needs (starter-bundle.md).
 //!
 //! `bundle.toml` names the parts and the sha256 of every file; nothing is hard-coded to one bundle.
-//! Each file is checked against its sum when it is read, each array against the shape that its
-//! network needs, so that a damaged or mixed-up folder is refused with the reason. Trainers and the
-//! import of original files write this format through [`Manifest`].
+//! Each file is checked against its sum before it is used (see `sums`), each array against the shape that its
+//! network needs, so that a damaged or mixed-up folder is refused with the reason. Weights are mapped and copied once
+//! into tensors; word tables and caption vectors stay on disk.
+
+mod manifest;
+mod sums;
+pub mod vectors;
 
 use crate::decoder::Decoder;
-use crate::skip_thoughts::{SkipThoughtParts, SkipThoughts};
-use crate::vse::{SentenceEncoder, Vse};
+use crate::device::mapped::Mapped;
+use crate::rows::Rows;
+use crate::skip_thoughts::{SkipThoughts, WordRows, WordTables};
+use crate::vse::Vse;
 use crate::{Error, Result, Styles, Vocabulary, Weights};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tch::Device;
 
-/// The name of the file that describes a bundle.
-pub const MANIFEST: &str = "bundle.toml";
-
-/// What `bundle.toml` says.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Manifest {
-    /// A short name, such as `starter`.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// The language of its stories, such as `en`.
-    pub language: String,
-    /// The style that stands for plain descriptions.
-    #[serde(default = "default_caption_style")]
-    pub caption_style: String,
-    /// The file of the style vectors.
-    #[serde(default = "default_style_vectors")]
-    pub style_vectors: String,
-    /// What looks at pictures.
-    pub image_encoder: ImageEncoder,
-    /// The joint space of pictures and sentences.
-    pub vse: VsePart,
-    /// The text encoders.
-    pub skip_thoughts: SkipThoughtsPart,
-    /// What writes.
-    pub decoder: DecoderPart,
-    /// The captions.
-    pub gallery: GalleryPart,
-    /// What a person may choose from.
-    pub styles: Vec<Style>,
-    /// Data, terms and measured quality; free form.
-    #[serde(default)]
-    pub training: toml::Table,
-    /// File name to sha256, of every file in the folder that the parts name.
-    pub files: BTreeMap<String, String>,
-}
-
-/// The image encoder of a bundle.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct ImageEncoder {
-    /// Which network.
-    pub kind: ImageEncoderKind,
-    /// Its weights in the folder …
-    pub file: Option<String>,
-    /// … or in the cache, where the set-up step put them.
-    pub fetched: Option<String>,
-}
-
-/// The networks that can look at a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ImageEncoderKind {
-    /// EfficientNet-Lite0, 1280 numbers.
-    EfficientnetLite0,
-    /// VGG-19 up to fc7, 4096 numbers: the original's.
-    Vgg19,
-}
-
-/// The part `[vse]`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct VsePart {
-    /// Weights.
-    pub file: String,
-    /// Words, one a line from id 2.
-    pub words: String,
-    /// How many ids the network knows; all of the file unless given.
-    pub known_words: Option<usize>,
-    /// How it reads a sentence.
-    #[serde(default)]
-    pub encoder: SentenceEncoder,
-}
-
-/// The part `[skip_thoughts]`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct SkipThoughtsPart {
-    /// Weights of the one-way encoder.
-    pub uni: String,
-    /// Weights of the two-way encoder.
-    pub bi: String,
-    /// Word vectors of both.
-    pub tables: String,
-    /// The word of each row, `UNK` and `<eos>` among them.
-    pub words: String,
-}
-
-/// The part `[decoder]`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct DecoderPart {
-    /// Weights.
-    pub file: String,
-    /// Words, one a line from id 2.
-    pub words: String,
-    /// Whether there is a layer between state and words.
-    #[serde(default = "default_deep_output")]
-    pub deep_output: bool,
-}
-
-/// The part `[gallery]`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct GalleryPart {
-    /// Captions, one a line, pre-tokenised.
-    pub captions: String,
-}
-
-/// A style that a person may choose.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Style {
-    /// The name in requests; also the name of its vector.
-    pub name: String,
-    /// One sentence for people.
-    pub description: String,
-    /// How many passages its vector is the mean of.
-    pub passages: u64,
-    /// Where the passages are from.
-    pub source: String,
-}
-
-fn default_caption_style() -> String {
-    "caption".to_owned()
-}
-
-fn default_style_vectors() -> String {
-    "styles.safetensors".to_owned()
-}
-
-fn default_deep_output() -> bool {
-    true
-}
+pub use manifest::{
+    DecoderPart, GalleryPart, ImageEncoder, ImageEncoderKind, MANIFEST, Manifest, SkipThoughtsPart,
+    Style, VsePart,
+};
+use sums::{Sums, hex};
+pub use sums::{sha256, sha256_of_file};
 
 /// An opened bundle folder.
 #[derive(Debug)]
@@ -151,6 +33,7 @@ pub struct Bundle {
     folder: PathBuf,
     manifest: Manifest,
     name: String,
+    sums: Sums,
 }
 
 impl Bundle {
@@ -182,7 +65,35 @@ impl Bundle {
             folder: folder.to_owned(),
             manifest,
             name,
+            sums: Sums::forgetful(),
         })
+    }
+
+    /// The same bundle, whose files are hashed once only: what was found right is remembered in `cache` (see `sums`).
+    #[must_use]
+    pub fn remembering(mut self, cache: &Path) -> Self {
+        self.sums = Sums::remembered_in(cache);
+        self
+    }
+
+    /// Hashes every file, whatever is remembered; `progress` learns what is being done, how much and of how much (files).
+    ///
+    /// # Errors
+    /// When a file is missing or differs from its sum; the message names all of them.
+    pub fn verify(&self, progress: &mut dyn FnMut(&str, usize, usize)) -> Result<()> {
+        let files = &self.manifest.files;
+        let mut wrong = Vec::new();
+        for (done, (file, wanted)) in files.iter().enumerate() {
+            progress("checking the files", done, files.len());
+            if let Err(reason) = self.sums.check_anew(&self.path(file), wanted) {
+                wrong.push(reason);
+            }
+        }
+        progress("checking the files", files.len(), files.len());
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(self.wrong(wrong.join("; ")))
     }
 
     /// What `bundle.toml` says.
@@ -217,12 +128,17 @@ impl Bundle {
     /// As for every part.
     pub fn skip_thoughts(&self, device: Device) -> Result<SkipThoughts> {
         let part = &self.manifest.skip_thoughts;
-        SkipThoughts::new(&SkipThoughtParts {
-            uni: &self.weights(&part.uni)?.to_device(device),
-            bi: &self.weights(&part.bi)?.to_device(device),
-            tables: &self.weights(&part.tables)?.to_device(device),
-            words: &self.lines(&part.words)?,
-        })
+        let tables = Arc::new(self.map(&part.tables)?);
+        tables.expect_scattered_reads();
+        let table = |name| Ok::<_, Error>(Rows::map_safetensors(&tables, name)?.near(device));
+        let tables = WordTables {
+            uni: table("utable")?,
+            bi: table("btable")?,
+        };
+        let uni = self.weights(&part.uni)?.to_device(device);
+        let bi = self.weights(&part.bi)?.to_device(device);
+        let words = WordRows::from_text(self.text(&part.words)?);
+        SkipThoughts::with_tables(&uni, &bi, tables, words)
     }
 
     /// The decoder and its words, on `device`.
@@ -281,15 +197,18 @@ impl Bundle {
     /// # Errors
     /// When it has no sum, cannot be read, or differs.
     pub fn read(&self, file: &str) -> Result<Vec<u8>> {
-        let wanted = self.sum(file)?;
-        let path = self.folder.join(file);
-        let bytes = std::fs::read(&path).map_err(|e| Error::file("read", &path, e))?;
-        let found = hex(&Sha256::digest(&bytes));
-        if found != wanted.to_lowercase() {
-            let reason = format!("{file} has sha256 {found}, not {wanted}: fetch the bundle again");
-            return Err(self.wrong(reason));
-        }
-        Ok(bytes)
+        self.check(file)?;
+        let path = self.path(file);
+        std::fs::read(&path).map_err(|e| Error::file("read", &path, e))
+    }
+
+    /// A file that a part names, compared with its sum and mapped: nothing of it is in memory until it is touched.
+    ///
+    /// # Errors
+    /// As [`Bundle::read`].
+    pub fn map(&self, file: &str) -> Result<Mapped> {
+        self.check(file)?;
+        Mapped::open(&self.path(file))
     }
 
     /// Where a file of the bundle lies.
@@ -326,17 +245,27 @@ impl Bundle {
         sum.ok_or_else(|| self.wrong(format!("{MANIFEST} has no sha256 for `{file}` in [files]")))
     }
 
+    fn check(&self, file: &str) -> Result<()> {
+        let wanted = self.sum(file)?;
+        let checked = self.sums.check(&self.path(file), wanted);
+        checked.map_err(|reason| self.wrong(reason))
+    }
+
     fn weights(&self, file: &str) -> Result<Weights> {
-        Weights::from_safetensors_bytes(self.path(file).display().to_string(), &self.read(file)?)
+        Weights::from_mapped(&self.map(file)?)
     }
 
     fn vocabulary(&self, file: &str) -> Result<Vocabulary> {
         Ok(Vocabulary::from_words(self.lines(file)?))
     }
 
+    fn text(&self, file: &str) -> Result<String> {
+        String::from_utf8(self.read(file)?)
+            .map_err(|_| self.wrong(format!("{file} is not UTF-8 text")))
+    }
+
     fn lines(&self, file: &str) -> Result<Vec<String>> {
-        let text = String::from_utf8(self.read(file)?)
-            .map_err(|_| self.wrong(format!("{file} is not UTF-8 text")))?;
+        let text = self.text(file)?;
         Ok(text.lines().map(|line| line.trim().to_owned()).collect())
     }
 
@@ -346,18 +275,6 @@ impl Bundle {
             reason,
         }
     }
-}
-
-/// The sha256 of some bytes, in hexadecimal: what `[files]` holds.
-pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn is_plain(name: &str) -> bool {

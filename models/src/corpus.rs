@@ -48,7 +48,7 @@ impl Book {
     /// # Errors
     /// When the file cannot be read.
     pub fn read(path: &Path) -> Result<Book> {
-        let text = read(path)?;
+        let text = read_text(path)?;
         let paragraphs = text
             .split("\n\n")
             .map(|paragraph| paragraph.lines().map(str::to_owned).collect::<Vec<_>>())
@@ -145,7 +145,7 @@ pub fn read_book(path: &Path) -> Result<Book> {
     if path.extension().is_some_and(|kind| kind == "tok") {
         return Book::read(path);
     }
-    Ok(Book::from_text(&stem(path), &read(path)?))
+    Ok(Book::from_text(&stem(path), &read_text(path)?))
 }
 
 /// Words by descending count, ties in order of first appearance.
@@ -163,7 +163,11 @@ pub fn count_words<'a>(sentences: impl Iterator<Item = &'a str>) -> Vec<(String,
         .collect()
 }
 
-fn read(path: &Path) -> Result<String> {
+/// A text file; bytes that are not UTF-8 are taken as Latin-1.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_text(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).map_err(|error| Error::file("read", path, error))?;
     Ok(match String::from_utf8(bytes) {
         Ok(text) => text,

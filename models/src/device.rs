@@ -1,9 +1,11 @@
 //! Where tensors are computed, and how the process is set up for it.
 //!
 //! Called once at start, before any other use of libtorch: after one query for CUDA without the CUDA
-//! library in the process the answer stays "no" for good. The only file of the project with unsafe
-//! code: loading a library and setting the allocator have no safe form.
+//! library in the process the answer stays "no" for good. With its submodule the only place of the project with
+//! unsafe code: loading a library, setting the allocator and mapping a file have no safe form.
 #![allow(unsafe_code)]
+
+pub mod mapped;
 
 use crate::{Error, Result};
 use std::ffi::{CStr, CString};
@@ -92,6 +94,16 @@ pub fn keep_large_blocks() {
             // SAFETY: mallopt only stores a number; glibc allows it at any time and from any thread.
             unsafe { libc::mallopt(parameter, value) };
         }
+    }
+}
+
+/// Gives freed blocks back to the system. Called once the networks are loaded: joining their arrays leaves free
+/// blocks behind, which [`keep_large_blocks`] would keep for good.
+pub fn give_back_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: malloc_trim touches free blocks only; glibc allows it at any time and from any thread.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

@@ -53,31 +53,18 @@ impl Picture {
     /// # Errors
     /// When the file is none of these, is damaged, or exceeds a limit; the message says which.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self> {
-        if bytes.len() > limits.bytes {
-            let (found, most) = (bytes.len(), limits.bytes);
-            return Err(Error::Picture(format!(
-                "it has {found} bytes, {most} are allowed"
-            )));
-        }
-        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-        let mut reader = reader.map_err(|error| Error::Picture(error.to_string()))?;
-        if reader.format().is_none() {
-            let kinds = "it is no JPEG, PNG, WebP or GIF file";
-            return Err(Error::Picture(kinds.to_owned()));
-        }
-        let mut room = image::Limits::default();
-        // 16-bit RGBA has 8 bytes a pixel; decoders may need a second buffer
-        room.max_alloc = Some(limits.pixels.saturating_mul(20));
-        reader.limits(room);
-        let mut decoder = reader.into_decoder().map_err(damaged)?;
-        let (width, height) = decoder.dimensions();
-        check(width, height, limits)?;
-        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+        let (mut image, orientation) = read(bytes, limits)?;
         image.apply_orientation(orientation);
         Ok(Self::on_white(image))
     }
 
+    /// As [`Picture::decode`], but with the pixels as they are stored: the original knew no EXIF (algorithm.md §2).
+    ///
+    /// # Errors
+    /// As [`Picture::decode`].
+    pub fn decode_as_stored(bytes: &[u8], limits: &Limits) -> Result<Self> {
+        Ok(Self::on_white(read(bytes, limits)?.0))
+    }
     fn on_white(image: DynamicImage) -> Self {
         let (width, height) = (image.width(), image.height());
         if !image.color().has_alpha() {
@@ -107,6 +94,32 @@ impl Picture {
         let shape = [i64::from(self.height), i64::from(self.width), 3];
         Tensor::from_data_size(&self.rgb, &shape, Kind::Uint8).to_device(Device::Cpu)
     }
+}
+
+/// Decodes a file within limits; says how it is to be turned.
+fn read(bytes: &[u8], limits: &Limits) -> Result<(DynamicImage, Orientation)> {
+    if bytes.len() > limits.bytes {
+        let (found, most) = (bytes.len(), limits.bytes);
+        return Err(Error::Picture(format!(
+            "it has {found} bytes, {most} are allowed"
+        )));
+    }
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    let mut reader = reader.map_err(|error| Error::Picture(error.to_string()))?;
+    if reader.format().is_none() {
+        let kinds = "it is no JPEG, PNG, WebP or GIF file";
+        return Err(Error::Picture(kinds.to_owned()));
+    }
+    let mut room = image::Limits::default();
+    // 16-bit RGBA has 8 bytes a pixel; decoders may need a second buffer
+    room.max_alloc = Some(limits.pixels.saturating_mul(20));
+    reader.limits(room);
+    let mut decoder = reader.into_decoder().map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    check(width, height, limits)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    Ok((image, orientation))
 }
 
 fn check(width: u32, height: u32, limits: &Limits) -> Result<()> {
@@ -156,6 +169,23 @@ mod tests {
         assert_eq!(decode([10, 20, 30, 0]), [255; 6]);
         assert_eq!(decode([10, 20, 30, 255]), [10, 20, 30, 10, 20, 30]);
         assert_eq!(decode([0, 0, 0, 51])[0], 204);
+    }
+
+    #[test]
+    fn a_turned_picture_is_upright_for_people_and_as_stored_for_the_original() {
+        let mut plain = Cursor::new(Vec::new());
+        let image = image::RgbImage::from_pixel(40, 20, image::Rgb([9, 99, 199]));
+        image.write_to(&mut plain, ImageFormat::Jpeg).unwrap();
+        let plain = plain.into_inner();
+        // an EXIF block that says only: turn 90° clockwise to see it upright
+        let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        let length = (exif.len() as u16 + 2).to_be_bytes();
+        let turned = [&plain[..2], &[0xff, 0xe1], &length, exif, &plain[2..]].concat();
+        let limits = Limits::default();
+        let upright = Picture::decode(&turned, &limits).unwrap();
+        assert_eq!((upright.width, upright.height), (20, 40));
+        let stored = Picture::decode_as_stored(&turned, &limits).unwrap();
+        assert_eq!(stored, Picture::decode(&plain, &limits).unwrap());
     }
 
     #[test]

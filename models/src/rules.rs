@@ -5,10 +5,11 @@
 //! in circles, weariness from clinging to a few words, the least length from ending at once; all three
 //! are ours.
 
+use crate::hints::Hints;
 use crate::vocabulary::{EOS, UNK};
 
 /// The rules of one story; lengths are in words as the decoder counts them, marks included.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     /// The most words, the end mark included.
     pub max_len: usize,
@@ -20,6 +21,8 @@ pub struct Rules {
     pub no_repeat: usize,
     /// What each use of a word among the last [`MEMORY`] ones adds to its cost; 0 for nothing.
     pub weariness: f32,
+    /// Words that are cheaper until they are used.
+    pub hints: Hints,
 }
 
 /// How far back [`Rules::weariness`] looks.
@@ -34,6 +37,7 @@ impl Rules {
             allow_unknown: false,
             no_repeat: 0,
             weariness: 0.0,
+            hints: Hints::default(),
         }
     }
 
@@ -49,11 +53,18 @@ impl Rules {
 
     /// What `word` costs more because of the `words` before it.
     pub(crate) fn wear(&self, words: &[i64], word: i64) -> f32 {
-        if self.weariness == 0.0 || word == EOS {
+        if word == EOS {
             return 0.0;
         }
-        let recent = &words[words.len().saturating_sub(MEMORY)..];
-        self.weariness * recent.iter().filter(|&&used| used == word).count() as f32
+        let mut wear = 0.0;
+        if self.weariness > 0.0 {
+            let recent = &words[words.len().saturating_sub(MEMORY)..];
+            wear = self.weariness * recent.iter().filter(|&&used| used == word).count() as f32;
+        }
+        match self.hints.worth(word) {
+            worth if worth > 0.0 && words.contains(&word) => wear + worth,
+            _ => wear,
+        }
     }
 
     /// Whether this is the unknown word and may not be written.

@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// How to draw.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SamplerOptions {
     /// Below 1 prefers likely words, above 1 unlikely ones; 0 always takes the likeliest.
     pub temperature: f32,
@@ -51,11 +51,16 @@ impl Sampler {
         &self.story
     }
 
-    /// Draws one word.
-    pub(crate) fn advance(&mut self, costs: &RowCosts) {
+    /// What the story keeps to.
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.options.rules
+    }
+
+    /// Draws one word from the costs in `row`.
+    pub(crate) fn advance(&mut self, costs: &RowCosts, row: usize) {
         let barred = self.options.rules.barred(&self.story.words);
         let mut choices = Vec::new();
-        costs.for_each(0, |word, cost| {
+        costs.for_each(row, |word, cost| {
             let unknown = self.options.rules.is_barred_unknown(word);
             if !unknown && !barred.contains(&word) && cost.is_finite() {
                 choices.push((
@@ -64,6 +69,12 @@ impl Sampler {
                 ));
             }
         });
+        if self.options.temperature > 0.0 {
+            // what is e^20 times less likely than the best is never drawn: no need to sort ten thousand words
+            let cheapest = choices.iter().map(|c| c.1).fold(f32::INFINITY, f32::min);
+            let dearest = cheapest + 20.0 * self.options.temperature;
+            choices.retain(|&(_, cost)| cost <= dearest);
+        }
         choices.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
         let (word, cost) = self.draw(&choices).unwrap_or((EOS, 0.0));
         self.story.words.push(word);
@@ -121,7 +132,7 @@ mod tests {
             .map(|p: &f32| -p.ln())
             .collect();
         while !sampler.is_done() {
-            sampler.advance(&RowCosts::dense(&costs, 5));
+            sampler.advance(&RowCosts::dense(&costs, 5), 0);
         }
         sampler.story().words.clone()
     }

@@ -3,12 +3,17 @@
 //! One encoder reads a text forwards, the other both ways. A vector is [uni | bi], each half of unit
 //! length. The caller tokenises (see `tokenize::preprocess`); words that the tables lack read as
 //! `UNK`. The storyteller never adds the end mark, and the style vectors were made the same way.
+//! The tables may lie on disk: a batch reads the rows of its words and no more.
+
+mod words;
 
 use crate::batches::{AT_ONCE, by_length};
+use crate::rows::Rows;
 use crate::vse::unit_rows;
 use crate::{Error, Gru, Result, Weights};
-use std::collections::HashMap;
 use tch::{Device, Kind, Tensor};
+
+pub use words::WordRows;
 
 /// The encoders with their word tables; C is the size of a whole vector.
 #[derive(Debug)]
@@ -16,11 +21,20 @@ pub struct SkipThoughts {
     uni: Gru,
     forward: Gru,
     backward: Gru,
-    uni_table: Tensor,
-    bi_table: Tensor,
-    rows: HashMap<String, i64>,
+    tables: WordTables,
+    words: WordRows,
     unknown: i64,
     end: i64,
+    device: Device,
+}
+
+/// The word vectors of both encoders, (V, E) each.
+#[derive(Debug)]
+pub struct WordTables {
+    /// What the one-way encoder reads (`utable`).
+    pub uni: Rows,
+    /// What the two-way encoder reads (`btable`).
+    pub bi: Rows,
 }
 
 /// Where the parts of [`SkipThoughts`] come from.
@@ -55,44 +69,73 @@ impl Default for Encoding {
 }
 
 impl SkipThoughts {
-    /// Joins encoders and tables.
+    /// Joins encoders and tables that are in memory.
+    ///
+    /// # Errors
+    /// As [`SkipThoughts::with_tables`].
+    pub fn new(parts: &SkipThoughtParts) -> Result<Self> {
+        let table = |name| Rows::from_tensor(parts.tables.tensor(name, &[-1, -1])?);
+        let tables = WordTables {
+            uni: table("utable")?,
+            bi: table("btable")?,
+        };
+        let words = WordRows::from_words(parts.words);
+        Self::with_tables(parts.uni, parts.bi, tables, words)
+    }
+
+    /// Joins encoders (`uni` holds the GRU `encoder`, `bi` the GRUs `encoder` and `encoder_r`) and tables wherever they
+    /// lie.
     ///
     /// # Errors
     /// When an array is missing, shapes do not fit each other or the number of words, or the words
     /// lack `UNK` or `<eos>`.
-    pub fn new(parts: &SkipThoughtParts) -> Result<Self> {
-        let uni = Gru::new(parts.uni, "encoder")?;
-        let forward = Gru::new(parts.bi, "encoder")?;
-        let backward = Gru::new(parts.bi, "encoder_r")?;
-        let count = parts.words.len() as i64;
-        let uni_table = parts.tables.tensor("utable", &[count, uni.input_size()])?;
-        let bi_table = parts
-            .tables
-            .tensor("btable", &[count, forward.input_size()])?;
+    pub fn with_tables(
+        uni: &Weights,
+        bi: &Weights,
+        tables: WordTables,
+        words: WordRows,
+    ) -> Result<Self> {
+        let device = uni.tensor("encoder_b", &[-1])?.device();
+        let (uni_label, bi_label) = (uni.label(), bi.label());
+        let uni = Gru::new(uni, "encoder")?;
+        let (forward, backward) = (Gru::new(bi, "encoder")?, Gru::new(bi, "encoder_r")?);
         if backward.input_size() != forward.input_size() {
             let reason = "`encoder` and `encoder_r` read words of different sizes";
-            return Err(Error::format(parts.bi.label(), reason));
+            return Err(Error::format(bi_label, reason));
         }
-        let rows: HashMap<String, i64> = parts
-            .words
-            .iter()
-            .zip(0..)
-            .map(|(word, row)| (word.trim().to_owned(), row))
-            .collect();
+        let pairs = [
+            ("utable", &tables.uni, uni.input_size()),
+            ("btable", &tables.bi, forward.input_size()),
+        ];
+        for (name, table, size) in pairs {
+            let (found, wanted) = ([table.count(), table.width()], [words.len() as i64, size]);
+            if found != wanted {
+                return Err(Error::Shape {
+                    file: "the word tables".to_owned(),
+                    name: name.to_owned(),
+                    found: found.to_vec(),
+                    wanted: wanted.to_vec(),
+                });
+            }
+        }
         let row_of = |word: &str| {
-            let missing = || Error::format(parts.tables.label(), format!("no row for `{word}`"));
-            rows.get(word).copied().ok_or_else(missing)
+            let missing = || Error::format("the word tables", format!("no row for `{word}`"));
+            words.row(word).ok_or_else(missing)
         };
         let (unknown, end) = (row_of("UNK")?, row_of("<eos>")?);
+        tracing::debug!(
+            "skip-thoughts of {uni_label} and {bi_label}, {} words",
+            words.len()
+        );
         Ok(Self {
             uni,
             forward,
             backward,
-            uni_table,
-            bi_table,
-            rows,
+            tables,
+            words,
             unknown,
             end,
+            device,
         })
     }
 
@@ -119,29 +162,33 @@ impl SkipThoughts {
         );
         let mut done = 0;
         for (length, batch) in by_length(rows.iter().map(Vec::len), AT_ONCE) {
-            let flat: Vec<i64> = batch
-                .iter()
-                .flat_map(|&i| rows[i].iter().copied())
+            // step after step, as the encoders read
+            let flat: Vec<i64> = (0..length)
+                .flat_map(|step| batch.iter().map(move |&i| (i, step)))
+                .map(|(i, step)| rows[i][step])
                 .collect();
-            let ids = Tensor::from_slice(&flat).view([batch.len() as i64, length as i64]);
-            let vectors = self.encode_batch(&ids.to_device(self.device()), how.normalise);
+            let vectors = self.encode_batch(&flat, length, how.normalise);
             let places: Vec<i64> = batch.iter().map(|&i| i as i64).collect();
             let places = Tensor::from_slice(&places).to_device(self.device());
             let _ = out.index_copy_(0, &places, &vectors);
             done += batch.len();
             progress(done);
         }
+        self.tables.uni.release();
+        self.tables.bi.release();
         out
     }
 
-    /// Rows of the tables (B, T), T > 0, to vectors (B, C).
-    fn encode_batch(&self, ids: &Tensor, normalise: bool) -> Tensor {
-        let (count, length) = (ids.size()[0], ids.size()[1]);
-        let steps = ids.tr().contiguous().view([-1]);
-        let look = |table: &Tensor| table.index_select(0, &steps).view([length, count, -1]);
+    /// Rows of the tables (T × B, step after step), T > 0, to vectors (B, C).
+    fn encode_batch(&self, steps: &[i64], length: usize, normalise: bool) -> Tensor {
+        let (length, count) = (length as i64, (steps.len() / length) as i64);
+        let look = |table: &Rows| {
+            let rows = table.gather(steps).to_device(self.device);
+            rows.view([length, count, -1])
+        };
         let last = |gru: &Gru, x: &Tensor| gru.run(x, None, None).select(0, length - 1);
-        let uni = last(&self.uni, &look(&self.uni_table));
-        let words = look(&self.bi_table);
+        let uni = last(&self.uni, &look(&self.tables.uni));
+        let words = look(&self.tables.bi);
         let halves = [
             last(&self.forward, &words),
             last(&self.backward, &words.flip(0)),
@@ -155,7 +202,7 @@ impl SkipThoughts {
     }
 
     fn rows_of(&self, tokens: &[String], how: Encoding) -> Vec<i64> {
-        let row = |token: &String| self.rows.get(token).copied().unwrap_or(self.unknown);
+        let row = |token: &String| self.words.row(token).unwrap_or(self.unknown);
         tokens
             .iter()
             .map(row)
@@ -165,6 +212,6 @@ impl SkipThoughts {
 
     /// Where the weights are.
     pub fn device(&self) -> Device {
-        self.uni_table.device()
+        self.device
     }
 }

@@ -4,17 +4,21 @@
 //! does the same with one picture. Each request fails or succeeds for itself, and its story is the
 //! same alone and in any batch. Progress and cancellation go through a [`Watcher`].
 
+mod drafting;
 mod ending;
 mod eyes;
 mod memory;
 mod telling;
 
+use crate::bundle::vectors::Reading;
 use crate::bundle::{Bundle, Style};
+use crate::device::give_back_freed_memory;
 use crate::picture::Picture;
+use crate::rows::Rows;
 use crate::{Decoder, Error, Gallery, Result, SkipThoughts, Styles, Vocabulary, Vse};
 use eyes::Eyes;
 use std::path::Path;
-use tch::{Device, Tensor};
+use tch::Device;
 
 /// What a person may choose for a story.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +29,7 @@ pub struct Options {
     pub style_strength: f32,
     /// How many captions the story starts from.
     pub captions: usize,
-    /// How many texts the search follows at once.
+    /// How many texts a search follows at once, or how many are drawn to choose from.
     pub beam_width: usize,
     /// The most words of the story (strict stories end by themselves, as the original's did).
     pub max_words: usize,
@@ -46,7 +50,11 @@ impl Default for Options {
             beam_width: 50,
             max_words: 120,
             form: Form::Prose,
-            mode: Mode::Beam,
+            mode: Mode::Sample {
+                temperature: 0.6,
+                top_p: 0.9,
+                seed: 1,
+            },
             strict: false,
         }
     }
@@ -187,7 +195,7 @@ pub struct Storyteller {
     vse: Vse,
     skip_thoughts: SkipThoughts,
     gallery: Gallery,
-    thoughts: Option<Tensor>,
+    thoughts: Option<Rows>,
     styles: Styles,
     decoder: Decoder,
     vocabulary: Vocabulary,
@@ -207,13 +215,14 @@ impl Storyteller {
         progress: &mut dyn FnMut(&str, usize, usize),
     ) -> Result<Self> {
         let _no_grad = tch::no_grad_guard();
-        let bundle = Bundle::open(bundle)?;
+        let bundle = Bundle::open(bundle)?.remembering(cache);
         progress("loading the networks", 0, 1);
+        // the largest file first: while its arrays are copied they take the most room
+        let eyes = Eyes::open(&bundle, cache, device)?;
         let vse = bundle.vse(device)?;
         let skip_thoughts = bundle.skip_thoughts(device)?;
         let (decoder, vocabulary) = bundle.decoder(device)?;
         let styles = bundle.styles(skip_thoughts.size(), device)?;
-        let eyes = Eyes::open(&bundle, cache, device)?;
         fit(
             "pictures",
             eyes.feature_size(),
@@ -225,8 +234,13 @@ impl Storyteller {
         fit("thoughts", sizes.0, "the decoder", sizes.1, &bundle)?;
         progress("loading the networks", 1, 1);
         let captions = bundle.captions()?;
-        let file = memory::file(cache, &bundle.gallery_key()?);
-        let known = memory::recall(&file, &captions, &vse, &skip_thoughts, progress);
+        let reading = Reading {
+            captions: &captions,
+            vse: &vse,
+            skip_thoughts: &skip_thoughts,
+        };
+        let known = memory::recall(&bundle, cache, reading, progress)?;
+        give_back_freed_memory();
         Ok(Self {
             name: bundle.name().to_owned(),
             listed: bundle.manifest().styles.clone(),
@@ -234,7 +248,7 @@ impl Storyteller {
             eyes,
             vse,
             skip_thoughts,
-            gallery: Gallery::new(captions, known.embeddings)?,
+            gallery: Gallery::from_rows(captions, known.embeddings)?,
             thoughts: known.thoughts,
             styles,
             decoder,

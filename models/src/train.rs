@@ -6,15 +6,23 @@
 
 pub mod adam;
 pub mod bundle;
+pub mod checkpoint;
+pub mod course;
 pub mod decoder;
+pub mod expansion;
 pub mod measure;
+pub mod order;
 pub mod original;
 pub mod parameters;
 pub mod skip_thoughts;
+pub mod styles;
 pub mod thoughts;
 pub mod vse;
 
 pub use adam::{Adam, AdamKind};
+pub use checkpoint::Keeper;
+pub use course::{Course, Measured, Schedule, Standing, Watcher};
+pub use order::Grouping;
 pub use parameters::Parameters;
 
 /// What a running training tells its watcher, once every few updates.

@@ -5,6 +5,7 @@
 //! npz (the originals). A network asks for each array with the shape it needs, so that a wrong file
 //! is refused when it is loaded and never in the middle of a computation.
 
+use crate::device::mapped::Mapped;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,26 +52,28 @@ impl Weights {
     /// # Errors
     /// When the file cannot be read, is damaged, or holds another type.
     pub fn from_safetensors(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|error| Error::file("read", path, error))?;
-        Self::from_safetensors_bytes(path.display().to_string(), &bytes)
+        Self::from_mapped(&Mapped::open(path)?)
     }
 
-    /// As [`Weights::from_safetensors`], from bytes that were read before (and hashed, say).
+    /// As [`Weights::from_safetensors`], from a file that is mapped: each array is copied once, and the pages it was
+    /// copied from leave the process.
     ///
     /// # Errors
     /// When the bytes are damaged or hold a type that is no float.
-    pub fn from_safetensors_bytes(label: impl Into<String>, bytes: &[u8]) -> Result<Self> {
-        let label = label.into();
-        let file = safetensors::SafeTensors::deserialize(bytes)
+    pub fn from_mapped(file: &Mapped) -> Result<Self> {
+        let label = file.path().display().to_string();
+        let held = safetensors::SafeTensors::deserialize(file.bytes())
             .map_err(|error| Error::format(&label, format!("not a safetensors file: {error}")))?;
         let mut arrays = Vec::new();
-        for (name, view) in file.tensors() {
+        for (name, view) in held.iter() {
             let kind = float_kind(view.dtype()).ok_or_else(|| {
                 let reason = format!("array `{name}` is {:?}, a float is needed", view.dtype());
                 Error::format(&label, reason)
             })?;
             let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
-            arrays.push((name, Tensor::from_data_size(view.data(), &shape, kind)));
+            let array = Tensor::from_data_size(view.data(), &shape, kind);
+            arrays.push((name.to_owned(), as_float(array)));
+            file.release();
         }
         Ok(Self::from_tensors(label, arrays))
     }
@@ -178,7 +181,8 @@ fn as_float(tensor: Tensor) -> Tensor {
     }
 }
 
-fn float_kind(dtype: safetensors::Dtype) -> Option<Kind> {
+/// The kind of a float type of safetensors files.
+pub(crate) fn float_kind(dtype: safetensors::Dtype) -> Option<Kind> {
     match dtype {
         safetensors::Dtype::F16 => Some(Kind::Half),
         safetensors::Dtype::BF16 => Some(Kind::BFloat16),

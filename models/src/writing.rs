@@ -6,7 +6,9 @@
 //! two steps.
 
 use crate::beam::{Beam, Hypothesis};
+use crate::best_of::BestOf;
 use crate::decoder::{Decoder, START};
+use crate::rules::Rules;
 use crate::sampler::Sampler;
 use tch::{Device, Kind, Tensor};
 
@@ -17,6 +19,8 @@ pub enum Draft {
     Beam(Beam),
     /// By drawing words.
     Sample(Sampler),
+    /// By drawing many and telling the best.
+    BestOf(BestOf),
 }
 
 /// Costs (−log p) of next words, one row a hypothesis: of every word, or of the cheapest only.
@@ -58,6 +62,15 @@ impl Draft {
         match self {
             Self::Beam(beam) => beam.live().iter().map(last).collect(),
             Self::Sample(sampler) => vec![last(sampler.story())],
+            Self::BestOf(stories) => stories.live().map(last).collect(),
+        }
+    }
+
+    fn rules(&self) -> &Rules {
+        match self {
+            Self::Beam(beam) => beam.rules(),
+            Self::Sample(sampler) => sampler.rules(),
+            Self::BestOf(stories) => stories.rules(),
         }
     }
 
@@ -65,6 +78,7 @@ impl Draft {
         match self {
             Self::Beam(beam) => beam.steps(),
             Self::Sample(sampler) => sampler.story().words.len(),
+            Self::BestOf(stories) => stories.steps(),
         }
     }
 
@@ -72,9 +86,10 @@ impl Draft {
         match self {
             Self::Beam(beam) => beam.advance(costs),
             Self::Sample(sampler) => {
-                sampler.advance(costs);
+                sampler.advance(costs, 0);
                 vec![0]
             }
+            Self::BestOf(stories) => stories.advance(costs),
         }
     }
 
@@ -82,6 +97,7 @@ impl Draft {
         match self {
             Self::Beam(beam) => beam.is_done(),
             Self::Sample(sampler) => sampler.is_done(),
+            Self::BestOf(stories) => stories.is_done(),
         }
     }
 
@@ -90,6 +106,7 @@ impl Draft {
         match self {
             Self::Beam(beam) => beam.into_hypotheses(),
             Self::Sample(sampler) => vec![sampler.story().clone()],
+            Self::BestOf(stories) => stories.into_hypotheses(),
         }
     }
 }
@@ -100,6 +117,8 @@ struct Desk {
     states: Tensor,
     /// The states of the same words after the thought that every story has.
     common: Option<Tensor>,
+    /// What each word costs less, (1, V).
+    hints: Option<Tensor>,
 }
 
 /// The thoughts that stories are written from.
@@ -143,6 +162,7 @@ pub fn write<'a>(
         let common = thoughts.common.get(story).and_then(Option::as_ref);
         desks.push(Desk {
             story,
+            hints: draft.rules().hints.row(decoder.words(), decoder.device()),
             draft,
             states,
             common: common.map(|thought| decoder.start(thought)),
@@ -182,6 +202,10 @@ fn step(decoder: &Decoder, desks: &mut [Desk]) {
             Some(_) => held_against(&own, &costs.narrow(0, first + rows, rows)),
             None => own,
         };
+        let costs = match &desk.hints {
+            Some(hints) => costs - hints,
+            None => costs,
+        };
         let parents = advance(&mut desk.draft, &costs);
         let parents = Tensor::from_slice(&parents).to_device(next.device());
         desk.states = next.narrow(0, first, rows).index_select(0, &parents);
@@ -193,9 +217,9 @@ fn step(decoder: &Decoder, desks: &mut [Desk]) {
     }
 }
 
-/// How much a word counts for being likelier after the own thought than after the common one. Chosen by reading: at 1.5
-/// pictures and styles hardly showed with the starter's decoder.
-const CONTRAST: f64 = 4.0;
+/// How much a word counts for being likelier after the own thought than after the common one. Chosen by reading: above 0.5
+/// the grammar of the starter's decoder suffers.
+const CONTRAST: f64 = 0.3;
 /// Words whose own cost is above the cheapest by more than this (a fiftieth of its probability) are no candidates,
 /// whatever the contrast says of them.
 const PLAUSIBLE: f64 = 4.0;

@@ -47,6 +47,7 @@ fn short() -> Options {
         captions: 10,
         beam_width: 8,
         max_words: 20,
+        mode: Mode::Beam,
         ..Options::default()
     }
 }
@@ -172,6 +173,55 @@ fn a_story_for_people_is_short_enough_ends_a_sentence_and_never_repeats_itself()
             .all(|two| two[0].similarity >= two[1].similarity);
         assert!(falling);
     }
+}
+
+#[test]
+fn a_strict_story_is_the_bare_text_of_the_likeliest_search() {
+    let folder = tempfile::tempdir().unwrap();
+    let teller = open(folder.path()).unwrap();
+    let picture = picture(2);
+    let strict = Options {
+        strict: true,
+        ..short()
+    };
+    let told = |options: &Options| {
+        let stories = tell(&teller, &[(&picture, options.clone())]);
+        stories.into_iter().next().unwrap()
+    };
+    let original = told(&strict).unwrap();
+    let longer = Options {
+        max_words: 300,
+        ..strict.clone()
+    };
+    assert_eq!(original, told(&longer).unwrap(), "its length is its own");
+    let modern = told(&short()).unwrap();
+    assert_eq!(original.captions, modern.captions, "both see the same");
+    assert_ne!(original.text, modern.text);
+    let known = "a the dog cat man woman boat tree street beach runs sits looks at on under in \
+                 and old young red she he said was love night sea . , ! ? `` '' n't did";
+    let bare = |text: &str| {
+        text.split(' ')
+            .all(|word| known.split(' ').any(|k| k == word))
+    };
+    assert!(bare(&original.text), "{}", original.text);
+    assert!(!bare(&modern.text), "{}", modern.text);
+    let verse = told(&Options {
+        form: Form::Lyrics,
+        ..strict.clone()
+    });
+    let lines: Vec<&str> = original.text.split(',').collect();
+    let lines = lines
+        .iter()
+        .map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let lines: Vec<&str> = lines.filter(|line| !line.trim().is_empty()).collect();
+    assert_eq!(verse.unwrap().text, lines.join("\n"));
+    let mode = Mode::Sample {
+        temperature: 1.0,
+        top_p: 1.0,
+        seed: 1,
+    };
+    let reason = told(&Options { mode, ..strict }).unwrap_err().to_string();
+    assert!(reason.contains("`compat`"), "{reason}");
 }
 
 #[test]

@@ -181,7 +181,6 @@ fn all_agree(net: &str) {
             && largest.moment < 1e-5
             && largest.parameter < 1e-5;
         assert!(fine, "{name}: {largest:?}");
-        println!("{name}: {largest:?}");
     }
 }
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::commands::place::{Data, Weights};
+use crate::commands::progress::LoadingBar;
 
 /// What `doctor` takes.
 #[derive(Args, Debug)]
@@ -49,6 +50,11 @@ impl Doctor {
     }
 
     fn bundle(&self) -> Finding {
+        let mut bar = LoadingBar::new();
+        models::Bundle::open(&self.weights.bundle()?)?
+            .remembering(&self.weights.cache()?)
+            .verify(&mut |what, done, of| bar.show(what, done, of))?;
+        drop(bar);
         let storyteller = crate::commands::tell::open(&self.weights)?;
         let styles = storyteller.styles().len();
         Ok(format!(

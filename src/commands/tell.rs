@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use models::picture::{Limits, Picture};
 use models::storyteller::{Form, Mode, Options, Request, Story, Storyteller, Told};
 use serde_json::json;
@@ -53,15 +53,50 @@ pub(crate) struct Telling {
     /// Break the story at its commas, one line each.
     #[arg(long)]
     pub(crate) lyrics: bool,
-    /// Draw words at random, by their probability, with this seed instead of searching for the likeliest story.
-    #[arg(long, value_name = "SEED")]
-    pub(crate) sample: Option<u64>,
-    /// Sampling only: below 1 safer, above 1 wilder.
-    #[arg(long, default_value_t = 0.8, requires = "sample")]
+    /// Write for people, or exactly by the rules of the original of 2015: its likeliest text as bare tokens without the
+    /// last one, however long; the picture not turned as its EXIF entry says.
+    #[arg(long, value_enum, default_value_t = Compat::Modern)]
+    pub(crate) compat: Compat,
+    /// Draw as many stories as `--beam` says and tell the best, or search for the likeliest one; strict stories are
+    /// always searched for.
+    #[arg(long, value_enum, default_value_t = Manner::Sample)]
+    pub(crate) mode: Manner,
+    /// Drawn stories: the same seed draws the same story, another one another story.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Drawn stories: below 1 safer, above 1 wilder.
+    #[arg(long, default_value_t = 0.6)]
     pub(crate) temperature: f64,
-    /// Sampling only: draw from the likeliest words that together have this probability.
-    #[arg(long, default_value_t = 0.95, requires = "sample")]
+    /// Drawn stories: draw from the likeliest words that together have this probability.
+    #[arg(long, default_value_t = 0.9)]
     pub(crate) top_p: f64,
+}
+
+/// How words are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Manner {
+    /// By chance, the best of many.
+    Sample,
+    /// By beam search.
+    Beam,
+}
+
+/// Whose rules a story follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Compat {
+    /// Ours: whole sentences, set as in a book.
+    Modern,
+    /// The original's.
+    Strict,
+}
+
+impl Compat {
+    fn name(self) -> &'static str {
+        match self {
+            Compat::Modern => "modern",
+            Compat::Strict => "strict",
+        }
+    }
 }
 
 impl Telling {
@@ -77,26 +112,35 @@ impl Telling {
                 "form",
                 if self.lyrics { "lyrics" } else { "prose" }.to_owned(),
             ),
+            ("compat", self.compat.name().to_owned()),
         ];
-        if let Some(seed) = self.sample {
-            fields.extend([
+        match self.manner() {
+            Manner::Beam => fields.push(("mode", "beam".to_owned())),
+            Manner::Sample => fields.extend([
                 ("mode", "sample".to_owned()),
-                ("seed", seed.to_string()),
+                ("seed", self.seed.to_string()),
                 ("temperature", self.temperature.to_string()),
                 ("top_p", self.top_p.to_string()),
-            ]);
+            ]),
         }
         fields
     }
 
-    fn options(&self, strict: bool) -> anyhow::Result<Options> {
-        let mode = match self.sample {
-            Some(seed) => Mode::Sample {
+    fn manner(&self) -> Manner {
+        match self.compat {
+            Compat::Modern => self.mode,
+            Compat::Strict => Manner::Beam,
+        }
+    }
+
+    fn options(&self) -> anyhow::Result<Options> {
+        let mode = match self.manner() {
+            Manner::Sample => Mode::Sample {
                 temperature: self.temperature as f32,
                 top_p: self.top_p as f32,
-                seed,
+                seed: self.seed,
             },
-            None => Mode::Beam,
+            Manner::Beam => Mode::Beam,
         };
         Ok(Options {
             style: jobs::request::parse_style(&self.style)
@@ -114,7 +158,7 @@ impl Telling {
                 Form::Prose
             },
             mode,
-            strict,
+            strict: self.compat == Compat::Strict,
         })
     }
 }
@@ -126,12 +170,12 @@ impl Tell {
     /// When the bundle cannot be opened or the options make no sense. A picture that cannot be told
     /// does not stop the others: it is reported and the exit code is 1.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let options = self.telling.options(false)?;
+        let options = self.telling.options()?;
         let storyteller = open(&self.weights)?;
         let mut failures = 0;
         let mut pictures = Vec::new();
         for path in &self.photos {
-            match read_picture(path) {
+            match read_picture(path, self.telling.compat) {
                 Ok(picture) => pictures.push((path, picture)),
                 Err(error) => {
                     failures += 1;
@@ -208,10 +252,13 @@ pub(crate) fn open(weights: &Weights) -> anyhow::Result<Storyteller> {
 /// A picture file, decoded within the usual limits.
 ///
 /// # Errors
-/// When it cannot be read or is no picture.
-pub(crate) fn read_picture(path: &Path) -> anyhow::Result<Picture> {
+/// When it cannot be read or is no picture that we take.
+pub(crate) fn read_picture(path: &Path, compat: Compat) -> anyhow::Result<Picture> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Picture::decode(&bytes, &Limits::default())?)
+    Ok(match compat {
+        Compat::Modern => Picture::decode(&bytes, &Limits::default())?,
+        Compat::Strict => Picture::decode_as_stored(&bytes, &Limits::default())?,
+    })
 }
 
 #[expect(

@@ -1,17 +1,18 @@
 //! `storyteller train`: the steps from plain files to a bundle, one subcommand each.
 //! Every step reads and writes files, so that a recipe is a list of commands; models/README.md has the starter bundle's.
 
+mod curve;
 mod encoders;
+mod expansion;
+mod following;
 pub(crate) mod photos;
+mod recipe;
 mod storytelling;
 mod texts;
 
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
-use models::train::Progress;
 
 /// What `train` takes.
 #[derive(Args, Debug)]
@@ -36,6 +37,8 @@ enum Step {
     Vse(encoders::VseStep),
     /// Train one half of the sentence encoder.
     SkipThoughts(encoders::SkipThoughtsStep),
+    /// Give the sentence encoder words that it was not trained on, from GloVe or word2vec files.
+    ExpandVocabulary(expansion::ExpandVocabulary),
     /// Compute what the encoder makes of books: for the decoder and for styles.
     Thoughts(storytelling::Thoughts),
     /// Train the decoder on passages and their thoughts.
@@ -59,43 +62,11 @@ impl Train {
             Step::Gallery(step) => step.run()?,
             Step::Vse(step) => step.run()?,
             Step::SkipThoughts(step) => step.run()?,
+            Step::ExpandVocabulary(step) => step.run()?,
             Step::Thoughts(step) => step.run()?,
             Step::Decoder(step) => step.run()?,
             Step::Bundle(step) => step.run()?,
         }
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// Shows a training's progress: a bar on a terminal, and a JSON line a report on standard output.
-struct Report {
-    bar: ProgressBar,
-    begun: Instant,
-}
-
-impl Report {
-    fn new() -> Self {
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {elapsed} eta {eta}")
-            .expect("the template above is a valid one");
-        Report {
-            bar: ProgressBar::new(1).with_style(style),
-            begun: Instant::now(),
-        }
-    }
-
-    fn show(&self, progress: &Progress, more: &serde_json::Value) -> std::io::Result<()> {
-        use std::io::Write as _;
-        self.bar.set_length(progress.of as u64);
-        self.bar.set_position(progress.update as u64);
-        self.bar.set_message(format!(
-            "loss {:.3}, {:.0} words/s",
-            progress.loss, progress.rate
-        ));
-        let mut line =
-            serde_json::json!({"progress": progress, "seconds": self.begun.elapsed().as_secs()});
-        if !more.is_null() {
-            line["measured"] = more.clone();
-        }
-        writeln!(std::io::stdout(), "{line}")
     }
 }

@@ -54,6 +54,24 @@ fn tell_prints_one_json_object_with_story_style_captions_and_timings() {
 }
 
 #[test]
+fn tell_writes_by_the_originals_rules_when_asked() {
+    let tell = |compat: &str| {
+        let quick = ["--k", "20", "--beam", "3", "--max-words", "40", "--json"];
+        let photo = "tests/fixtures/photos/cat.jpg";
+        let told = storyteller(&[&["tell", photo, "--compat", compat][..], &quick].concat());
+        let object: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+        object
+    };
+    let (strict, modern) = (tell("strict"), tell("modern"));
+    assert_eq!(strict["captions"], modern["captions"]);
+    assert_ne!(strict["story"], modern["story"]);
+    assert_eq!(
+        storyteller(&["tell", "x", "--compat", "old"]).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
 fn a_picture_that_is_none_does_not_stop_the_others() {
     let told = storyteller(&[
         "tell",

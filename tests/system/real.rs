@@ -98,3 +98,29 @@ async fn a_story_is_the_same_alone_and_among_others() {
     }
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strict_story_is_the_originals_bare_text_and_a_modern_one_is_for_people() {
+    let service = Service::real().await;
+    let told = async |compat| {
+        let mut fields = QUICK.to_vec();
+        fields.push(("compat", compat));
+        let id = service.accepted(&photo("dogs.jpg"), &fields).await;
+        service.finished(&id).await
+    };
+    let (strict, modern) = (told("strict").await, told("modern").await);
+    assert_eq!(strict["state"], "succeeded", "{strict}");
+    assert_eq!(strict["result"]["captions"], modern["result"]["captions"]);
+    let (strict, modern) = (text(&strict), text(&modern));
+    assert!(!strict.is_empty());
+    assert!(
+        strict
+            .split(' ')
+            .all(|word| word.len() == 1 || !word.ends_with([',', '.', '!', '?'])),
+        "marks stand by themselves: {strict}"
+    );
+    assert!(!strict.contains(['“', '’', '”']), "{strict}");
+    assert!(!modern.contains(" ,") && !modern.contains(" ."), "{modern}");
+    assert!(modern.ends_with(['.', '!', '?', '”', '’']), "{modern}");
+    service.stop().await;
+}

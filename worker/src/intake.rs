@@ -141,8 +141,8 @@ impl Intake {
     /// The picture of a job that can be told, or what became of the job.
     async fn prepare(&self, job: &Job) -> Result<Picture, Outcome> {
         self.check_style(job).map_err(Outcome::Failed)?;
-        let images = &*self.shared.places.images;
-        let cause = match picture::fetch(images, job.image.as_ref()).await {
+        let (images, compat) = (&*self.shared.places.images, job.request.compat);
+        let cause = match picture::fetch(images, job.image.as_ref(), compat).await {
             Ok(picture) => return Ok(picture),
             Err(Problem::Picture(error)) => return Err(Outcome::Failed(error)),
             Err(Problem::Unavailable(cause)) => cause,
@@ -152,7 +152,7 @@ impl Intake {
             return Err(Outcome::Returned);
         }
         // the store answers: a moment's trouble, or this picture's own
-        match picture::fetch(images, job.image.as_ref()).await {
+        match picture::fetch(images, job.image.as_ref(), compat).await {
             Ok(picture) => Ok(picture),
             Err(Problem::Picture(error)) => Err(Outcome::Failed(error)),
             Err(Problem::Unavailable(_)) => {

@@ -3,7 +3,7 @@
 //! store that cannot be reached is told apart from a picture that is bad: the one passes, the other does not.
 
 use bytes::Bytes;
-use jobs::{ErrorKind, Images, JobError, StoredImage};
+use jobs::{Compat, ErrorKind, Images, JobError, StoredImage};
 use models::picture::{Limits, Picture};
 use sha2::{Digest as _, Sha256};
 
@@ -20,6 +20,7 @@ pub(crate) enum Problem {
 pub(crate) async fn fetch(
     images: &dyn Images,
     stored: Option<&StoredImage>,
+    compat: Compat,
 ) -> Result<Picture, Problem> {
     let missing = |message: String| {
         Problem::Picture(JobError::new(
@@ -39,21 +40,26 @@ pub(crate) async fn fetch(
         Err(error) => return Err(Problem::Unavailable(error)),
     };
     let sha256 = stored.sha256.clone();
-    let decoded = tokio::task::spawn_blocking(move || decode(&bytes, &sha256)).await;
+    let decoded = tokio::task::spawn_blocking(move || decode(&bytes, &sha256, compat)).await;
     // the task is never cancelled, so this is a panic of a decoder
     decoded
         .unwrap_or_else(|_| Err(unreadable("it breaks the decoder")))
         .map_err(Problem::Picture)
 }
 
-fn decode(bytes: &Bytes, sha256: &str) -> Result<Picture, JobError> {
+fn decode(bytes: &Bytes, sha256: &str, compat: Compat) -> Result<Picture, JobError> {
     if hex::encode(Sha256::digest(bytes)) != sha256 {
         return Err(JobError::new(
             ErrorKind::ImageMissing,
             "the stored picture is not the one that was sent: send the picture again",
         ));
     }
-    Picture::decode(bytes, &Limits::default()).map_err(|error| match error {
+    // the API has turned it already and removed the entry that says so; others may not have
+    let picture = match compat {
+        Compat::Modern => Picture::decode(bytes, &Limits::default()),
+        Compat::Strict => Picture::decode_as_stored(bytes, &Limits::default()),
+    };
+    picture.map_err(|error| match error {
         models::Error::Picture(reason) => unreadable(&reason),
         other => unreadable(&other.to_string()),
     })

@@ -101,7 +101,7 @@ async fn each_format_we_name_is_taken() {
 #[tokio::test]
 async fn wrong_fields_are_named() {
     let service = TestService::start().await;
-    let wrong: [(&str, &str); 19] = [
+    let wrong: [(&str, &str); 20] = [
         ("beam_width", "0"),
         ("beam_width", "101"),
         ("beam_width", "wide"),
@@ -117,6 +117,7 @@ async fn wrong_fields_are_named() {
         ("temperature", "9"),
         ("top_p", "0"),
         ("seed", "seven"),
+        ("compat", "ancient"),
         ("metadata", "[1]"),
         ("deadline", "tomorrow"),
         ("priority", "10"),
@@ -133,6 +134,21 @@ async fn wrong_fields_are_named() {
             "{problem}"
         );
     }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_strict_story_cannot_be_drawn() {
+    let service = TestService::start().await;
+    let problem = service
+        .submit(&[("compat", "strict"), ("mode", "sample")])
+        .await
+        .problem(422, "invalid_parameter");
+    assert_eq!(problem["field"], "compat");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("mode=sample"),
+        "{problem}"
+    );
     service.stop().await;
 }
 

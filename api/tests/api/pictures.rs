@@ -23,6 +23,14 @@ pub(crate) fn encoded(format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
+/// A JPEG that says: turn me by 90° to see me upright.
+pub(crate) fn turned_jpeg() -> Vec<u8> {
+    let plain = jpeg();
+    let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let length = (exif.len() as u16 + 2).to_be_bytes();
+    [&plain[..2], &[0xff, 0xe1], &length, exif, &plain[2..]].concat()
+}
+
 /// A JPEG that ends in the middle of its pixels.
 pub(crate) fn truncated_jpeg() -> Vec<u8> {
     let whole = jpeg();

@@ -326,6 +326,27 @@ async fn the_same_key_asks_for_the_same_story_and_never_for_another() {
 }
 
 #[tokio::test]
+async fn a_strict_story_keeps_its_picture_as_stored_and_says_that_it_is_strict() {
+    let service = TestService::start().await;
+    for (compat, size) in [("modern", [24, 32]), ("strict", [32, 24])] {
+        let answer = service
+            .submit_picture(pictures::turned_jpeg(), &[("compat", compat)])
+            .await;
+        let job = answer.json();
+        assert_eq!(job["request"]["compat"], compat, "{job}");
+        let image = &job["image"];
+        assert_eq!(
+            [&image["width"], &image["height"]],
+            [&size[0].into(), &size[1].into()] as [&serde_json::Value; 2],
+            "{compat}"
+        );
+    }
+    let default = service.submit(&[]).await.json();
+    assert_eq!(default["request"]["compat"], "modern");
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn the_picture_comes_back_as_what_it_is() {
     let service = TestService::start().await;
     let id = service.accepted(&[]).await;

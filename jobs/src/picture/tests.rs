@@ -8,7 +8,7 @@ use bytes::Bytes;
 use image::codecs::gif::GifEncoder;
 use image::{DynamicImage, Frame, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 
-use super::{Caps, check, sniff, take_in};
+use super::{Caps, Turn, check, sniff, take_in};
 use crate::job::{ErrorKind, JobError};
 
 const FORMATS: [ImageFormat; 4] = [
@@ -82,11 +82,11 @@ fn png_with(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
 }
 
 fn kept(bytes: Vec<u8>) -> super::TakenIn {
-    check(&bytes.into(), &Caps::default()).unwrap()
+    check(&bytes.into(), &Caps::default(), Turn::Upright).unwrap()
 }
 
 fn refused(bytes: Vec<u8>) -> JobError {
-    check(&bytes.into(), &Caps::default()).unwrap_err()
+    check(&bytes.into(), &Caps::default(), Turn::Upright).unwrap_err()
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
@@ -239,6 +239,20 @@ fn a_webp_loses_its_metadata_and_stays_a_webp() {
 }
 
 #[test]
+fn a_turned_picture_is_kept_as_stored_if_that_is_wanted_and_never_turned_again() {
+    let exif = [&b"Exif\0\0"[..], &TURNED].concat();
+    let bytes = Bytes::from(jpeg_with(&[(0xe1, &exif)]));
+    let taken = check(&bytes, &Caps::default(), Turn::AsStored).unwrap();
+    assert_eq!((taken.width, taken.height), (48, 32));
+    assert!(!contains(&taken.bytes, b"Exif"));
+    assert_eq!(
+        taken.bytes,
+        file(ImageFormat::Jpeg),
+        "its pixels are untouched"
+    );
+}
+
+#[test]
 fn a_turned_picture_is_turned_once() {
     let exif = [&b"Exif\0\0"[..], &TURNED].concat();
     for bytes in [jpeg_with(&[(0xe1, &exif)]), png_with(&[(b"eXIf", &TURNED)])] {
@@ -273,8 +287,9 @@ fn hostile_bytes_are_refused_without_a_panic_of_ours() {
 #[tokio::test]
 async fn pictures_are_taken_in_beside_other_work() {
     let bytes = Bytes::from(file(ImageFormat::Jpeg));
-    let taken =
-        futures_util::future::join_all((0..8).map(|_| take_in(bytes.clone(), Caps::default())))
-            .await;
+    let taken = futures_util::future::join_all(
+        (0..8).map(|_| take_in(bytes.clone(), Caps::default(), Turn::Upright)),
+    )
+    .await;
     assert!(taken.into_iter().all(|taken| taken.is_ok()));
 }

@@ -26,10 +26,11 @@ pub(super) struct Upright {
     pub(super) height: u32,
 }
 
-/// Decodes the picture within `most_memory` and takes away what is not picture.
-pub(super) fn upright(
+/// Decodes the picture within `most_memory`, takes away what is not picture and turns it.
+pub(super) fn turned(
     bytes: &[u8],
     layout: &Layout,
+    orientation: Orientation,
     most_memory: u64,
 ) -> Result<Upright, JobError> {
     let clean = clean(bytes, layout);
@@ -48,7 +49,6 @@ pub(super) fn upright(
     }
     let profile = decoder.icc_profile().ok().flatten();
     let mut picture = DynamicImage::from_decoder(decoder).map_err(refusal)?;
-    let orientation = orientation(bytes, layout);
     if orientation == Orientation::NoTransforms {
         return Ok(Upright {
             width: picture.width(),
@@ -77,7 +77,8 @@ fn clean(bytes: &[u8], layout: &Layout) -> Vec<u8> {
     clean
 }
 
-fn orientation(bytes: &[u8], layout: &Layout) -> Orientation {
+/// How the EXIF entry says that the picture is to be turned.
+pub(super) fn orientation(bytes: &[u8], layout: &Layout) -> Orientation {
     let exif = layout.exif.clone().and_then(|stretch| bytes.get(stretch));
     exif.and_then(Orientation::from_exif_chunk)
         .unwrap_or(Orientation::NoTransforms)

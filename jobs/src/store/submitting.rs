@@ -2,14 +2,12 @@
 //! The API calls it when the picture is kept. What must stay true: with an idempotency key there is one job however
 //! often the same submit arrives, also when two arrive at the same moment.
 
-use rand::Rng as _;
 use sqlx::PgConnection;
 
 use super::row::{failed, job_rows, write};
 use super::{Idempotency, NewJob, Store, Submitted};
 use crate::error::Result;
 use crate::job::Job;
-use crate::request::{LARGEST_SEED, Mode, StoryRequest};
 
 const DOING: &str = "accept a job";
 
@@ -19,7 +17,7 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`; then the job may or may not have been accepted.
     pub async fn submit(&self, mut job: NewJob) -> Result<Submitted> {
-        settle_seed(&mut job.request);
+        job.request = job.request.settled();
         let mut transaction = self
             .pool
             .begin()
@@ -88,13 +86,6 @@ impl Store {
             .map_err(|error| failed(DOING, error))?;
         let known = submitted_before(&mut connection, idempotency).await?;
         known.ok_or_else(|| failed(DOING, sqlx::Error::RowNotFound))
-    }
-}
-
-/// Two attempts at one job must tell the same story, so chance is decided here.
-fn settle_seed(request: &mut StoryRequest) {
-    if request.mode == Mode::Sample && request.seed.is_none() {
-        request.seed = Some(rand::rng().random_range(0..=LARGEST_SEED));
     }
 }
 

@@ -1,4 +1,5 @@
 //! VGG-19 in the forms it was passed on in (algorithm.md §1.7, §1.8).
+//! [`crate::Original`] calls it; whatever the file's layout, the arrays come out under the names that [`crate::Vgg`] expects.
 
 use std::path::Path;
 

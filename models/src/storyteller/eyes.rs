@@ -31,10 +31,7 @@ impl Eyes {
     pub(super) fn open(bundle: &Bundle, cache: &Path, device: Device) -> Result<Self> {
         let encoder = &bundle.manifest().image_encoder;
         let weights = match (&encoder.file, &encoder.fetched) {
-            (Some(file), None) => {
-                let label = bundle.path(file).display().to_string();
-                Weights::from_safetensors_bytes(label, &bundle.read(file)?)?
-            }
+            (Some(file), None) => Weights::from_mapped(&bundle.map(file)?)?,
             (None, Some(name)) => fetched(bundle, cache, name)?,
             _ => {
                 let reason = "[image_encoder] needs one of `file` and `fetched`".to_owned();

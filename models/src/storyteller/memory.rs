@@ -1,13 +1,16 @@
-//! The captions' vectors, computed once and kept on disk.
+//! The captions' vectors: from the bundle if it has them, else computed once and kept in the cache.
 //!
-//! The embedding (for finding captions) and the thought vector of every caption depend on the bundle
-//! only. They are kept as 16-bit floats; a first start uses the rounded numbers too, so that all
-//! starts tell the same stories. The file appears whole or not at all; a damaged or foreign one is
-//! made anew.
+//! In the cache they are 16-bit floats; a first start reads the rounded numbers back, so that all starts tell the same
+//! stories. A file appears whole or not at all; a damaged or foreign one is made anew. The vectors themselves stay on
+//! disk: a search reads them block by block.
 
-use crate::skip_thoughts::Encoding;
-use crate::{Error, Result, SkipThoughts, Vse, Weights, tokenize};
+use crate::bundle::Bundle;
+use crate::bundle::vectors::{EMBEDDINGS, Reading, THOUGHTS};
+use crate::device::mapped::Mapped;
+use crate::rows::{ArraySpec, Rows};
+use crate::{Error, Result};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tch::{Kind, Tensor};
 
 /// Beyond this many captions thought vectors are computed when needed: for the 414 thousand captions
@@ -16,106 +19,126 @@ const THOUGHTS_AT_MOST: usize = 100_000;
 
 /// What is known about the captions.
 pub(super) struct Known {
-    /// Unit vectors (N, D), f32.
-    pub(super) embeddings: Tensor,
-    /// Thought vectors (N, C), f16, unless there are too many.
-    pub(super) thoughts: Option<Tensor>,
+    /// Unit vectors (N, D).
+    pub(super) embeddings: Rows,
+    /// Thought vectors (N, C), unless they are computed when needed.
+    pub(super) thoughts: Option<Rows>,
+}
+
+/// Finds the vectors of a bundle's captions, or computes and keeps them. A cache that cannot be written costs time at
+/// the next start, nothing else.
+///
+/// # Errors
+/// When the bundle's own vectors do not fit it.
+pub(super) fn recall(
+    bundle: &Bundle,
+    cache: &Path,
+    reading: Reading,
+    progress: &mut dyn FnMut(&str, usize, usize),
+) -> Result<Known> {
+    let device = reading.vse.device();
+    let found = match &bundle.manifest().gallery.vectors {
+        Some(file) => known(Arc::new(bundle.map(file)?), reading)?,
+        None => kept(&file(cache, &bundle.gallery_key()?), reading, progress)?,
+    };
+    Ok(Known {
+        embeddings: found.embeddings.near(device),
+        thoughts: found.thoughts.map(|thoughts| thoughts.near(device)),
+    })
 }
 
 /// Where the vectors that belong to `key` are kept.
-pub(super) fn file(cache: &Path, key: &str) -> PathBuf {
+fn file(cache: &Path, key: &str) -> PathBuf {
     cache.join("gallery").join(format!("{key}.safetensors"))
 }
 
-/// Reads the vectors, or computes and keeps them. A cache that cannot be written costs time at the
-/// next start, nothing else.
-pub(super) fn recall(
+/// The vectors of the cache, made first if they are not there.
+fn kept(
     file: &Path,
-    captions: &[String],
-    vse: &Vse,
-    skip_thoughts: &SkipThoughts,
+    reading: Reading,
     progress: &mut dyn FnMut(&str, usize, usize),
-) -> Known {
-    let sizes = (vse.size(), skip_thoughts.size());
-    let halves = read(file, captions.len(), sizes).unwrap_or_else(|| {
-        let halves = compute(captions, vse, skip_thoughts, progress);
-        if let Err(error) = keep(file, &halves) {
-            tracing::warn!("the captions' vectors will be computed again next time: {error}");
+) -> Result<Known> {
+    if file.exists() {
+        match complete(file, reading) {
+            Ok(known) => return Ok(known),
+            Err(error) => {
+                tracing::warn!("{error}: it will be made anew");
+                let _ = std::fs::remove_file(file);
+            }
         }
-        halves
-    });
-    let device = vse.device();
-    Known {
-        embeddings: halves.embeddings.to_device(device).to_kind(Kind::Float),
-        thoughts: halves.thoughts.map(|thoughts| thoughts.to_device(device)),
+    }
+    let arrays = arrays(reading);
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let key = file.file_stem().unwrap_or_default().to_string_lossy();
+    let written = std::fs::create_dir_all(folder)
+        .map_err(|error| Error::file("create", folder, error))
+        .and_then(|()| reading.write(file, &key, &arrays, progress));
+    match written {
+        Ok(()) => complete(file, reading),
+        Err(error) => {
+            tracing::warn!("the captions' vectors will be computed again next time: {error}");
+            compute(reading, progress)
+        }
     }
 }
 
-/// The vectors of the file, if it has all of them.
-fn read(file: &Path, count: usize, (size, thought_size): (i64, i64)) -> Option<Known> {
-    if !file.exists() {
-        return None;
+fn arrays(reading: Reading) -> Vec<ArraySpec<'static>> {
+    let names = [EMBEDDINGS, THOUGHTS];
+    let few = reading.captions.len() <= THOUGHTS_AT_MOST;
+    let names = &names[..if few { 2 } else { 1 }];
+    let spec = |&name| (name, reading.shape(name), Kind::Half);
+    names.iter().map(spec).collect()
+}
+
+/// A file of the cache, which must have all that belongs there.
+fn complete(file: &Path, reading: Reading) -> Result<Known> {
+    let known = known(Arc::new(Mapped::open(file)?), reading)?;
+    if known.thoughts.is_none() && reading.captions.len() <= THOUGHTS_AT_MOST {
+        let reason = "it has no thoughts";
+        return Err(Error::format(file.display().to_string(), reason));
     }
-    let mut arrays = match Tensor::read_safetensors(file) {
-        Ok(arrays) => arrays,
-        Err(error) => {
-            tracing::warn!(
-                "{} is damaged and will be made anew: {error}",
-                file.display()
-            );
-            return None;
+    Ok(known)
+}
+
+/// The vectors of a file, whose extents must be those of the captions and networks.
+fn known(file: Arc<Mapped>, reading: Reading) -> Result<Known> {
+    let take = |name: &str| -> Result<Rows> {
+        let rows = Rows::map_safetensors(&file, name)?;
+        let (found, wanted) = ([rows.count(), rows.width()], reading.shape(name));
+        if found == wanted {
+            return Ok(rows);
         }
+        Err(Error::Shape {
+            file: file.path().display().to_string(),
+            name: name.to_owned(),
+            found: found.to_vec(),
+            wanted: wanted.to_vec(),
+        })
     };
-    let count = count as i64;
-    let mut take = |name: &str, size: i64| {
-        let place = arrays
-            .iter()
-            .position(|(n, t)| n == name && t.size() == [count, size])?;
-        Some(arrays.swap_remove(place).1)
+    let thoughts = match take(THOUGHTS) {
+        Err(Error::MissingArray { .. }) => None,
+        found => Some(found?),
     };
-    let embeddings = take("embeddings", size)?;
-    let thoughts = take("thoughts", thought_size);
-    let complete = thoughts.is_some() || count as usize > THOUGHTS_AT_MOST;
-    complete.then_some(Known {
-        embeddings,
+    Ok(Known {
+        embeddings: take(EMBEDDINGS)?,
         thoughts,
     })
 }
 
-fn compute(
-    captions: &[String],
-    vse: &Vse,
-    skip_thoughts: &SkipThoughts,
-    progress: &mut dyn FnMut(&str, usize, usize),
-) -> Known {
-    let count = captions.len();
-    let mut tell = |what: &str, done: usize| progress(what, done, count);
-    let lines: Vec<&str> = captions.iter().map(String::as_str).collect();
-    let what = "placing the captions";
-    tell(what, 0);
-    let embeddings = vse.embed_sentences(&lines, &mut |done| tell(what, done));
-    let thoughts = (count <= THOUGHTS_AT_MOST).then(|| {
-        let what = "reading the captions";
-        tell(what, 0);
-        let texts: Vec<_> = lines
-            .iter()
-            .map(|line| tokenize::preprocess(line))
-            .collect();
-        skip_thoughts.encode(&texts, Encoding::default(), &mut |done| tell(what, done))
-    });
-    let half = |t: Tensor| t.to_kind(Kind::Half);
-    Known {
-        embeddings: half(embeddings),
-        thoughts: thoughts.map(half),
-    }
-}
-
-fn keep(file: &Path, known: &Known) -> Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|e| Error::file("create", folder, e))?;
-    let mut arrays = vec![("embeddings".to_owned(), known.embeddings.shallow_clone())];
-    if let Some(thoughts) = &known.thoughts {
-        arrays.push(("thoughts".to_owned(), thoughts.shallow_clone()));
-    }
-    Weights::from_tensors("the captions' vectors", arrays).save(file, Kind::Half)
+/// The vectors in memory, rounded as a file would have them.
+fn compute(reading: Reading, progress: &mut dyn FnMut(&str, usize, usize)) -> Result<Known> {
+    let mut whole = |name: &str| -> Result<Rows> {
+        let mut blocks = Vec::new();
+        reading.compute(name, 0, progress, &mut |block| {
+            blocks.push(block.to_kind(Kind::Half));
+            Ok(())
+        })?;
+        Rows::from_tensor(Tensor::cat(&blocks, 0))
+    };
+    let embeddings = whole(EMBEDDINGS)?;
+    let few = reading.captions.len() <= THOUGHTS_AT_MOST;
+    Ok(Known {
+        embeddings,
+        thoughts: if few { Some(whole(THOUGHTS)?) } else { None },
+    })
 }

@@ -4,35 +4,26 @@
 //! whatever goes wrong with one request ends that request only. What one request is given may never
 //! depend on its neighbours.
 
+use super::drafting::{draft, longest};
 use super::{
     Mode, Options, Request, Stage, Story, Storyteller, Timings, Told, UsedCaption, Watcher, ending,
 };
-use crate::beam::{BeamOptions, Hypothesis, best};
+use crate::beam::{Hypothesis, best};
 use crate::gallery::Match;
-use crate::rules::Rules;
-use crate::sampler::{Sampler, SamplerOptions};
 use crate::skip_thoughts::Encoding;
 use crate::style::Mix;
-use crate::writing::{Draft, Thoughts, write};
-use crate::{Beam, Error, Result, tokenize};
+use crate::writing::{Thoughts, write};
+use crate::{Error, Result, tokenize};
 use std::time::Instant;
 use tch::{Kind, Tensor};
 
-/// The longest text that the original's search can write.
-const STRICT_LENGTH: usize = 1000;
-/// No run of this many words comes twice in a story.
-const NO_REPEAT: usize = 4;
-/// What each recent use of a word adds to its cost: a search for the likeliest text clings to a few
-/// small words otherwise.
-const WEARINESS: f32 = 0.6;
-
 /// A request on its way.
-struct Item<'a> {
+pub(super) struct Item<'a> {
     place: usize,
-    options: &'a Options,
+    pub(super) options: &'a Options,
     mix: Mix,
     feature: Tensor,
-    captions: Vec<Match>,
+    pub(super) captions: Vec<Match>,
     thought: Tensor,
 }
 
@@ -49,9 +40,8 @@ pub(super) fn tell(teller: &Storyteller, requests: &[Request], watcher: &mut dyn
 
     let mut items = look(teller, requests, watcher, &mut stories);
     timings.looking = lap();
-    for item in &mut items {
-        let embedding = teller.vse.embed_images(&item.feature);
-        item.captions = teller.gallery.nearest(&embedding, item.options.captions);
+    find_captions(teller, &mut items);
+    for item in &items {
         watcher.stage(item.place, Stage::Captioning, 1, 1);
     }
     timings.captioning = lap();
@@ -127,6 +117,20 @@ fn look<'a>(
     items
 }
 
+/// Finds the captions of all pictures in one pass over the gallery.
+fn find_captions(teller: &Storyteller, items: &mut [Item]) {
+    let embed = |item: &Item| teller.vse.embed_images(&item.feature);
+    let embeddings: Vec<Tensor> = items.iter().map(embed).collect();
+    let wanted: Vec<_> = embeddings
+        .iter()
+        .zip(items.iter().map(|item| item.options.captions))
+        .collect();
+    let found = teller.gallery.nearest_of_each(&wanted);
+    for (item, captions) in items.iter_mut().zip(found) {
+        item.captions = captions;
+    }
+}
+
 /// Refuses wishes that no story could fulfil.
 fn check(teller: &Storyteller, options: &Options) -> Result<Mix> {
     let positive = [
@@ -138,6 +142,13 @@ fn check(teller: &Storyteller, options: &Options) -> Result<Mix> {
         return Err(Error::Option {
             field,
             reason: "must be at least 1".to_owned(),
+        });
+    }
+    if options.strict && options.mode != Mode::Beam {
+        return Err(Error::Option {
+            field: "compat",
+            reason: "a strict story is searched for, as the original's were: it cannot be drawn"
+                .to_owned(),
         });
     }
     if let Mode::Sample {
@@ -169,8 +180,9 @@ fn think(teller: &Storyteller, item: &Item) -> Tensor {
                 .iter()
                 .map(|found| found.index as i64)
                 .collect();
-            let rows = Tensor::from_slice(&rows).to_device(teller.device);
-            thoughts.index_select(0, &rows).to_kind(Kind::Float)
+            let vectors = thoughts.gather(&rows).to_device(teller.device);
+            thoughts.release();
+            vectors
         }
         None => {
             let captions = item
@@ -205,7 +217,8 @@ fn put_down(
         return;
     }
     let thoughts: Vec<&Tensor> = items.iter().map(|item| &item.thought).collect();
-    let drafts = items.iter().map(|item| draft(item.options)).collect();
+    let drafts = items.iter().map(|item| draft(teller, item)).collect();
+    let longest: Vec<usize> = items.iter().map(|item| longest(item.options)).collect();
     let common: Vec<Option<Tensor>> = items.iter().map(|item| common(teller, item)).collect();
     let written = write(
         &teller.decoder,
@@ -213,12 +226,7 @@ fn put_down(
         drafts,
         &mut |i, steps| {
             let item = &items[i];
-            watcher.stage(
-                item.place,
-                Stage::Writing,
-                steps,
-                rules(item.options).max_len,
-            );
+            watcher.stage(item.place, Stage::Writing, steps, longest[i]);
             !watcher.cancelled(item.place)
         },
     );
@@ -228,50 +236,12 @@ fn put_down(
     }
 }
 
-/// The rules of a story. One for people has room for marks between its words, and may not end before
-/// it has four fifths of the words asked for, marks included: without a least length the likeliest
-/// text is a short one.
-fn rules(options: &Options) -> Rules {
-    if options.strict {
-        return Rules::original(STRICT_LENGTH);
-    }
-    let max_len = options.max_words + options.max_words / 4 + 2;
-    let min_len = options.max_words * 4 / 5;
-    Rules {
-        min_len,
-        no_repeat: NO_REPEAT,
-        weariness: WEARINESS,
-        ..Rules::original(max_len)
-    }
-}
-
-fn draft(options: &Options) -> Draft {
-    let rules = rules(options);
-    match options.mode {
-        Mode::Beam => {
-            let width = options.beam_width;
-            Draft::Beam(Beam::new(BeamOptions {
-                width,
-                rules,
-                exhaustive: false,
-            }))
-        }
-        Mode::Sample {
-            temperature,
-            top_p,
-            seed,
-        } => Draft::Sample(Sampler::new(SamplerOptions {
-            temperature,
-            top_p,
-            seed,
-            rules,
-        })),
-    }
-}
-
 /// Sets the best text.
 fn finish(teller: &Storyteller, item: &Item, hypotheses: &[Hypothesis]) -> Story {
-    let chosen = best(hypotheses);
+    let chosen = match item.options.mode {
+        Mode::Beam => best(hypotheses),
+        Mode::Sample { .. } => hypotheses.first(),
+    };
     let words =
         |ids: &[i64]| -> Vec<&str> { ids.iter().map(|&id| teller.vocabulary.word(id)).collect() };
     let form = item.options.form;

@@ -8,7 +8,8 @@ use tch::{Kind, Tensor, no_grad};
 use crate::train::Parameters;
 
 /// Which bias correction is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum AdamKind {
     /// As in Kingma and Ba (2015).
     #[default]

@@ -168,6 +168,7 @@ fn manifest(recipe: &Recipe, styles: Vec<Style>, folder: &Path) -> Result<Manife
         },
         gallery: GalleryPart {
             captions: "captions.txt".to_owned(),
+            vectors: None,
         },
         styles,
         training: recipe.training.clone(),

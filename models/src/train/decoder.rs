@@ -4,13 +4,14 @@
 //! here is what the decoder will be given when it tells a story, the mean over sentences shifted to the style
 //! of the passage's book, so that it learns what such a shift means.
 
-use rand::SeedableRng as _;
-use rand_chacha::ChaCha8Rng;
-use tch::{IndexOp as _, Kind, Reduction, Tensor, no_grad};
+use tch::{Device, IndexOp as _, Kind, Reduction, Tensor, no_grad};
 
-use crate::train::parameters::shuffle;
+use crate::train::checkpoint::sum_of;
+use crate::train::course::{Lesson, follow};
+use crate::train::order::{Grouping, Rounds};
+use crate::train::original::{Graph, Output, Text};
 use crate::train::thoughts::{Folder, sentences_of};
-use crate::train::{Adam, AdamKind, Parameters, Progress, cosine_rate};
+use crate::train::{Course, Keeper, Parameters, Watcher};
 use crate::vocabulary::UNK;
 use crate::{Error, Result, Vocabulary, Weights};
 
@@ -69,16 +70,41 @@ pub struct Settings {
     pub dim: i64,
     /// Passages an update.
     pub batch: usize,
-    /// Updates in all.
-    pub updates: usize,
-    /// Peak learning rate.
-    pub rate: f64,
-    /// Gradients are clipped to this global norm.
-    pub clip: f64,
+    /// How passages come together.
+    pub grouping: Grouping,
+    /// How the cost is computed.
+    pub costs: Costs,
+    /// The share of word vectors and of what the output layer sees that is dropped; not with the original's costs.
+    pub dropout: f64,
     /// What the matrix products are computed in; weights and optimiser stay in f32.
     pub kind: Kind,
-    /// Seed of initial weights and order.
-    pub seed: u64,
+    /// Where to compute.
+    pub device: Device,
+    /// Rate, optimiser, length and seed.
+    pub course: Course,
+}
+
+/// How the cost is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Costs {
+    /// As the original's: summed over the batch, unknown words told as such.
+    Original,
+    /// The mean over the words that are told; unknown words are not.
+    Mean,
+}
+
+impl Settings {
+    /// All that decides the outcome, for the checkpoint.
+    fn recipe(&self, passages: &Passages) -> serde_json::Value {
+        let thoughts = passages.thoughts.sum(Kind::Double).double_value(&[]);
+        serde_json::json!({
+            "trains": "decoder", "course": self.course, "dim_word": self.dim_word, "dim": self.dim,
+            "batch": self.batch, "grouping": self.grouping, "costs": self.costs, "dropout": self.dropout,
+            "kind": format!("{:?}", self.kind), "device": format!("{:?}", self.device),
+            "passages": sum_of(passages.words.iter().map(Vec::as_slice)), "thoughts": thoughts.to_string(),
+        })
+    }
 }
 
 /// Passages as word ids without end marks, and the thought of each, (N, ctx).
@@ -136,6 +162,13 @@ impl Passages {
         }
     }
 
+    /// The thoughts (B, ctx) of some of them.
+    fn of(&self, batch: &[usize]) -> Tensor {
+        let rows: Vec<i64> = batch.iter().map(|&index| index as i64).collect();
+        let rows = Tensor::from_slice(&rows).to_device(self.thoughts.device());
+        self.thoughts.index_select(0, &rows).to_kind(Kind::Float)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.words.len()
@@ -147,46 +180,71 @@ impl Passages {
     }
 }
 
-/// Trains and returns the arrays of a [`crate::Decoder`] with deep output; `watch` sees the weights now and then.
+/// Trains and returns the arrays of a [`crate::Decoder`] with deep output.
+///
+/// # Errors
+/// As [`follow`].
 pub fn run(
     settings: &Settings,
     words: &Vocabulary,
     passages: &Passages,
-    watch: &mut dyn FnMut(&Progress, &Parameters),
-) -> Weights {
-    tch::manual_seed(settings.seed as i64);
+    (keeper, watcher): (Option<&Keeper>, &mut dyn Watcher),
+) -> Result<Weights> {
+    let seed = settings.course.seed;
+    tch::manual_seed(seed as i64);
+    let keeper = keeper.map(|keeper| keeper.of(settings.recipe(passages)));
     let parameters = initial(settings, words.len() as i64, passages.thoughts.size()[1]);
-    let mut adam = Adam::new(&parameters, AdamKind::Textbook, settings.clip);
-    let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
-    let mut waiting: Vec<Vec<usize>> = Vec::new();
-    let (mut loss, mut said, mut begun) = (0.0, 0, std::time::Instant::now());
-    for update in 0..settings.updates {
-        if waiting.is_empty() {
-            waiting = batches(passages, settings.batch, &mut random);
-        }
-        let batch = waiting
-            .pop()
-            .expect("there is at least one passage to train on");
-        let (cost, told) = cost(settings.kind, &parameters, passages, &batch);
-        (&cost / told as f64).backward();
-        adam.step(
-            &parameters,
-            cosine_rate(settings.rate, update, settings.updates),
-        );
-        loss += cost.double_value(&[]);
-        said += told;
-        if (update + 1) % 25 == 0 || update + 1 == settings.updates {
-            let progress = Progress {
-                update: update + 1,
-                of: settings.updates,
-                loss: loss / said as f64,
-                rate: said as f64 / begun.elapsed().as_secs_f64(),
-            };
-            watch(&progress, &parameters);
-            (loss, said, begun) = (0.0, 0, std::time::Instant::now());
-        }
+    let parameters = parameters.to_device(settings.device);
+    let lengths = passages.words.iter().map(Vec::len).collect();
+    let mut rounds = Rounds::new(lengths, settings.grouping, (settings.batch, seed));
+    let watch = (keeper.as_ref(), watcher);
+    let trained = follow(
+        &settings.course,
+        parameters,
+        watch,
+        &mut |parameters, update| {
+            let batch = rounds.batch(update);
+            match settings.costs {
+                Costs::Original => original(settings, parameters, (passages, batch)),
+                Costs::Mean => {
+                    let how = (settings.kind, settings.dropout);
+                    let (cost, told) = cost(how, parameters, passages, batch);
+                    Lesson {
+                        cost: cost / told as f64,
+                        times: told as f64,
+                        told,
+                    }
+                }
+            }
+        },
+    )?;
+    Ok(trained.weights("decoder", |_| true))
+}
+
+/// The original's cost of a batch.
+fn original(
+    settings: &Settings,
+    parameters: &Parameters,
+    (passages, batch): (&Passages, &[usize]),
+) -> Lesson {
+    let texts: Vec<&[i64]> = batch
+        .iter()
+        .map(|&index| passages.words[index].as_slice())
+        .collect();
+    let text = Text::new(&texts, parameters.device());
+    let graph = Graph {
+        parameters,
+        kind: settings.kind,
+    };
+    Lesson {
+        cost: graph.decoder(
+            Output::Deep,
+            &text,
+            &passages.of(batch).to_device(parameters.device()),
+        ),
+        times: 1.0,
+        told: text.told(),
     }
-    parameters.weights("decoder", |_| true)
 }
 
 /// Perplexity per word on `passages`, unknown words left out, with each passage's own thought and with another's.
@@ -195,7 +253,7 @@ pub fn perplexity(parameters: &Parameters, passages: &Passages) -> (f64, f64) {
         let all: Vec<usize> = (0..passages.len()).collect();
         let (mut loss, mut said) = (0.0, 0);
         for batch in all.chunks(32) {
-            let (cost, told) = no_grad(|| cost(Kind::Float, parameters, passages, batch));
+            let (cost, told) = no_grad(|| cost((Kind::Float, 0.0), parameters, passages, batch));
             loss += cost.double_value(&[]);
             said += told;
         }
@@ -220,43 +278,21 @@ fn initial(settings: &Settings, words: i64, thought: i64) -> Parameters {
 
 /// Summed cost of a batch and how many words it is over.
 fn cost(
-    kind: Kind,
+    (kind, dropout): (Kind, f64),
     parameters: &Parameters,
     passages: &Passages,
     batch: &[usize],
 ) -> (Tensor, usize) {
-    let rows: Vec<i64> = batch.iter().map(|&index| index as i64).collect();
-    let thoughts = passages
-        .thoughts
-        .index_select(0, &Tensor::from_slice(&rows))
-        .to_kind(Kind::Float);
+    let device = parameters.device();
+    let thoughts = passages.of(batch).to_device(device);
     let first = parameters.apply("ff_state", &thoughts).tanh().to_kind(kind);
-    let longest = batch
-        .iter()
-        .map(|&index| passages.words[index].len())
-        .max()
-        .unwrap_or(0)
-        + 1;
-    let (mut shown, mut targets, mut told) = (
-        vec![0i64; longest * batch.len()],
-        vec![IGNORED; longest * batch.len()],
-        0,
-    );
-    for (column, &index) in batch.iter().enumerate() {
-        let ids = &passages.words[index];
-        for (step, id) in ids.iter().copied().chain([0]).enumerate() {
-            let place = step * batch.len() + column;
-            shown[place] = id;
-            if id != UNK {
-                targets[place] = id;
-                told += 1;
-            }
-        }
-    }
-    let (steps, count) = (longest as i64, batch.len() as i64);
+    let (shown, targets, told) = columns(passages, batch);
+    let count = batch.len() as i64;
+    let steps = shown.len() as i64 / count;
     let x = parameters
         .get("Wemb")
-        .index_select(0, &Tensor::from_slice(&shown))
+        .index_select(0, &Tensor::from_slice(&shown).to_device(device))
+        .dropout(dropout, true)
         .to_kind(kind)
         .view([steps, count, -1]);
     // shifted by one: the first word is told from the thought alone, after a vector of zeros
@@ -269,9 +305,13 @@ fn cost(
         let weight = parameters.get(&format!("{prefix}_W")).to_kind(kind);
         x.matmul(&weight) + parameters.get(&format!("{prefix}_b")).to_kind(kind)
     };
-    let logits = affine("ff_logit", &affine("ff_hid", &states).tanh()).to_kind(Kind::Float);
+    let logits = affine(
+        "ff_logit",
+        &affine("ff_hid", &states).tanh().dropout(dropout, true),
+    )
+    .to_kind(Kind::Float);
     let cost = logits.cross_entropy_loss::<Tensor>(
-        &Tensor::from_slice(&targets),
+        &Tensor::from_slice(&targets).to_device(device),
         None,
         Reduction::Sum,
         IGNORED,
@@ -280,15 +320,24 @@ fn cost(
     (cost, told)
 }
 
+/// Passages side by side, step after step: what is shown, what is to be told (or not), and how much of that there is.
+fn columns(passages: &Passages, batch: &[usize]) -> (Vec<i64>, Vec<i64>, usize) {
+    let lengths = batch.iter().map(|&index| passages.words[index].len());
+    let places = (lengths.max().unwrap_or(0) + 1) * batch.len();
+    let (mut shown, mut targets, mut told) = (vec![0; places], vec![IGNORED; places], 0);
+    for (column, &index) in batch.iter().enumerate() {
+        let ids = &passages.words[index];
+        for (step, id) in ids.iter().copied().chain([0]).enumerate() {
+            let place = step * batch.len() + column;
+            shown[place] = id;
+            if id != UNK {
+                targets[place] = id;
+                told += 1;
+            }
+        }
+    }
+    (shown, targets, told)
+}
+
 /// A target that no loss is taken over: what comes after a passage's end, and unknown words, which are never told.
 const IGNORED: i64 = -100;
-
-/// Passages of like length together, in random order.
-fn batches(passages: &Passages, size: usize, random: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
-    let mut all: Vec<usize> = (0..passages.len()).collect();
-    shuffle(&mut all, random);
-    all.sort_by_key(|&index| passages.words[index].len());
-    let mut batches: Vec<Vec<usize>> = all.chunks(size).map(<[usize]>::to_vec).collect();
-    shuffle(&mut batches, random);
-    batches
-}

@@ -66,6 +66,24 @@ impl Parameters {
         self.zeros(&format!("{prefix}_bx"), state);
     }
 
+    /// The same parameters on another device.
+    #[must_use]
+    pub fn to_device(self, device: Device) -> Self {
+        let arrays = self.arrays.into_iter().map(|(name, tensor)| {
+            let moved = tensor.detach().to_device(device);
+            (name, moved.set_requires_grad(true))
+        });
+        Parameters {
+            arrays: arrays.collect(),
+        }
+    }
+
+    /// Where the parameters are.
+    pub fn device(&self) -> Device {
+        let first = self.arrays.first();
+        first.map_or(Device::Cpu, |(_, tensor)| tensor.device())
+    }
+
     /// Adds a tensor as it is.
     pub fn add(&mut self, name: &str, tensor: Tensor) {
         self.arrays

@@ -9,12 +9,16 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, IndexOp as _, Kind, Reduction, Tensor};
 
-use crate::train::parameters::shuffle;
-use crate::train::{Adam, AdamKind, Parameters, Progress, cosine_rate};
-use crate::{Vocabulary, Weights};
+use crate::train::checkpoint::sum_of;
+use crate::train::course::{Lesson, follow};
+use crate::train::order::{Grouping, Rounds};
+use crate::train::original::{Graph, Neighbours, Text};
+use crate::train::{Course, Keeper, Parameters, Watcher};
+use crate::{Result, Vocabulary, Weights};
 
 /// Which half of the encoder is trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Half {
     /// One encoder that reads forwards.
     Uni,
@@ -33,18 +37,44 @@ pub struct Settings {
     pub dim: i64,
     /// Triplets an update.
     pub batch: usize,
-    /// Updates in all.
-    pub updates: usize,
-    /// Peak learning rate.
-    pub rate: f64,
-    /// Gradients are clipped to this global norm.
-    pub clip: f64,
-    /// The output layer looks at the words of the batch and this many others drawn at random; 0: all words.
-    pub other_words: usize,
+    /// How triplets come together; by the length of the middle sentence.
+    pub grouping: Grouping,
+    /// How the cost is computed.
+    pub costs: Costs,
+    /// The share of word vectors that is dropped in training; not with the original's costs.
+    pub dropout: f64,
     /// What the matrix products are computed in; weights and optimiser stay in f32.
     pub kind: Kind,
-    /// Seed of initial weights and order.
-    pub seed: u64,
+    /// Where to compute.
+    pub device: Device,
+    /// Rate, optimiser, length and seed.
+    pub course: Course,
+}
+
+/// How the cost is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Costs {
+    /// As the original's: over all words, the end mark read too, summed over the batch.
+    Original,
+    /// A mean over the batch; the output layer looks at the words of the batch and this many others drawn at random
+    /// (0: all words).
+    Sampled(usize),
+}
+
+impl Settings {
+    /// All that decides the outcome, for the checkpoint.
+    fn recipe(&self, triplets: &[Triplet]) -> serde_json::Value {
+        let texts = triplets
+            .iter()
+            .flat_map(|t| [t.before.as_slice(), &t.middle, &t.after]);
+        serde_json::json!({
+            "trains": "skip-thoughts", "half": self.half, "course": self.course, "dim_word": self.dim_word,
+            "dim": self.dim, "batch": self.batch, "grouping": self.grouping, "costs": self.costs,
+            "dropout": self.dropout, "kind": format!("{:?}", self.kind), "device": format!("{:?}", self.device),
+            "sentences": sum_of(texts),
+        })
+    }
 }
 
 /// Three neighbouring sentences as word ids, without end marks.
@@ -58,41 +88,104 @@ pub struct Triplet {
     pub after: Vec<i64>,
 }
 
-/// Trains on `triplets` and returns `Wemb` and the encoders.
+/// Trains on `triplets` (at least one) and returns `Wemb` and the encoders.
+///
+/// # Errors
+/// As [`follow`].
 pub fn run(
     settings: &Settings,
     words: &Vocabulary,
     triplets: &[Triplet],
-    watch: &mut dyn FnMut(&Progress),
-) -> Weights {
-    tch::manual_seed(settings.seed as i64);
-    let parameters = initial(settings, words.len() as i64);
-    let mut adam = Adam::new(&parameters, AdamKind::Textbook, settings.clip);
-    let mut order = Order::new(triplets, settings);
-    let (mut loss, mut said, mut begun) = (0.0, 0, std::time::Instant::now());
-    for update in 0..settings.updates {
-        let batch = order.next_batch();
-        let (cost, targets) = cost(settings, &parameters, &batch, &mut order.random);
-        cost.backward();
-        adam.step(
-            &parameters,
-            cosine_rate(settings.rate, update, settings.updates),
-        );
-        loss += cost.double_value(&[]) * batch.len() as f64;
-        said += targets;
-        if (update + 1) % 50 == 0 || update + 1 == settings.updates {
-            watch(&Progress {
-                update: update + 1,
-                of: settings.updates,
-                loss: loss / said as f64,
-                rate: said as f64 / begun.elapsed().as_secs_f64(),
-            });
-            (loss, said, begun) = (0.0, 0, std::time::Instant::now());
+    (keeper, watcher): (Option<&Keeper>, &mut dyn Watcher),
+) -> Result<Weights> {
+    let seed = settings.course.seed;
+    tch::manual_seed(seed as i64);
+    let keeper = keeper.map(|keeper| keeper.of(settings.recipe(triplets)));
+    let parameters = initial(settings, words.len() as i64).to_device(settings.device);
+    let lengths = triplets.iter().map(|t| t.middle.len()).collect();
+    let mut rounds = Rounds::new(lengths, settings.grouping, (settings.batch, seed));
+    let watch = (keeper.as_ref(), watcher);
+    let trained = follow(
+        &settings.course,
+        parameters,
+        watch,
+        &mut |parameters, update| {
+            let batch: Vec<&Triplet> = rounds.batch(update).iter().map(|&i| &triplets[i]).collect();
+            let mut random = ChaCha8Rng::seed_from_u64(seed ^ 0x5EED);
+            random.set_stream(update as u64);
+            match settings.costs {
+                Costs::Original => original(settings, parameters, &batch),
+                Costs::Sampled(_) => {
+                    let (cost, told) = cost(settings, parameters, &batch, &mut random);
+                    Lesson {
+                        cost,
+                        times: batch.len() as f64,
+                        told,
+                    }
+                }
+            }
+        },
+    )?;
+    Ok(trained.weights("skip-thoughts", |name| {
+        name == "Wemb" || name.starts_with("encoder")
+    }))
+}
+
+/// The original's cost of a batch.
+fn original(settings: &Settings, parameters: &Parameters, batch: &[&Triplet]) -> Lesson {
+    let side = |sentence: &dyn Fn(&Triplet) -> &[i64]| {
+        let texts: Vec<&[i64]> = batch.iter().map(|&triplet| sentence(triplet)).collect();
+        Text::new(&texts, parameters.device())
+    };
+    let texts = Neighbours {
+        read: side(&|triplet| &triplet.middle),
+        next: side(&|triplet| &triplet.after),
+        previous: side(&|triplet| &triplet.before),
+    };
+    let graph = Graph {
+        parameters,
+        kind: settings.kind,
+    };
+    Lesson {
+        cost: graph.skip_thoughts(settings.half, &texts),
+        times: 1.0,
+        told: texts.next.told() + texts.previous.told(),
+    }
+}
+
+/// Mean loss per told word on `triplets`, over all words of the vocabulary.
+pub fn held_out_loss(settings: &Settings, parameters: &Parameters, triplets: &[Triplet]) -> f64 {
+    let _no_grad = tch::no_grad_guard();
+    let settings = Settings {
+        costs: match settings.costs {
+            Costs::Original => Costs::Original,
+            Costs::Sampled(_) => Costs::Sampled(0),
+        },
+        dropout: 0.0,
+        ..settings.clone()
+    };
+    let mut random = ChaCha8Rng::seed_from_u64(0);
+    let mut all: Vec<&Triplet> = triplets.iter().collect();
+    all.sort_by_key(|triplet| triplet.middle.len());
+    let (mut loss, mut told) = (0.0, 0);
+    for batch in all.chunk_by(|one, other| one.middle.len() == other.middle.len()) {
+        for batch in batch.chunks(32) {
+            let lesson = match settings.costs {
+                Costs::Original => original(&settings, parameters, batch),
+                Costs::Sampled(_) => {
+                    let (cost, told) = cost(&settings, parameters, batch, &mut random);
+                    Lesson {
+                        cost,
+                        times: batch.len() as f64,
+                        told,
+                    }
+                }
+            };
+            loss += lesson.cost.double_value(&[]) * lesson.times;
+            told += lesson.told;
         }
     }
-    parameters.weights("skip-thoughts", |name| {
-        name == "Wemb" || name.starts_with("encoder")
-    })
+    loss / told.max(1) as f64
 }
 
 fn initial(settings: &Settings, words: i64) -> Parameters {
@@ -107,9 +200,14 @@ fn initial(settings: &Settings, words: i64) -> Parameters {
     }
     parameters.gru("decoder_f", settings.dim_word, settings.dim);
     parameters.gru("decoder_b", settings.dim_word, settings.dim);
-    // rows are words, so that the rows of a batch's words can be picked
-    parameters.uniform("ff_logit_W", [words, settings.dim], 0.1);
-    parameters.zeros("ff_logit_b", words);
+    match settings.costs {
+        Costs::Original => parameters.affine("ff_logit", [settings.dim, words]),
+        // rows are words, so that the rows of a batch's words can be picked
+        Costs::Sampled(_) => {
+            parameters.uniform("ff_logit_W", [words, settings.dim], 0.1);
+            parameters.zeros("ff_logit_b", words);
+        }
+    }
     parameters
 }
 
@@ -120,30 +218,7 @@ fn cost(
     batch: &[&Triplet],
     random: &mut ChaCha8Rng,
 ) -> (Tensor, usize) {
-    let (ids, _) = columns(batch.iter().map(|triplet| triplet.middle.as_slice()));
-    let read = embed(parameters, &ids, settings.kind);
-    let thought = match settings.half {
-        Half::Uni => last(
-            &parameters
-                .cell("encoder", settings.kind)
-                .run(&read, None, None),
-        ),
-        Half::Bi => Tensor::cat(
-            &[
-                last(
-                    &parameters
-                        .cell("encoder", settings.kind)
-                        .run(&read, None, None),
-                ),
-                last(
-                    &parameters
-                        .cell("encoder_r", settings.kind)
-                        .run(&read.flip([0]), None, None),
-                ),
-            ],
-            1,
-        ),
-    };
+    let thought = read(settings, parameters, batch);
     let after = neighbour(
         parameters,
         "decoder_f",
@@ -158,12 +233,17 @@ fn cost(
     );
     let states = Tensor::cat(&[&after.0, &before.0], 0);
     let targets: Vec<i64> = after.1.into_iter().chain(before.1).collect();
+    let others = match settings.costs {
+        Costs::Original => 0,
+        Costs::Sampled(others) => others,
+    };
     let classes = Classes::draw(
         &targets,
         parameters.get("ff_logit_b").size()[0],
-        settings.other_words,
+        others,
         random,
-    );
+    )
+    .to_device(parameters.device());
     let rows = parameters
         .get("ff_logit_W")
         .index_select(0, &classes.words)
@@ -173,6 +253,23 @@ fn cost(
     let cost =
         logits.cross_entropy_loss::<Tensor>(&classes.targets, None, Reduction::Sum, -100, 0.0);
     (cost / batch.len() as f64, targets.len())
+}
+
+/// The last states (B, D) of the encoder over the sentences in the middle, which are of one length.
+fn read(settings: &Settings, parameters: &Parameters, batch: &[&Triplet]) -> Tensor {
+    let (ids, _) = columns(batch.iter().map(|triplet| triplet.middle.as_slice()));
+    let words = embed(parameters, &ids, settings.kind).dropout(settings.dropout, true);
+    let encode = |prefix: &str, words: &Tensor| {
+        let cell = parameters.cell(prefix, settings.kind);
+        cell.run(words, None, None).i(-1)
+    };
+    match settings.half {
+        Half::Uni => encode("encoder", &words),
+        Half::Bi => {
+            let back = encode("encoder_r", &words.flip([0]));
+            Tensor::cat(&[encode("encoder", &words), back], 1)
+        }
+    }
 }
 
 /// The states of a decoder that is shown the sentence (shifted, a zero vector first), one row a target; and the targets.
@@ -202,9 +299,10 @@ fn neighbour<'a>(
             places.push(step * batch + column as i64);
         }
     }
-    let states = states
-        .reshape([steps * batch, -1])
-        .index_select(0, &Tensor::from_slice(&places));
+    let states = states.reshape([steps * batch, -1]).index_select(
+        0,
+        &Tensor::from_slice(&places).to_device(parameters.device()),
+    );
     (states, targets)
 }
 
@@ -236,13 +334,9 @@ fn embed(parameters: &Parameters, ids: &Tensor, kind: Kind) -> Tensor {
     let size = ids.size();
     parameters
         .get("Wemb")
-        .index_select(0, &ids.view([-1]))
+        .index_select(0, &ids.view([-1]).to_device(parameters.device()))
         .to_kind(kind)
         .view([size[0], size[1], -1])
-}
-
-fn last(states: &Tensor) -> Tensor {
-    states.i(-1)
 }
 
 /// The words an update's softmax runs over, and the targets as places among them.
@@ -252,6 +346,13 @@ struct Classes {
 }
 
 impl Classes {
+    fn to_device(&self, device: Device) -> Classes {
+        Classes {
+            words: self.words.to_device(device),
+            targets: self.targets.to_device(device),
+        }
+    }
+
     fn draw(targets: &[i64], all: i64, others: usize, random: &mut ChaCha8Rng) -> Classes {
         if others == 0 || others as i64 >= all {
             return Classes {
@@ -275,62 +376,5 @@ impl Classes {
             words: Tensor::from_slice(&words),
             targets: Tensor::from_slice(&targets),
         }
-    }
-}
-
-/// Triplets in batches of one length of the middle sentence, reshuffled each time round.
-struct Order<'a> {
-    triplets: &'a [Triplet],
-    batch: usize,
-    random: ChaCha8Rng,
-    waiting: Vec<Vec<usize>>,
-}
-
-impl<'a> Order<'a> {
-    fn new(triplets: &'a [Triplet], settings: &Settings) -> Self {
-        let random = ChaCha8Rng::seed_from_u64(settings.seed);
-        Order {
-            triplets,
-            batch: settings.batch,
-            random,
-            waiting: Vec::new(),
-        }
-    }
-
-    fn next_batch(&mut self) -> Vec<&'a Triplet> {
-        if self.waiting.is_empty() {
-            self.refill();
-        }
-        let batch = self
-            .waiting
-            .pop()
-            .expect("there is at least one triplet to train on");
-        batch
-            .into_iter()
-            .map(|index| &self.triplets[index])
-            .collect()
-    }
-
-    fn refill(&mut self) {
-        let mut all: Vec<usize> = (0..self.triplets.len()).collect();
-        shuffle(&mut all, &mut self.random);
-        let mut lengths: HashMap<usize, Vec<usize>> = HashMap::new();
-        for index in all {
-            let group = lengths
-                .entry(self.triplets[index].middle.len())
-                .or_default();
-            group.push(index);
-            if group.len() == self.batch {
-                self.waiting.push(std::mem::take(group));
-            }
-        }
-        let mut rest: Vec<_> = lengths
-            .into_iter()
-            .filter(|(_, group)| !group.is_empty())
-            .collect();
-        rest.sort();
-        self.waiting
-            .extend(rest.into_iter().map(|(_, group)| group));
-        shuffle(&mut self.waiting, &mut self.random);
     }
 }

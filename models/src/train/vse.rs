@@ -3,18 +3,19 @@
 //! `storyteller train vse` calls [`run`]; [`recall`] measures what came of it with the network as it is used to tell
 //! stories. Features are taken as they come and brought to unit length once, before training.
 
-use rand::SeedableRng as _;
-use rand_chacha::ChaCha8Rng;
-use tch::{Kind, Reduction, Tensor, no_grad};
+use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
+use crate::train::checkpoint::sum_of;
+use crate::train::course::{Lesson, follow};
+use crate::train::order::{Grouping, Rounds};
 use crate::train::original::margin_cost;
-use crate::train::parameters::shuffle;
-use crate::train::{Adam, AdamKind, Parameters, Progress, cosine_rate};
+use crate::train::{Course, Keeper, Parameters, Watcher};
 use crate::vse::unit_rows;
-use crate::{Vocabulary, Vse, Weights};
+use crate::{Error, Result, Vocabulary, Vse, Weights};
 
 /// What a good pair is told apart by.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Loss {
     /// The original's: wrong pairs must score less than right ones by this margin; pictures are not normalised.
     Margin(f64),
@@ -33,18 +34,40 @@ pub struct Settings {
     pub loss: Loss,
     /// Pairs an update.
     pub batch: usize,
-    /// Times each caption is seen.
-    pub epochs: usize,
-    /// Peak learning rate.
-    pub rate: f64,
-    /// Gradients are clipped to this global norm.
-    pub clip: f64,
+    /// How pairs come together.
+    pub grouping: Grouping,
     /// The share of a picture's feature and of word vectors that is dropped in training.
     pub dropout: f64,
     /// What the matrix products are computed in.
     pub kind: Kind,
-    /// Seed of initial weights and order.
-    pub seed: u64,
+    /// Where to compute.
+    pub device: Device,
+    /// Rate, optimiser, length and seed.
+    pub course: Course,
+}
+
+impl Settings {
+    /// All that decides the outcome, for the checkpoint.
+    fn recipe(&self, features: &Tensor, pairs: &[Pair]) -> serde_json::Value {
+        let captions = pairs.iter().map(|pair| pair.caption.as_slice());
+        let pictures: Vec<i64> = pairs.iter().map(|pair| pair.picture).collect();
+        serde_json::json!({
+            "trains": "vse", "course": self.course, "dim_word": self.dim_word, "dim": self.dim, "loss": self.loss,
+            "batch": self.batch, "grouping": self.grouping, "dropout": self.dropout,
+            "kind": format!("{:?}", self.kind), "device": format!("{:?}", self.device),
+            "captions": sum_of(captions), "pictures": sum_of([pictures.as_slice()].into_iter()),
+            "features": format!("{:?} {}", features.size(), features.sum(Kind::Double).double_value(&[])),
+        })
+    }
+}
+
+/// How many updates see each of `pairs` once.
+pub fn updates_of_a_round(pairs: &[Pair], (grouping, batch): (Grouping, usize)) -> usize {
+    Rounds::new(lengths(pairs), grouping, (batch, 0)).batches()
+}
+
+fn lengths(pairs: &[Pair]) -> Vec<usize> {
+    pairs.iter().map(|pair| pair.caption.len()).collect()
 }
 
 /// A caption as ids without the end mark, and the row of its picture.
@@ -56,42 +79,47 @@ pub struct Pair {
     pub picture: i64,
 }
 
-/// Trains on `pairs` over `features` (N, F) and returns the arrays of a [`Vse`]; `watch` sees the weights each epoch.
+/// Trains on `pairs` over `features` (N, F) and returns the arrays of a [`Vse`].
+///
+/// # Errors
+/// When there are fewer pairs than a batch has, or as [`follow`].
 pub fn run(
     settings: &Settings,
     words: &Vocabulary,
     (features, pairs): (&Tensor, &[Pair]),
-    watch: &mut dyn FnMut(&Progress, &Weights),
-) -> Weights {
-    tch::manual_seed(settings.seed as i64);
-    let features = unit_rows(&features.to_kind(Kind::Float));
+    (keeper, watcher): (Option<&Keeper>, &mut dyn Watcher),
+) -> Result<Weights> {
+    let seed = settings.course.seed;
+    tch::manual_seed(seed as i64);
+    let keeper = keeper.map(|keeper| keeper.of(settings.recipe(features, pairs)));
+    let features = features.to_device(settings.device).to_kind(Kind::Float);
+    let features = unit_rows(&features);
     let parameters = initial(settings, words.len() as i64, features.size()[1]);
-    let mut adam = Adam::new(&parameters, AdamKind::Textbook, settings.clip);
-    let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
-    let mut order: Vec<&Pair> = pairs.iter().collect();
-    let updates = settings.epochs * (pairs.len() / settings.batch);
-    let mut update = 0;
-    for _ in 0..settings.epochs {
-        let begun = std::time::Instant::now();
-        let mut loss = 0.0;
-        shuffle(&mut order, &mut random);
-        for batch in order.chunks_exact(settings.batch) {
-            let cost = cost(settings, &parameters, &features, batch);
-            cost.backward();
-            adam.step(&parameters, cosine_rate(settings.rate, update, updates));
-            loss += cost.double_value(&[]);
-            update += 1;
-        }
-        let seen = pairs.len() / settings.batch * settings.batch;
-        let progress = Progress {
-            update,
-            of: updates,
-            loss: loss / seen as f64,
-            rate: seen as f64 / begun.elapsed().as_secs_f64(),
-        };
-        watch(&progress, &parameters.weights("vse", |_| true));
+    let parameters = parameters.to_device(settings.device);
+    let mut rounds = Rounds::new(lengths(pairs), settings.grouping, (settings.batch, seed));
+    if rounds.batches() == 0 {
+        let reason = format!(
+            "there are only {} of them, fewer than a batch of {}",
+            pairs.len(),
+            settings.batch
+        );
+        return Err(Error::format("the captions to train on", reason));
     }
-    parameters.weights("vse", |_| true)
+    let watch = (keeper.as_ref(), watcher);
+    let trained = follow(
+        &settings.course,
+        parameters,
+        watch,
+        &mut |parameters, update| {
+            let batch: Vec<&Pair> = rounds.batch(update).iter().map(|&i| &pairs[i]).collect();
+            Lesson {
+                cost: cost(settings, parameters, &features, &batch),
+                times: 1.0,
+                told: batch.len(),
+            }
+        },
+    )?;
+    Ok(trained.weights("vse", |_| true))
 }
 
 /// Recall at 1, 5 and 10 in per cent and the median rank, from pictures to captions and back (§3.7).
@@ -169,7 +197,7 @@ fn cost(
     batch: &[&Pair],
 ) -> Tensor {
     let rows: Vec<i64> = batch.iter().map(|pair| pair.picture).collect();
-    let rows = Tensor::from_slice(&rows);
+    let rows = Tensor::from_slice(&rows).to_device(features.device());
     let seen = features
         .index_select(0, &rows)
         .dropout(settings.dropout, true);
@@ -194,6 +222,7 @@ fn cost(
 
 /// The last states (B, D) of captions of mixed lengths: what comes after a caption's end is not looked at.
 fn read(settings: &Settings, parameters: &Parameters, batch: &[&Pair]) -> Tensor {
+    let device = parameters.device();
     let count = batch.len() as i64;
     let longest = batch
         .iter()
@@ -211,7 +240,7 @@ fn read(settings: &Settings, parameters: &Parameters, batch: &[&Pair]) -> Tensor
     }
     let x = parameters
         .get("Wemb")
-        .index_select(0, &Tensor::from_slice(&ids))
+        .index_select(0, &Tensor::from_slice(&ids).to_device(device))
         .dropout(settings.dropout, true)
         .to_kind(settings.kind)
         .view([longest, count, -1]);
@@ -220,7 +249,7 @@ fn read(settings: &Settings, parameters: &Parameters, batch: &[&Pair]) -> Tensor
         .run(&x, None, None);
     states
         .view([longest * count, -1])
-        .index_select(0, &Tensor::from_slice(&ends))
+        .index_select(0, &Tensor::from_slice(&ends).to_device(device))
         .to_kind(Kind::Float)
 }
 
@@ -228,7 +257,7 @@ fn read(settings: &Settings, parameters: &Parameters, batch: &[&Pair]) -> Tensor
 ///
 /// # Errors
 /// When the arrays do not fit the vocabulary.
-pub fn network(weights: &Weights, words: Vocabulary) -> crate::Result<Vse> {
+pub fn network(weights: &Weights, words: Vocabulary) -> Result<Vse> {
     let known = words.len();
     no_grad(|| Vse::new(weights, words, known, crate::vse::SentenceEncoder::Gru))
 }

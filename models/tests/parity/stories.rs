@@ -121,7 +121,7 @@ fn every_beam_search_finds_the_original_texts_in_the_original_order() {
                 }
                 let mut options = original(number(case, "k"), number(case, "maxlen"));
                 options.rules.allow_unknown = case["use_unk"] == true;
-                let found = search(&decoder, &thought(&golden, case), options);
+                let found = search(&decoder, &thought(&golden, case), options.clone());
                 assert_same_search(&found, case);
                 options.exhaustive = false;
                 let early = search(&decoder, &thought(&golden, case), options);

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::commands::evaluate::table::{line, print};
 use crate::commands::place::Weights;
-use crate::commands::tell::{open, read_picture};
+use crate::commands::tell::{Compat, open, read_picture};
 
 /// Stories told together.
 const AT_ONCE: usize = 8;
@@ -115,7 +115,7 @@ impl Stories {
         let bar = indicatif::ProgressBar::new((photos.len() * styles.len()) as u64);
         let mut told = Vec::new();
         for path in &photos {
-            let picture = read_picture(path)?;
+            let picture = read_picture(path, Compat::Modern)?;
             for some in styles.chunks(AT_ONCE) {
                 told.extend(self.tell_one(&storyteller, (path, &picture), some)?);
                 bar.inc(some.len() as u64);

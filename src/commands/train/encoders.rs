@@ -7,12 +7,13 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use models::Vocabulary;
 use models::corpus::{self, Book};
-use models::train::skip_thoughts::{self, Half, Triplet};
+use models::train::skip_thoughts::{self, Costs, Half, Triplet};
 use models::train::vse::{self, Loss, Pair};
-use tch::Kind;
+use models::train::{Grouping, Measured};
 
-use crate::commands::train::Report;
+use crate::commands::train::following::Following;
 use crate::commands::train::photos::Photos;
+use crate::commands::train::recipe::{Defaults, RecipeFlags, Rhythm};
 
 /// Trains the joint space.
 #[derive(Args, Debug)]
@@ -34,18 +35,23 @@ pub(crate) struct VseStep {
     /// Times each caption is seen.
     #[arg(long, default_value_t = 12)]
     epochs: usize,
-    /// Size of a word's vector.
-    #[arg(long, default_value_t = 200)]
-    dim_word: i64,
-    /// Size of the joint space.
-    #[arg(long, default_value_t = 512)]
-    dim: i64,
-    /// Train with the original's max-margin loss of this margin (0.2) instead of the softmax over the batch.
-    #[arg(long)]
-    margin: Option<f64>,
-    /// Seed of initial weights and order.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// What right pairs are told from wrong ones by [modern: softmax, original: hinge].
+    #[arg(long, value_enum)]
+    loss: Option<WhichLoss>,
+    /// The margin of the hinge.
+    #[arg(long, default_value_t = 0.2)]
+    margin: f64,
+    #[command(flatten)]
+    recipe: RecipeFlags,
+}
+
+/// What right pairs are told from wrong ones by.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum WhichLoss {
+    /// Wrong pairs must score less by a margin, summed over all of the batch: the original's.
+    Hinge,
+    /// Softmax over the batch, both ways; pictures are brought to unit length.
+    Softmax,
 }
 
 impl VseStep {
@@ -73,44 +79,99 @@ impl VseStep {
             })
             .collect();
         let test = self.photos.held_out(&self.test, &rows)?;
-        let report = Report::new();
-        let weights = vse::run(
-            &self.settings(),
-            &words,
-            (&features, &pairs),
-            &mut |progress, weights| {
-                let captions: Vec<(&str, i64)> = test
-                    .captions
-                    .iter()
-                    .map(|(caption, row)| (caption.as_str(), *row))
-                    .collect();
-                let measured = vse::network(weights, words.clone())
-                    .map(|network| vse::recall(&network, &test.features, &captions));
-                let measured =
-                    measured.map_or(serde_json::Value::Null, |recall| serde_json::json!(recall));
-                // a full disk or a closed pipe must not end hours of training
-                let _ = report.show(progress, &measured);
-            },
+        let settings = self.settings(&pairs)?;
+        let keeper = self.recipe.keeper(&self.out)?;
+        let captions: Vec<(&str, i64)> = test
+            .captions
+            .iter()
+            .map(|(caption, row)| (caption.as_str(), *row))
+            .collect();
+        let mut following = Following::new(
+            &self.out,
+            Box::new(|parameters| {
+                let weights = parameters.weights("vse", |_| true);
+                let weights = weights.to_device(tch::Device::Cpu);
+                let network = vse::network(&weights, words.clone()).ok()?;
+                let recall = vse::recall(&network, &test.features, &captions);
+                Some(Measured {
+                    value: -(recall.picture_to_caption[2] + recall.caption_to_picture[2]),
+                    numbers: serde_json::json!(recall),
+                })
+            }),
         );
-        weights.save(&self.out, Kind::Float)?;
-        Ok(())
+        let watch = (Some(&keeper), &mut following as _);
+        let trained = vse::run(&settings, &words, (&features, &pairs), watch);
+        following.finish(&keeper, trained)
     }
 
-    fn settings(&self) -> vse::Settings {
-        vse::Settings {
-            dim_word: self.dim_word,
-            dim: self.dim,
-            loss: self.margin.map_or(Loss::Contrastive(20.0), Loss::Margin),
-            batch: 200,
-            epochs: self.epochs,
-            rate: 1.5e-3,
-            clip: 50.0,
-            dropout: 0.2,
-            kind: Kind::BFloat16,
-            seed: self.seed,
-        }
+    fn settings(&self, pairs: &[Pair]) -> anyhow::Result<vse::Settings> {
+        let original = self.recipe.is_original();
+        let loss = match self.loss {
+            Some(WhichLoss::Hinge) => Loss::Margin(self.margin),
+            None if original => Loss::Margin(self.margin),
+            _ => Loss::Contrastive(20.0),
+        };
+        let defaults = if original { VSE_ORIGINAL } else { VSE_MODERN };
+        let grouping = if original {
+            Grouping::Turns
+        } else {
+            Grouping::Random
+        };
+        let round = vse::updates_of_a_round(pairs, (grouping, self.recipe.batch(defaults)));
+        let chosen = self.recipe.choose(
+            defaults,
+            Rhythm {
+                updates: round * self.epochs,
+                report_every: round,
+                measure_every: round,
+            },
+        )?;
+        Ok(vse::Settings {
+            dim_word: chosen.embedding,
+            dim: chosen.width,
+            loss,
+            batch: chosen.batch,
+            grouping,
+            dropout: chosen.dropout,
+            kind: chosen.kind,
+            device: chosen.device,
+            course: chosen.course,
+        })
     }
 }
+
+const VSE_MODERN: Defaults = Defaults {
+    rate: 1.5e-3,
+    clip: 50.0,
+    batch: 200,
+    dropout: 0.2,
+    width: 512,
+    embedding: 200,
+};
+const VSE_ORIGINAL: Defaults = Defaults {
+    rate: 2e-4,
+    clip: 2.0,
+    batch: 128,
+    dropout: 0.0,
+    width: 1024,
+    embedding: 300,
+};
+const SKIP_MODERN: Defaults = Defaults {
+    rate: 1e-3,
+    clip: 5.0,
+    batch: 96,
+    dropout: 0.0,
+    width: 480,
+    embedding: 160,
+};
+const SKIP_ORIGINAL: Defaults = Defaults {
+    rate: 2e-4,
+    clip: 5.0,
+    batch: 64,
+    dropout: 0.0,
+    width: 2400,
+    embedding: 620,
+};
 
 /// Which half of the sentence encoder.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -142,17 +203,14 @@ pub(crate) struct SkipThoughtsStep {
     /// How many updates.
     #[arg(long, default_value_t = 1300)]
     updates: usize,
-    /// Size of a word's vector.
-    #[arg(long, default_value_t = 160)]
-    dim_word: i64,
-    /// Size of the half.
-    #[arg(long, default_value_t = 480)]
-    dim: i64,
-    /// Seed of initial weights and order.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    recipe: RecipeFlags,
 }
 
+/// Of every so many triplets one is held out to measure on.
+const HELD_OUT: usize = 97;
+/// So many are held out at most.
+const MOST_HELD_OUT: usize = 400;
 /// Sentences of fewer or more words are not trained on.
 const WORDS_OF_A_SENTENCE: std::ops::RangeInclusive<usize> = 4..=30;
 
@@ -197,31 +255,70 @@ impl SkipThoughtsStep {
                 "the books hold no three neighbouring sentences of {WORDS_OF_A_SENTENCE:?} words"
             );
         }
-        let report = Report::new();
-        let weights = skip_thoughts::run(&self.settings(), &words, &triplets, &mut |progress| {
-            let _ = report.show(progress, &serde_json::Value::Null);
-        });
-        weights.save(&self.out, Kind::Float)?;
-        Ok(())
+        let (train, held_out) = split(triplets);
+        let settings = self.settings()?;
+        let keeper = self.recipe.keeper(&self.out)?;
+        let mut following = Following::new(
+            &self.out,
+            Box::new(|parameters| {
+                if held_out.is_empty() {
+                    return None;
+                }
+                let loss = skip_thoughts::held_out_loss(&settings, parameters, &held_out);
+                Some(Measured {
+                    value: loss,
+                    numbers: serde_json::json!({"held_out_loss": loss}),
+                })
+            }),
+        );
+        let watch = (Some(&keeper), &mut following as _);
+        let trained = skip_thoughts::run(&settings, &words, &train, watch);
+        following.finish(&keeper, trained)
     }
 
-    fn settings(&self) -> skip_thoughts::Settings {
-        skip_thoughts::Settings {
+    fn settings(&self) -> anyhow::Result<skip_thoughts::Settings> {
+        let original = self.recipe.is_original();
+        let rhythm = Rhythm {
+            updates: self.updates,
+            report_every: 50,
+            measure_every: 500,
+        };
+        let defaults = if original { SKIP_ORIGINAL } else { SKIP_MODERN };
+        let chosen = self.recipe.choose(defaults, rhythm)?;
+        let (grouping, costs) = if original {
+            (Grouping::Turns, Costs::Original)
+        } else {
+            (Grouping::Equal, Costs::Sampled(1500))
+        };
+        Ok(skip_thoughts::Settings {
             half: match self.half {
                 WhichHalf::Uni => Half::Uni,
                 WhichHalf::Bi => Half::Bi,
             },
-            dim_word: self.dim_word,
-            dim: self.dim,
-            batch: 96,
-            updates: self.updates,
-            rate: 1e-3,
-            clip: 5.0,
-            other_words: 1500,
-            kind: Kind::BFloat16,
-            seed: self.seed,
+            dim_word: chosen.embedding,
+            dim: chosen.width,
+            batch: chosen.batch,
+            grouping,
+            costs,
+            dropout: chosen.dropout,
+            kind: chosen.kind,
+            device: chosen.device,
+            course: chosen.course,
+        })
+    }
+}
+
+/// What is trained on, and what is held out.
+fn split(triplets: Vec<Triplet>) -> (Vec<Triplet>, Vec<Triplet>) {
+    let (mut train, mut held_out) = (Vec::new(), Vec::new());
+    for (place, triplet) in triplets.into_iter().enumerate() {
+        if place % HELD_OUT == HELD_OUT - 1 && held_out.len() < MOST_HELD_OUT {
+            held_out.push(triplet);
+        } else {
+            train.push(triplet);
         }
     }
+    (train, held_out)
 }
 
 fn triplet(before: &[i64], middle: &[i64], after: &[i64]) -> Triplet {

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use models::Vocabulary;
 use models::corpus;
 use models::train::bundle::{self, Parts, Recipe};
-use models::train::decoder::{self, Passages};
+use models::train::decoder::{self, Costs, Passages};
 use models::train::thoughts::{self, Folder};
-use models::{Vocabulary, train};
-use tch::Kind;
+use models::train::{Grouping, Measured};
 
-use crate::commands::train::Report;
+use crate::commands::train::following::Following;
+use crate::commands::train::recipe::{Defaults, RecipeFlags, Rhythm};
 
 /// The trained sentence encoder.
 #[derive(Args, Debug)]
@@ -88,18 +89,8 @@ pub(crate) struct DecoderStep {
     /// How many updates.
     #[arg(long, default_value_t = 1700)]
     updates: usize,
-    /// Passages an update.
-    #[arg(long, default_value_t = 32)]
-    batch: usize,
-    /// Size of a word's vector.
-    #[arg(long, default_value_t = 224)]
-    dim_word: i64,
-    /// Size of the state.
-    #[arg(long, default_value_t = 560)]
-    dim: i64,
-    /// Seed of initial weights and order.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    recipe: RecipeFlags,
 }
 
 /// Updates between two measurements on held-out passages.
@@ -108,38 +99,68 @@ const MEASURE_EVERY: usize = 400;
 impl DecoderStep {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let words = Vocabulary::read(&self.words)?;
-        let (passages, held_out) = Passages::gather(&Folder(self.thoughts), &words)?;
-        let settings = decoder::Settings {
-            dim_word: self.dim_word,
-            dim: self.dim,
-            batch: self.batch,
-            updates: self.updates,
-            rate: 2e-3,
-            clip: 1.0,
-            kind: Kind::BFloat16,
-            seed: self.seed,
-        };
-        let report = Report::new();
-        let weights = decoder::run(
-            &settings,
-            &words,
-            &passages,
-            &mut |progress, parameters: &train::Parameters| {
-                let due =
-                    progress.update.is_multiple_of(MEASURE_EVERY) || progress.update == progress.of;
-                let measured = if due {
-                    let (own, others) = decoder::perplexity(parameters, &held_out);
-                    serde_json::json!({"perplexity": own, "with_another_thought": others})
-                } else {
-                    serde_json::Value::Null
-                };
-                let _ = report.show(progress, &measured);
-            },
+        let (passages, held_out) = Passages::gather(&Folder(self.thoughts.clone()), &words)?;
+        let settings = self.settings()?;
+        let keeper = self.recipe.keeper(&self.out)?;
+        let mut following = Following::new(
+            &self.out,
+            Box::new(|parameters| {
+                let (own, others) = decoder::perplexity(parameters, &held_out);
+                Some(Measured {
+                    value: own,
+                    numbers: serde_json::json!({"perplexity": own, "with_another_thought": others}),
+                })
+            }),
         );
-        weights.save(&self.out, Kind::Float)?;
-        Ok(())
+        let watch = (Some(&keeper), &mut following as _);
+        let trained = decoder::run(&settings, &words, &passages, watch);
+        following.finish(&keeper, trained)
+    }
+
+    fn settings(&self) -> anyhow::Result<decoder::Settings> {
+        let original = self.recipe.is_original();
+        let rhythm = Rhythm {
+            updates: self.updates,
+            report_every: 25,
+            measure_every: MEASURE_EVERY,
+        };
+        let defaults = if original { ORIGINAL } else { MODERN };
+        let chosen = self.recipe.choose(defaults, rhythm)?;
+        let (grouping, costs) = if original {
+            (Grouping::Turns, Costs::Original)
+        } else {
+            (Grouping::Similar, Costs::Mean)
+        };
+        Ok(decoder::Settings {
+            dim_word: chosen.embedding,
+            dim: chosen.width,
+            batch: chosen.batch,
+            grouping,
+            costs,
+            dropout: chosen.dropout,
+            kind: chosen.kind,
+            device: chosen.device,
+            course: chosen.course,
+        })
     }
 }
+
+const MODERN: Defaults = Defaults {
+    rate: 2e-3,
+    clip: 1.0,
+    batch: 32,
+    dropout: 0.0,
+    width: 560,
+    embedding: 224,
+};
+const ORIGINAL: Defaults = Defaults {
+    rate: 2e-4,
+    clip: 5.0,
+    batch: 16,
+    dropout: 0.0,
+    width: 1600,
+    embedding: 620,
+};
 
 /// Puts a bundle together.
 #[derive(Args, Debug)]

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use jobs::{Form, Mode, StoryRequest, StoryResult, StyleEntry, UsedCaption};
+use jobs::{Compat, Form, Mode, StoryRequest, StoryResult, StyleEntry, UsedCaption};
 use models::device::choose;
 use models::storyteller::{self, Options, Request, Stage, Story, Storyteller, Timings, Watcher};
 
@@ -127,16 +127,16 @@ fn options(request: &StoryRequest) -> Result<Options, EngineError> {
             Form::Prose => storyteller::Form::Prose,
             Form::Lyrics => storyteller::Form::Lyrics,
         },
-        mode: match request.mode {
+        mode: match request.mode.unwrap_or_default() {
             Mode::Beam => storyteller::Mode::Beam,
             Mode::Sample => storyteller::Mode::Sample {
                 temperature: request.temperature as f32,
                 top_p: request.top_p as f32,
-                // chosen at submit; rows of other versions may lack it
-                seed: request.seed.unwrap_or(0),
+                // settled at submit; rows of other versions may lack it
+                seed: request.seed.unwrap_or(1),
             },
         },
-        strict: false,
+        strict: request.compat == Compat::Strict,
     })
 }
 

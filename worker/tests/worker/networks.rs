@@ -1,7 +1,7 @@
 //! The worker on real networks with random weights: the words of jobs and of models meet.
 //! What must stay true: nothing is fetched for it, the bundle is made on the spot.
 
-use jobs::{Mode, State, StoryRequest};
+use jobs::{Compat, Mode, State, StoryRequest};
 use worker::Config;
 use worker::scripted::ScriptedEngine;
 
@@ -20,16 +20,22 @@ async fn the_networks_tell_a_story_with_captions_and_timings() {
         ..StoryRequest::default()
     };
     let drawn = StoryRequest {
-        mode: Mode::Sample,
+        mode: Some(Mode::Sample),
         seed: Some(3),
         ..small.clone()
     };
+    let strict = StoryRequest {
+        compat: Compat::Strict,
+        ..small.clone()
+    };
     let searched = service.submit_as(small, &picture()).await;
+    let strict = service.submit_as(strict, &picture()).await;
     let drawn = service.submit_as(drawn, &picture()).await;
     let factory = worker::engine::storyteller::factory(bundle, cache, "cpu".to_owned());
     let tells = ScriptedEngine::new().tells();
     let worker = service.worker_on(Config::default(), tells, factory).await;
-    for id in [searched, drawn] {
+    let mut stories = Vec::new();
+    for id in [searched, drawn, strict] {
         let job = service.finished(id).await;
         assert_eq!((job.state, job.error), (State::Succeeded, None));
         let result = job.result.unwrap();
@@ -44,6 +50,8 @@ async fn the_networks_tell_a_story_with_captions_and_timings() {
         );
         let stages: Vec<_> = result.timings.keys().map(String::as_str).collect();
         assert_eq!(stages, ["captioning", "looking", "thinking", "writing"]);
+        stories.push(result.story);
     }
+    assert_ne!(stories[0], stories[2], "strict stories follow other rules");
     worker.stop().await;
 }
