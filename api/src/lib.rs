@@ -14,6 +14,7 @@ mod page;
 pub mod problems;
 mod requests;
 mod routes;
+mod source;
 mod stories;
 mod styles;
 mod submit;

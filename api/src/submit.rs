@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use bytes::Bytes;
-use jobs::fetch::FetchError;
 use jobs::picture::{TakenIn, Turn, take_in};
 use jobs::{Compat, Idempotency, Job, NewJob, StoryRequest, Submitted};
 use sha2::{Digest as _, Sha256};
@@ -19,6 +17,7 @@ use crate::fields;
 use crate::form::Form;
 use crate::nearest::nearest;
 use crate::requests::OwnSite;
+use crate::source::Source;
 use crate::stories::{Seen, see, shown};
 use crate::view::{CompatName, FormName, ModeName, StoryView};
 use crate::{Service, wait};
@@ -143,20 +142,8 @@ pub(crate) async fn submit(
         let checked = service.state.fetch.check_webhook(url);
         checked.map_err(|error| Error::field("webhook_url", format!("`webhook_url` {error}")))?;
     }
-    let image = picture(&service, form.image, address).await?;
-    let picture = {
-        let _turn = service
-            .decoding
-            .acquire()
-            .await
-            .map_err(|closed| Error::Internal(closed.to_string()))?;
-        let turn = match wishes.compat {
-            Compat::Modern => Turn::Upright,
-            Compat::Strict => Turn::AsStored,
-        };
-        take_in(image, service.config.caps.clone(), turn).await?
-    };
-    let (job, replayed) = accept(&service, key, wishes, picture).await?;
+    let source = Source::of(form.image, address)?;
+    let (job, replayed) = take(&service, key, wishes, source).await?;
     let patience = wait::preferred(&request);
     let seen = match patience {
         Some(patience) => wait::for_change(&service, job.id, patience, None).await?,
@@ -180,66 +167,54 @@ pub(crate) async fn submit(
     Ok(shown(&mut answer, seen))
 }
 
-/// The bytes that were sent, or those behind the address that was sent instead.
-async fn picture(service: &Service, sent: Option<Bytes>, address: Option<String>) -> Result<Bytes> {
-    let address = match (sent, address) {
-        (Some(image), None) => return Ok(image),
-        (None, Some(address)) => address,
-        (None, None) => {
-            return Err(Error::field(
-                "image",
-                "`image` is missing: send the picture in this field of a form, or its address in `image_url`",
-            ));
-        }
-        (Some(_), Some(_)) => {
-            return Err(Error::field(
-                "image_url",
-                "`image` and `image_url` are both given: send the picture or its address",
-            ));
-        }
-    };
-    let _turn = service
-        .fetching
-        .acquire()
-        .await
-        .map_err(|closed| Error::Internal(closed.to_string()))?;
-    let most = service.config.caps.bytes;
-    let fetched = service.state.fetch.picture(address.trim(), most).await;
-    fetched.map_err(|error| {
-        let kind = match error {
-            FetchError::Address(wrong) => {
-                return Error::field("image_url", format!("`image_url` {wrong}"));
-            }
-            FetchError::Blocked(_) => Kind::FetchBlocked,
-            FetchError::TooLarge(_) => Kind::ImageTooLarge,
-            FetchError::Failed(_) => Kind::FetchFailed,
+/// What becomes of a request that is in order: the job it led to before, or a new one.
+async fn take(
+    service: &Service,
+    key: Option<String>,
+    wishes: StoryRequest,
+    source: Source,
+) -> Result<(Job, bool)> {
+    let mut idempotency = None;
+    if let (Some(key), Source::Address(address)) = (&key, &source) {
+        let known = Idempotency {
+            key: key.clone(),
+            fingerprint: fingerprint(&wishes, address)?,
         };
-        Error::Field {
-            kind,
-            field: "image_url".to_owned(),
-            message: format!("the picture behind `image_url` could not be fetched: {error}"),
-            choices: Vec::new(),
+        if let Some(known) = service.state.store.submitted(&known).await? {
+            return settled(service, known).await;
         }
-    })
+        idempotency = Some(known);
+    }
+    let image = source.bytes(service).await?;
+    let picture = {
+        let _turn = service
+            .decoding
+            .acquire()
+            .await
+            .map_err(|closed| Error::Internal(closed.to_string()))?;
+        let turn = match wishes.compat {
+            Compat::Modern => Turn::Upright,
+            Compat::Strict => Turn::AsStored,
+        };
+        take_in(image, service.config.caps.clone(), turn).await?
+    };
+    if let (Some(key), None) = (key, &idempotency) {
+        let fingerprint = fingerprint(&wishes, &picture.sha256)?;
+        idempotency = Some(Idempotency { key, fingerprint });
+    }
+    accept(service, idempotency, wishes, picture).await
 }
 
 /// Keeps the picture, then the job; the other order could accept a job without a picture.
 async fn accept(
     service: &Service,
-    key: Option<String>,
+    idempotency: Option<Idempotency>,
     request: StoryRequest,
     picture: TakenIn,
 ) -> Result<(Job, bool)> {
     let state = &service.state;
     let id = NewJob::id();
     let image = picture.stored_as(jobs::images::key(id, picture.media_type));
-    let idempotency = match key {
-        Some(key) => Some(Idempotency {
-            key,
-            fingerprint: fingerprint(&request, &picture)?,
-        }),
-        None => None,
-    };
     state.images.put(&image.key, picture.bytes).await?;
     let kept = image.key.clone();
     // a submit that fails may still have been accepted: its picture must stay
@@ -257,6 +232,12 @@ async fn accept(
     {
         tracing::warn!(key = kept, cause = %error, "a picture that no job has could not be deleted");
     }
+    settled(service, submitted).await
+}
+
+/// What the caller is told of a submit; whether the job is an earlier one's.
+async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)> {
+    let state = &service.state;
     match submitted {
         Submitted::New(job) => {
             if let Err(error) = state.queue.ring(&[job.id]).await {
@@ -320,15 +301,11 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
     }
 }
 
-/// Equal for the same picture with the same wishes, however the form spelled them.
-fn fingerprint(request: &StoryRequest, picture: &TakenIn) -> Result<String> {
+/// Equal for the same picture, by its bytes or by its address, with the same wishes, however the form spelled them.
+fn fingerprint(request: &StoryRequest, picture: &str) -> Result<String> {
     let wishes = serde_json::to_vec(request).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(hex::encode(
-        Sha256::new()
-            .chain_update(&picture.sha256)
-            .chain_update(wishes)
-            .finalize(),
-    ))
+    let picture = Sha256::new().chain_update(picture).chain_update(wishes);
+    Ok(hex::encode(picture.finalize()))
 }
 
 fn retry_after(seen: &Seen) -> u64 {

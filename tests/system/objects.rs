@@ -55,6 +55,32 @@ fn verified(service: &Service, heard: &Heard) -> Value {
     serde_json::from_slice(&heard.body).unwrap()
 }
 
+/// What a person sees who lists a story's webhooks and has the first one sent again.
+async fn webhooks_of(service: &Service, id: &str) -> (String, String) {
+    let typed = |arguments: Vec<String>| async {
+        let program = tokio::process::Command::new(env!("CARGO_BIN_EXE_storyteller"))
+            .arg("webhooks")
+            .args(arguments)
+            .output()
+            .await
+            .unwrap();
+        assert!(
+            program.status.success(),
+            "{}",
+            String::from_utf8_lossy(&program.stderr)
+        );
+        String::from_utf8(program.stdout).unwrap()
+    };
+    let server = ["--server", &service.address].map(str::to_owned);
+    let about = |action: &str| {
+        let head = [action.to_owned(), id.to_owned()];
+        head.into_iter().chain(server.clone()).collect::<Vec<_>>()
+    };
+    assert!(typed(vec!["secret".to_owned()]).await.starts_with("whsec_"));
+    let listed = typed(about("list")).await;
+    (listed, typed(about("replay")).await)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_by_address_becomes_a_story_through_s3_and_a_webhook_tells_of_it() {
     let Some(server) = Weed::start() else { return };
@@ -98,6 +124,22 @@ async fn a_picture_by_address_becomes_a_story_through_s3_and_a_webhook_tells_of_
         (&job["id"], &Value::from("story.succeeded"))
     );
     assert_eq!(body["data"]["result"]["story"], job["result"]["story"]);
+    let (listed, replayed) = webhooks_of(&service, &id).await;
+    assert!(
+        listed.contains("1  story.succeeded  delivered  http://127.0.0.1:"),
+        "{listed}"
+    );
+    assert!(
+        replayed.contains("1  story.succeeded  waiting"),
+        "{replayed}"
+    );
+    becomes("the same message is sent again", async || {
+        let heard = caller.heard().into_iter();
+        let again =
+            heard.filter(|heard| heard.headers.get("webhook-id") == told.headers.get("webhook-id"));
+        (again.count() == 2).then_some(())
+    })
+    .await;
     service.stop().await;
 }
 

@@ -284,3 +284,33 @@ async fn deliveries_that_are_not_there_are_not_replayed() {
         .problem(404, "not_found");
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_repeated_submit_is_known_by_the_address_and_nothing_is_fetched_again() {
+    let service = TestService::start().await;
+    let gallery = Receiver::start(|_, number| match number {
+        1 => Reply::body(pictures::jpeg()),
+        _ => Reply::status(410),
+    })
+    .await;
+    let submit = |path: &str, style: &str| {
+        let body = json!({"image_url": gallery.url(path), "style": style});
+        let request = service.request(Method::POST, "/v1/stories").json(&body);
+        Answer::of(request.header("Idempotency-Key", "one"))
+    };
+    let first = submit("/dogs.jpg", "romance").await;
+    assert_eq!(first.status, 202, "{}", first.text());
+    let again = submit("/dogs.jpg", "romance").await;
+    assert_eq!(
+        (again.status, again.header("idempotency-replayed")),
+        (202, "true")
+    );
+    assert_eq!(again.json()["id"], first.json()["id"]);
+    for (path, style) in [("/cats.jpg", "romance"), ("/dogs.jpg", "gothic")] {
+        submit(path, style)
+            .await
+            .problem(422, "idempotency_key_reused");
+    }
+    assert_eq!(gallery.heard().len(), 1);
+    service.stop().await;
+}

@@ -50,6 +50,19 @@ impl Store {
         Ok(Submitted::New(accepted))
     }
 
+    /// What a submit under this key has led to already: its job, or that the request was another.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn submitted(&self, idempotency: &Idempotency) -> Result<Option<Submitted>> {
+        let mut connection = self
+            .pool
+            .acquire()
+            .await
+            .map_err(|error| failed(DOING, error))?;
+        submitted_before(&mut connection, idempotency).await
+    }
+
     async fn waiting(&self, connection: &mut PgConnection) -> Result<u32> {
         let queued = sqlx::query_scalar!(
             r#"select count(*) as "count!" from (select from jobs where state = 'queued' limit $1) as waiting"#,
@@ -79,12 +92,7 @@ impl Store {
     }
 
     async fn submitted_meanwhile(&self, idempotency: &Idempotency) -> Result<Submitted> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(|error| failed(DOING, error))?;
-        let known = submitted_before(&mut connection, idempotency).await?;
+        let known = self.submitted(idempotency).await?;
         known.ok_or_else(|| failed(DOING, sqlx::Error::RowNotFound))
     }
 }
