@@ -24,7 +24,7 @@ async fn bucket_at(server: &Weed) -> ImageOptions {
         s3_public_endpoint: None,
         s3_region: settings.region,
         s3_access_key: Some(settings.access_key),
-        s3_secret_key: Some(settings.secret_key),
+        s3_secret_key: Some(settings.secret_key.into()),
         s3_session_token: None,
     }
 }

@@ -2,6 +2,7 @@
 //! `api`, `worker` and `storyteller serve` flatten it into their own. What must stay true: programs that are given
 //! the same environment use the same place.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -47,7 +48,7 @@ pub struct ImageOptions {
         value_name = "SECRET",
         hide_env_values = true
     )]
-    pub s3_secret_key: Option<String>,
+    pub s3_secret_key: Option<Hidden>,
     /// With keys that hold only for a while: the token that came with them.
     #[arg(
         long,
@@ -55,7 +56,27 @@ pub struct ImageOptions {
         value_name = "TOKEN",
         hide_env_values = true
     )]
-    pub s3_session_token: Option<String>,
+    pub s3_session_token: Option<Hidden>,
+}
+
+/// A text that no log shows.
+#[derive(Clone)]
+pub struct Hidden(String);
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Hidden(text)
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("…")
+    }
+}
+
+fn hidden(text: &Option<Hidden>) -> Option<String> {
+    text.as_ref().map(|text| text.0.clone())
 }
 
 impl ImageOptions {
@@ -96,8 +117,42 @@ impl ImageOptions {
             public_endpoint: self.s3_public_endpoint.clone(),
             region: self.s3_region.clone(),
             access_key: key(&self.s3_access_key, "AWS_ACCESS_KEY_ID")?,
-            secret_key: key(&self.s3_secret_key, "AWS_SECRET_ACCESS_KEY")?,
-            session_token: self.s3_session_token.clone(),
+            secret_key: key(&hidden(&self.s3_secret_key), "AWS_SECRET_ACCESS_KEY")?,
+            session_token: hidden(&self.s3_session_token),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use clap::{Args as _, FromArgMatches as _};
+
+    use super::*;
+
+    fn options(arguments: &[&str]) -> ImageOptions {
+        let command = ImageOptions::augment_args(clap::Command::new("test").no_binary_name(true));
+        // whatever the environment of this test run says
+        let command = command.mut_args(|argument| argument.env(clap::builder::Resettable::Reset));
+        let matches = command.try_get_matches_from(arguments).unwrap();
+        ImageOptions::from_arg_matches(&matches).unwrap()
+    }
+
+    #[test]
+    fn what_is_missing_is_said_by_the_name_of_its_variable_and_no_secret_is_shown() {
+        let bucket = ["--s3-bucket=pictures", "--s3-access-key=me"];
+        for (arguments, missing) in [
+            (&[][..], "--images"),
+            (&["--s3-endpoint=http://127.0.0.1:1"], "S3_ENDPOINT"),
+            (&bucket[..1], "AWS_ACCESS_KEY_ID"),
+            (&bucket, "AWS_SECRET_ACCESS_KEY"),
+        ] {
+            let error = options(arguments).open(None).err().unwrap().to_string();
+            assert!(error.starts_with(missing), "{arguments:?}: {error}");
+        }
+        let whole = options(&[&bucket[..], &["--s3-secret-key=mine"]].concat());
+        assert!(whole.open(None).is_ok());
+        assert!(!format!("{whole:?}").contains("mine"));
     }
 }

@@ -185,7 +185,7 @@ async fn a_receiver_that_does_not_answer_is_given_up_after_fifteen_seconds() {
         .unwrap_err();
     assert!(matches!(error, FetchError::Failed(_)), "{error:?}");
     let waited = begun.elapsed().as_secs_f64();
-    assert!((14.9..18.0).contains(&waited), "{waited} s");
+    assert!((14.9..25.0).contains(&waited), "{waited} s");
 }
 
 #[tokio::test]

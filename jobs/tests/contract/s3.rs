@@ -193,7 +193,7 @@ async fn a_server_that_has_stopped_answering_is_unavailable_within_seconds() {
     let begun = Instant::now();
     assert!(images.ping().await.unwrap_err().is_unavailable());
     assert!(
-        begun.elapsed() < Duration::from_secs(5),
+        begun.elapsed() < Duration::from_secs(12),
         "{:?}",
         begun.elapsed()
     );

@@ -1,4 +1,5 @@
-//! A SeaweedFS of the run's own, with a bucket for each test; or another S3 server that the environment names.
+//! A SeaweedFS of the run's own, with a bucket for each test; or another S3 server that the environment names
+//! (STORYTELLER_TEST_S3_ENDPOINT and AWS_…; one that does not make buckets by itself).
 //! Its data is thrown away: it is killed, never asked to stop, which would take 20 s.
 #![allow(dead_code, reason = "the tests of the whole system use some of it")]
 
