@@ -134,7 +134,7 @@ impl Import {
         };
         let mut bar = LoadingBar::new();
         work.run(&original, &self.out, &mut |what, done, of| {
-            bar.show(what, done, of)
+            bar.show(what, done, of);
         })?;
         super::describe::print(&self.out)?;
         Ok(ExitCode::SUCCESS)

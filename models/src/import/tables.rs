@@ -32,7 +32,7 @@ pub(super) fn write(
             file.file_name().unwrap_or_default().display()
         );
         let table = Table::open(&file, &mut |done, of| {
-            progress(&what, done >> 20, (of >> 20).max(1))
+            progress(&what, done >> 20, (of >> 20).max(1));
         })?;
         let (found, wanted) = ([table.count(), table.width()], [words, size as usize]);
         if found != wanted {
