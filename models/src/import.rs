@@ -14,8 +14,8 @@ use tch::{Device, Kind};
 
 use crate::bundle::vectors::{CaptionVectors, add_to};
 use crate::bundle::{
-    Bundle, DecoderPart, GalleryPart, ImageEncoder, MANIFEST, Manifest, SkipThoughtsPart, Style,
-    VsePart, sha256_of_file,
+    Bundle, DecoderPart, GalleryPart, ImageEncoder, ImageEncoderKind, MANIFEST, Manifest,
+    SkipThoughtsPart, Style, VsePart, sha256_of_file,
 };
 use crate::original::{Original, Part};
 use crate::{Error, Result};
@@ -136,7 +136,20 @@ impl Import {
             (words.len(), encoders.word_sizes),
             (self.kind, progress),
         )?;
-        let manifest = Manifest {
+        let mut manifest = self.manifest((kind, styles), &joint, decoder.deep_output);
+        manifest.training.insert("import".to_owned(), sources);
+        manifest.files = sums(folder, progress)?;
+        put(folder, &manifest)
+    }
+
+    /// The description, still without sources and sums.
+    fn manifest(
+        &self,
+        (kind, styles): (ImageEncoderKind, Vec<Style>),
+        joint: &parts::Joint,
+        deep_output: bool,
+    ) -> Manifest {
+        Manifest {
             name: self.name.clone(),
             version: "2015".to_owned(),
             language: "en".to_owned(),
@@ -157,17 +170,16 @@ impl Import {
             decoder: DecoderPart {
                 file: DECODER.to_owned(),
                 words: DECODER_WORDS.to_owned(),
-                deep_output: decoder.deep_output,
+                deep_output,
             },
             gallery: GalleryPart {
                 captions: CAPTIONS.to_owned(),
                 vectors: None,
             },
             styles,
-            training: toml::Table::from_iter([("import".to_owned(), sources)]),
-            files: sums(folder, progress)?,
-        };
-        put(folder, &manifest)
+            training: toml::Table::new(),
+            files: BTreeMap::new(),
+        }
     }
 
     /// Which files the bundle is made from, with their sizes: enough to know the same import again.
