@@ -3,9 +3,11 @@
 
 pub(crate) mod command_line;
 pub(crate) mod demo;
+pub(crate) mod describe;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod health;
+pub(crate) mod import;
 pub(crate) mod logging;
 pub(crate) mod place;
 pub(crate) mod progress;

@@ -5,6 +5,7 @@
 //! network needs, so that a damaged or mixed-up folder is refused with the reason. Weights are mapped and copied once
 //! into tensors; word tables and caption vectors stay on disk.
 
+pub mod contents;
 mod manifest;
 mod sums;
 pub mod vectors;

@@ -4,10 +4,14 @@
 //! [`crate::tokenize`], the same way captions are cut when a story is told, and nothing but the
 //! author's prose is kept (no licence texts, no headings).
 
+mod kept;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result, tokenize};
+
+pub use kept::{Cutter, Kept};
 
 /// A sentence as its tokens joined by single spaces.
 pub type Sentence = String;

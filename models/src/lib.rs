@@ -19,6 +19,7 @@ pub mod gallery;
 pub mod grammar;
 pub mod gru;
 pub mod hints;
+pub mod import;
 pub mod original;
 pub mod picture;
 pub mod rehearsal;

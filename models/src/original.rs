@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use tch::Device;
 
-use crate::artifact::{self, Value, read_npy, read_pickle};
+use crate::artifact::{self, Table, Value, read_npy, read_pickle};
 use crate::skip_thoughts::SkipThoughtParts;
 use crate::vse::SentenceEncoder;
 use crate::{Decoder, Error, Result, SkipThoughts, Styles, Vgg, Vocabulary, Vse, Weights};
@@ -40,7 +40,7 @@ pub enum Part {
     CaptionStyle,
     /// `coco_train_caps.txt`: the captions.
     Captions,
-    /// `vgg19.pkl`, `VGG_ILSVRC_19_layers.caffemodel` or `vgg19.safetensors`: what looks at pictures.
+    /// `vgg19.pkl`, `VGG_ILSVRC_19_layers.caffemodel`, `vgg19.safetensors` …: what looks at pictures.
     Vgg,
 }
 
@@ -78,6 +78,8 @@ impl Part {
                 "VGG_ILSVRC_19_layers.caffemodel",
                 "vgg19.caffemodel",
                 "vgg19.safetensors",
+                "efficientnet_lite0.pth",
+                "efficientnet_lite0.safetensors",
             ],
         }
     }
@@ -156,7 +158,7 @@ impl Original {
         device: Device,
     ) -> Result<SkipThoughts> {
         let table = |file: &Path| -> Result<tch::Tensor> {
-            Ok(read_npy(&self.folder.join(file))?.to_tensor())
+            Table::open(&self.folder.join(file), &mut |_, _| {})?.to_tensor()
         };
         let tables = [
             ("utable".to_owned(), table(uni)?),
@@ -313,7 +315,7 @@ impl Original {
     /// What looks at pictures, if the folder has it.
     ///
     /// # Errors
-    /// When the file is broken.
+    /// When the file is broken or holds another network.
     pub fn vgg(&self, device: Device) -> Result<Option<Vgg>> {
         match self.find(Part::Vgg) {
             Some(file) => Vgg::load(&read_vgg(&file)?.to_device(device)).map(Some),
@@ -326,7 +328,7 @@ impl Original {
     }
 }
 
-pub use image::read_vgg;
+pub use image::{read_image_encoder, read_vgg};
 
 /// Whether a decoder has a layer between state and words: its arrays decide, then its options, then yes.
 ///

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, doctor, evaluate, health, logging::Logging, serve, styles, submit, tell, train, webhooks,
+    demo, describe, doctor, evaluate, health, import, logging::Logging, serve, styles, submit,
+    tell, train, webhooks,
 };
 
 /// Tells stories about pictures, on your own machine.
@@ -40,6 +41,10 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// List the styles a bundle can tell in.
     Styles(styles::Styles),
+    /// Make a bundle from the files of the original of 2015: the same numbers, the same stories.
+    Import(import::Import),
+    /// Say what is inside a bundle: parts, arrays, shapes, sizes, words and captions.
+    Describe(describe::Describe),
     /// Train models, styles and bundles on your own text and pictures.
     Train(train::Train),
     /// Measure the networks of a bundle: retrieval, sentences, decoder, stories.
@@ -63,6 +68,8 @@ pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Submit(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Styles(command) => command.run(),
+        Command::Import(command) => command.run(),
+        Command::Describe(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Evaluate(command) => command.run(),
         Command::Webhooks(command) => command.run(),

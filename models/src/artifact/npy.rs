@@ -11,7 +11,7 @@ use std::path::Path;
 use tch::Tensor;
 
 /// An extent beside an empty one may not be larger.
-const MOST_EMPTY: usize = 1 << 32;
+pub(super) const MOST_EMPTY: usize = 1 << 32;
 /// Numbers of a trained network hardly shrink: a member that unfolds more than this is no array.
 const MOST_UNFOLDING: u64 = 200;
 
@@ -46,13 +46,24 @@ pub fn read_npy(path: &Path) -> Result<Array> {
 /// # Errors
 /// When the file cannot be read, is no ZIP archive, or a member is damaged.
 pub fn read_npz(path: &Path) -> Result<Vec<(String, Array)>> {
+    read_npz_where(path, &|_| true)
+}
+
+/// As [`read_npz`], of the arrays whose names are wanted; the others are not unpacked.
+///
+/// # Errors
+/// As [`read_npz`].
+pub fn read_npz_where(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<(String, Array)>> {
     let file = std::fs::File::open(path).map_err(|e| Error::file("read", path, e))?;
     let wrong = |reason: String| Error::format(path.display().to_string(), reason);
     let mut archive = zip::ZipArchive::new(file).map_err(|e| wrong(format!("no npz: {e}")))?;
-    let mut arrays = Vec::with_capacity(archive.len());
+    let mut arrays = Vec::new();
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(|e| wrong(e.to_string()))?;
         let name = entry.name().trim_end_matches(".npy").to_owned();
+        if !wanted(&name) {
+            continue;
+        }
         let most = entry
             .compressed_size()
             .saturating_mul(MOST_UNFOLDING)
@@ -64,8 +75,8 @@ pub fn read_npz(path: &Path) -> Result<Vec<(String, Array)>> {
         let mut entry = entry.take(most);
         entry
             .read_to_end(&mut bytes)
-            .map_err(|e| wrong(format!("{name}: {e}")))?;
-        let array = member(&bytes).map_err(|reason| wrong(format!("{name}: {reason}")))?;
+            .map_err(|e| wrong(format!("array `{name}`: {e}")))?;
+        let array = member(&bytes).map_err(|reason| wrong(format!("array `{name}`: {reason}")))?;
         arrays.push((name, array));
     }
     Ok(arrays)
@@ -83,8 +94,27 @@ pub fn npz_names(path: &Path) -> Result<Vec<String>> {
     Ok(archive.file_names().map(name).collect())
 }
 
+/// What the first bytes of an npy file say.
+#[derive(Clone, Debug)]
+pub(super) struct Header {
+    /// A type such as `<f4`; with an `O` in it, a pickle follows.
+    pub(super) kind: String,
+    pub(super) fortran: bool,
+    pub(super) shape: Vec<usize>,
+}
+
 /// The array of an npy file's bytes.
-fn member(bytes: &[u8]) -> Result<Array, String> {
+pub(super) fn member(bytes: &[u8]) -> Result<Array, String> {
+    let (header, start) = header(bytes)?;
+    if header.kind.contains('O') {
+        let (value, _) = read_pickle(&bytes[start..]).map_err(|e| e.to_string())?;
+        return stack(&value);
+    }
+    from_bytes(&header.kind, header.shape, header.fortran, &bytes[start..])
+}
+
+/// The header of an npy file, and where its numbers begin.
+pub(super) fn header(bytes: &[u8]) -> Result<(Header, usize), String> {
     let version = *bytes
         .strip_prefix(b"\x93NUMPY")
         .and_then(|b| b.first())
@@ -126,12 +156,13 @@ fn member(bytes: &[u8]) -> Result<Array, String> {
             .parse()
             .map_err(|_| "a broken shape")
     });
-    let shape: Vec<usize> = extents.collect::<Result<_, _>>()?;
-    if kind.contains('O') {
-        let (value, _) = read_pickle(&bytes[end..]).map_err(|e| e.to_string())?;
-        return stack(&value);
-    }
-    from_bytes(kind, shape, fortran, &bytes[end..])
+    let shape = extents.collect::<Result<_, _>>()?;
+    let header = Header {
+        kind: kind.to_owned(),
+        fortran,
+        shape,
+    };
+    Ok((header, end))
 }
 
 fn after<'a>(header: &'a str, key: &str) -> Result<&'a str, String> {
@@ -165,6 +196,33 @@ fn stack(value: &Value) -> Result<Array, String> {
     })
 }
 
+/// How many bytes a number of a numpy type such as `<f4` has.
+pub(super) fn item_size(kind: &str) -> Result<usize, String> {
+    let (_, name) = kind.split_at_checked(1).ok_or_else(|| unknown(kind))?;
+    number(name, [0; 8]).ok_or_else(|| unknown(kind))?;
+    name[1..].parse().map_err(|_| unknown(kind))
+}
+
+/// Adds raw numbers of a numpy type to others.
+pub(super) fn append_numbers(kind: &str, bytes: &[u8], to: &mut Vec<f32>) -> Result<(), String> {
+    let size = item_size(kind)?;
+    if kind == "<f4" {
+        let four = |item: &[u8]| f32::from_le_bytes([item[0], item[1], item[2], item[3]]);
+        to.extend(bytes.chunks_exact(4).map(four));
+        return Ok(());
+    }
+    let (order, name) = kind.split_at(1);
+    for item in bytes.chunks_exact(size) {
+        let mut low_first = [0u8; 8];
+        low_first[..size].copy_from_slice(item);
+        if order == ">" {
+            low_first[..size].reverse();
+        }
+        to.push(number(name, low_first).ok_or_else(|| unknown(kind))?);
+    }
+    Ok(())
+}
+
 /// Raw bytes of a numpy type such as `<f4`, as floats in C order.
 pub(super) fn from_bytes(
     kind: &str,
@@ -172,36 +230,20 @@ pub(super) fn from_bytes(
     fortran: bool,
     bytes: &[u8],
 ) -> Result<Array, String> {
-    let (order, name) = kind.split_at_checked(1).ok_or_else(|| unknown(kind))?;
-    let size: usize = name
-        .get(1..)
-        .and_then(|n| n.parse().ok())
-        .ok_or_else(|| unknown(kind))?;
-    if !(1..=8).contains(&size) {
-        return Err(unknown(kind));
-    }
+    let size = item_size(kind)?;
     let count = shape
         .iter()
         .try_fold(1usize, |n, &extent| n.checked_mul(extent));
     let length = count
         .and_then(|n| n.checked_mul(size))
         .filter(|&n| n <= i64::MAX as usize);
-    let bytes = bytes
-        .get(..length.ok_or("the shape is too large")?)
-        .ok_or("the data is cut off")?;
+    let length = length.ok_or("the shape is too large")?;
+    let bytes = bytes.get(..length).ok_or("the data is cut off")?;
     if bytes.is_empty() && shape.iter().any(|&extent| extent > MOST_EMPTY) {
         return Err("the shape is too large".to_owned());
     }
-    let length = bytes.len();
     let mut data = Vec::with_capacity(length / size);
-    for item in bytes.chunks_exact(size) {
-        let mut low_first = [0u8; 8];
-        low_first[..size].copy_from_slice(item);
-        if order == ">" {
-            low_first[..size].reverse();
-        }
-        data.push(number(name, low_first).ok_or_else(|| unknown(kind))?);
-    }
+    append_numbers(kind, bytes, &mut data)?;
     let data = if fortran && shape.len() > 1 {
         to_c_order(&shape, &data)
     } else {

@@ -13,10 +13,11 @@ use models::train::{Grouping, Measured};
 
 use crate::commands::train::following::Following;
 use crate::commands::train::photos::Photos;
-use crate::commands::train::recipe::{Defaults, RecipeFlags, Rhythm};
+use crate::commands::train::recipe::{self, Defaults, RecipeFlags, Rhythm};
 
 /// Trains the joint space.
 #[derive(Args, Debug)]
+#[command(after_help = recipe::table(VSE_MODERN, VSE_ORIGINAL))]
 pub(crate) struct VseStep {
     #[command(flatten)]
     photos: Photos,
@@ -184,6 +185,7 @@ enum WhichHalf {
 
 /// Trains a half of the sentence encoder.
 #[derive(Args, Debug)]
+#[command(after_help = recipe::table(SKIP_MODERN, SKIP_ORIGINAL))]
 pub(crate) struct SkipThoughtsStep {
     /// Which half.
     #[arg(value_enum)]

@@ -100,12 +100,29 @@ pub(super) struct RecipeFlags {
 /// What a recipe says where flags do not.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Defaults {
+    /// Peak learning rate; the other fields are named as their flags.
     pub(super) rate: f64,
     pub(super) clip: f64,
     pub(super) batch: usize,
     pub(super) dropout: f64,
     pub(super) width: i64,
     pub(super) embedding: i64,
+}
+
+/// The values of both recipes, for the end of a `--help`.
+pub(super) fn table(modern: Defaults, original: Defaults) -> String {
+    let row = |name: &str, of: fn(Defaults) -> String| {
+        format!("\n  {name:12} {:>8} {:>8}", of(modern), of(original))
+    };
+    let rows = [
+        row("--rate", |values| values.rate.to_string()),
+        row("--clip", |values| values.clip.to_string()),
+        row("--batch", |values| values.batch.to_string()),
+        row("--dropout", |values| values.dropout.to_string()),
+        row("--width", |values| values.width.to_string()),
+        row("--embedding", |values| values.embedding.to_string()),
+    ];
+    format!("Values of the recipes:   modern original{}", rows.concat())
 }
 
 /// What came of defaults and flags.

@@ -13,7 +13,7 @@ use models::train::thoughts::{self, Folder};
 use models::train::{Grouping, Measured};
 
 use crate::commands::train::following::Following;
-use crate::commands::train::recipe::{Defaults, RecipeFlags, Rhythm};
+use crate::commands::train::recipe::{self, Defaults, RecipeFlags, Rhythm};
 
 /// The trained sentence encoder.
 #[derive(Args, Debug)]
@@ -76,6 +76,7 @@ impl Thoughts {
 
 /// Trains the decoder.
 #[derive(Args, Debug)]
+#[command(after_help = recipe::table(MODERN, ORIGINAL))]
 pub(crate) struct DecoderStep {
     /// The folder of book thoughts.
     #[arg(long)]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use models::corpus::{self, Book};
+use models::corpus::{self, Book, Cutter, Kept};
 use models::grammar::{Grammar, generate};
 use models::{Vocabulary, tokenize};
 
@@ -17,31 +17,85 @@ pub(crate) struct Corpus {
     /// Text files, or folders of them.
     #[arg(required = true)]
     books: Vec<PathBuf>,
-    /// Where NAME.tok is written for each book.
+    /// Where NAME.tok is written for each book, and report.json for all.
     #[arg(long)]
     out: PathBuf,
+    /// Say how many words of the text this list has.
+    #[arg(long)]
+    words: Option<PathBuf>,
 }
 
 impl Corpus {
     pub(super) fn run(self) -> anyhow::Result<()> {
         std::fs::create_dir_all(&self.out)
             .with_context(|| format!("cannot make {}", self.out.display()))?;
+        let list = self.words.as_deref().map(Vocabulary::read).transpose()?;
+        let (mut cutter, mut books) = (Cutter::default(), Vec::new());
+        let mut all = Kept {
+            name: "all".to_owned(),
+            ..Kept::default()
+        };
+        writeln!(std::io::stdout(), "{}", row(&TITLES.map(str::to_owned)))?;
         for path in corpus::find_texts(&self.books)? {
-            let book = corpus::read_book(&path)?;
-            let words: usize = book
-                .sentences()
-                .map(|sentence| sentence.split(' ').count())
-                .sum();
+            let (book, kept) = cut(&path, &mut cutter, list.as_ref())?;
             book.write(&self.out)?;
-            writeln!(
-                std::io::stdout(),
-                "{}: {} paragraphs, {words} words",
-                book.name,
-                book.paragraphs.len()
-            )?;
+            writeln!(std::io::stdout(), "{}", row(&figures(&kept)))?;
+            all.add(&kept);
+            books.push(kept);
         }
-        Ok(())
+        writeln!(std::io::stdout(), "{}", row(&figures(&all)))?;
+        let report = serde_json::json!({"files": books.len(), "all": all, "books": books});
+        let path = self.out.join("report.json");
+        std::fs::write(&path, serde_json::to_string_pretty(&report)?)
+            .with_context(|| format!("cannot write {}", path.display()))
     }
+}
+
+fn cut(
+    path: &std::path::Path,
+    cutter: &mut Cutter,
+    list: Option<&Vocabulary>,
+) -> anyhow::Result<(Book, Kept)> {
+    if path.extension().is_some_and(|kind| kind == "tok") {
+        let book = Book::read(path)?;
+        let kept = Kept::of(&book, list);
+        return Ok((book, kept));
+    }
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    Ok(cutter.cut(&name, &corpus::read_text(path)?, list))
+}
+
+const TITLES: [&str; 9] = [
+    "book",
+    "characters",
+    "licence",
+    "paragraphs",
+    "headings",
+    "repeated",
+    "sentences",
+    "words",
+    "passages",
+];
+
+fn figures(kept: &Kept) -> [String; 9] {
+    let covered = kept.covered.map(|share| format!("  {share:.1} % known"));
+    [
+        kept.name.clone(),
+        kept.characters.to_string(),
+        kept.licence_characters.to_string(),
+        kept.paragraphs.to_string(),
+        kept.headings.to_string(),
+        kept.repeated.to_string(),
+        kept.sentences.to_string(),
+        kept.words.to_string(),
+        format!("{}{}", kept.passages, covered.unwrap_or_default()),
+    ]
+}
+
+fn row(cells: &[String; 9]) -> String {
+    let (name, numbers) = (&cells[0], &cells[1..]);
+    let numbers: String = numbers.iter().map(|cell| format!(" {cell:>10}")).collect();
+    format!("{name:28.28}{numbers}")
 }
 
 /// Tokenises captions.

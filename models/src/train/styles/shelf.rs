@@ -1,8 +1,8 @@
 //! The styles of a bundle folder, to be added to and taken from while others may read it.
 //!
 //! Vectors go into a new file with a name of its own; `bundle.toml`, replaced by renaming, is what makes them count. So
-//! a reader sees either the old styles or the new, whatever happens in between. One writer at a time: a locked file
-//! beside the description sees to it.
+//! a reader sees either the old styles or the new, whatever happens in between. One writer at a time: the folder is
+//! locked.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -24,18 +24,14 @@ pub struct Shelf {
     _lock: File,
 }
 
-/// Locked while styles change.
-const LOCK: &str = ".styles.lock";
-
 impl Shelf {
     /// Reads the styles of a bundle's folder and keeps other writers out.
     ///
     /// # Errors
-    /// When the bundle or its vectors are not as they should be, or the folder cannot be written.
+    /// When the bundle or its vectors are not as they should be, or the folder cannot be locked.
     pub fn open(folder: &Path) -> Result<Shelf> {
-        let path = folder.join(LOCK);
-        let lock = File::create(&path).and_then(|file| file.lock().map(|()| file));
-        let lock = lock.map_err(|error| Error::file("lock", &path, error))?;
+        let lock = File::open(folder).and_then(|folder| folder.lock().map(|()| folder));
+        let lock = lock.map_err(|error| Error::file("lock", folder, error))?;
         let bundle = Bundle::open(folder)?;
         let manifest = bundle.manifest().clone();
         let weights = Weights::from_mapped(&bundle.map(&manifest.style_vectors)?)?;
