@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, describe, doctor, evaluate, health, import, logging::Logging, serve, styles, submit,
+    check_parity, demo, describe, doctor, evaluate, health, import, logging::Logging, serve, styles, submit,
     tell, train,
 };
 
@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Train(train::Train),
     /// Measure the networks of a bundle: retrieval, sentences, decoder, stories.
     Evaluate(evaluate::Evaluate),
+    /// Compare every number that the original's code printed with ours, for sets of golden numbers.
+    CheckParity(check_parity::CheckParity),
     /// Ask a running service whether it is ready; exit code 0 if it is (for container health checks).
     Health(health::Health),
     /// Look at this machine and say what is missing for the service to run.
@@ -70,6 +72,7 @@ pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Describe(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Evaluate(command) => command.run(),
+        Command::CheckParity(command) => Ok(command.run()),
         Command::Health(command) => command.run(),
         Command::Doctor(command) => command.run(),
     }
