@@ -1,4 +1,5 @@
 //! The sentence encoders: GRUs through masks of any pattern, and thought vectors in every way of encoding.
+//! Called by `set` for each set; texts that the original failed on are covered by our own rule for them.
 
 use tch::Tensor;
 

@@ -193,27 +193,12 @@ fn expansion(path: &Path, facts: &Facts, group: &mut Group) -> Result<()> {
     }
     let vectors = numbers.get("w2v")?;
     let places: HashMap<&str, i64> = known.iter().map(String::as_str).zip(2..).collect();
-    let shared = (0i64..).zip(&other);
-    let shared = shared.filter_map(|(row, word)| Some((row, *places.get(word.as_str())?)));
-    let (from, to): (Vec<i64>, Vec<i64>) = shared.unzip();
-    let pick = |table: &Tensor, rows: &[i64]| table.index_select(0, &Tensor::from_slice(rows));
-    let map = regress(&pick(&vectors, &from), &pick(&own, &to))?;
-    let (map, intercept) = (
-        map.narrow(0, 0, vectors.size()[1]),
-        map.slice(0, -1, None, 1),
-    );
-    let mapped = (vectors.to_kind(Kind::Double).matmul(&map) + intercept).to_kind(Kind::Float);
+    let (mapped, fitted) = mapped((&vectors, &other), (&own, &places))?;
     // the encoder's own words keep their rows, phrases are left out
     let mut rows: Vec<(&str, Tensor)> = vec![("<eos>", own.get(0)), ("UNK", own.get(1))];
-    rows.extend(
-        known
-            .iter()
-            .zip(2..)
-            .map(|(word, id)| (word.as_str(), own.get(id))),
-    );
-    let gained = (0i64..).zip(&other);
-    let gained =
-        gained.filter(|(_, word)| !word.contains('_') && !places.contains_key(word.as_str()));
+    rows.extend(places.iter().map(|(word, &id)| (*word, own.get(id))));
+    let fresh = |word: &str| !word.contains('_') && !places.contains_key(word);
+    let gained = (0i64..).zip(&other).filter(|(_, word)| fresh(word));
     rows.extend(gained.map(|(row, word)| (word.as_str(), mapped.get(row))));
     rows.sort_by_key(|(word, _)| *word);
     let wanted = facts.get("table_words_sorted")?.texts()?;
@@ -226,23 +211,40 @@ fn expansion(path: &Path, facts: &Facts, group: &mut Group) -> Result<()> {
     let rows: Vec<Tensor> = rows.into_iter().map(|(_, row)| row).collect();
     let found = Tensor::stack(&rows, 0);
     let wanted = numbers.get("table")?;
-    let underdetermined = from.len() as i64 <= vectors.size()[1];
-    if underdetermined {
-        // with fewer words than numbers in a vector the original's regression in float32 takes the rounding of one singular
-        // value, which is zero, for a number: its table is the shortest solution but for that one direction
-        let gap = (found - &wanted).to_kind(Kind::Double);
-        let (_, sizes, _) = gap.svd(true, false);
-        let sizes = Vec::<f64>::try_from(sizes)?;
-        let second = sizes.get(1).copied().unwrap_or(0.0);
-        group.within(
-            "the expanded table",
-            second / wanted.abs().max().double_value(&[]),
-        );
-        group.note("equal but for one direction, which rounding decides".to_owned());
-    } else {
-        group.close("the expanded table", &found, &wanted);
+    match fitted > vectors.size()[1] {
+        true => group.close("the expanded table", &found, &wanted),
+        false => close_but_for_one_direction(group, &found, &wanted)?,
     }
     let left = numbers.unseen();
     group.holds(&format!("not covered: {left:?}"), left.is_empty());
+    Ok(())
+}
+
+/// What the map makes of foreign vectors, and how many words it was fitted on.
+fn mapped(
+    foreign: (&Tensor, &[String]),
+    own: (&Tensor, &HashMap<&str, i64>),
+) -> Result<(Tensor, i64)> {
+    let (vectors, words) = foreign;
+    let shared = (0i64..).zip(words);
+    let shared = shared.filter_map(|(row, word)| Some((row, *own.1.get(word.as_str())?)));
+    let (from, to): (Vec<i64>, Vec<i64>) = shared.unzip();
+    let pick = |table: &Tensor, rows: &[i64]| table.index_select(0, &Tensor::from_slice(rows));
+    let map = regress(&pick(vectors, &from), &pick(own.0, &to))?;
+    let (map, intercept) = (map.slice(0, 0, -1, 1), map.slice(0, -1, None, 1));
+    let mapped = vectors.to_kind(Kind::Double).matmul(&map) + intercept;
+    Ok((mapped.to_kind(Kind::Float), from.len() as i64))
+}
+
+/// With fewer words than numbers in a vector the original's regression in float32 takes the rounding of one singular value,
+/// which is zero, for a number: its table is the shortest solution but for that one direction.
+fn close_but_for_one_direction(group: &mut Group, found: &Tensor, wanted: &Tensor) -> Result<()> {
+    let gap = (found - wanted).to_kind(Kind::Double);
+    let (_, sizes, _) = gap.svd(true, false);
+    let sizes = Vec::<f64>::try_from(sizes)?;
+    let second = sizes.get(1).copied().unwrap_or(0.0);
+    let scale = wanted.abs().max().double_value(&[]);
+    group.within("the expanded table", second / scale);
+    group.note("equal but for one direction, which rounding decides".to_owned());
     Ok(())
 }

@@ -60,6 +60,21 @@ pub(super) fn check(folder: &Path, name: &str, files: &mut Files, report: &mut R
             })
         },
     );
+    protocols(folder, name, files, report);
+    for entry in ["preprocessing", "versions", "layers"] {
+        facts.root().find(entry).iter().for_each(Fact::seen);
+    }
+    files.read(folder.join("vgg19.pkl"));
+    files.facts(&golden("json"), &facts);
+    files.numbers(&golden("npz"), &numbers);
+    let images = facts.root();
+    for (image, _) in images.find("images").iter().flat_map(Fact::entries) {
+        files.read(folder.join(image));
+    }
+}
+
+/// The same network in the oldest protocol of pickles, where it is there.
+fn protocols(folder: &Path, name: &str, files: &mut Files, report: &mut Report) {
     let other = folder.join("vgg19_p0.pkl");
     if other.exists() {
         report.group(format!("{name} pickle protocols"), 0.0, |group| {
@@ -72,16 +87,6 @@ pub(super) fn check(folder: &Path, name: &str, files: &mut Files, report: &mut R
             files.read(other);
             Ok(())
         });
-    }
-    for entry in ["preprocessing", "versions", "layers"] {
-        facts.root().find(entry).iter().for_each(Fact::seen);
-    }
-    files.read(folder.join("vgg19.pkl"));
-    files.facts(&golden("json"), &facts);
-    files.numbers(&golden("npz"), &numbers);
-    let images = facts.root();
-    for (image, _) in images.find("images").iter().flat_map(Fact::entries) {
-        files.read(folder.join(image));
     }
 }
 

@@ -1,4 +1,5 @@
 //! Pictures and captions in the joint space, the order of all captions, and the shift into a style.
+//! Called by `set`; `stories` uses the shift too, for stories that begin with a picture.
 
 use tch::{Kind, Tensor};
 

@@ -1,4 +1,5 @@
 //! Whole stories: the texts that the original printed, from thoughts, from features, and from picture files.
+//! Called by `set`; what is compared is every printed sign, so one token in another place is a failure.
 
 use std::path::PathBuf;
 
