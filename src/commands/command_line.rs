@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    check_parity, demo, describe, doctor, evaluate, health, import, logging::Logging, serve, styles, submit,
-    tell, train,
+    check_parity, demo, describe, doctor, evaluate, health, import, logging::Logging, serve,
+    styles, submit, tell, train,
 };
 
 /// Tells stories about pictures, on your own machine.
