@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Damaged files for each reader; `STORYTELLER_FUZZ_CASES` asks for more.
-const CASES: usize = 600;
+const CASES: usize = 2_700;
 /// What the process may have used at most; an unbounded allocation would be far above.
 const MOST_MEMORY_KB: u64 = 1_500_000;
 
