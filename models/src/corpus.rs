@@ -5,6 +5,7 @@
 //! author's prose is kept (no licence texts, no headings).
 
 mod kept;
+mod original_order;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::{Error, Result, tokenize};
 
 pub use kept::{Cutter, Kept};
+pub use original_order::{OriginalDictionary, original_dictionary};
 
 /// A sentence as its tokens joined by single spaces.
 pub type Sentence = String;

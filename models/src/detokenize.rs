@@ -4,6 +4,9 @@
 //! the bare tokens as the original did. Case is kept as decoded. Quotation marks always come out
 //! in pairs, because a decoder forgets to open or to close them now and then.
 
+#[cfg(test)]
+mod properties;
+
 /// Writes tokens as running prose with typographic quotes, apostrophes and dashes.
 pub fn prose<S: AsRef<str>>(tokens: &[S]) -> String {
     let mut page = Page::default();
@@ -121,7 +124,8 @@ impl Page {
         }
         if self.text.ends_with('“') {
             self.text.pop();
-            self.glued = self.text.ends_with(' ');
+            self.text.truncate(self.text.trim_end_matches(' ').len());
+            self.glued = self.text.ends_with(['\n', '(', '[', '{', '$', '#', '—']);
         } else {
             // a verse line that ended inside the quotation keeps its mark
             let end = self.text.trim_end_matches('\n').len();

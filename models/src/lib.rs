@@ -21,6 +21,7 @@ pub mod gru;
 pub mod hints;
 pub mod import;
 pub mod original;
+pub mod parity;
 pub mod picture;
 pub mod rehearsal;
 pub mod rows;

@@ -4,7 +4,7 @@
 //! found under their original names, or named one by one. Options say what the arrays cannot (which encoder, whether
 //! there is a deep output); sizes always come from the arrays.
 
-mod dictionary;
+pub(crate) mod dictionary;
 mod image;
 
 use std::collections::BTreeMap;
@@ -323,7 +323,8 @@ impl Original {
         }
     }
 
-    fn weights(&self, part: Part) -> Result<Weights> {
+    /// The arrays of an npz part.
+    pub(crate) fn weights(&self, part: Part) -> Result<Weights> {
         Weights::from_npz(&self.path(part)?)
     }
 }
@@ -346,7 +347,8 @@ pub fn deep_output(file: &Path, weights: &Weights) -> Result<bool> {
     Ok(has_layer && said.is_none_or(|said| said != 0))
 }
 
-fn options(file: &Path) -> Result<Value> {
+/// The options in a pickle; none if there is no such file.
+pub(crate) fn options(file: &Path) -> Result<Value> {
     if file.exists() {
         options_of(file)
     } else {
@@ -365,7 +367,7 @@ fn options_of(file: &Path) -> Result<Value> {
     }
 }
 
-fn pickle(file: &Path) -> Result<(Value, usize)> {
+pub(crate) fn pickle(file: &Path) -> Result<(Value, usize)> {
     let bytes = std::fs::read(file).map_err(|e| Error::file("read", file, e))?;
     read_pickle(&bytes).map_err(|e| Error::format(file.display().to_string(), e.to_string()))
 }

@@ -5,7 +5,7 @@
 //! same alone and in any batch. Progress and cancellation go through a [`Watcher`].
 
 mod drafting;
-mod ending;
+pub(crate) mod ending;
 mod eyes;
 mod memory;
 mod telling;

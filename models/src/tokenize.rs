@@ -30,6 +30,32 @@ pub fn preprocess(text: &str) -> Vec<String> {
     tokens
 }
 
+/// As [`preprocess`] for a text that Python 2 had as bytes: only ASCII white space separates words.
+pub fn preprocess_bytes(text: &str) -> Vec<String> {
+    // signs of a private area stand in for the other kinds, which are fewer than a hundred
+    let spaces: Vec<char> = {
+        let mut found: Vec<char> = text
+            .chars()
+            .filter(|c| !c.is_ascii() && is_space(*c))
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    };
+    let stand_in = |place: usize| char::from_u32(0xE000 + place as u32).unwrap_or(' ');
+    let swap = |text: &str, back: bool| -> String {
+        let one = |c: char| {
+            let places = spaces.iter().enumerate();
+            let pair = places.map(|(place, &space)| (space, stand_in(place)));
+            let mut pair = pair.map(|(a, b)| if back { (b, a) } else { (a, b) });
+            pair.find(|(from, _)| *from == c).map_or(c, |(_, to)| to)
+        };
+        text.chars().map(one).collect()
+    };
+    let tokens = preprocess(&swap(text, false)).into_iter();
+    tokens.map(|token| swap(&token, true)).collect()
+}
+
 /// White space as Python's Unicode strings see it: Unicode's, and the four ASCII separators.
 fn is_space(character: char) -> bool {
     character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)

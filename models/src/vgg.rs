@@ -5,7 +5,7 @@
 //! arrays are (in, out), convolutions (out, in, 3, 3) and not flipped.
 
 use crate::{Error, Result, Weights};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// How many convolutions each block has.
 const BLOCKS: [usize; 5] = [2, 2, 4, 4, 4];
@@ -19,6 +19,8 @@ pub struct Vgg {
     blocks: Vec<Vec<(Tensor, Tensor)>>,
     fc6: (Tensor, Tensor),
     fc7: (Tensor, Tensor),
+    /// Only to compare it with the original: stories do not need the classes.
+    fc8: Option<(Tensor, Tensor)>,
 }
 
 impl Vgg {
@@ -46,7 +48,16 @@ impl Vgg {
         };
         let fc6 = dense("fc6", channels * PLACES)?;
         let fc7 = dense("fc7", fc6.1.size()[0])?;
-        Ok(Self { blocks, fc6, fc7 })
+        let fc8 = match weights.contains("fc8_W") {
+            true => Some(dense("fc8", fc7.1.size()[0])?),
+            false => None,
+        };
+        Ok(Self {
+            blocks,
+            fc6,
+            fc7,
+            fc8,
+        })
     }
 
     /// The names of the arrays in the order of the original's file of parameters (§1.7).
@@ -82,16 +93,37 @@ impl Vgg {
     /// Pictures (N, 3, 224, 224), as `picture::original_input` makes them, to features (N, F); they
     /// are not of unit length yet.
     pub fn features(&self, pictures: &Tensor) -> Tensor {
+        self.run(pictures, &mut |_, _| {})
+    }
+
+    /// The same; shows every layer (`conv1_1` … `pool5`, `fc6`, `fc7`, and `fc8`, `prob` if the weights have classes)
+    /// after its ReLU.
+    pub fn layers(&self, pictures: &Tensor, show: &mut dyn FnMut(&str, &Tensor)) {
+        let feature = self.run(pictures, show);
+        if let Some((weight, bias)) = &self.fc8 {
+            let scores = bias.addmm(&feature, weight);
+            show("fc8", &scores);
+            show("prob", &scores.softmax(1, Kind::Float));
+        }
+    }
+
+    fn run(&self, pictures: &Tensor, show: &mut dyn FnMut(&str, &Tensor)) -> Tensor {
         let mut x = pictures.shallow_clone();
-        for layers in &self.blocks {
-            for (weight, bias) in layers {
+        for (block, layers) in (1..).zip(&self.blocks) {
+            for (layer, (weight, bias)) in (1..).zip(layers) {
                 x = x
                     .conv2d(weight, Some(bias), [1, 1], [1, 1], [1, 1], 1)
                     .relu();
+                show(&format!("conv{block}_{layer}"), &x);
             }
             x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
+            show(&format!("pool{block}"), &x);
         }
-        let dense = |x: &Tensor, (w, b): &(Tensor, Tensor)| b.addmm(x, w).relu();
-        dense(&dense(&x.flatten(1, 3), &self.fc6), &self.fc7)
+        x = x.flatten(1, 3);
+        for (name, (weight, bias)) in [("fc6", &self.fc6), ("fc7", &self.fc7)] {
+            x = bias.addmm(&x, weight).relu();
+            show(name, &x);
+        }
+        x
     }
 }

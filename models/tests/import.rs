@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod import {
+    mod image_forms;
     mod refusals;
     mod round_trip;
     mod sets;

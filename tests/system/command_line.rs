@@ -125,3 +125,28 @@ fn health_of_a_service_that_is_not_there_is_an_error() {
             .contains("127.0.0.1:9")
     );
 }
+
+#[test]
+fn check_parity_says_by_its_exit_code_whether_the_originals_numbers_are_ours() {
+    let misc = "models/tests/golden/tiny/misc";
+    let fine = storyteller(&["check-parity", misc, "--json"]);
+    assert_eq!(fine.status.code(), Some(0));
+    assert!(fine.stdout.split(|&byte| byte == b'\n').count() > 4);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    assert_eq!(
+        storyteller(&["check-parity", path]).status.code(),
+        Some(2),
+        "nothing to check"
+    );
+    let file = folder.path().join("build_dictionary.json");
+    let text = std::fs::read_to_string(format!("{misc}/build_dictionary.json")).unwrap();
+    std::fs::write(file, text.replace("c d e f g", "c d e f f")).unwrap();
+    let broken = storyteller(&["check-parity", path]);
+    assert_eq!(broken.status.code(), Some(1));
+    let report = String::from_utf8(broken.stdout).unwrap();
+    assert!(
+        report.contains("build_dictionary.json") && report.contains("FAILED"),
+        "{report}"
+    );
+}

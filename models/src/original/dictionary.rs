@@ -10,7 +10,7 @@ use crate::{Error, Result, Vocabulary};
 ///
 /// # Errors
 /// When the file is missing or broken, an entry is no word with a number, or a number from 2 on is missing.
-pub(super) fn read(file: &Path) -> Result<Vocabulary> {
+pub(crate) fn read(file: &Path) -> Result<Vocabulary> {
     let wrong = |reason: String| Error::format(file.display().to_string(), reason);
     let (value, _) = super::pickle(file)?;
     let Value::Dict(entries) = value else {

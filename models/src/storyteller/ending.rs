@@ -11,7 +11,7 @@ const ENDS: [&str; 4] = [".", "!", "?", "..."];
 const CLOSERS: [&str; 6] = ["''", "'", "\"", ")", "]", "”"];
 
 /// The original's text.
-pub(super) fn strict(tokens: &[&str], form: Form) -> String {
+pub(crate) fn strict(tokens: &[&str], form: Form) -> String {
     let passage = tokens.join(" ");
     match form {
         Form::Prose => passage,

@@ -19,6 +19,9 @@ use vectors::WordVectors;
 /// Of every so many words known to both sides one is kept from the fit, to measure it.
 const HELD_OUT: usize = 20;
 
+/// Singular values below this share of the largest are the rounding of zeros.
+const RANK: f64 = 1e-6;
+
 /// A linear map from foreign word vectors (S) to the encoder's (E), with an intercept.
 #[derive(Debug)]
 pub struct Map {
@@ -70,18 +73,19 @@ pub fn fit(words: &Vocabulary, table: &Tensor, foreign: &WordVectors) -> Result<
         let (from, to): (Vec<i64>, Vec<i64>) = chosen.map(|(_, pair)| *pair).unzip();
         let from = foreign.vectors.index_select(0, &Tensor::from_slice(&from));
         let to = table.index_select(0, &Tensor::from_slice(&to));
-        (with_one(&from), to.to_kind(Kind::Double))
+        (from, to.to_kind(Kind::Double))
     };
     let (x, y) = side(false);
-    // gelsd bears words whose vectors depend on each other
-    let (weights, ..) = x.f_linalg_lstsq(&y, None, "gelsd")?;
+    let weights = regress(&x, &y)?;
     let (x_held, y_held) = side(true);
-    let told = x_held.matmul(&weights);
+    let told = with_one(&x_held).matmul(&weights);
     let number = |tensor: Tensor| tensor.double_value(&[]);
     let cosines = (unit_rows(&told) * unit_rows(&y_held)).sum(Kind::Double);
     let spread = &y_held - y_held.mean_dim(0i64, true, Kind::Double);
     let missed = number((&told - &y_held).square().sum(Kind::Double));
     let held_out = y_held.size()[0] as usize;
+    // measured without them, then fitted with them
+    let weights = regress(&Tensor::cat(&[x, x_held], 0), &Tensor::cat(&[y, y_held], 0))?;
     Ok(Map {
         weights,
         fit: Fit {
@@ -91,6 +95,22 @@ pub fn fit(words: &Vocabulary, table: &Tensor, foreign: &WordVectors) -> Result<
             explained: 1.0 - missed / number(spread.square().sum(Kind::Double)).max(1e-12),
         },
     })
+}
+
+/// Ordinary least squares with an intercept from rows of `x` (N, S) to those of `y` (N, E), in float64: (S + 1, E), the
+/// intercept last. Where many maps fit, the shortest one.
+///
+/// # Errors
+/// When libtorch cannot decompose `x`, for instance because a number of it is not finite.
+pub fn regress(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    let (x, y) = (x.to_kind(Kind::Double), y.to_kind(Kind::Double));
+    let mean = |t: &Tensor| t.mean_dim(0i64, true, Kind::Double);
+    let (mean_x, mean_y) = (mean(&x), mean(&y));
+    let map = (x - &mean_x)
+        .f_linalg_pinv(RANK, false)?
+        .matmul(&(y - &mean_y));
+    let intercept = mean_y - mean_x.matmul(&map);
+    Ok(Tensor::cat(&[map, intercept], 0))
 }
 
 impl Map {

@@ -142,8 +142,13 @@ pub fn recall(vse: &Vse, features: &Tensor, captions: &[(&str, i64)]) -> Recall 
     let texts: Vec<&str> = captions.iter().map(|(text, _)| *text).collect();
     let owners: Vec<i64> = captions.iter().map(|(_, picture)| *picture).collect();
     let scores = pictures.matmul(&vse.embed_sentences(&texts, &mut |_| {}).tr());
-    let rows = Tensor::arange(features.size()[0], (Kind::Int64, scores.device())).unsqueeze(1);
-    let own = rows.eq_tensor(&Tensor::from_slice(&owners).unsqueeze(0));
+    recall_of(&scores, &owners)
+}
+
+/// The same from scores (pictures, captions) and the row of each caption's picture.
+pub fn recall_of(scores: &Tensor, owners: &[i64]) -> Recall {
+    let rows = Tensor::arange(scores.size()[0], (Kind::Int64, scores.device())).unsqueeze(1);
+    let own = rows.eq_tensor(&Tensor::from_slice(owners).unsqueeze(0));
     let best = scores
         .masked_fill(&own.logical_not(), f64::NEG_INFINITY)
         .amax([1i64].as_slice(), true);

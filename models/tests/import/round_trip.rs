@@ -20,7 +20,7 @@ const CAPTIONS: usize = 10;
 const WIDTH: usize = 5;
 
 fn pictures() -> Vec<Picture> {
-    let read = |name: &str| std::fs::read(committed().join("images").join(name)).unwrap();
+    let read = |name: &str| std::fs::read(committed().join("tiny/images").join(name)).unwrap();
     let decode = |name| Picture::decode_as_stored(&read(name), &Limits::default()).unwrap();
     PICTURES.into_iter().map(decode).collect()
 }

@@ -30,7 +30,7 @@ pub(super) fn original(set: &Path, scratch: &Path) -> Original {
     original.with(Part::Vgg, eyes)
 }
 
-fn thin_vgg(file: &Path, features: i64) {
+pub(super) fn thin_vgg(file: &Path, features: i64) {
     let places = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34];
     let mut dice = 0.0;
     let mut random = |shape: &[i64]| {
