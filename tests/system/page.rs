@@ -109,7 +109,16 @@ async fn a_person_chooses_a_picture_and_reads_its_story() {
         .for_element(Locator::Css("#story p"))
         .await
         .expect("the story appears");
-    assert!(!story.text().await.unwrap().trim().is_empty());
+    // the paragraph is there a moment before it is shown
+    let mut shown = String::new();
+    for _ in 0..50 {
+        shown = story.text().await.unwrap().trim().to_owned();
+        if !shown.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(!shown.is_empty(), "the story is shown");
 
     let text = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("LICENSE");
     browser.goto(&service.address).await.unwrap();
