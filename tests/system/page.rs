@@ -109,7 +109,7 @@ async fn a_person_chooses_a_picture_and_reads_its_story() {
         .for_element(Locator::Css("#story p"))
         .await
         .expect("the story appears");
-    assert!(!story.text().await.unwrap().trim().is_empty());
+    assert!(is_shown(&story).await, "the story can be read");
 
     let text = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("LICENSE");
     browser.goto(&service.address).await.unwrap();
@@ -138,4 +138,15 @@ async fn a_person_chooses_a_picture_and_reads_its_story() {
     );
     browser.close().await.unwrap();
     service.stop().await;
+}
+
+/// Whether there is text to read, now or within five seconds: a paragraph is there a moment before it is shown.
+async fn is_shown(element: &fantoccini::elements::Element) -> bool {
+    for _ in 0..50 {
+        if !element.text().await.unwrap().trim().is_empty() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    false
 }

@@ -2,15 +2,17 @@
 //! network of the starter bundle.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tch::{Kind, Tensor};
 
 use super::facts::{Fact, Facts, Numbers};
 use super::leftovers::Files;
 use super::stories::printed;
-use super::{Group, Report};
+use super::{CLOSE, Group, Report};
+use crate::artifact::read_pth;
 use crate::corpus::original_dictionary;
+use crate::efficientnet::EfficientNet;
 use crate::original::{dictionary, pickle};
 use crate::train::expansion::regress;
 use crate::{Error, Result, tokenize};
@@ -37,7 +39,12 @@ pub(super) fn check(folder: &Path, name: &str, files: &mut Files, report: &mut R
             });
         };
         if !file.ends_with(".json") {
-            if file.starts_with("dictionary_") {
+            if file == "efficientnet_lite0.npz" {
+                report.group(format!("{name} {file}"), CLOSE, |group| {
+                    files.read(path.clone());
+                    efficientnet(&path, group)
+                });
+            } else if file.starts_with("dictionary_") {
                 report.group(format!("{name} {file}"), 0.0, |group| {
                     files.read(path.clone());
                     two_pickles(&path, group)
@@ -246,5 +253,32 @@ fn close_but_for_one_direction(group: &mut Group, found: &Tensor, wanted: &Tenso
     let scale = wanted.abs().max().double_value(&[]);
     group.within("the expanded table", second / scale);
     group.note("equal but for one direction, which rounding decides".to_owned());
+    Ok(())
+}
+
+/// The image network of the starter bundle against its published form; its weights are where the set-up puts them.
+fn efficientnet(path: &Path, group: &mut Group) -> Result<()> {
+    let numbers = Numbers::open(path)?;
+    let input = numbers.get("input")?;
+    let cache = std::env::var_os("STORYTELLER_CACHE").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/storyteller"));
+    let weights = cache
+        .or_else(home)
+        .unwrap_or_default()
+        .join("efficientnet_lite0.pth");
+    if !weights.exists() {
+        group.note(format!("not compared: {} is not there", weights.display()));
+        group.holds(
+            "pictures of 224 × 224",
+            input.size().ends_with(&[3, 224, 224]),
+        );
+        return Ok(());
+    }
+    let network = EfficientNet::load(&read_pth(&weights)?)?;
+    group.close(
+        "features",
+        &network.features(&input),
+        &numbers.get("features")?,
+    );
     Ok(())
 }
