@@ -9,7 +9,7 @@ command -v cargo >/dev/null || {
   exit 1
 }
 steps=(libtorch postgres weights)
-if [ "${1:-}" = --tests ]; then steps+=(cargo-deny chromium seaweedfs); fi
+if [ "${1:-}" = --tests ]; then steps+=(cargo-deny chromium seaweedfs rabbitmq); fi
 for step in "${steps[@]}"; do
   "$SCRIPTS/setup-$step.sh"
 done

@@ -13,7 +13,7 @@ use api::ApiState;
 use jobs::embedded::{EmbeddedPostgres, Settings};
 use jobs::fetch::FetchOptions;
 use jobs::webhook::WebhookOptions;
-use jobs::{Health, ImageOptions, PostgresQueue, Queue, Rules, Store};
+use jobs::{Health, ImageOptions, QueueOptions, Rules, Store};
 use tokio_util::sync::CancellationToken;
 use worker::{Dispatcher, EngineFactory, Places, Sending, dispatcher};
 
@@ -30,6 +30,8 @@ pub struct AllInOne {
     pub postgres_bin: Option<PathBuf>,
     /// How many stories are told together at most.
     pub max_batch: usize,
+    /// Who rings for workers, if not Postgres.
+    pub queue: QueueOptions,
     /// Where pictures are kept, if not with the data.
     pub images: ImageOptions,
     /// How webhooks are signed, if not with a secret kept with the data.
@@ -99,7 +101,8 @@ async fn serve(
 ) -> Result<(), Error> {
     let store = Store::connect(database, Rules::default()).await?;
     store.migrate().await?;
-    let queue: Arc<dyn Queue> = Arc::new(PostgresQueue::new(store.clone()));
+    let prefetch = u16::try_from(2 * settings.max_batch).unwrap_or(u16::MAX);
+    let queue = settings.queue.open(store.clone(), prefetch);
     let images = settings.images.open(Some(settings.data.join("images")))?;
     let fetch = settings.fetch.client()?;
     let secrets = settings

@@ -3,13 +3,12 @@
 //! beyond this machine only if told so in as many words, because nothing asks callers who they are yet.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use api::{ApiState, Config};
 use clap::Parser;
 use jobs::fetch::FetchOptions;
-use jobs::{Health, ImageOptions, PostgresQueue, Rules, Store};
+use jobs::{Health, ImageOptions, QueueOptions, Rules, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -24,6 +23,9 @@ struct Options {
     /// Where pictures are, the same as the workers'.
     #[command(flatten)]
     images: ImageOptions,
+    /// Who rings for workers, the same as the workers'.
+    #[command(flatten)]
+    queue: QueueOptions,
     /// Whom callers may make this service reach.
     #[command(flatten)]
     fetch: FetchOptions,
@@ -61,7 +63,7 @@ async fn main() -> anyhow::Result<()> {
     let store = Store::connect(&options.database_url, Rules::default()).await?;
     store.migrate().await?;
     let state = ApiState {
-        queue: Arc::new(PostgresQueue::new(store.clone())),
+        queue: options.queue.open(store.clone(), 0),
         images: options.images.open(None)?,
         fetch: options.fetch.client()?,
         health: Health::new(),

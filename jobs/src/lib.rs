@@ -26,7 +26,7 @@ pub use job::{
     Attempt, ErrorKind, Job, JobError, Stage, State, StoredImage, StoryResult, StyleEntry,
     UsedCaption,
 };
-pub use queue::{Claimed, PostgresQueue, Queue};
+pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings};
 pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};
 pub use store::{
     Beat, Cancelled, Catalogue, Depth, Idempotency, Lease, NewJob, Outcome, Store, Submitted,

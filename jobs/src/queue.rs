@@ -1,8 +1,9 @@
-//! How workers come by jobs, behind one seam: the jobs table itself now, RabbitMQ when the service is distributed.
+//! How workers come by jobs, behind one seam: the jobs table itself, or RabbitMQ.
 //! The API rings after a submit, the worker claims and settles. What must stay true: a claimed job is running
 //! under a lease that nobody else holds, and a queue that loses a message loses no job.
 
 mod postgres;
+mod rabbitmq;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 pub use postgres::PostgresQueue;
+pub use rabbitmq::{QueueOptions, RabbitQueue, RabbitSettings};
 
 use crate::error::Result;
 use crate::job::Job;

@@ -8,6 +8,7 @@ mod claiming;
 mod deliveries;
 mod finishing;
 mod reading;
+mod ringing;
 mod row;
 mod styles;
 mod submitting;
@@ -27,6 +28,7 @@ use crate::error::{Error, Result};
 use crate::job::{Job, JobError, Stage, StoredImage, StoryResult, StyleEntry};
 use crate::request::StoryRequest;
 use bell::Bell;
+pub use ringing::Ring;
 use row::{DATABASE, failed};
 
 /// No statement here takes longer unless something is badly wrong, and then waiting makes it worse.

@@ -4,6 +4,8 @@
 
 #[path = "contract/attempts.rs"]
 mod attempts;
+#[path = "contract/broker.rs"]
+mod broker;
 #[path = "contract/chores.rs"]
 mod chores;
 #[path = "contract/embedded.rs"]
@@ -14,8 +16,12 @@ mod fetch;
 mod harness;
 #[path = "contract/images.rs"]
 mod images;
+#[path = "contract/model.rs"]
+mod model;
 #[path = "contract/queue.rs"]
 mod queue;
+#[path = "contract/rabbitmq.rs"]
+mod rabbitmq;
 #[path = "contract/reading.rs"]
 mod reading;
 #[path = "contract/receiver.rs"]

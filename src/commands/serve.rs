@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use jobs::ImageOptions;
 use jobs::fetch::FetchOptions;
 use jobs::webhook::WebhookOptions;
+use jobs::{ImageOptions, QueueOptions};
 use storyteller::AllInOne;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -52,6 +52,9 @@ pub(crate) struct Service {
     /// The folder of the Postgres programs to start [default: found on this machine, or the one set-up fetched].
     #[arg(long, env = "STORYTELLER_POSTGRES_BIN", value_name = "DIR")]
     postgres_bin: Option<PathBuf>,
+    /// Who rings for workers [default: Postgres].
+    #[command(flatten)]
+    queue: QueueOptions,
     /// Where pictures are [default: with the data].
     #[command(flatten)]
     images: ImageOptions,
@@ -97,6 +100,7 @@ impl Service {
             database_url: self.database_url.clone(),
             postgres_bin: self.postgres_bin.clone(),
             max_batch: self.max_batch,
+            queue: self.queue.clone(),
             images: self.images.clone(),
             webhooks: self.webhooks.clone(),
             fetch: self.fetch.clone(),

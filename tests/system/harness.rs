@@ -97,6 +97,7 @@ impl Service {
             postgres_bin: None,
             max_batch: 8,
             drain: Duration::from_secs(30),
+            queue: jobs::QueueOptions::default(),
             images,
             webhooks: WebhookOptions::default(),
             fetch: FetchOptions {

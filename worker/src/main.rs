@@ -3,14 +3,13 @@
 //! ends at once, and either way no job is lost.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
 use jobs::fetch::FetchOptions;
 use jobs::webhook::WebhookOptions;
-use jobs::{Health, ImageOptions, PostgresQueue, Rules, Store};
+use jobs::{Health, ImageOptions, QueueOptions, Rules, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -26,6 +25,9 @@ struct Settings {
     /// Where pictures are, the same as the API's.
     #[command(flatten)]
     images: ImageOptions,
+    /// Who rings for jobs, the same as the API's.
+    #[command(flatten)]
+    queue: QueueOptions,
     /// How webhooks are signed; without a secret this process sends none.
     #[command(flatten)]
     webhooks: WebhookOptions,
@@ -99,7 +101,7 @@ async fn work() -> anyhow::Result<()> {
     let store = Store::connect(&settings.database_url, Rules::default()).await?;
     store.migrate().await?;
     let places = Places {
-        queue: Arc::new(PostgresQueue::new(store.clone())),
+        queue: settings.queue.open(store.clone(), prefetch(&settings)),
         store,
         images: settings.images.open(None).context("the pictures")?,
         health: Health::new(),
@@ -124,6 +126,14 @@ async fn work() -> anyhow::Result<()> {
     };
     let (worked, ()) = tokio::join!(worked, dispatching);
     Ok(worked?)
+}
+
+/// One running batch and one prepared one; who only sends webhooks is delivered no jobs.
+fn prefetch(settings: &Settings) -> u16 {
+    if settings.dispatch_only {
+        return 0;
+    }
+    u16::try_from(2 * settings.max_batch).unwrap_or(u16::MAX)
 }
 
 /// The dispatcher beside the worker, or alone; nothing at all if there is no secret to sign with.

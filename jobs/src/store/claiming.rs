@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::row::{JobRow, failed, job_rows, write};
 use super::{Beat, Lease, Outcome, Store};
@@ -41,6 +42,43 @@ impl Store {
             "from taken order by lane, due_at, id",
             worker,
             i64::try_from(max).unwrap_or(i64::MAX),
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed(DOING, error))?;
+        let mut claimed = Vec::with_capacity(rows.len());
+        for row in rows {
+            claimed.extend(self.readable(row).await?);
+        }
+        Ok(claimed)
+    }
+
+    /// Takes those of `jobs` that are due, as [`Store::claim`] does. Somebody rang for each of them; the others have
+    /// ended, run elsewhere, or will be rung for when they are due.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn claim_these(&self, worker: &str, jobs: &[Uuid]) -> Result<Vec<Claimed>> {
+        let rows = job_rows!(
+            "with due as (
+                select id from jobs
+                where id = any($2) and state = 'queued' and due_at <= now()
+                    and (deadline is null or deadline > now())
+                order by id
+                for update
+            ), taken as (
+                update jobs
+                set state = 'running', lease = lease + 1, attempts = attempts + 1, started_at = now(),
+                    heartbeat_at = now(), stage = null
+                from due where jobs.id = due.id
+                returning jobs.*
+            ), logged as (
+                insert into attempts (job, lease, worker) select id, lease, $1 from taken
+            )
+            select",
+            "from taken order by lane, due_at, id",
+            worker,
+            jobs,
         )
         .fetch_all(&self.pool)
         .await

@@ -1,0 +1,116 @@
+//! Tells the broker of the jobs whose rows ask for it.
+//! The session runs it beside the consumers. What must stay true: a row counts as rung for only while the broker has
+//! confirmed the message or somebody is about to publish it; everything else is rung for again.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use lapin::options::BasicPublishOptions;
+use lapin::{BasicProperties, Channel, Confirmation};
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+use super::topology::{lane, lane_queue, waiting};
+use super::{Shared, session};
+use crate::store::Ring;
+
+/// The bell of the database may be missed, and retries that become due ring none.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Messages that are confirmed together.
+const BATCH: u32 = 256;
+/// A healthy broker confirms in milliseconds; one with an alarm never does.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(10);
+const RECONCILE_EVERY: Duration = Duration::from_secs(5);
+/// With empty lanes a job that was rung for so long ago has lost its message.
+const LOST_AFTER: Duration = Duration::from_secs(10);
+/// Also behind full lanes it is rung for again in the end; until then it more likely waits its turn.
+const SURELY_LOST_AFTER: Duration = Duration::from_secs(300);
+/// Survives a restart of the broker.
+const PERSISTENT: u8 = 2;
+
+/// Publishes until the broker fails.
+pub(super) async fn run(shared: &Shared, channel: &Channel) -> session::Result<()> {
+    let mut due = shared.store.due();
+    let mut reconciled = Instant::now();
+    loop {
+        let full = match shared.store.take_rings(BATCH).await {
+            Ok(rings) => {
+                ring(shared, channel, &rings).await?;
+                rings.len() == BATCH as usize
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot look for jobs to ring for");
+                false
+            }
+        };
+        if reconciled.elapsed() >= RECONCILE_EVERY {
+            reconcile(shared, channel).await?;
+            reconciled = Instant::now();
+        }
+        if !full {
+            tokio::select! {
+                () = shared.to_ring.notified() => {}
+                _ = due.changed() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+}
+
+/// Rings for all, or writes down for which it could not.
+async fn ring(shared: &Shared, channel: &Channel, rings: &[Ring]) -> session::Result<()> {
+    let name = &shared.settings.name;
+    let published = rings.iter().map(|ring| async move {
+        let sent = timeout(CONFIRMED_WITHIN, publish(channel, name, *ring)).await;
+        let trouble = match sent {
+            Ok(Ok(())) => return None,
+            Ok(Err(error)) => error,
+            Err(_) => "the broker does not confirm messages".into(),
+        };
+        Some((ring.job, trouble))
+    });
+    let failed: Vec<_> = join_all(published).await.into_iter().flatten().collect();
+    let jobs: Vec<Uuid> = failed.iter().map(|(job, _)| *job).collect();
+    let Some((_, trouble)) = failed.into_iter().next() else {
+        return Ok(());
+    };
+    if let Err(error) = shared.store.ring_again(&jobs).await {
+        tracing::warn!(%error, "rings that the broker did not take are repeated later");
+    }
+    // also when it was returned: somebody has removed the queue, and a new session declares it
+    Err(trouble)
+}
+
+async fn publish(channel: &Channel, name: &str, ring: Ring) -> session::Result<()> {
+    let options = BasicPublishOptions {
+        mandatory: true,
+        ..BasicPublishOptions::default()
+    };
+    let confirmation = channel
+        .basic_publish(
+            "".into(),
+            lane_queue(name, lane(ring.lane)).into(),
+            options,
+            ring.job.to_string().as_bytes(),
+            BasicProperties::default().with_delivery_mode(PERSISTENT),
+        )
+        .await?
+        .await?;
+    match confirmation {
+        Confirmation::Ack(None) => Ok(()),
+        Confirmation::Ack(Some(_)) => Err("the broker has no queue for a message".into()),
+        _ => Err("the broker refused a message".into()),
+    }
+}
+
+/// Looks for jobs whose message is lost.
+async fn reconcile(shared: &Shared, channel: &Channel) -> session::Result<()> {
+    let empty = waiting(channel, &shared.settings.name).await? == 0;
+    let age = if empty { LOST_AFTER } else { SURELY_LOST_AFTER };
+    match shared.store.forget_rings(age).await {
+        Ok(0) => {}
+        Ok(jobs) => tracing::info!(jobs, "ringing again for jobs that wait for long"),
+        Err(error) => tracing::warn!(%error, "cannot look for lost rings"),
+    }
+    Ok(())
+}
