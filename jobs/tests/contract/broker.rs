@@ -36,6 +36,8 @@ pub(crate) async fn shared() -> Option<String> {
 
 /// One broker.
 pub(crate) struct Broker {
+    /// Erlang's name server, which would outlive the broker if the broker started it.
+    names: Child,
     program: Child,
     folder: TempDir,
     ports: [u16; 3],
@@ -65,6 +67,7 @@ impl Broker {
         drop(held);
         let node = format!("test{}@localhost", Uuid::new_v4().simple());
         let broker = Broker {
+            names: name_server(ports[2]),
             program: spawn(&folder, ports, &node),
             folder,
             ports,
@@ -103,10 +106,25 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         self.kill();
+        let _ = self.names.kill();
+        let _ = self.names.wait();
     }
 }
 
-/// Everything it starts, its name server included, is of its process group.
+/// It ends with the test program, whatever becomes of that.
+fn name_server(port: u16) -> Child {
+    let names = Command::new("epmd")
+        .args(["-address", "127.0.0.1", "-port", &port.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    guard(&format!("kill -9 {}", names.id()), names.id());
+    names
+}
+
+/// Everything it starts is of its process group.
 fn signal_group(group: u32) {
     let _ = Command::new("kill")
         .args(["-9", "--", &format!("-{group}")])
@@ -141,7 +159,7 @@ fn spawn(folder: &TempDir, [amqp, distribution, names]: [u16; 3], node: &str) ->
         .env("RABBITMQ_DIST_PORT", distribution.to_string())
         .env(
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-            "-setcookie tests -kernel inet_dist_use_interface {127,0,0,1}",
+            "-start_epmd false -setcookie tests -kernel inet_dist_use_interface {127,0,0,1}",
         )
         .env("ERL_EPMD_PORT", names.to_string())
         .env("ERL_EPMD_ADDRESS", "127.0.0.1")
@@ -151,12 +169,20 @@ fn spawn(folder: &TempDir, [amqp, distribution, names]: [u16; 3], node: &str) ->
         .process_group(0)
         .spawn()
         .unwrap();
-    let (tests, group) = (std::process::id(), program.id());
-    let folder = path.display();
-    let watch = format!(
-        "while kill -0 {tests} 2>/dev/null && kill -0 {group} 2>/dev/null; do sleep 1; done; \
-         kill -9 -- -{group} 2>/dev/null; kill -0 {tests} 2>/dev/null || rm -rf {folder}"
+    let (group, folder) = (program.id(), path.display());
+    let tests = std::process::id();
+    guard(
+        &format!("kill -9 -- -{group}; kill -0 {tests} || rm -rf {folder}"),
+        group,
     );
+    program
+}
+
+/// Once the tests or `program` have ended, however they ended, does the `last` thing.
+fn guard(last: &str, program: u32) {
+    let tests = std::process::id();
+    let watch =
+        format!("while kill -0 {tests} && kill -0 {program}; do sleep 1; done 2>/dev/null; {last}");
     let guarded = Command::new("setsid")
         .args(["--fork", "sh", "-c", &watch])
         .stdin(Stdio::null())
@@ -164,5 +190,4 @@ fn spawn(folder: &TempDir, [amqp, distribution, names]: [u16; 3], node: &str) ->
         .stderr(Stdio::null())
         .status();
     assert!(guarded.unwrap().success());
-    program
 }

@@ -96,7 +96,10 @@ async fn connected(queue: &Arc<dyn Queue>) {
 async fn tell(service: &Service, queue: &Arc<dyn Queue>, count: usize) -> HashSet<Uuid> {
     let mut ids = HashSet::new();
     eventually("all jobs are told", async || {
-        let claimed = queue.claim("worker", 4, Duration::from_millis(300)).await;
+        let most = (count - ids.len()).min(4);
+        let claimed = queue
+            .claim("worker", most, Duration::from_millis(300))
+            .await;
         for claimed in claimed.unwrap_or_default() {
             service.store.finish(claimed.lease, told()).await.unwrap();
             queue.settle(claimed.lease).await.unwrap();
