@@ -85,6 +85,10 @@ impl Broker {
     pub(crate) fn kill(&mut self) {
         signal_group(self.program.id());
         self.program.wait().unwrap();
+        // the machine that is the broker ends a moment after the script that started it
+        while signal_group(self.program.id()) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Starts it again at the same address on the same data.
@@ -124,11 +128,13 @@ fn name_server(port: u16) -> Child {
     names
 }
 
-/// Everything it starts is of its process group.
-fn signal_group(group: u32) {
-    let _ = Command::new("kill")
+/// Kills everything the broker's script started, all of its process group; whether anything was left to kill.
+fn signal_group(group: u32) -> bool {
+    let killed = Command::new("kill")
         .args(["-9", "--", &format!("-{group}")])
+        .stderr(Stdio::null())
         .status();
+    killed.is_ok_and(|status| status.success())
 }
 
 fn spawn(folder: &TempDir, [amqp, distribution, names]: [u16; 3], node: &str) -> Child {
