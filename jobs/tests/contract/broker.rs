@@ -66,13 +66,15 @@ impl Broker {
             .map(|listener| listener.local_addr().unwrap().port());
         drop(held);
         let node = format!("test{}@localhost", Uuid::new_v4().simple());
+        let names = name_server(ports[2]);
         let broker = Broker {
-            names: name_server(ports[2]),
             program: spawn(&folder, ports, &node),
+            names,
             folder,
             ports,
             node,
         };
+        broker.guard();
         broker.wait();
         Some(broker)
     }
@@ -94,7 +96,26 @@ impl Broker {
     /// Starts it again at the same address on the same data.
     pub(crate) fn start_again(&mut self) {
         self.program = spawn(&self.folder, self.ports, &self.node);
+        self.guard();
         self.wait();
+    }
+
+    /// However the tests end, the broker, its name server and its folder end with them.
+    fn guard(&self) {
+        let (tests, group) = (std::process::id(), self.program.id());
+        let (names, folder) = (self.names.id(), self.folder.path().display());
+        // the broker first: alive, it would start another name server
+        let watch = format!(
+            "while kill -0 {tests} && kill -0 {group}; do sleep 1; done; \
+             kill -s KILL -- -{group}; kill -0 {tests} || {{ kill -s KILL {names}; sleep 1; rm -rf {folder}; }}"
+        );
+        let guarded = Command::new("setsid")
+            .args(["--fork", "sh", "-c", &watch])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(guarded.unwrap().success());
     }
 
     fn wait(&self) {
@@ -115,17 +136,15 @@ impl Drop for Broker {
     }
 }
 
-/// It ends with the test program, whatever becomes of that.
+/// In the foreground, where it can be ended.
 fn name_server(port: u16) -> Child {
-    let names = Command::new("epmd")
+    Command::new("epmd")
         .args(["-address", "127.0.0.1", "-port", &port.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
-    guard(&format!("kill -9 {}", names.id()), names.id());
-    names
+        .unwrap()
 }
 
 /// Kills everything the broker's script started, all of its process group; whether anything was left to kill.
@@ -146,7 +165,7 @@ fn spawn(folder: &TempDir, [amqp, distribution, names]: [u16; 3], node: &str) ->
         .open(path.join("log"))
         .unwrap();
     fs::write(path.join("enabled_plugins"), "[].").unwrap();
-    let program = Command::new(SERVER)
+    Command::new(SERVER)
         .env("HOME", path)
         .env("RABBITMQ_BASE", path)
         .env("RABBITMQ_MNESIA_BASE", path.join("data"))
@@ -174,26 +193,5 @@ fn spawn(folder: &TempDir, [amqp, distribution, names]: [u16; 3], node: &str) ->
         .stderr(log)
         .process_group(0)
         .spawn()
-        .unwrap();
-    let (group, folder) = (program.id(), path.display());
-    let tests = std::process::id();
-    guard(
-        &format!("kill -9 -- -{group}; kill -0 {tests} || rm -rf {folder}"),
-        group,
-    );
-    program
-}
-
-/// Once the tests or `program` have ended, however they ended, does the `last` thing.
-fn guard(last: &str, program: u32) {
-    let tests = std::process::id();
-    let watch =
-        format!("while kill -0 {tests} && kill -0 {program}; do sleep 1; done 2>/dev/null; {last}");
-    let guarded = Command::new("setsid")
-        .args(["--fork", "sh", "-c", &watch])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    assert!(guarded.unwrap().success());
+        .unwrap()
 }
