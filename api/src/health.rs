@@ -1,4 +1,4 @@
-//! `/livez` and `/readyz`: whether the process runs, and whether it can take and tell stories, with reasons.
+//! `/livez`, `/readyz`, `/metrics`: whether the process runs, whether it can take and tell stories, with reasons.
 //! Load balancers, `storyteller health` and the page's first seconds ask. What must stay true: ready means that
 //! the database and the picture store answered just now and no part has said otherwise; a draining service is not.
 
@@ -8,11 +8,12 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
+use jobs::metrics::{MEDIA_TYPE, exposition};
 use serde::Serialize;
 use tokio::time::error::Elapsed;
 use utoipa::ToSchema;
 
-use crate::Service;
+use crate::{Error, Service};
 
 /// A part that has not answered by then does not answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -72,6 +73,19 @@ pub(crate) async fn readyz(service: Data<Service>) -> HttpResponse {
     answer
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(Readiness { ready, reasons })
+}
+
+/// What Prometheus asks for.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses(
+    (status = 200, description = "Counters and gauges as Prometheus reads them", content_type = "text/plain"),
+))]
+pub(crate) async fn metrics(service: Data<Service>) -> Result<HttpResponse, Error> {
+    let state = &service.state;
+    let text = exposition(&state.store, &state.health).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .content_type(MEDIA_TYPE)
+        .body(text))
 }
 
 /// The cause stays in the log: a connection string has no place in an answer.

@@ -2,11 +2,13 @@
 //! Everything is set by options or the environment (`--help` is the reference). What must stay true: it listens
 //! beyond this machine only if told so in as many words, because nothing asks callers who they are yet.
 
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use api::{ApiState, Config};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use jobs::fetch::FetchOptions;
 use jobs::{Health, ImageOptions, QueueOptions, Rules, Store};
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,11 +17,19 @@ use tracing_subscriber::EnvFilter;
 
 /// The HTTP service of the storyteller, without workers.
 #[derive(Parser, Debug)]
-#[command(version)]
+#[command(version, subcommand_negates_reqs = true)]
 struct Options {
+    #[command(subcommand)]
+    question: Option<Question>,
     /// The Postgres that all parts of the service share.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    database_url: String,
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        required = true
+    )]
+    database_url: Option<String>,
     /// Where pictures are, the same as the workers'.
     #[command(flatten)]
     images: ImageOptions,
@@ -42,9 +52,36 @@ struct Options {
     open_to_everyone: bool,
 }
 
+/// What can be asked of a service that runs already.
+#[derive(Subcommand, Debug)]
+enum Question {
+    /// Ask the service of this machine whether it is ready, for health checks: exit code 0 if it is.
+    Health {
+        /// Where it listens.
+        #[arg(
+            long,
+            env = "STORYTELLER_LISTEN",
+            default_value = "127.0.0.1:7878",
+            value_name = "ADDRESS"
+        )]
+        listen: SocketAddr,
+    },
+}
+
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
+    match options.question {
+        Some(Question::Health { listen }) => {
+            let (ready, words) = jobs::health::ask(listen).await?;
+            writeln!(std::io::stdout(), "{words}")?;
+            Ok(ExitCode::from(u8::from(!ready)))
+        }
+        None => serve(options).await.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+async fn serve(options: Options) -> anyhow::Result<()> {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
     tracing_subscriber::fmt()
@@ -60,7 +97,8 @@ async fn main() -> anyhow::Result<()> {
     }
     let listener = TcpListener::bind(options.listen)
         .with_context(|| format!("cannot listen on {}", options.listen))?;
-    let store = Store::connect(&options.database_url, Rules::default()).await?;
+    let database = options.database_url.context("--database-url is missing")?;
+    let store = Store::connect(&database, Rules::default()).await?;
     store.migrate().await?;
     let state = ApiState {
         queue: options.queue.open(store.clone(), 0),

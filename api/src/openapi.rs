@@ -33,6 +33,7 @@ use utoipa::OpenApi;
         crate::problems::one,
         crate::health::livez,
         crate::health::readyz,
+        crate::health::metrics,
         document,
     )
 )]

@@ -7,9 +7,11 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpRequest};
+use jobs::metrics::METRICS;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -68,6 +70,7 @@ pub(crate) async fn around(
     let id = request_id(&request);
     let span =
         tracing::info_span!("request", id = %id, method = %request.method(), path = request.path());
+    let asked = request.method().clone();
     let started = Instant::now();
     async move {
         let answer = next.call(request).await;
@@ -75,6 +78,13 @@ pub(crate) async fn around(
             Ok(answer) => answer.status(),
             Err(error) => error.as_response_error().status_code(),
         };
+        METRICS
+            .requests
+            .with_label_values(&[method(&asked), status.as_str()])
+            .inc();
+        METRICS
+            .request_seconds
+            .observe(started.elapsed().as_secs_f64());
         let milliseconds = started.elapsed().as_millis() as u64;
         tracing::info!(status = status.as_u16(), milliseconds, "answered");
         let mut answer = answer?;
@@ -108,4 +118,14 @@ fn request_id(request: &ServiceRequest) -> String {
         .and_then(|id| id.to_str().ok())
         .filter(acceptable)
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// Callers may invent methods; the metrics know those that exist here.
+fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        _ => "other",
+    }
 }

@@ -38,6 +38,7 @@ pub(crate) fn all(config: &mut ServiceConfig) {
         .service(reading("/problems/{kind}", problems::one))
         .service(reading("/livez", health::livez))
         .service(reading("/readyz", health::readyz))
+        .service(reading("/metrics", health::metrics))
         .service(reading("/openapi.json", openapi::document))
         .service(reading("/", page::page))
         .service(reading("/story.css", page::looks))

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use jobs::metrics::METRICS;
 use jobs::picture::{TakenIn, Turn, take_in};
 use jobs::{Compat, Idempotency, Job, NewJob, StoryRequest, Submitted};
 use sha2::{Digest as _, Sha256};
@@ -243,6 +244,7 @@ async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)>
             if let Err(error) = state.queue.ring(&[job.id]).await {
                 tracing::warn!(story = %job.id, cause = %error, "no worker could be told; the sweeper will");
             }
+            METRICS.accepted.inc();
             tracing::info!(story = %job.id, style = job.request.style, "accepted");
             Ok((job, false))
         }

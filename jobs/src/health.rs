@@ -3,7 +3,14 @@
 //! its own entry back, and nobody takes back another's.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+/// Shorter than container health checks wait, longer than `/readyz` does.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// The parts that are not ready, shared by everybody in the process. Empty means ready.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +54,34 @@ impl Health {
         // a map is whole between any two of its calls, whoever panicked
         self.reasons.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Asks the process of this machine that listens on `listen` whether it is ready; answers with its own words as well.
+///
+/// # Errors
+/// `Unavailable` when nobody answers there.
+pub async fn ask(listen: SocketAddr) -> Result<(bool, String)> {
+    let mut address = listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    let unavailable = |cause: reqwest::Error| Error::Unavailable {
+        place: "the service",
+        doing: "ask whether it is ready",
+        cause: cause.into(),
+    };
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(PATIENCE)
+        .build()
+        .map_err(unavailable)?;
+    let answer = client
+        .get(format!("http://{address}/readyz"))
+        .send()
+        .await
+        .map_err(unavailable)?;
+    let ready = answer.status().is_success();
+    Ok((ready, answer.text().await.map_err(unavailable)?))
 }
 
 #[cfg(test)]

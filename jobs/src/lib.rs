@@ -10,6 +10,7 @@ pub mod fetch;
 pub mod health;
 pub mod images;
 pub mod job;
+pub mod metrics;
 pub mod picture;
 pub mod queue;
 pub mod request;

@@ -53,6 +53,20 @@ pub enum Closed {
     Alone,
 }
 
+impl Closed {
+    /// As logs and metrics call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Closed::Full => "full",
+            Closed::Budget => "budget",
+            Closed::Idle => "idle",
+            Closed::Deadline => "deadline",
+            Closed::Drain => "drain",
+            Closed::Alone => "alone",
+        }
+    }
+}
+
 /// What belongs together.
 #[derive(Debug)]
 pub struct Batch<T> {

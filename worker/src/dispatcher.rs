@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use jobs::fetch::Client;
+use jobs::metrics::METRICS;
 use jobs::webhook::delivery::{Claim, DeliveryLease, Verdict};
 use jobs::webhook::{Secrets, body, message_id, schedule, verdict};
 use jobs::{Health, Images, Store, Written};
@@ -226,6 +227,13 @@ impl Dispatcher {
 
 fn note(held: &DeliveryLease, verdict: &Verdict) {
     let (job, number, attempt) = (held.job, held.number, held.attempts);
+    let name = match verdict {
+        Verdict::Delivered { .. } => "delivered",
+        Verdict::Again { .. } => "again",
+        Verdict::Failed { .. } => "failed",
+        Verdict::Gone { .. } => "gone",
+    };
+    METRICS.webhook_attempts.with_label_values(&[name]).inc();
     match verdict {
         Verdict::Delivered { status } => {
             tracing::info!(%job, number, attempt, status, "webhook delivered");

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use jobs::{Beat, Lease, Stage};
 use tokio::sync::OwnedSemaphorePermit;
@@ -14,6 +15,8 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(crate) struct Hold {
     /// Goes with every word about the job.
     pub(crate) lease: Lease,
+    /// When it was claimed.
+    pub(crate) since: Instant,
     lost: AtomicBool,
     stage: Mutex<Option<Stage>>,
     /// Room for one more job once the hold is dropped.
@@ -43,6 +46,7 @@ impl Held {
     pub(crate) fn take(&self, lease: Lease, room: OwnedSemaphorePermit) -> Arc<Hold> {
         let hold = Arc::new(Hold {
             lease,
+            since: Instant::now(),
             lost: AtomicBool::new(false),
             stage: Mutex::new(None),
             _room: room,

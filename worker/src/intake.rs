@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use jobs::metrics::METRICS;
 use jobs::{Claimed, ErrorKind, Job, JobError, Outcome};
 use models::picture::Picture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -89,6 +90,7 @@ async fn claim(shared: &Shared, most: usize, pauses: &mut Pauses) -> Vec<Claimed
     {
         Ok(claimed) => {
             places.health.ready(QUEUE);
+            METRICS.attempts.inc_by(claimed.len() as u64);
             pauses.reset();
             claimed
         }

@@ -16,10 +16,12 @@ mod picture;
 mod pulse;
 pub mod scripted;
 mod shared;
+pub mod status;
 mod work;
 
 pub use config::Config;
 pub use dispatcher::{Dispatcher, Sending};
 pub use engine::{Engine, EngineError, EngineFactory, Watch, Work};
 pub use error::Error;
+pub use status::Status;
 pub use work::{Places, run};

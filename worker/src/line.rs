@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jobs::Outcome;
+use jobs::metrics::METRICS;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -106,7 +107,13 @@ impl Line {
             return Ok(());
         }
         if let Some(batch) = self.batcher.take(Instant::now()) {
-            tracing::info!(stories = batch.items.len(), closed = ?batch.closed, "a batch begins");
+            let stories = batch.items.len();
+            tracing::info!(stories, closed = batch.closed.name(), "a batch begins");
+            METRICS
+                .batches
+                .with_label_values(&[batch.closed.name()])
+                .inc();
+            METRICS.batch_stories.observe(stories as f64);
             self.engine
                 .batches
                 .send(batch.items)

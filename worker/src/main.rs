@@ -2,26 +2,37 @@
 //! `storyteller serve` has a worker inside and does not need it. What must stay true: a signal drains, a second one
 //! ends at once, and either way no job is lost.
 
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use jobs::fetch::FetchOptions;
 use jobs::webhook::WebhookOptions;
 use jobs::{Health, ImageOptions, QueueOptions, Rules, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
-use worker::{Config, Dispatcher, Places, Sending, dispatcher};
+use worker::{Config, Dispatcher, EngineFactory, Places, Sending, Status, dispatcher, status};
 
 /// Tells the stories of the jobs in a Postgres database.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, subcommand_negates_reqs = true)]
 struct Settings {
+    #[command(subcommand)]
+    instead: Option<Instead>,
     /// The database that holds the jobs.
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    database_url: String,
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        required = true
+    )]
+    database_url: Option<String>,
     /// Where pictures are, the same as the API's.
     #[command(flatten)]
     images: ImageOptions,
@@ -77,28 +88,60 @@ struct Settings {
         default_value_t = 60
     )]
     drain_seconds: u64,
+    /// Answer `/livez`, `/readyz` and `/metrics` here [default: nowhere].
+    #[arg(long, env = "STORYTELLER_LISTEN", value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
     /// This worker's name in the log of attempts [default: worker- and the process id].
     #[arg(long, env = "STORYTELLER_WORKER_NAME", value_name = "NAME")]
     name: Option<String>,
 }
 
-fn main() -> anyhow::Result<()> {
+/// What the program does instead of working.
+#[derive(Debug, Subcommand)]
+enum Instead {
+    /// Ask the worker or dispatcher of this machine whether it is ready, for health checks: exit code 0 if it is.
+    Health {
+        /// Where it listens.
+        #[arg(long, env = "STORYTELLER_LISTEN", value_name = "ADDRESS")]
+        listen: SocketAddr,
+    },
+    /// Make what can be made again in the cache (image encoder, caption vectors), so that workers start in seconds.
+    Prepare,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
     // before any thread exists: the allocator's settings hold for the whole process
     models::device::keep_large_blocks();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(work())
+    runtime.block_on(begin())
 }
 
-async fn work() -> anyhow::Result<()> {
+async fn begin() -> anyhow::Result<ExitCode> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
     let settings = Settings::parse();
-    let store = Store::connect(&settings.database_url, Rules::default()).await?;
+    match settings.instead {
+        Some(Instead::Health { listen }) => {
+            let (ready, words) = jobs::health::ask(listen).await?;
+            writeln!(std::io::stdout(), "{words}")?;
+            return Ok(ExitCode::from(u8::from(!ready)));
+        }
+        // loading them makes what is missing
+        Some(Instead::Prepare) => drop(factory(&settings)?().map_err(anyhow::Error::msg)?),
+        None => work(settings).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn work(settings: Settings) -> anyhow::Result<()> {
+    let database = settings.database_url.as_deref();
+    let database = database.context("--database-url is missing")?;
+    let store = Store::connect(database, Rules::default()).await?;
     store.migrate().await?;
     let places = Places {
         queue: settings.queue.open(store.clone(), prefetch(&settings)),
@@ -108,16 +151,28 @@ async fn work() -> anyhow::Result<()> {
     };
     let shutdown = CancellationToken::new();
     tokio::spawn(listen(shutdown.clone()));
+    let answering = answering(&settings, &places, &shutdown)?;
+    let working = tell_and_send(settings, places, shutdown);
+    tokio::select! {
+        worked = working => worked,
+        answered = answering => {
+            answered.context("health and metrics")?;
+            bail!("the listener for health and metrics ended by itself")
+        }
+    }
+}
+
+async fn tell_and_send(
+    settings: Settings,
+    places: Places,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     let dispatching = dispatching(&settings, &places, &shutdown)?;
     if settings.dispatch_only {
         dispatching.await;
         return Ok(());
     }
-    let factory = worker::engine::storyteller::factory(
-        settings.bundle.clone(),
-        settings.cache.clone().context("--cache is missing")?,
-        settings.device.clone(),
-    );
+    let factory = factory(&settings)?;
     let worked = async {
         let worked = worker::run(config(settings), places, factory, shutdown.clone()).await;
         // a worker that cannot work ends, and is started again by whoever watches it
@@ -126,6 +181,36 @@ async fn work() -> anyhow::Result<()> {
     };
     let (worked, ()) = tokio::join!(worked, dispatching);
     Ok(worked?)
+}
+
+fn factory(settings: &Settings) -> anyhow::Result<EngineFactory> {
+    Ok(worker::engine::storyteller::factory(
+        settings.bundle.clone(),
+        settings.cache.clone().context("--cache is missing")?,
+        settings.device.clone(),
+    ))
+}
+
+/// The listener for health and metrics, open at once; without an address it waits for nothing, for ever.
+fn answering(
+    settings: &Settings,
+    places: &Places,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
+    let bind =
+        |address| TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"));
+    let listener = settings.listen.map(bind).transpose()?;
+    let status = Status {
+        store: places.store.clone(),
+        health: places.health.clone(),
+        shutdown: shutdown.clone(),
+    };
+    Ok(async move {
+        match listener {
+            Some(listener) => Ok(status::run(status, listener).await?),
+            None => std::future::pending().await,
+        }
+    })
 }
 
 /// One running batch and one prepared one; who only sends webhooks is delivered no jobs.

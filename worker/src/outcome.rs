@@ -2,6 +2,7 @@
 //! Intake and the line call [`write`]. What must stay true: an outcome is written until the store has answered, the
 //! lease is released only after that, and a result whose lease is over is dropped.
 
+use jobs::metrics::METRICS;
 use jobs::{ErrorKind, JobError, Outcome, StoryResult, Written};
 
 use crate::engine::EngineError;
@@ -57,6 +58,7 @@ async fn write_down(shared: &Shared, hold: &Hold, mut outcome: Outcome) {
                 break;
             }
             Ok(Written::Stale) => {
+                METRICS.outcomes.with_label_values(&["stale"]).inc();
                 tracing::info!(%job, lease, "dropped the result of a lease that is over");
                 break;
             }
@@ -82,10 +84,24 @@ async fn write_down(shared: &Shared, hold: &Hold, mut outcome: Outcome) {
 
 fn note(hold: &Hold, outcome: &Outcome) {
     let (job, lease) = (hold.lease.job, hold.lease.number);
+    METRICS.outcomes.with_label_values(&[name(outcome)]).inc();
+    METRICS
+        .attempt_seconds
+        .observe(hold.since.elapsed().as_secs_f64());
     match outcome {
         Outcome::Succeeded(_) => tracing::info!(%job, lease, "told"),
         Outcome::Failed(error) => tracing::info!(%job, lease, %error, "failed"),
         Outcome::Retry(error) => tracing::warn!(%job, lease, %error, "this attempt failed"),
         Outcome::Returned => tracing::info!(%job, lease, "returned"),
+    }
+}
+
+/// As the metrics call it.
+fn name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded(_) => "succeeded",
+        Outcome::Failed(_) => "failed",
+        Outcome::Retry(_) => "retry",
+        Outcome::Returned => "returned",
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::harness::{Answer, TestService};
 
 /// Every address of the API with its methods. The page's four files are for people and not in the document.
-const ADDRESSES: [(&str, &str); 12] = [
+const ADDRESSES: [(&str, &str); 13] = [
     ("/v1/stories", "GET, HEAD, POST"),
     ("/v1/stories/{id}", "GET, HEAD"),
     ("/v1/stories/{id}/image", "GET, HEAD"),
@@ -21,6 +21,7 @@ const ADDRESSES: [(&str, &str); 12] = [
     ("/problems/{kind}", "GET, HEAD"),
     ("/livez", "GET, HEAD"),
     ("/readyz", "GET, HEAD"),
+    ("/metrics", "GET, HEAD"),
     ("/openapi.json", "GET, HEAD"),
 ];
 

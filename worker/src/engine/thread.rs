@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use jobs::metrics::METRICS;
 use jobs::{Stage, StoryResult, StyleEntry};
 use tokio::sync::mpsc as channel;
 
@@ -143,9 +144,11 @@ impl Teller {
         let mut watch = Holds {
             holds: &holds,
             activity: &self.activity,
+            stage: None,
         };
         // an engine keeps nothing of a batch, so nothing half-done is seen after a panic
         let told = catch_unwind(AssertUnwindSafe(|| engine.tell(&works, &mut watch)));
+        drop(watch);
         let results = match told {
             Ok(results) if results.len() == works.len() => results,
             Ok(results) => {
@@ -183,11 +186,40 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 struct Holds<'a> {
     holds: &'a [Arc<Hold>],
     activity: &'a Activity,
+    /// What the batch is at, and since when.
+    stage: Option<(&'static str, Instant)>,
+}
+
+impl Holds<'_> {
+    /// The stories of a batch go through the stages together: a new name is the end of the one before.
+    fn time(&mut self, next: &'static str) {
+        if self.stage.is_some_and(|(stage, _)| stage == next) {
+            return;
+        }
+        self.note();
+        self.stage = Some((next, Instant::now()));
+    }
+
+    fn note(&mut self) {
+        if let Some((stage, since)) = self.stage.take() {
+            METRICS
+                .stage_seconds
+                .with_label_values(&[stage])
+                .observe(since.elapsed().as_secs_f64());
+        }
+    }
+}
+
+impl Drop for Holds<'_> {
+    fn drop(&mut self) {
+        self.note();
+    }
 }
 
 impl Watch for Holds<'_> {
     fn stage(&mut self, item: usize, stage: &'static str, done: usize, of: usize) {
         self.activity.set(Some(Instant::now()));
+        self.time(stage);
         let count = |steps: usize| u32::try_from(steps).unwrap_or(u32::MAX);
         self.holds[item].set_stage(Stage {
             name: stage.to_owned(),
