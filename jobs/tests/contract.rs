@@ -16,6 +16,8 @@ mod fetch;
 mod harness;
 #[path = "contract/images.rs"]
 mod images;
+#[path = "contract/metrics.rs"]
+mod metrics;
 #[path = "contract/model.rs"]
 mod model;
 #[path = "contract/queue.rs"]

@@ -66,6 +66,35 @@ async fn without_its_database_it_lives_but_is_not_ready_and_says_try_again() {
 }
 
 #[tokio::test]
+async fn the_numbers_have_the_queue_and_the_requests_and_the_program_asks_for_health() {
+    let service = TestService::start().await;
+    service.accepted(&[]).await;
+    let numbers = service.get("/metrics").await;
+    assert!(numbers.header("content-type").starts_with("text/plain"));
+    for line in [
+        "storyteller_queue_jobs{state=\"queued\"} 1",
+        "storyteller_ready 1",
+        "storyteller_requests_total{method=\"POST\",status=\"202\"}",
+    ] {
+        assert!(numbers.text().contains(line), "{}", numbers.text());
+    }
+    let health = || {
+        let address = service.address.trim_start_matches("http://");
+        let mut asked = std::process::Command::new(env!("CARGO_BIN_EXE_api"));
+        asked
+            .args(["health", "--listen", address])
+            .env_remove("DATABASE_URL");
+        tokio::task::spawn_blocking(move || asked.output().unwrap())
+    };
+    assert!(health().await.unwrap().status.success());
+    service.health.not_ready("worker", "gone for a walk");
+    let unready = health().await.unwrap();
+    assert!(!unready.status.success());
+    assert!(String::from_utf8_lossy(&unready.stdout).contains("gone for a walk"));
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_stop_answers_those_who_wait_at_once() {
     let service = TestService::start().await;
     let id = service.accepted(&[]).await;

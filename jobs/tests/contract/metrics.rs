@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use jobs::Health;
 use jobs::metrics::{METRICS, exposition};
-use jobs::{Health, Store};
 
-use crate::harness::fresh_store;
+use crate::harness::Service;
 
 const WATCHING: [&str; 2] = ["ops/alerts.yml", "ops/grafana/dashboards/storyteller.json"];
 
@@ -46,11 +46,14 @@ fn value(text: &str, series: &str) -> f64 {
 
 #[tokio::test]
 async fn a_scrape_tells_how_the_queue_stands_and_which_part_cannot_work() {
-    let store: Store = fresh_store().await;
+    let store = Service::start().await.store;
     let health = Health::new();
     health.not_ready("worker", "the networks are being loaded");
     let text = exposition(&store, &health).await.unwrap();
-    assert_eq!(value(&text, "storyteller_queue_jobs{state=\"queued\"}"), 0.0);
+    assert_eq!(
+        value(&text, "storyteller_queue_jobs{state=\"queued\"}"),
+        0.0
+    );
     assert_eq!(value(&text, "storyteller_queue_work_seconds "), 0.0);
     assert_eq!(value(&text, "storyteller_ready "), 0.0);
     assert_eq!(value(&text, "storyteller_not_ready{part=\"worker\"}"), 1.0);
