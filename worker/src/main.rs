@@ -91,7 +91,7 @@ struct Settings {
     /// Answer `/livez`, `/readyz` and `/metrics` here [default: nowhere].
     #[arg(long, env = "STORYTELLER_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// This worker's name in the log of attempts [default: worker- and the process id].
+    /// This worker's name in the log of attempts [default: worker- and the process id, in a container its host name].
     #[arg(long, env = "STORYTELLER_WORKER_NAME", value_name = "NAME")]
     name: Option<String>,
 }
@@ -251,7 +251,16 @@ fn config(settings: Settings) -> Config {
         drain: Duration::from_secs(settings.drain_seconds),
         ..Config::with_max_batch(settings.max_batch)
     };
-    match settings.name {
+    // in containers every process has the number 1, and the machine's name tells them apart
+    let in_container = || {
+        std::env::var("HOSTNAME")
+            .ok()
+            .filter(|_| std::process::id() == 1)
+    };
+    let name = settings
+        .name
+        .or_else(|| in_container().map(|host| format!("worker-{host}")));
+    match name {
         Some(name) => Config { name, ..config },
         None => config,
     }
