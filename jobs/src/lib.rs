@@ -15,6 +15,7 @@ pub mod queue;
 pub mod request;
 pub mod retry;
 pub mod store;
+pub mod style;
 pub mod webhook;
 
 pub use config::Rules;
@@ -23,7 +24,7 @@ pub use error::{Error, Result};
 pub use health::Health;
 pub use images::{Directory, ImageOptions, Images, S3};
 pub use job::{
-    Attempt, ErrorKind, Job, JobError, Stage, State, StoredImage, StoryResult, StyleEntry,
+    Attempt, ErrorKind, Job, JobError, JobKind, Stage, State, StoredImage, StoryResult, StyleEntry,
     UsedCaption,
 };
 pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings};
@@ -32,3 +33,4 @@ pub use store::{
     Beat, Cancelled, Catalogue, Depth, Idempotency, Lease, NewJob, Outcome, Store, Submitted,
     Swept, Written,
 };
+pub use style::{AddedStyle, LearntStyle, StyleDraft, StyleStanding, StyleSubmitted};

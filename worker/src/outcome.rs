@@ -2,16 +2,18 @@
 //! Intake and the line call [`write`]. What must stay true: an outcome is written until the store has answered, the
 //! lease is released only after that, and a result whose lease is over is dropped.
 
-use jobs::{ErrorKind, JobError, Outcome, StoryResult, Written};
+use jobs::{ErrorKind, JobError, Outcome, Written};
 
 use crate::engine::EngineError;
+use crate::engine::thread::Product;
 use crate::held::Hold;
 use crate::shared::Shared;
 
 /// The outcome of a telling; none if nobody wants to know it.
-pub(crate) fn of(hold: &Hold, result: Result<StoryResult, EngineError>) -> Option<Outcome> {
+pub(crate) fn of(hold: &Hold, result: Result<Product, EngineError>) -> Option<Outcome> {
     let error = match result {
-        Ok(story) => return Some(Outcome::Succeeded(story)),
+        Ok(Product::Story(story)) => return Some(Outcome::Succeeded(story)),
+        Ok(Product::Style(style)) => return Some(Outcome::Learnt(style)),
         Err(error) => error,
     };
     let message = error.to_string();
@@ -22,6 +24,7 @@ pub(crate) fn of(hold: &Hold, result: Result<StoryResult, EngineError>) -> Optio
         EngineError::UnknownStyle(_) => {
             Outcome::Failed(JobError::new(ErrorKind::UnknownStyle, message))
         }
+        EngineError::Text(_) => Outcome::Failed(JobError::new(ErrorKind::TextUnusable, message)),
         EngineError::Parameter(_) => {
             Outcome::Failed(JobError::new(ErrorKind::InvalidParameter, message))
         }
@@ -64,9 +67,9 @@ async fn write_down(shared: &Shared, hold: &Hold, mut outcome: Outcome) {
                 tracing::warn!(%job, lease, %error, "an outcome waits for the database");
                 pauses.wait().await;
             }
-            Err(error) if matches!(outcome, Outcome::Succeeded(_)) => {
+            Err(error) if matches!(outcome, Outcome::Succeeded(_) | Outcome::Learnt(_)) => {
                 tracing::error!(%job, lease, %error, "a result cannot be stored");
-                let reason = "the story was told, but could not be stored";
+                let reason = "the work was done, but its result could not be stored";
                 outcome = Outcome::Retry(JobError::new(ErrorKind::StorageUnavailable, reason));
             }
             Err(error) => {
@@ -84,6 +87,9 @@ fn note(hold: &Hold, outcome: &Outcome) {
     let (job, lease) = (hold.lease.job, hold.lease.number);
     match outcome {
         Outcome::Succeeded(_) => tracing::info!(%job, lease, "told"),
+        Outcome::Learnt(style) => {
+            tracing::info!(%job, lease, passages = style.passages, "learnt a style");
+        }
         Outcome::Failed(error) => tracing::info!(%job, lease, %error, "failed"),
         Outcome::Retry(error) => tracing::warn!(%job, lease, %error, "this attempt failed"),
         Outcome::Returned => tracing::info!(%job, lease, "returned"),

@@ -12,6 +12,8 @@ mod leases;
 mod networks;
 #[path = "../../jobs/tests/contract/receiver.rs"]
 mod receiver;
+#[path = "worker/styles.rs"]
+mod styles;
 #[path = "worker/webhook_faults.rs"]
 mod webhook_faults;
 #[path = "worker/webhooks.rs"]
