@@ -8,7 +8,7 @@ use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jobs::picture::{TakenIn, Turn, take_in};
-use jobs::{Compat, Idempotency, Job, NewJob, StoryRequest, Submitted};
+use jobs::{Compat, Idempotency, Job, NewJob, StoryRequest, Submitted, faults};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
@@ -229,7 +229,9 @@ async fn accept(
     let state = &service.state;
     let id = NewJob::id();
     let image = picture.stored_as(jobs::images::key(id, picture.media_type));
+    faults::point("submit:received");
     state.images.put(&image.key, picture.bytes).await?;
+    faults::point("submit:image_kept");
     let kept = image.key.clone();
     // a submit that fails may still have been accepted: its picture must stay
     let submitted = state
@@ -241,6 +243,7 @@ async fn accept(
             idempotency,
         })
         .await?;
+    faults::point("submit:committed");
     if !matches!(submitted, Submitted::New(_))
         && let Err(error) = state.images.delete(&kept).await
     {

@@ -6,6 +6,7 @@
 pub mod config;
 pub mod embedded;
 pub mod error;
+pub mod faults;
 pub mod fetch;
 pub mod health;
 pub mod images;

@@ -2,7 +2,7 @@
 //! Intake and the line call [`write`]. What must stay true: an outcome is written until the store has answered, the
 //! lease is released only after that, and a result whose lease is over is dropped.
 
-use jobs::{ErrorKind, JobError, Outcome, Written};
+use jobs::{ErrorKind, JobError, Outcome, Written, faults};
 
 use crate::engine::EngineError;
 use crate::engine::thread::Product;
@@ -48,6 +48,7 @@ pub(crate) async fn write(shared: &Shared, hold: &Hold, outcome: Option<Outcome>
 async fn write_down(shared: &Shared, hold: &Hold, mut outcome: Outcome) {
     let (job, lease) = (hold.lease.job, hold.lease.number);
     let mut pauses = shared.pauses();
+    faults::point("finish:told");
     loop {
         match shared
             .places
@@ -56,6 +57,7 @@ async fn write_down(shared: &Shared, hold: &Hold, mut outcome: Outcome) {
             .await
         {
             Ok(Written::Done) => {
+                faults::point("finish:committed");
                 note(hold, &outcome);
                 break;
             }
@@ -81,6 +83,7 @@ async fn write_down(shared: &Shared, hold: &Hold, mut outcome: Outcome) {
     if let Err(error) = shared.places.queue.settle(hold.lease).await {
         tracing::warn!(%job, lease, %error, "a job was not settled; the queue will offer it again in vain");
     }
+    faults::point("settle:done");
 }
 
 fn note(hold: &Hold, outcome: &Outcome) {
