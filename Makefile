@@ -78,6 +78,14 @@ advisories: setup-tests ## known vulnerabilities in dependencies (fetches a data
 bench: build ## how long a story takes on this machine, stage by stage
 	@scripts/bench.sh $(storyteller)
 
+MINUTES ?= 30
+SEED ?= 1
+.PHONY: chaos
+chaos: setup-tests ## kill, pause and cut off everything while jobs run: make chaos MINUTES=30 SEED=1
+	@$(cargo) build --workspace --bins $(QUIET)
+	@STORYTELLER_CHAOS_SECONDS=$$(($(MINUTES) * 60)) STORYTELLER_CHAOS_JOBS=$$(($(MINUTES) * 68)) STORYTELLER_CHAOS_SEED=$(SEED) \
+	  OMP_NUM_THREADS=1 $(cargo) test -p storyteller --test system chaos -- --nocapture
+
 .PHONY: sqlx
 sqlx: setup ## describe the SQL queries anew (.sqlx/), after a change to one
 	@export LIBTORCH="$${LIBTORCH:-$(OUR_LIBTORCH)}"; scripts/check-sqlx.sh --write

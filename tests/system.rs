@@ -1,10 +1,15 @@
 //! The whole system over HTTP, as its users meet it: one binary, one harness with a verb for each user action.
-//! `stories` and `bad_input` run on a scripted engine that fails on demand, `real` on the starter bundle,
-//! `crash` kills the real program, `objects` its S3 server, `page` looks at it in a browser, `tidy` guards the house rules.
+//! `stories` and `bad_input` run on a scripted engine that fails on demand, `real` and `styles` on the starter bundle,
+//! `crash` kills the real program, `chaos` everything, `objects` its S3 server, `page` looks at it in a browser, `tidy`
+//! guards the house rules.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "system/bad_input.rs"]
 mod bad_input;
+#[path = "../jobs/tests/contract/broker.rs"]
+mod broker;
+#[path = "system/chaos.rs"]
+mod chaos;
 #[path = "system/command_line.rs"]
 mod command_line;
 #[path = "system/crash.rs"]
@@ -21,6 +26,8 @@ mod real;
 mod receiver;
 #[path = "system/stories.rs"]
 mod stories;
+#[path = "system/styles.rs"]
+mod styles;
 mod tidy;
 #[path = "system/training.rs"]
 mod training;

@@ -1,5 +1,5 @@
-//! Reads the multipart form of a submit, or its JSON, into the picture's bytes and named texts, within limits.
-//! `submit.rs` calls it. What must stay true: nothing is kept beyond the limits, every field comes once, and a
+//! Reads the multipart form of a submit, or its JSON, into one file's bytes and named texts, within limits.
+//! `submit.rs` and `styles/adding.rs` call it. What must stay true: nothing is kept beyond the limits, every field comes once, and a
 //! body that is refused is still read to its end (within reason), or the caller would see a broken
 //! connection instead of the answer.
 
@@ -28,11 +28,22 @@ const BESIDE_PICTURE: usize = 256 * 1024;
 const REFUSED_BODIES: usize = 4;
 const REFUSED_PATIENCE: Duration = Duration::from_secs(10);
 
+/// The one field of a form that is a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileField {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// The most bytes it may have.
+    pub(crate) most: usize,
+    /// What is said about more.
+    pub(crate) too_large: fn(usize) -> Error,
+}
+
 /// What a form held, or a JSON object in its place.
 #[derive(Debug, Default)]
 pub(crate) struct Form {
-    /// The bytes of the field `image`.
-    pub(crate) image: Option<Bytes>,
+    /// The bytes of the file.
+    pub(crate) file: Option<Bytes>,
     /// Every other field.
     pub(crate) texts: BTreeMap<String, String>,
 }
@@ -46,19 +57,20 @@ struct Body {
 }
 
 impl Form {
-    /// Reads the form of a request whose picture may have `max_image_bytes`.
+    /// Reads the form of a request with one file.
     ///
     /// # Errors
-    /// `unsupported_media_type`, `malformed_request`, `body_too_large`, `image_too_large` or `invalid_parameter`.
+    /// `unsupported_media_type`, `malformed_request`, `body_too_large`, `invalid_parameter`, or what is said about a file
+    /// that is too large.
     pub(crate) async fn read(
         request: &HttpRequest,
         payload: Payload,
-        max_image_bytes: usize,
+        file: FileField,
     ) -> Result<Form> {
         let body = Body {
             payload: Rc::new(RefCell::new(payload)),
             read: Rc::new(Cell::new(0)),
-            limit: max_image_bytes + BESIDE_PICTURE,
+            limit: file.most + BESIDE_PICTURE,
         };
         let form = match announced(request) {
             Some(length) if length > body.limit => Err(too_large(body.limit)),
@@ -66,7 +78,7 @@ impl Form {
             _ => {
                 Form::read_fields(
                     Multipart::new(request.headers(), body.clone().stream()),
-                    max_image_bytes,
+                    file,
                 )
                 .await
             }
@@ -77,21 +89,17 @@ impl Form {
         form
     }
 
-    async fn read_fields(mut parts: Multipart, max_image_bytes: usize) -> Result<Form> {
+    async fn read_fields(mut parts: Multipart, file: FileField) -> Result<Form> {
         let mut form = Form::default();
         while let Some(part) = parts.next().await {
             let mut part = part.map_err(refusal)?;
             let name = part.name().unwrap_or_default().to_owned();
-            if name == "image" {
-                let image = collect(&mut part, max_image_bytes).await?.ok_or_else(|| {
-                    let most = max_image_bytes / (1024 * 1024);
-                    Error::image(Kind::ImageTooLarge, format!("the picture has more than {most} MiB, which is the most this service takes"))
-                })?;
-                if form.image.replace(image).is_some() {
-                    return Err(Error::field(
-                        name,
-                        "the form has two pictures; send one story a request",
-                    ));
+            if name == file.name {
+                let bytes = collect(&mut part, file.most).await?;
+                let bytes = bytes.ok_or_else(|| (file.too_large)(file.most))?;
+                if form.file.replace(bytes).is_some() {
+                    let message = format!("the form has `{name}` twice; send one a request");
+                    return Err(Error::field(name, message));
                 }
                 continue;
             }
@@ -141,7 +149,7 @@ impl Body {
             bytes.extend_from_slice(&chunk);
         }
         Ok(Form {
-            image: None,
+            file: None,
             texts: json::texts(&bytes)?,
         })
     }
@@ -207,7 +215,7 @@ fn too_large(limit: usize) -> Error {
     Error::Refused(
         Kind::BodyTooLarge,
         format!(
-            "the request has more than {most} KiB, which is the most this service takes; send a smaller picture"
+            "the request has more than {most} KiB, which is the most this service takes; send a smaller file"
         ),
     )
 }
@@ -218,11 +226,11 @@ fn refusal(error: MultipartError) -> Error {
         | MultipartError::ContentTypeParse
         | MultipartError::ContentTypeIncompatible => Error::Refused(
             Kind::UnsupportedMediaType,
-            "send multipart/form-data with the picture in the field `image`, or application/json with `image_url`".to_owned(),
+            "send multipart/form-data with the picture in the field `image` (for a style, the text in `text`), or application/json".to_owned(),
         ),
         MultipartError::Payload(PayloadError::Overflow) => Error::Refused(
             Kind::BodyTooLarge,
-            "the request is larger than a picture of the largest size with its fields can be"
+            "the request is larger than a file of the largest size with its fields can be"
                 .to_owned(),
         ),
         MultipartError::Incomplete | MultipartError::Payload(PayloadError::Incomplete(_)) => {

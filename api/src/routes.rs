@@ -33,7 +33,16 @@ pub(crate) fn all(config: &mut ServiceConfig) {
                 .route(web::post().to(deliveries::replay))
                 .default_service(web::to(|| refused("POST"))),
         )
-        .service(reading("/v1/styles", styles::list))
+        .service(
+            reading("/v1/styles", styles::list)
+                .route(web::post().to(styles::add))
+                .default_service(web::to(|| refused("GET, HEAD, POST"))),
+        )
+        .service(
+            reading("/v1/styles/{name}", styles::one)
+                .route(web::delete().to(styles::remove))
+                .default_service(web::to(|| refused("GET, HEAD, DELETE"))),
+        )
         .service(reading("/problems", problems::list))
         .service(reading("/problems/{kind}", problems::one))
         .service(reading("/livez", health::livez))

@@ -10,7 +10,7 @@ use actix_web::http::header::{
 };
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use jobs::{Cancelled, Job, State};
+use jobs::{Cancelled, Job, JobKind, State};
 use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
@@ -174,6 +174,8 @@ pub(crate) async fn cancel(
     service: Data<Service>,
 ) -> Result<HttpResponse> {
     let id = known_id(&id)?;
+    // a style's job is no story
+    find(&service, id).await?;
     match service.state.store.cancel(id).await? {
         Cancelled::Done(_) => Ok(shown(&mut HttpResponse::Ok(), see(&service, id).await?)),
         Cancelled::TooLate(job) if job.state == State::Cancelled => {
@@ -247,11 +249,8 @@ pub(crate) fn shown(answer: &mut HttpResponseBuilder, seen: Seen) -> HttpRespons
 }
 
 pub(crate) async fn find(service: &Service, id: Uuid) -> Result<Job> {
-    service
-        .state
-        .store
-        .get(id)
-        .await?
+    let job = service.state.store.get(id).await?;
+    job.filter(|job| job.kind == JobKind::Story)
         .ok_or_else(|| no_story(id))
 }
 

@@ -1,5 +1,7 @@
-//! `GET /v1/styles`: what a story can be told in. The page and programs ask before they submit.
+//! `/v1/styles`: what a story can be told in. The page and programs ask before they submit; `adding` takes new ones.
 //! What must stay true: the list is the one by which submits are judged.
+
+mod adding;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
@@ -8,6 +10,8 @@ use actix_web::web::Data;
 use crate::Service;
 use crate::error::{Problem, Result};
 use crate::view::{StyleView, StylesView};
+
+pub(crate) use adding::*;
 
 /// The styles a story can be told in.
 #[utoipa::path(get, path = "/v1/styles", tag = "styles", responses(

@@ -9,13 +9,13 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jobs::metrics::METRICS;
 use jobs::picture::{TakenIn, Turn, take_in};
-use jobs::{Compat, Idempotency, Job, NewJob, StoryRequest, Submitted};
+use jobs::{Compat, Idempotency, Job, NewJob, StoryRequest, Submitted, faults};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
-use crate::form::Form;
+use crate::form::{FileField, Form};
 use crate::nearest::nearest;
 use crate::requests::OwnSite;
 use crate::source::Source;
@@ -134,7 +134,7 @@ pub(crate) async fn submit(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let mut form = Form::read(&request, payload, service.config.caps.bytes as usize).await?;
+    let mut form = Form::read(&request, payload, picture_field(&service)).await?;
     let key = idempotency_key(&request)?;
     let address = form.texts.remove("image_url");
     let wishes = fields::request_of(&form.texts)?;
@@ -143,7 +143,7 @@ pub(crate) async fn submit(
         let checked = service.state.fetch.check_webhook(url);
         checked.map_err(|error| Error::field("webhook_url", format!("`webhook_url` {error}")))?;
     }
-    let source = Source::of(form.image, address)?;
+    let source = Source::of(form.file, address)?;
     let (job, replayed) = take(&service, key, wishes, source).await?;
     let patience = wait::preferred(&request);
     let seen = match patience {
@@ -166,6 +166,20 @@ pub(crate) async fn submit(
         answer.insert_header((REPLAYED, "true"));
     }
     Ok(shown(&mut answer, seen))
+}
+
+fn picture_field(service: &Service) -> FileField {
+    FileField {
+        name: "image",
+        most: service.config.caps.bytes as usize,
+        too_large: |most| {
+            let most = most / (1024 * 1024);
+            let message = format!(
+                "the picture has more than {most} MiB, which is the most this service takes"
+            );
+            Error::image(Kind::ImageTooLarge, message)
+        },
+    }
 }
 
 /// What becomes of a request that is in order: the job it led to before, or a new one.
@@ -216,7 +230,9 @@ async fn accept(
     let state = &service.state;
     let id = NewJob::id();
     let image = picture.stored_as(jobs::images::key(id, picture.media_type));
+    faults::point("submit:received");
     state.images.put(&image.key, picture.bytes).await?;
+    faults::point("submit:image_kept");
     let kept = image.key.clone();
     // a submit that fails may still have been accepted: its picture must stay
     let submitted = state
@@ -228,6 +244,7 @@ async fn accept(
             idempotency,
         })
         .await?;
+    faults::point("submit:committed");
     if !matches!(submitted, Submitted::New(_))
         && let Err(error) = state.images.delete(&kept).await
     {

@@ -281,4 +281,25 @@ pub struct StyleView {
     pub passages: u32,
     /// The texts they were taken from.
     pub source: String,
+    /// `queued` or `running` while a style that was added is made, then `ready`; `failed` if it cannot be.
+    #[schema(value_type = StyleStateName)]
+    pub state: &'static str,
+    /// While it is made: how far that is, in passages.
+    pub progress: Option<ProgressView>,
+    /// Why it could not be made, or why the attempt before failed.
+    pub error: Option<ErrorView>,
+}
+
+/// How a style stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StyleStateName {
+    /// Waits for a worker.
+    Queued,
+    /// A worker reads its text.
+    Running,
+    /// Stories can be told in it.
+    Ready,
+    /// Its text cannot become a style; `error` says why.
+    Failed,
 }

@@ -20,3 +20,5 @@ mod pictures;
 mod receiver;
 #[path = "api/stories.rs"]
 mod stories;
+#[path = "api/styles.rs"]
+mod styles;

@@ -79,16 +79,28 @@ impl FromStr for State {
     }
 }
 
-/// One picture that is to become a story, and all that is known about it.
+/// What a job makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// A story of a picture.
+    Story,
+    /// A style of a text; see [`crate::style`].
+    Style,
+}
+
+/// One picture that is to become a story, or one text that is to become a style, and all that is known about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// A version 7 UUID: ids are in the order of submission.
     pub id: Uuid,
+    /// What it makes.
+    pub kind: JobKind,
     /// Where it stands.
     pub state: State,
     /// What was asked for.
     pub request: StoryRequest,
-    /// Its picture; none once the data has been removed.
+    /// Its picture; none once the data has been removed, and for a style.
     pub image: Option<StoredImage>,
     /// How often a worker has taken it and been charged for it.
     pub attempts: u32,
@@ -211,6 +223,8 @@ pub enum ErrorKind {
     WorkerLost,
     /// The device had not enough memory for it.
     OutOfMemory,
+    /// The text is too little, of another language or no prose, so that it cannot become a style.
+    TextUnusable,
     /// The networks failed on it.
     ModelError,
     /// Pictures or results could not be read or written for too long.
@@ -221,7 +235,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, for documentation.
-    pub const ALL: [ErrorKind; 11] = [
+    pub const ALL: [ErrorKind; 12] = [
         ErrorKind::ImageUnreadable,
         ErrorKind::ImageTooLarge,
         ErrorKind::ImageAnimated,
@@ -230,6 +244,7 @@ impl ErrorKind {
         ErrorKind::InvalidParameter,
         ErrorKind::WorkerLost,
         ErrorKind::OutOfMemory,
+        ErrorKind::TextUnusable,
         ErrorKind::ModelError,
         ErrorKind::StorageUnavailable,
         ErrorKind::DeadlinePassed,
@@ -246,6 +261,7 @@ impl ErrorKind {
             ErrorKind::InvalidParameter => "invalid_parameter",
             ErrorKind::WorkerLost => "worker_lost",
             ErrorKind::OutOfMemory => "out_of_memory",
+            ErrorKind::TextUnusable => "text_unusable",
             ErrorKind::ModelError => "model_error",
             ErrorKind::StorageUnavailable => "storage_unavailable",
             ErrorKind::DeadlinePassed => "deadline_passed",

@@ -6,6 +6,7 @@
 pub mod config;
 pub mod embedded;
 pub mod error;
+pub mod faults;
 pub mod fetch;
 pub mod health;
 pub mod images;
@@ -16,6 +17,7 @@ pub mod queue;
 pub mod request;
 pub mod retry;
 pub mod store;
+pub mod style;
 pub mod webhook;
 
 pub use config::Rules;
@@ -24,7 +26,7 @@ pub use error::{Error, Result};
 pub use health::Health;
 pub use images::{Directory, ImageOptions, Images, S3};
 pub use job::{
-    Attempt, ErrorKind, Job, JobError, Stage, State, StoredImage, StoryResult, StyleEntry,
+    Attempt, ErrorKind, Job, JobError, JobKind, Stage, State, StoredImage, StoryResult, StyleEntry,
     UsedCaption,
 };
 pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings};
@@ -33,3 +35,4 @@ pub use store::{
     Beat, Cancelled, Catalogue, Depth, Idempotency, Lease, NewJob, Outcome, Store, Submitted,
     Swept, Written,
 };
+pub use style::{AddedStyle, LearntStyle, StyleDraft, StyleStanding, StyleSubmitted};

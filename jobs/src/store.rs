@@ -27,6 +27,7 @@ use crate::config::Rules;
 use crate::error::{Error, Result};
 use crate::job::{Job, JobError, Stage, StoredImage, StoryResult, StyleEntry};
 use crate::request::StoryRequest;
+use crate::style::LearntStyle;
 use bell::Bell;
 pub use ringing::Ring;
 use row::{DATABASE, failed};
@@ -106,6 +107,8 @@ pub struct Beat {
 pub enum Outcome {
     /// It is told.
     Succeeded(StoryResult),
+    /// The style is made.
+    Learnt(LearntStyle),
     /// It cannot be told; another attempt would not help.
     Failed(JobError),
     /// It was not told this time; another attempt may help, if one is left.

@@ -32,6 +32,8 @@ mod receiver;
 mod s3;
 #[path = "contract/signatures.rs"]
 mod signatures;
+#[path = "contract/styles.rs"]
+mod styles;
 #[path = "contract/submitting.rs"]
 mod submitting;
 #[path = "contract/sweeping.rs"]

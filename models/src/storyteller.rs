@@ -15,6 +15,7 @@ use crate::bundle::{Bundle, Style};
 use crate::device::give_back_freed_memory;
 use crate::picture::Picture;
 use crate::rows::Rows;
+use crate::train::styles::{Draft, Made};
 use crate::{Decoder, Error, Gallery, Result, SkipThoughts, Styles, Vocabulary, Vse};
 use eyes::Eyes;
 use std::path::Path;
@@ -259,6 +260,28 @@ impl Storyteller {
     /// The styles to choose from.
     pub fn styles(&self) -> &[Style] {
         &self.listed
+    }
+
+    /// Makes a style of a text with this bundle's encoder; `progress` learns how many passages are read, and of how many.
+    /// It can be told in once it is added.
+    ///
+    /// # Errors
+    /// As [`crate::train::styles::make`].
+    pub fn learn(&self, draft: &Draft, progress: &mut dyn FnMut(usize, usize)) -> Result<Made> {
+        crate::train::styles::make(draft, &self.skip_thoughts, &self.vocabulary, progress)
+    }
+
+    /// Lets stories be told in a style that was learnt with this bundle.
+    ///
+    /// # Errors
+    /// As [`Styles::add`].
+    pub fn add_style(&mut self, name: &str, vector: &[f32]) -> Result<()> {
+        self.styles.add(name, vector)
+    }
+
+    /// Whether stories can be told in this style.
+    pub fn knows(&self, name: &str) -> bool {
+        self.styles.contains(name)
     }
 
     /// Name, version and sum of the bundle.

@@ -15,6 +15,8 @@ use tch::{Device, Kind, Tensor};
 pub struct Styles {
     caption: Tensor,
     named: BTreeMap<String, Tensor>,
+    /// Added by callers: told in like the others, but no part of what the bundle's styles have in common.
+    added: BTreeMap<String, Tensor>,
 }
 
 /// What to shift towards.
@@ -37,7 +39,33 @@ impl Styles {
         Ok(Self {
             caption: weights.tensor(caption, &[size])?,
             named,
+            added: BTreeMap::new(),
         })
+    }
+
+    /// Adds a style (C), or takes another vector for one that was added.
+    ///
+    /// # Errors
+    /// When the vector has not as many numbers as the others, or the bundle has a style of this name.
+    pub fn add(&mut self, name: &str, vector: &[f32]) -> Result<()> {
+        let (found, wanted) = (vector.len(), self.caption.size1()?);
+        let reason = if self.named.contains_key(name) {
+            format!("the bundle has a style `{name}` of its own")
+        } else if i64::try_from(found) != Ok(wanted) {
+            format!("style `{name}` has {found} numbers, this bundle's have {wanted}")
+        } else {
+            let vector = Tensor::from_slice(vector).to_device(self.caption.device());
+            self.added.insert(name.to_owned(), vector);
+            return Ok(());
+        };
+        Err(Error::Option {
+            field: "style",
+            reason,
+        })
+    }
+
+    fn vector(&self, name: &str) -> Option<&Tensor> {
+        self.named.get(name).or_else(|| self.added.get(name))
     }
 
     /// The names, in alphabetical order, without the caption style.
@@ -47,7 +75,7 @@ impl Styles {
 
     /// Whether there is a style of this name.
     pub fn contains(&self, name: &str) -> bool {
-        self.named.contains_key(name)
+        self.vector(name).is_some()
     }
 
     /// Checks a mix and scales its weights to sum 1. A mix without parts is the plain description
@@ -102,13 +130,18 @@ impl Styles {
     /// Shifts the mean thought (C) of a picture's captions; the result (C) is not normalised.
     pub fn shift(&self, mean: &Tensor, mix: &Mix) -> Tensor {
         let strength = f64::from(mix.strength);
-        if mix.strength == 1.0 && mix.parts.len() == 1 {
+        let parts = mix
+            .parts
+            .iter()
+            .filter_map(|(name, weight)| Some((self.vector(name)?, *weight)));
+        let parts: Vec<(&Tensor, f32)> = parts.collect();
+        if let (true, [(style, _)]) = (mix.strength == 1.0, parts.as_slice()) {
             // the original's order of operations, so that its numbers come out to the last bit
-            return mean - &self.caption + &self.named[&mix.parts[0].0];
+            return mean - &self.caption + *style;
         }
         let mut towards = mean - &self.caption * strength;
-        for (name, weight) in &mix.parts {
-            towards += &self.named[name] * (strength * f64::from(*weight));
+        for (style, weight) in parts {
+            towards += style * (strength * f64::from(weight));
         }
         towards
     }
@@ -132,6 +165,11 @@ impl Styles {
             .collect();
         Self {
             caption: move_one(&self.caption),
+            added: self
+                .added
+                .iter()
+                .map(|(n, t)| (n.clone(), move_one(t)))
+                .collect(),
             named,
         }
     }
@@ -171,6 +209,20 @@ mod tests {
     fn a_mix_is_weighted_by_its_shares() {
         assert_eq!(shifted(&[("romance", 3.0), ("sea", 1.0)], 1.0), [9.5, 13.5]);
         assert_eq!(shifted(&[("romance", 3.0), ("sea", 1.0)], 2.0), [9.0, 17.0]);
+    }
+
+    #[test]
+    fn an_added_style_is_told_in_and_changes_nothing_for_the_others() {
+        let mut styles = styles();
+        let common = Vec::<f32>::try_from(styles.common()).unwrap();
+        styles.add("mine", &[6.0, 8.0]).unwrap();
+        let mix = styles.mix(&[("mine".to_owned(), 1.0)], 1.0).unwrap();
+        let thought = styles.shift(&Tensor::from_slice(&[10f32, 10.0]), &mix);
+        assert_eq!(Vec::<f32>::try_from(thought).unwrap(), [15.0, 18.0]);
+        assert_eq!(Vec::<f32>::try_from(styles.common()).unwrap(), common);
+        assert!(styles.names().all(|name| name != "mine"));
+        assert!(styles.add("mine", &[1.0]).is_err());
+        assert!(styles.add("sea", &[1.0, 1.0]).is_err());
     }
 
     #[test]

@@ -30,7 +30,7 @@ fn finished(command: &mut Command) -> Output {
 }
 
 /// A story that a program could write: sentences that differ in length and words.
-fn tale() -> String {
+pub(crate) fn tale() -> String {
     let words = [
         "sea", "ship", "storm", "harbour", "captain", "night", "sail",
     ];

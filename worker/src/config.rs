@@ -20,6 +20,8 @@ pub struct Config {
     /// How long the engine may say nothing before it counts as hung. With the end of its leases that makes the
     /// half minute in which the service promises to have a hung worker's jobs run again.
     pub hung_after: Duration,
+    /// How long a job waits for a picture which the store, though it answers, cannot read; then its attempt has failed.
+    pub picture_patience: Duration,
     /// The first wait when the database or the pictures cannot be reached.
     pub first_pause: Duration,
     /// The longest wait when the database or the pictures cannot be reached.
@@ -34,6 +36,7 @@ impl Default for Config {
             claim_patience: Duration::from_millis(500),
             drain: Duration::from_secs(60),
             hung_after: Duration::from_secs(25),
+            picture_patience: Duration::from_secs(60),
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(5),
         }

@@ -13,7 +13,7 @@ use jobs::fetch::Client;
 use jobs::metrics::METRICS;
 use jobs::webhook::delivery::{Claim, DeliveryLease, Verdict};
 use jobs::webhook::{Secrets, body, message_id, schedule, verdict};
-use jobs::{Health, Images, Store, Written};
+use jobs::{Health, Images, Store, Written, faults};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -114,6 +114,9 @@ impl Dispatcher {
         };
         let leases = self.store.claim_deliveries(&claim).await?;
         let count = leases.len();
+        if count > 0 {
+            faults::point("delivery:claimed");
+        }
         for held in leases {
             let dispatcher = self.clone();
             under_way.spawn(async move { dispatcher.deliver(held, begun).await });
@@ -140,6 +143,7 @@ impl Dispatcher {
             .client
             .send_webhook(&held.url, &headers, bytes)
             .await;
+        faults::point("delivery:sent");
         let verdict = verdict(answer, held.attempts);
         note(&held, &verdict);
         self.settle(&held, &verdict, claimed).await;
@@ -166,7 +170,7 @@ impl Dispatcher {
         let (job, number) = (held.job, held.number);
         while claimed.elapsed() < self.sending.lease {
             match self.store.settle_delivery(held, verdict).await {
-                Ok(Written::Done) => return,
+                Ok(Written::Done) => return faults::point("delivery:written"),
                 Ok(Written::Stale) => break,
                 Err(error) if error.is_unavailable() => tokio::time::sleep(PAUSE).await,
                 Err(error) => {

@@ -1,11 +1,11 @@
-//! The third seam: whoever turns pictures into stories. The Storyteller in earnest, a scripted one in tests.
+//! The third seam: whoever turns pictures into stories and texts into styles. The Storyteller in earnest, a scripted one in tests.
 //! The engine thread makes it, calls it and drops it. What must stay true: an engine and its tensors never leave
 //! the thread that made them, and it asks the watch between any two steps of its work.
 
 pub mod storyteller;
 pub(crate) mod thread;
 
-use jobs::{StoryRequest, StoryResult, StyleEntry};
+use jobs::{AddedStyle, LearntStyle, StoryRequest, StoryResult, StyleDraft, StyleEntry};
 use models::picture::Picture;
 use uuid::Uuid;
 
@@ -18,6 +18,17 @@ pub struct Work {
     pub picture: Picture,
     /// How to tell it.
     pub request: StoryRequest,
+    /// The styles it asks for that are not in the bundle.
+    pub added: Vec<AddedStyle>,
+}
+
+/// One text to make a style of.
+#[derive(Clone, Debug)]
+pub struct Lesson {
+    /// The job.
+    pub id: Uuid,
+    /// Name and text.
+    pub draft: StyleDraft,
 }
 
 /// Learns how far each story of a batch is, and says whether it is still wanted.
@@ -43,6 +54,9 @@ pub enum EngineError {
     /// The device has not enough memory for it, or for it and its neighbours.
     #[error("the device has not enough memory: {0}")]
     OutOfMemory(String),
+    /// The text cannot become a style; the message says why and what is needed.
+    #[error("{0}")]
+    Text(String),
     /// The networks failed on it, or on one of its neighbours.
     #[error("the networks failed: {0}")]
     Failed(String),
@@ -66,7 +80,7 @@ impl EngineError {
     }
 }
 
-/// Tells stories. It may panic: the batch is then told again in halves, and only the guilty story is charged.
+/// Tells stories and learns styles. It may panic: the batch is then told again in halves, and only the guilty story is charged.
 pub trait Engine {
     /// Name, version and hash of what it tells with.
     fn bundle(&self) -> String;
@@ -78,6 +92,9 @@ pub trait Engine {
         batch: &[Work],
         watch: &mut dyn Watch,
     ) -> Vec<Result<StoryResult, EngineError>>;
+    /// Makes a style of a text; for the watch it is story 0 of a batch of one.
+    fn learn(&mut self, lesson: &Lesson, watch: &mut dyn Watch)
+    -> Result<LearntStyle, EngineError>;
 }
 
 /// Makes the engine, on the engine's thread; the text says what is wrong and what to do.

@@ -4,17 +4,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use jobs::metrics::METRICS;
-use jobs::{Claimed, ErrorKind, Job, JobError, Outcome};
+use jobs::{AddedStyle, Claimed, ErrorKind, Job, JobError, JobKind, Outcome};
 use models::picture::Picture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::batcher::Terms;
-use crate::engine::Work;
-use crate::engine::thread::Item;
+use crate::engine::thread::{Item, Task};
+use crate::engine::{Lesson, Work};
 use crate::held::Hold;
 use crate::outcome;
 use crate::picture::{self, Problem};
@@ -113,7 +114,7 @@ impl Intake {
     async fn take_in(self, claimed: Claimed, hold: Arc<Hold>) {
         let prepared = tokio::select! {
             () = self.shutdown.cancelled() => Err(Outcome::Returned),
-            picture = self.prepare(&claimed.job) => picture,
+            task = self.prepare(&claimed.job, &hold) => task,
         };
         if let Err(outcome) = self.pass_on(prepared, claimed, &hold).await {
             self.shared.has_come();
@@ -121,50 +122,70 @@ impl Intake {
         }
     }
 
-    /// Sends a job with its picture to the line; otherwise says what becomes of the job.
+    /// Sends a job with what it needs to the line; otherwise says what becomes of the job.
     async fn pass_on(
         &self,
-        prepared: Result<Picture, Outcome>,
+        prepared: Result<Task, Outcome>,
         claimed: Claimed,
         hold: &Arc<Hold>,
     ) -> Result<(), Outcome> {
-        let terms = terms(&claimed);
-        let work = Work {
-            id: claimed.job.id,
-            picture: prepared?,
-            request: claimed.job.request,
-        };
-        let hold = hold.clone();
-        let sent = self.line.send((Item { work, hold }, terms)).await;
+        let (task, terms, hold) = (prepared?, terms(&claimed), hold.clone());
+        let sent = self.line.send((Item { task, hold }, terms)).await;
         // the line ends before intake only when the engine is gone
         sent.map_err(|_| Outcome::Returned)
     }
 
-    /// The picture of a job that can be told, or what became of the job.
-    async fn prepare(&self, job: &Job) -> Result<Picture, Outcome> {
-        self.check_style(job).map_err(Outcome::Failed)?;
-        let (images, compat) = (&*self.shared.places.images, job.request.compat);
-        let cause = match picture::fetch(images, job.image.as_ref(), compat).await {
-            Ok(picture) => return Ok(picture),
-            Err(Problem::Picture(error)) => return Err(Outcome::Failed(error)),
-            Err(Problem::Unavailable(cause)) => cause,
-        };
-        if let Err(error) = images.ping().await {
-            self.doubt(&error);
-            return Err(Outcome::Returned);
+    /// What a job needs, or what became of the job.
+    async fn prepare(&self, job: &Job, hold: &Hold) -> Result<Task, Outcome> {
+        if job.kind == JobKind::Style {
+            return self.lesson(job).await.map(Task::Learn);
         }
-        // the store answers: a moment's trouble, or this picture's own
-        match picture::fetch(images, job.image.as_ref(), compat).await {
-            Ok(picture) => Ok(picture),
-            Err(Problem::Picture(error)) => Err(Outcome::Failed(error)),
-            Err(Problem::Unavailable(_)) => {
+        let added = self.added_styles(job).await?;
+        let picture = self.picture(job, hold).await?;
+        Ok(Task::Tell(Work {
+            id: job.id,
+            picture,
+            request: job.request.clone(),
+            added,
+        }))
+    }
+
+    async fn lesson(&self, job: &Job) -> Result<Lesson, Outcome> {
+        let draft = self.shared.places.store.style_draft(job.id).await;
+        match draft.map_err(|error| returned(job, &error))? {
+            Some(draft) => Ok(Lesson { id: job.id, draft }),
+            // removed in this moment, and its job with it: there is nothing left to write
+            None => Err(Outcome::Returned),
+        }
+    }
+
+    /// A store that has just come back answers before it can read all of its objects. The wait for them takes up
+    /// room, so a worker that finds only such jobs soon claims no more.
+    async fn picture(&self, job: &Job, hold: &Hold) -> Result<Picture, Outcome> {
+        let images = &*self.shared.places.images;
+        let until = Instant::now() + self.shared.config.picture_patience;
+        let mut pauses = self.shared.pauses();
+        loop {
+            let fetched = picture::fetch(images, job.image.as_ref(), job.request.compat).await;
+            let cause = match fetched {
+                Ok(picture) => return Ok(picture),
+                Err(Problem::Picture(error)) => return Err(Outcome::Failed(error)),
+                Err(Problem::Unavailable(cause)) => cause,
+            };
+            if let Err(error) = images.ping().await {
+                self.doubt(&error);
+                return Err(Outcome::Returned);
+            }
+            if hold.is_lost() {
+                return Err(Outcome::Returned);
+            }
+            if Instant::now() >= until {
                 tracing::error!(job = %job.id, error = %cause, "a picture cannot be read");
                 let reason = "the stored picture cannot be read now";
-                Err(Outcome::Retry(JobError::new(
-                    ErrorKind::StorageUnavailable,
-                    reason,
-                )))
+                let error = JobError::new(ErrorKind::StorageUnavailable, reason);
+                return Err(Outcome::Retry(error));
             }
+            pauses.wait().await;
         }
     }
 
@@ -177,24 +198,46 @@ impl Intake {
         self.shared.images_doubted.store(true, Ordering::Relaxed);
     }
 
-    fn check_style(&self, job: &Job) -> Result<(), JobError> {
-        let wanted = job
-            .request
-            .styles()
-            .map_err(|problem| JobError::new(ErrorKind::InvalidParameter, problem.to_string()))?;
-        let known = &self.shared.styles;
-        match wanted.iter().find(|(name, _)| !known.contains(name)) {
-            None => Ok(()),
-            Some((name, _)) => {
+    /// The styles of a request that are not the bundle's own, if all there are.
+    async fn added_styles(&self, job: &Job) -> Result<Vec<AddedStyle>, Outcome> {
+        let wanted = job.request.styles().map_err(|problem| {
+            let error = JobError::new(ErrorKind::InvalidParameter, problem.to_string());
+            Outcome::Failed(error)
+        })?;
+        let (bundle, known) = (&self.shared.bundle, &self.shared.styles);
+        let names = wanted.into_iter().map(|(name, _)| name);
+        let foreign: Vec<String> = names.filter(|name| !known.contains(name)).collect();
+        if foreign.is_empty() {
+            return Ok(Vec::new());
+        }
+        let added = self
+            .shared
+            .places
+            .store
+            .added_styles(bundle, &foreign)
+            .await;
+        let added = added.map_err(|error| returned(job, &error))?;
+        match foreign
+            .iter()
+            .find(|name| !added.iter().any(|style| style.name == **name))
+        {
+            None => Ok(added),
+            Some(name) => {
                 let names: Vec<_> = known.iter().map(String::as_str).collect();
                 let names = names.join(", ");
-                Err(JobError::new(
+                Err(Outcome::Failed(JobError::new(
                     ErrorKind::UnknownStyle,
-                    format!("there is no style `{name}`; the styles are {names}"),
-                ))
+                    format!("there is no style `{name}`; the styles of {bundle} are {names}"),
+                )))
             }
         }
     }
+}
+
+/// The database went away between the claim and this: nobody's fault.
+fn returned(job: &Job, error: &jobs::Error) -> Outcome {
+    tracing::warn!(job = %job.id, %error, "a job is given back");
+    Outcome::Returned
 }
 
 /// A job whose last attempt may have harmed others is told alone.
@@ -207,6 +250,8 @@ fn terms(claimed: &Claimed) -> Terms {
     };
     Terms {
         cost: u64::from(claimed.job.request.beam_width),
-        alone: claimed.alone || claimed.job.error.as_ref().is_some_and(harmful),
+        alone: claimed.job.kind == JobKind::Style
+            || claimed.alone
+            || claimed.job.error.as_ref().is_some_and(harmful),
     }
 }

@@ -21,7 +21,7 @@ mod work;
 
 pub use config::Config;
 pub use dispatcher::{Dispatcher, Sending};
-pub use engine::{Engine, EngineError, EngineFactory, Watch, Work};
+pub use engine::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
 pub use error::Error;
 pub use status::Status;
 pub use work::{Places, run};

@@ -3,16 +3,18 @@
 //! lease is released only after that, and a result whose lease is over is dropped.
 
 use jobs::metrics::METRICS;
-use jobs::{ErrorKind, JobError, Outcome, StoryResult, Written};
+use jobs::{ErrorKind, JobError, Outcome, Written, faults};
 
 use crate::engine::EngineError;
+use crate::engine::thread::Product;
 use crate::held::Hold;
 use crate::shared::Shared;
 
 /// The outcome of a telling; none if nobody wants to know it.
-pub(crate) fn of(hold: &Hold, result: Result<StoryResult, EngineError>) -> Option<Outcome> {
+pub(crate) fn of(hold: &Hold, result: Result<Product, EngineError>) -> Option<Outcome> {
     let error = match result {
-        Ok(story) => return Some(Outcome::Succeeded(story)),
+        Ok(Product::Story(story)) => return Some(Outcome::Succeeded(story)),
+        Ok(Product::Style(style)) => return Some(Outcome::Learnt(style)),
         Err(error) => error,
     };
     let message = error.to_string();
@@ -23,6 +25,7 @@ pub(crate) fn of(hold: &Hold, result: Result<StoryResult, EngineError>) -> Optio
         EngineError::UnknownStyle(_) => {
             Outcome::Failed(JobError::new(ErrorKind::UnknownStyle, message))
         }
+        EngineError::Text(_) => Outcome::Failed(JobError::new(ErrorKind::TextUnusable, message)),
         EngineError::Parameter(_) => {
             Outcome::Failed(JobError::new(ErrorKind::InvalidParameter, message))
         }
@@ -46,6 +49,7 @@ pub(crate) async fn write(shared: &Shared, hold: &Hold, outcome: Option<Outcome>
 async fn write_down(shared: &Shared, hold: &Hold, mut outcome: Outcome) {
     let (job, lease) = (hold.lease.job, hold.lease.number);
     let mut pauses = shared.pauses();
+    faults::point("finish:told");
     loop {
         match shared
             .places
@@ -54,6 +58,7 @@ async fn write_down(shared: &Shared, hold: &Hold, mut outcome: Outcome) {
             .await
         {
             Ok(Written::Done) => {
+                faults::point("finish:committed");
                 note(hold, &outcome);
                 break;
             }
@@ -66,9 +71,9 @@ async fn write_down(shared: &Shared, hold: &Hold, mut outcome: Outcome) {
                 tracing::warn!(%job, lease, %error, "an outcome waits for the database");
                 pauses.wait().await;
             }
-            Err(error) if matches!(outcome, Outcome::Succeeded(_)) => {
+            Err(error) if matches!(outcome, Outcome::Succeeded(_) | Outcome::Learnt(_)) => {
                 tracing::error!(%job, lease, %error, "a result cannot be stored");
-                let reason = "the story was told, but could not be stored";
+                let reason = "the work was done, but its result could not be stored";
                 outcome = Outcome::Retry(JobError::new(ErrorKind::StorageUnavailable, reason));
             }
             Err(error) => {
@@ -80,6 +85,7 @@ async fn write_down(shared: &Shared, hold: &Hold, mut outcome: Outcome) {
     if let Err(error) = shared.places.queue.settle(hold.lease).await {
         tracing::warn!(%job, lease, %error, "a job was not settled; the queue will offer it again in vain");
     }
+    faults::point("settle:done");
 }
 
 fn note(hold: &Hold, outcome: &Outcome) {
@@ -90,6 +96,9 @@ fn note(hold: &Hold, outcome: &Outcome) {
         .observe(hold.since.elapsed().as_secs_f64());
     match outcome {
         Outcome::Succeeded(_) => tracing::info!(%job, lease, "told"),
+        Outcome::Learnt(style) => {
+            tracing::info!(%job, lease, passages = style.passages, "learnt a style");
+        }
         Outcome::Failed(error) => tracing::info!(%job, lease, %error, "failed"),
         Outcome::Retry(error) => tracing::warn!(%job, lease, %error, "this attempt failed"),
         Outcome::Returned => tracing::info!(%job, lease, "returned"),
@@ -100,6 +109,7 @@ fn note(hold: &Hold, outcome: &Outcome) {
 fn name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Succeeded(_) => "succeeded",
+        Outcome::Learnt(_) => "learnt",
         Outcome::Failed(_) => "failed",
         Outcome::Retry(_) => "retry",
         Outcome::Returned => "returned",

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use jobs::{StoryResult, StyleEntry, UsedCaption};
+use jobs::{LearntStyle, StoryResult, StyleEntry, UsedCaption};
 use uuid::Uuid;
 
-use crate::engine::{Engine, EngineError, EngineFactory, Watch, Work};
+use crate::engine::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
 
 /// The label of a request that holds its script.
 pub const SCRIPT: &str = "script";
@@ -168,6 +168,31 @@ impl Engine for ScriptedEngine {
             Ok(story(work))
         };
         batch.iter().enumerate().map(tell).collect()
+    }
+
+    /// The text is the script: `ok`, `unusable`, `panic`, or `gate`.
+    fn learn(
+        &mut self,
+        lesson: &Lesson,
+        watch: &mut dyn Watch,
+    ) -> Result<LearntStyle, EngineError> {
+        self.tells.seen().begun.insert(lesson.id);
+        watch.stage(0, "reading", 0, 1);
+        match lesson.draft.text.as_str() {
+            "unusable" => return Err(EngineError::Text("the script says so".to_owned())),
+            "panic" => panic!("the script says so"),
+            "gate" => wait(|| self.tells.gate(), || watch.cancelled(0))?,
+            _ => {}
+        }
+        watch.stage(0, "reading", 1, 1);
+        *self.tells.seen().told.entry(lesson.id).or_default() += 1;
+        Ok(LearntStyle {
+            bundle: self.bundle(),
+            passages: 30,
+            found: 31,
+            known: 90.0,
+            vector: vec![0.5; 4],
+        })
     }
 }
 

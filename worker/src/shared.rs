@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) places: Places,
     pub(crate) held: Held,
     pub(crate) activity: Arc<Activity>,
+    /// The bundle that the engine tells with.
+    pub(crate) bundle: String,
     /// The names of the styles that the engine knows.
     pub(crate) styles: BTreeSet<String>,
     /// How many jobs were claimed and are not yet on the line.

@@ -47,7 +47,7 @@ pub async fn run(
     health.not_ready(WORKER, "the networks are being loaded");
     let activity = Arc::new(Activity::default());
     let mut engine = thread::start(factory, activity.clone())?;
-    let styles = tokio::select! {
+    let (bundle, styles) = tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
         styles = open(&config, &places, &mut engine) => {
             styles.inspect_err(|error| health.not_ready(WORKER, error.to_string()))?
@@ -59,6 +59,7 @@ pub async fn run(
         places,
         held: Held::default(),
         activity,
+        bundle,
         styles,
         coming: watch::Sender::new(0),
         images_doubted: AtomicBool::new(false),
@@ -75,12 +76,12 @@ pub async fn run(
     worked
 }
 
-/// Waits for the engine and makes its styles known; answers with their names.
+/// Waits for the engine and makes its styles known; answers with the name of their bundle and theirs.
 async fn open(
     config: &Config,
     places: &Places,
     engine: &mut EngineThread,
-) -> Result<BTreeSet<String>, Error> {
+) -> Result<(String, BTreeSet<String>), Error> {
     let (bundle, styles) = match engine.events.recv().await {
         Some(Event::Loaded { bundle, styles }) => (bundle, styles),
         Some(Event::Broken(reason)) => return Err(Error::Engine(reason)),
@@ -88,7 +89,8 @@ async fn open(
     };
     tracing::info!(bundle, styles = styles.len(), "the networks are loaded");
     register(config, places, (&bundle, &styles)).await?;
-    Ok(styles.into_iter().map(|style| style.name).collect())
+    let names = styles.into_iter().map(|style| style.name).collect();
+    Ok((bundle, names))
 }
 
 async fn register(

@@ -14,6 +14,8 @@ mod networks;
 mod receiver;
 #[path = "worker/status.rs"]
 mod status;
+#[path = "worker/styles.rs"]
+mod styles;
 #[path = "worker/webhook_faults.rs"]
 mod webhook_faults;
 #[path = "worker/webhooks.rs"]

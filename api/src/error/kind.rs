@@ -38,6 +38,8 @@ pub enum Kind {
     AlreadyFinished,
     /// The `Idempotency-Key` came with another request before.
     IdempotencyKeyReused,
+    /// Another style has the name.
+    StyleExists,
     /// The queue is at its configured depth.
     QueueFull,
     /// The database or the picture store does not answer.
@@ -50,6 +52,8 @@ pub enum Kind {
     WorkerLost,
     /// In a failed job: it did not fit the device's memory.
     OutOfMemory,
+    /// In a failed job: the text cannot become a style.
+    TextUnusable,
     /// In a failed job: the networks could not tell it.
     ModelError,
     /// In a failed job: pictures or results could not be read or written.
@@ -69,7 +73,7 @@ struct Entry {
 }
 
 /// The list itself, in the order of [`Kind`].
-const ENTRIES: [Entry; 24] = [
+const ENTRIES: [Entry; 26] = [
     Entry {
         kind: Kind::InvalidParameter,
         name: "invalid_parameter",
@@ -140,7 +144,7 @@ const ENTRIES: [Entry; 24] = [
         status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
         retryable: false,
         title: "The body is not a form",
-        meaning: "Send multipart/form-data with the picture in the field `image`, or application/json with `image_url`.",
+        meaning: "Send multipart/form-data with the picture in the field `image` (for a style, the text in `text`), or application/json.",
     },
     Entry {
         kind: Kind::BodyTooLarge,
@@ -156,7 +160,7 @@ const ENTRIES: [Entry; 24] = [
         status: StatusCode::NOT_FOUND,
         retryable: false,
         title: "There is nothing here",
-        meaning: "No story has this id, or no such address exists.",
+        meaning: "No story has this id, no style this name, or no such address exists.",
     },
     Entry {
         kind: Kind::MethodNotAllowed,
@@ -189,6 +193,14 @@ const ENTRIES: [Entry; 24] = [
         retryable: false,
         title: "The key belongs to another request",
         meaning: "The same Idempotency-Key came with a different picture or different fields before. Use a new key for a new story.",
+    },
+    Entry {
+        kind: Kind::StyleExists,
+        name: "style_exists",
+        status: StatusCode::CONFLICT,
+        retryable: false,
+        title: "The name is taken",
+        meaning: "Another style has this name already. Choose another one, or remove the style first if it was added here.",
     },
     Entry {
         kind: Kind::QueueFull,
@@ -239,6 +251,14 @@ const ENTRIES: [Entry; 24] = [
         meaning: "In a failed job: the story did not fit the memory of the device even alone. A narrower beam needs less.",
     },
     Entry {
+        kind: Kind::TextUnusable,
+        name: "text_unusable",
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        retryable: false,
+        title: "The text cannot become a style",
+        meaning: "In a style that failed: its text is too short, in another language than the bundle's, or no prose. The message has the figures.",
+    },
+    Entry {
         kind: Kind::ModelError,
         name: "model_error",
         status: StatusCode::INTERNAL_SERVER_ERROR,
@@ -282,6 +302,7 @@ impl Kind {
             ErrorKind::InvalidParameter => Kind::InvalidParameter,
             ErrorKind::WorkerLost => Kind::WorkerLost,
             ErrorKind::OutOfMemory => Kind::OutOfMemory,
+            ErrorKind::TextUnusable => Kind::TextUnusable,
             ErrorKind::ModelError => Kind::ModelError,
             ErrorKind::StorageUnavailable => Kind::StorageUnavailable,
             ErrorKind::DeadlinePassed => Kind::DeadlinePassed,

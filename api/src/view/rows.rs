@@ -2,7 +2,9 @@
 //! Called by every handler that shows a job. What must stay true: nothing of a row is shown that is not in the
 //! documented shape; names of files and workers stay inside.
 
-use jobs::{Attempt, Job, JobError, State, StoredImage, StoryRequest, StoryResult, StyleEntry};
+use jobs::{
+    Attempt, Job, JobError, Stage, State, StoredImage, StoryRequest, StoryResult, StyleEntry,
+};
 use uuid::Uuid;
 
 use super::{
@@ -24,13 +26,7 @@ impl StoryView {
             due_at: (job.state == State::Queued).then_some(job.due_at),
             position: None,
             eta_seconds: None,
-            progress: running
-                .as_ref()
-                .filter(|stage| stage.of > 0)
-                .map(|stage| ProgressView {
-                    done: stage.done,
-                    of: stage.of,
-                }),
+            progress: running.clone().and_then(ProgressView::of_stage),
             stage: running.map(|stage| stage.name),
             attempts: job.attempts,
             max_attempts: job.max_attempts,
@@ -40,6 +36,14 @@ impl StoryView {
             result: job.result.map(ResultView::of),
             error: job.error.map(ErrorView::of),
         }
+    }
+}
+
+impl ProgressView {
+    /// How far a stage is, where that is known.
+    pub(crate) fn of_stage(stage: Stage) -> Option<Self> {
+        let Stage { done, of, .. } = stage;
+        (of > 0).then_some(ProgressView { done, of })
     }
 }
 
@@ -97,7 +101,8 @@ impl ResultView {
 }
 
 impl ErrorView {
-    fn of(error: JobError) -> Self {
+    /// Why a job failed.
+    pub(crate) fn of(error: JobError) -> Self {
         ErrorView {
             type_: Kind::of_job(error.kind).uri(),
             kind: error.kind.name(),
@@ -127,6 +132,9 @@ impl StyleView {
             description: style.description,
             passages: style.passages,
             source: style.source,
+            state: "ready",
+            progress: None,
+            error: None,
         }
     }
 }

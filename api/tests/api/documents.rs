@@ -16,7 +16,8 @@ const ADDRESSES: [(&str, &str); 13] = [
     ("/v1/stories/{id}/cancel", "POST"),
     ("/v1/stories/{id}/deliveries", "GET, HEAD"),
     ("/v1/stories/{id}/deliveries/{number}/replay", "POST"),
-    ("/v1/styles", "GET, HEAD"),
+    ("/v1/styles", "GET, HEAD, POST"),
+    ("/v1/styles/{name}", "GET, HEAD, DELETE"),
     ("/problems", "GET, HEAD"),
     ("/problems/{kind}", "GET, HEAD"),
     ("/livez", "GET, HEAD"),
@@ -48,7 +49,7 @@ async fn the_document_has_every_address_and_every_address_its_methods() {
             .map(str::to_owned)
             .collect();
         assert_eq!(methods, allowed, "{path}");
-        let refused = Answer::of(service.request(Method::DELETE, path)).await;
+        let refused = Answer::of(service.request(Method::PATCH, path)).await;
         refused.problem(405, "method_not_allowed");
         assert_eq!(refused.header("allow"), allow, "{path}");
     }

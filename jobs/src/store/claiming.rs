@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::row::{JobRow, failed, job_rows, write};
 use super::{Beat, Lease, Outcome, Store};
 use crate::error::Result;
+use crate::faults;
 use crate::job::{ErrorKind, JobError};
 use crate::queue::Claimed;
 
@@ -46,6 +47,9 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(|error| failed(DOING, error))?;
+        if !rows.is_empty() {
+            faults::point("claim:committed");
+        }
         let mut claimed = Vec::with_capacity(rows.len());
         for row in rows {
             claimed.extend(self.readable(row).await?);
@@ -83,6 +87,9 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(|error| failed(DOING, error))?;
+        if !rows.is_empty() {
+            faults::point("claim:committed");
+        }
         let mut claimed = Vec::with_capacity(rows.len());
         for row in rows {
             claimed.extend(self.readable(row).await?);

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::row::{count, failed, job_rows, write};
-use super::{Cancelled, Lease, Outcome, Store, Written};
+use super::{Cancelled, Lease, Outcome, Store, Written, styles};
 use crate::error::Result;
 use crate::job::{JobError, State};
 
@@ -50,6 +50,22 @@ impl Store {
                     },
                 )
                 .await?
+            }
+            Outcome::Learnt(style) => {
+                let held = end(
+                    &mut transaction,
+                    lease,
+                    End {
+                        state: State::Succeeded,
+                        result: Some(write(DOING, &style)?),
+                        error: None,
+                    },
+                )
+                .await?;
+                if held {
+                    styles::keep(&mut transaction, lease.job, &style).await?;
+                }
+                held
             }
             Outcome::Failed(error) => {
                 let error = Some(write(DOING, &error)?);

@@ -27,7 +27,7 @@ impl Store {
         row.map(JobRow::job).transpose()
     }
 
-    /// Up to `limit` jobs, the newest first, of one state if one is given, and older than `before` if it is given.
+    /// Up to `limit` stories' jobs, the newest first, of one state if one is given, and older than `before` if it is given.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
@@ -43,7 +43,7 @@ impl Store {
             Some(state) => {
                 job_rows!(
                     "select",
-                    "from jobs where state = $1 and id < $2 order by id desc limit $3",
+                    "from jobs where kind = 'story' and state = $1 and id < $2 order by id desc limit $3",
                     state.name(),
                     before,
                     limit
@@ -54,7 +54,7 @@ impl Store {
             None => {
                 job_rows!(
                     "select",
-                    "from jobs where id < $1 order by id desc limit $2",
+                    "from jobs where kind = 'story' and id < $1 order by id desc limit $2",
                     before,
                     limit
                 )
@@ -142,7 +142,7 @@ impl Store {
     pub async fn pace(&self) -> Result<Option<Duration>> {
         let rows = sqlx::query!(
             r#"select started_at as "started_at!", finished_at as "finished_at!" from jobs
-            where state = 'succeeded' and finished_at > now() - interval '10 minutes'
+            where kind = 'story' and state = 'succeeded' and finished_at > now() - interval '10 minutes'
             order by finished_at desc limit 20"#,
         )
         .fetch_all(&self.pool)

@@ -23,7 +23,8 @@ pub struct Ring {
 
 impl Store {
     /// Takes up to `most` due jobs nobody has rung for and writes down that it is done. Ring, or
-    /// [`Store::ring_again`]; whoever dies in between leaves it to [`Store::forget_rings`].
+    /// [`Store::ring_again`]; whoever dies in between leaves it to [`Store::forget_rings`]. Jobs that a dead worker
+    /// held ring in the first lane: they have waited already, and the broker would put them last.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
@@ -35,7 +36,7 @@ impl Store {
                 select id from jobs where state = 'queued' and rung_at is null and due_at <= now()
                 order by due_at, id limit $1 for update skip locked
             )
-            returning id as job, lane"#,
+            returning id as job, case when alone then 0::smallint else lane end as "lane!""#,
             i64::from(most),
         )
         .fetch_all(&self.pool)

@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::job::Job;
+use crate::job::{Job, JobKind};
 
 /// The name of the database in errors.
 pub(super) const DATABASE: &str = "the database";
@@ -18,6 +18,7 @@ pub(super) const DATABASE: &str = "the database";
 #[derive(Debug)]
 pub(super) struct JobRow {
     pub(super) id: Uuid,
+    pub(super) kind: String,
     pub(super) state: String,
     pub(super) request: Value,
     pub(super) image: Option<Value>,
@@ -39,7 +40,7 @@ macro_rules! job_rows {
     ($before:tt, $after:tt $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             crate::store::row::JobRow,
-            $before + r#" id as "id!", state as "state!", request as "request!", image as "image?",
+            $before + r#" id as "id!", kind as "kind!", state as "state!", request as "request!", image as "image?",
                 attempts as "attempts!", max_attempts as "max_attempts!", lease as "lease!", alone as "alone!",
                 created_at as "created_at!", due_at as "due_at!", started_at as "started_at?",
                 finished_at as "finished_at?", stage as "stage?", result as "result?", error as "error?" "# + $after
@@ -51,8 +52,15 @@ pub(super) use job_rows;
 
 impl JobRow {
     pub(super) fn job(self) -> Result<Job> {
+        let kind = match self.kind.as_str() {
+            "style" => JobKind::Style,
+            _ => JobKind::Story,
+        };
+        // what comes of a style is in its own table
+        let story = self.result.filter(|_| kind == JobKind::Story);
         Ok(Job {
             id: self.id,
+            kind,
             state: self
                 .state
                 .parse()
@@ -66,7 +74,7 @@ impl JobRow {
             started_at: self.started_at,
             finished_at: self.finished_at,
             stage: read_optional("read the stage of a job", self.stage)?,
-            result: read_optional("read the result of a job", self.result)?,
+            result: read_optional("read the result of a job", story)?,
             error: read_optional("read the error of a job", self.error)?,
         })
     }

@@ -63,7 +63,7 @@ impl Store {
         submitted_before(&mut connection, idempotency).await
     }
 
-    async fn waiting(&self, connection: &mut PgConnection) -> Result<u32> {
+    pub(super) async fn waiting(&self, connection: &mut PgConnection) -> Result<u32> {
         let queued = sqlx::query_scalar!(
             r#"select count(*) as "count!" from (select from jobs where state = 'queued' limit $1) as waiting"#,
             i64::from(self.rules.max_queued),

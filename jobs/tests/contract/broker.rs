@@ -1,5 +1,6 @@
 //! A RabbitMQ of the test's own, on free loopback ports, with its own node name, home, cookie and name server.
 //! What must stay true: nothing of it is left running, whatever happens to the test program.
+#![allow(dead_code, reason = "the tests of the whole system use some of it")]
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -77,6 +78,10 @@ impl Broker {
         broker.guard();
         broker.wait();
         Some(broker)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.ports[0]
     }
 
     pub(crate) fn url(&self) -> String {

@@ -72,6 +72,10 @@ impl Weed {
         Some(weed)
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.ports[0]
+    }
+
     pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports[0])
     }
@@ -153,8 +157,8 @@ fn spawn(program: &Path, folder: &Path, ports: &[u16]) -> Child {
         .unwrap()
 }
 
-/// Ends the shared server when this program is gone, however it went.
-fn guard(server: &Weed, name: &str) {
+/// Ends a server when this program is gone, however it went.
+pub(crate) fn guard(server: &Weed, name: &str) {
     let watch = format!(
         "while kill -0 {} 2>/dev/null; do sleep 1; done; kill -9 {}; rm -rf {}",
         std::process::id(),

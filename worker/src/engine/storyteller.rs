@@ -5,11 +5,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use jobs::{Compat, Form, Mode, StoryRequest, StoryResult, StyleEntry, UsedCaption};
+use jobs::{Compat, Form, LearntStyle, Mode, StoryRequest, StoryResult, StyleEntry, UsedCaption};
 use models::device::choose;
 use models::storyteller::{self, Options, Request, Stage, Story, Storyteller, Timings, Watcher};
+use models::train::styles::Draft;
 
-use super::{Engine, EngineError, EngineFactory, Watch, Work};
+use super::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
+
+/// A mean over more hardly moves, and stories wait meanwhile.
+const MOST_PASSAGES: usize = 500;
 
 /// Tells with the networks of one bundle on one device.
 #[derive(Debug)]
@@ -54,12 +58,38 @@ impl Engine for StorytellerEngine {
         self.storyteller.styles().iter().map(entry).collect()
     }
 
+    fn learn(
+        &mut self,
+        lesson: &Lesson,
+        watch: &mut dyn Watch,
+    ) -> Result<LearntStyle, EngineError> {
+        let draft = Draft {
+            name: lesson.draft.name.clone(),
+            description: lesson.draft.description.clone(),
+            source: lesson.draft.source.clone(),
+            texts: vec![(lesson.draft.name.clone(), lesson.draft.text.clone())],
+            most_passages: MOST_PASSAGES,
+        };
+        let read = |done, of| watch.stage(0, "reading", done, of);
+        let made = self.storyteller.learn(&draft, &mut { read });
+        let made = made.map_err(|error| EngineError::Text(error.to_string()))?;
+        let vector = Vec::try_from(&made.vector)
+            .map_err(|error| EngineError::Failed(format!("the style's numbers: {error}")))?;
+        Ok(LearntStyle {
+            bundle: self.bundle(),
+            passages: u32::try_from(made.style.passages).unwrap_or(u32::MAX),
+            found: u32::try_from(made.found).unwrap_or(u32::MAX),
+            known: made.known,
+            vector,
+        })
+    }
+
     fn tell(
         &mut self,
         batch: &[Work],
         watch: &mut dyn Watch,
     ) -> Vec<Result<StoryResult, EngineError>> {
-        let options: Vec<_> = batch.iter().map(|work| options(&work.request)).collect();
+        let options: Vec<_> = batch.iter().map(|work| self.options(work)).collect();
         // what cannot even be asked for is left out, and the others keep their places
         let places: Vec<usize> = (0..batch.len())
             .filter(|&place| options[place].is_ok())
@@ -89,6 +119,25 @@ impl Engine for StorytellerEngine {
 }
 
 impl StorytellerEngine {
+    /// What a story's request means for the networks, once they know the styles it brings along.
+    fn options(&mut self, work: &Work) -> Result<Options, EngineError> {
+        let mut options = options(&work.request)?;
+        for style in &work.added {
+            // by its job: another style of the same name may come after it
+            let known_as = format!("{} of {}", style.name, style.job);
+            if !self.storyteller.knows(&known_as) {
+                let added = self.storyteller.add_style(&known_as, &style.vector);
+                added.map_err(reason)?;
+            }
+            let asked = options
+                .style
+                .iter_mut()
+                .filter(|(name, _)| *name == style.name);
+            asked.for_each(|(name, _)| name.clone_from(&known_as));
+        }
+        Ok(options)
+    }
+
     fn result(&self, story: Story, request: &StoryRequest, timings: &Timings) -> StoryResult {
         let caption = |caption: storyteller::UsedCaption| UsedCaption {
             text: caption.text,

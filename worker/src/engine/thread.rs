@@ -9,17 +9,35 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use jobs::metrics::METRICS;
-use jobs::{Stage, StoryResult, StyleEntry};
+use jobs::{LearntStyle, Stage, StoryResult, StyleEntry};
 use tokio::sync::mpsc as channel;
 
-use super::{Engine, EngineError, EngineFactory, Watch, Work};
+use super::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
 use crate::held::Hold;
 
 /// A prepared job.
 #[derive(Debug)]
 pub(crate) struct Item {
-    pub(crate) work: Work,
+    pub(crate) task: Task,
     pub(crate) hold: Arc<Hold>,
+}
+
+/// A story to tell, with the hold on its job.
+type Held = (Work, Arc<Hold>);
+
+/// What there is to do for a job.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Tell(Work),
+    /// Always a batch of its own.
+    Learn(Lesson),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) enum Product {
+    Story(StoryResult),
+    Style(LearntStyle),
 }
 
 /// What the engine's thread says.
@@ -32,10 +50,10 @@ pub(crate) enum Event {
     },
     /// There will be no engine, and this is why.
     Broken(String),
-    /// A story is told, or not.
+    /// A story is told or a style is learnt, or not.
     Told {
         hold: Arc<Hold>,
-        result: Result<StoryResult, EngineError>,
+        result: Result<Product, EngineError>,
     },
     /// All of a batch is told.
     Free,
@@ -97,7 +115,7 @@ fn own(factory: EngineFactory, batches: &mpsc::Receiver<Vec<Item>>, teller: &Tel
     });
     while let Ok(batch) = batches.recv() {
         teller.activity.set(Some(Instant::now()));
-        teller.tell(&mut *engine, batch);
+        teller.work(&mut *engine, batch);
         teller.activity.set(None);
         teller.say(Event::Free);
     }
@@ -110,18 +128,49 @@ struct Teller {
 }
 
 impl Teller {
-    /// Tells a batch, and again in halves what may have failed because of a neighbour.
-    fn tell(&self, engine: &mut dyn Engine, batch: Vec<Item>) {
+    /// Does what a batch asks for.
+    fn work(&self, engine: &mut dyn Engine, batch: Vec<Item>) {
+        let mut stories = Vec::new();
+        for Item { task, hold } in batch {
+            match task {
+                Task::Tell(work) => stories.push((work, hold)),
+                Task::Learn(lesson) => self.learn(engine, &lesson, hold),
+            }
+        }
+        if !stories.is_empty() {
+            self.tell(engine, stories);
+        }
+    }
+
+    fn learn(&self, engine: &mut dyn Engine, lesson: &Lesson, hold: Arc<Hold>) {
+        let mut watch = Holds {
+            holds: std::slice::from_ref(&hold),
+            activity: &self.activity,
+        };
+        let learnt = catch_unwind(AssertUnwindSafe(|| engine.learn(lesson, &mut watch)));
+        let result = learnt.unwrap_or_else(|panic| {
+            let reason = format!("the engine panicked: {}", words(&*panic));
+            tracing::error!(job = %lesson.id, reason, "a style was not learnt");
+            Err(EngineError::failure(reason))
+        });
+        let result = result.map(Product::Style);
+        self.say(Event::Told { hold, result });
+    }
+
+    /// Tells stories, and again in halves what may have failed because of a neighbour.
+    fn tell(&self, engine: &mut dyn Engine, batch: Vec<Held>) {
         let mut batches = vec![batch];
         while let Some(batch) = batches.pop() {
             let single = batch.len() == 1;
             let mut again = Vec::new();
-            for (item, result) in self.tell_once(engine, batch) {
+            for ((work, hold), result) in self.tell_once(engine, batch) {
                 match result {
-                    Err(error) if !single && error.may_be_a_neighbours() => again.push(item),
+                    Err(error) if !single && error.may_be_a_neighbours() => {
+                        again.push((work, hold));
+                    }
                     result => self.say(Event::Told {
-                        hold: item.hold,
-                        result,
+                        hold,
+                        result: result.map(Product::Story),
                     }),
                 }
             }
@@ -137,10 +186,9 @@ impl Teller {
     fn tell_once(
         &self,
         engine: &mut dyn Engine,
-        batch: Vec<Item>,
-    ) -> Vec<(Item, Result<StoryResult, EngineError>)> {
-        let (works, holds): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|item| (item.work, item.hold)).unzip();
+        batch: Vec<Held>,
+    ) -> Vec<(Held, Result<StoryResult, EngineError>)> {
+        let (works, holds): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let mut watch = Holds {
             holds: &holds,
             activity: &self.activity,
@@ -162,11 +210,7 @@ impl Teller {
                 vec![Err(EngineError::failure(reason)); works.len()]
             }
         };
-        let items = works
-            .into_iter()
-            .zip(holds)
-            .map(|(work, hold)| Item { work, hold });
-        items.zip(results).collect()
+        works.into_iter().zip(holds).zip(results).collect()
     }
 
     /// Nobody listens any more when the worker has been dropped; then there is nobody to tell that to.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::topology::{lane, lane_queue, waiting};
 use super::{Shared, session};
+use crate::faults;
 use crate::store::Ring;
 
 /// The bell of the database may be missed, and retries that become due ring none.
@@ -35,6 +36,9 @@ pub(super) async fn run(shared: &Shared, channel: &Channel) -> session::Result<(
     loop {
         let full = match shared.store.take_rings(BATCH).await {
             Ok(rings) => {
+                if !rings.is_empty() {
+                    faults::point("ring:taken");
+                }
                 ring(shared, channel, &rings).await?;
                 rings.len() == BATCH as usize
             }
@@ -63,7 +67,10 @@ async fn ring(shared: &Shared, channel: &Channel, rings: &[Ring]) -> session::Re
     let published = rings.iter().map(|ring| async move {
         let sent = timeout(CONFIRMED_WITHIN, publish(channel, name, *ring)).await;
         let trouble = match sent {
-            Ok(Ok(())) => return None,
+            Ok(Ok(())) => {
+                faults::point("ring:confirmed");
+                return None;
+            }
             Ok(Err(error)) => error,
             Err(_) => "the broker does not confirm messages".into(),
         };

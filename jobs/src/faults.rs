@@ -1,0 +1,80 @@
+//! Named points at which a process dies when its environment says so: `STORYTELLER_DIE_AT=submit:image_kept=0.02`.
+//! What writes something durable calls [`point`] before and after it, and `make chaos` sets the variable. What must
+//! stay true: without the variable nothing ever happens here, at the price of one look at memory.
+
+use std::process;
+use std::sync::OnceLock;
+
+const VARIABLE: &str = "STORYTELLER_DIE_AT";
+
+/// Every point there is, in the order in which a job passes them.
+pub const POINTS: [&str; 12] = [
+    "submit:received",
+    "submit:image_kept",
+    "submit:committed",
+    "ring:taken",
+    "ring:confirmed",
+    "claim:committed",
+    "finish:told",
+    "finish:committed",
+    "settle:done",
+    "delivery:claimed",
+    "delivery:sent",
+    "delivery:written",
+];
+
+/// Where to die, and with which probability.
+struct Fault {
+    point: String,
+    chance: f64,
+}
+
+/// Dies here, as by signal 9, if the environment names this point and chance will have it.
+pub fn point(name: &'static str) {
+    static FAULT: OnceLock<Option<Fault>> = OnceLock::new();
+    debug_assert!(
+        POINTS.contains(&name),
+        "{name} is not in the list of points"
+    );
+    let fault = FAULT.get_or_init(|| parse(&std::env::var(VARIABLE).ok()?));
+    if let Some(fault) = fault
+        && fault.point == name
+        && rand::random_bool(fault.chance)
+    {
+        tracing::warn!(point = name, "dying here, as {VARIABLE} says");
+        process::abort();
+    }
+}
+
+/// Reads `point=chance`; anything else names no point.
+fn parse(text: &str) -> Option<Fault> {
+    let (point, chance) = text.split_once('=')?;
+    let chance = chance
+        .parse()
+        .ok()
+        .filter(|chance| (0.0..=1.0).contains(chance))?;
+    POINTS.contains(&point).then(|| Fault {
+        point: point.to_owned(),
+        chance,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_point_that_exists_with_a_chance_between_0_and_1_is_taken() {
+        let fault = parse("ring:taken=0.25").map(|fault| (fault.point, fault.chance));
+        assert_eq!(fault, Some(("ring:taken".to_owned(), 0.25)));
+        for wrong in [
+            "",
+            "ring:taken",
+            "ring:taken=2",
+            "ring:taken=x",
+            "nowhere=0.5",
+        ] {
+            assert!(parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}

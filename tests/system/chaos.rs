@@ -1,0 +1,76 @@
+//! Chaos: real API, worker and dispatcher programs on real servers, all of which are killed, paused and cut off while
+//! callers submit, and at the end a ledger of what became of every job. `make chaos` runs it for long, CI briefly.
+//! Set by the environment: STORYTELLER_CHAOS_SECONDS (50), _JOBS (48), _SEED (1), _LEDGER (a file for the ledger), _LOGS (a folder for the logs).
+//! What must stay true: lost, twice, missing and unexpected are 0 whatever the seed.
+
+#[path = "chaos/callers.rs"]
+mod callers;
+#[path = "chaos/cast.rs"]
+mod cast;
+#[path = "chaos/ledger.rs"]
+mod ledger;
+#[path = "chaos/link.rs"]
+mod link;
+#[path = "chaos/trouble.rs"]
+mod trouble;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callers::Callers;
+use cast::Cast;
+use ledger::Ledger;
+
+/// How long and how hard.
+pub(super) struct Plan {
+    seconds: u64,
+    jobs: usize,
+    seed: u64,
+    apis: usize,
+    workers: usize,
+}
+
+impl Plan {
+    fn of_environment() -> Plan {
+        Plan {
+            seconds: number("SECONDS", 50),
+            jobs: number("JOBS", 48) as usize,
+            seed: number("SEED", 1),
+            apis: number("APIS", 3) as usize,
+            workers: number("WORKERS", 3) as usize,
+        }
+    }
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    let name = format!("STORYTELLER_CHAOS_{name}");
+    match std::env::var(&name) {
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is no number: {text:?}")),
+        Err(_) => otherwise,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stderr, reason = "people run it to read the ledger")]
+async fn whatever_is_killed_no_job_is_lost_and_none_is_told_twice() {
+    let plan = Plan::of_environment();
+    let Some(cast) = Cast::start(&plan).await else {
+        return;
+    };
+    let cast = Arc::new(cast);
+    let callers = Arc::new(Callers::new(&plan, cast.clone()).await);
+    let calling = tokio::spawn(callers.clone().call());
+    let troubles = trouble::make(&plan, &cast).await;
+    cast.be_well().await;
+    calling.await.unwrap();
+    let jobs = callers.settled(Duration::from_secs(600)).await;
+    let ledger = Ledger::of(&plan, &callers, &cast, (jobs, troubles)).await;
+    let text = ledger.to_string();
+    if let Ok(file) = std::env::var("STORYTELLER_CHAOS_LEDGER") {
+        std::fs::write(&file, &text).unwrap();
+    }
+    eprintln!("{text}");
+    assert!(ledger.is_clean(), "{text}");
+}
