@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::harness::{Answer, TestService};
 
 /// Every address of the API with its methods. The page's four files are for people and not in the document.
-const ADDRESSES: [(&str, &str); 13] = [
+const ADDRESSES: [(&str, &str); 14] = [
     ("/v1/stories", "GET, HEAD, POST"),
     ("/v1/stories/{id}", "GET, HEAD"),
     ("/v1/stories/{id}/image", "GET, HEAD"),

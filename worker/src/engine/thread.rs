@@ -146,8 +146,10 @@ impl Teller {
         let mut watch = Holds {
             holds: std::slice::from_ref(&hold),
             activity: &self.activity,
+            stage: None,
         };
         let learnt = catch_unwind(AssertUnwindSafe(|| engine.learn(lesson, &mut watch)));
+        drop(watch);
         let result = learnt.unwrap_or_else(|panic| {
             let reason = format!("the engine panicked: {}", words(&*panic));
             tracing::error!(job = %lesson.id, reason, "a style was not learnt");
