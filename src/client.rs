@@ -149,6 +149,27 @@ impl Client {
         self.answer(self.http.post(url)).await
     }
 
+    /// A page of the stories in a state, the newest first; `cursor` is the `next` of the page before.
+    ///
+    /// # Errors
+    /// When nobody answers or there is no such state.
+    pub async fn stories(&self, state: &str, cursor: Option<&str>) -> Result<Value, Error> {
+        let mut url = format!("{}/v1/stories?limit=100&state={state}", self.server);
+        if let Some(cursor) = cursor {
+            url += &format!("&cursor={cursor}");
+        }
+        self.answer(self.http.get(url)).await
+    }
+
+    /// Has a story that ended without one told after all; answers with its job.
+    ///
+    /// # Errors
+    /// When nobody answers, there is no such job, or it is told already.
+    pub async fn retry(&self, id: &str) -> Result<Value, Error> {
+        let url = format!("{}/v1/stories/{id}/retry", self.server);
+        self.answer(self.http.post(url)).await
+    }
+
     /// Whether the service is ready, and its own words about it.
     ///
     /// # Errors

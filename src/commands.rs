@@ -3,6 +3,7 @@
 
 pub(crate) mod check_parity;
 pub(crate) mod command_line;
+pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod describe;
 pub(crate) mod doctor;

@@ -14,6 +14,8 @@ mod chaos;
 mod command_line;
 #[path = "system/crash.rs"]
 mod crash;
+#[path = "system/dead_letters.rs"]
+mod dead_letters;
 #[path = "system/harness.rs"]
 mod harness;
 #[path = "system/objects.rs"]

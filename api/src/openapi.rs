@@ -26,6 +26,7 @@ use utoipa::OpenApi;
         crate::stories::one,
         crate::stories::image,
         crate::stories::cancel,
+        crate::stories::retry,
         crate::deliveries::list,
         crate::deliveries::replay,
         crate::styles::list,

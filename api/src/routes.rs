@@ -27,6 +27,11 @@ pub(crate) fn all(config: &mut ServiceConfig) {
                 .route(web::post().to(stories::cancel))
                 .default_service(web::to(|| refused("POST"))),
         )
+        .service(
+            web::resource("/v1/stories/{id}/retry")
+                .route(web::post().to(stories::retry))
+                .default_service(web::to(|| refused("POST"))),
+        )
         .service(reading("/v1/stories/{id}/deliveries", deliveries::list))
         .service(
             web::resource("/v1/stories/{id}/deliveries/{number}/replay")

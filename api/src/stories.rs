@@ -10,7 +10,7 @@ use actix_web::http::header::{
 };
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use jobs::{Cancelled, Job, JobKind, State};
+use jobs::{Cancelled, Job, JobKind, Retried, State};
 use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
@@ -186,6 +186,36 @@ pub(crate) async fn cancel(
             Err(Error::Refused(Kind::AlreadyFinished, message))
         }
         Cancelled::NotFound => Err(no_story(id)),
+    }
+}
+
+/// Once more: a story that failed, was cancelled or came too late waits again, with all its attempts before it.
+#[utoipa::path(post, path = "/v1/stories/{id}/retry", tag = "stories",
+    params(("id" = Uuid, Path, description = "The job's id")),
+    responses(
+        (status = 200, description = "It waits again, or is under way anyhow", body = StoryView),
+        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`cross_site`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`already_finished`: there is a story", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn retry(
+    _site: OwnSite,
+    id: Path<String>,
+    service: Data<Service>,
+) -> Result<HttpResponse> {
+    let id = known_id(&id)?;
+    // a style's job is no story
+    find(&service, id).await?;
+    match service.state.store.retry(id).await? {
+        Retried::Done(_) | Retried::UnderWay(_) => {
+            Ok(shown(&mut HttpResponse::Ok(), see(&service, id).await?))
+        }
+        Retried::Told(_) => {
+            let message = "the story is told already: submit the picture again for another one";
+            Err(Error::Refused(Kind::AlreadyFinished, message.to_owned()))
+        }
+        Retried::NotFound => Err(no_story(id)),
     }
 }
 

@@ -32,7 +32,7 @@ pub use job::{
 pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings};
 pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};
 pub use store::{
-    Beat, Cancelled, Catalogue, Depth, Idempotency, Lease, NewJob, Outcome, Store, Submitted,
-    Swept, Written,
+    Beat, Cancelled, Catalogue, Depth, Idempotency, Lease, NewJob, Outcome, Retried, Store,
+    Submitted, Swept, Written,
 };
 pub use style::{AddedStyle, LearntStyle, StyleDraft, StyleStanding, StyleSubmitted};

@@ -8,6 +8,7 @@ mod claiming;
 mod deliveries;
 mod finishing;
 mod reading;
+mod retrying;
 mod ringing;
 mod row;
 mod styles;
@@ -133,6 +134,19 @@ pub enum Cancelled {
     Done(Job),
     /// It had ended before.
     TooLate(Job),
+    /// There is no such job.
+    NotFound,
+}
+
+/// What became of a wish to try an ended job again.
+#[derive(Clone, Debug)]
+pub enum Retried {
+    /// It waits again.
+    Done(Job),
+    /// It has not ended, perhaps because somebody else had the same wish.
+    UnderWay(Job),
+    /// There is a story already.
+    Told(Job),
     /// There is no such job.
     NotFound,
 }

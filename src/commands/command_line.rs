@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    check_parity, demo, describe, doctor, evaluate, health, import, logging::Logging, serve,
-    styles, submit, tell, train, webhooks,
+    check_parity, dead_letters, demo, describe, doctor, evaluate, health, import, logging::Logging,
+    serve, styles, submit, tell, train, webhooks,
 };
 
 /// Tells stories about pictures, on your own machine.
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Evaluate(evaluate::Evaluate),
     /// Make a secret for webhooks, look at what was sent for a story, and send it again.
     Webhooks(webhooks::Webhooks),
+    /// List the stories that failed for good, and have them told after all.
+    DeadLetters(dead_letters::DeadLetters),
     /// Compare every number that the original's code printed with ours, for sets of golden numbers.
     CheckParity(check_parity::CheckParity),
     /// Ask a running service whether it is ready; exit code 0 if it is (for container health checks).
@@ -75,6 +77,7 @@ pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Train(command) => command.run(),
         Command::Evaluate(command) => command.run(),
         Command::Webhooks(command) => command.run(),
+        Command::DeadLetters(command) => command.run(),
         Command::CheckParity(command) => Ok(command.run()),
         Command::Health(command) => command.run(),
         Command::Doctor(command) => command.run(),

@@ -184,7 +184,7 @@ const ENTRIES: [Entry; 26] = [
         status: StatusCode::CONFLICT,
         retryable: false,
         title: "The story has already ended",
-        meaning: "A story that has been told or has failed cannot be cancelled any more.",
+        meaning: "A story that has been told or has failed cannot be cancelled any more, and one that has been told cannot be tried again.",
     },
     Entry {
         kind: Kind::IdempotencyKeyReused,

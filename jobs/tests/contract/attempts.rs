@@ -1,10 +1,10 @@
 //! What an attempt promises: one holder, one visible result, and a fair account of who was charged.
 //! Every way in which a lease can end is met by somebody who still believes that he holds it.
 
-use jobs::{Beat, Cancelled, ErrorKind, Outcome, Stage, State, Written};
+use jobs::{Beat, Cancelled, ErrorKind, Outcome, Retried, Stage, State, StoryRequest, Written};
 use uuid::Uuid;
 
-use crate::harness::{Service, told, trouble};
+use crate::harness::{Service, eventually, told, trouble};
 
 #[tokio::test]
 async fn a_claimed_job_runs_and_ends_with_its_story() {
@@ -123,6 +123,57 @@ async fn a_job_fails_with_its_last_error_once_no_attempt_is_left() {
         attempts
             .iter()
             .all(|attempt| attempt.error == Some(trouble()) && attempt.ended_at.is_some())
+    );
+}
+
+#[tokio::test]
+async fn a_job_that_is_tried_again_has_all_its_attempts_and_forgets_a_deadline_that_passed() {
+    let service = Service::start().await;
+    let soon = chrono::Utc::now() + chrono::Duration::milliseconds(50);
+    let late = StoryRequest {
+        deadline: Some(soon),
+        ..StoryRequest::default()
+    };
+    let id = service.submit_as(late).await.id;
+    eventually("the deadline passes", async || {
+        service.store.sweep().await.unwrap();
+        (service.job(id).await.state == State::Expired).then_some(())
+    })
+    .await;
+    for outcome in ["expired", "cancelled"] {
+        let Retried::Done(job) = service.store.retry(id).await.unwrap() else {
+            panic!("an {outcome} job is not tried again");
+        };
+        assert_eq!((job.state, job.error), (State::Queued, None));
+        assert_eq!(service.store.sweep().await.unwrap(), jobs::Swept::default());
+        service.store.cancel(id).await.unwrap();
+    }
+    assert!(matches!(
+        service.store.retry(id).await.unwrap(),
+        Retried::Done(_)
+    ));
+    assert!(matches!(
+        service.store.retry(id).await.unwrap(),
+        Retried::UnderWay(_)
+    ));
+    for attempt in 1..=3 {
+        let claimed = service.claim().await;
+        assert_eq!(claimed.job.attempts, attempt);
+        let outcome = Outcome::Retry(trouble());
+        service.store.finish(claimed.lease, outcome).await.unwrap();
+    }
+    assert_eq!(service.job(id).await.state, State::Failed);
+    service.store.retry(id).await.unwrap();
+    let claimed = service.claim().await;
+    assert_eq!(claimed.job.attempts, 1);
+    service.store.finish(claimed.lease, told()).await.unwrap();
+    assert!(matches!(
+        service.store.retry(id).await.unwrap(),
+        Retried::Told(_)
+    ));
+    assert_eq!(
+        service.outcomes(id).await,
+        ["retry", "retry", "failed", "succeeded"]
     );
 }
 

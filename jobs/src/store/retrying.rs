@@ -1,0 +1,41 @@
+//! Another life for a job that has ended without a story: the way out of the dead letters.
+//! The API calls it for people. What must stay true: what was told stays told, and everything that happened before is
+//! kept in the log of attempts.
+
+use uuid::Uuid;
+
+use super::row::{failed, job_rows};
+use super::{Retried, Store};
+use crate::error::Result;
+use crate::job::State;
+
+impl Store {
+    /// Puts a failed, cancelled or expired story back into the queue with all its attempts before it. A deadline that
+    /// has passed is forgotten: whoever asks now wants the story now.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn retry(&self, id: Uuid) -> Result<Retried> {
+        let row = job_rows!(
+            "update jobs
+            set state = 'queued', attempts = 0, due_at = now(), finished_at = null,
+                error = case when state = 'failed' then error end,
+                deadline = case when deadline > now() then deadline end
+            where id = $1 and kind = 'story' and state in ('failed', 'cancelled', 'expired')
+            returning",
+            "",
+            id
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|error| failed("put a job back into the queue", error))?;
+        if let Some(row) = row {
+            return Ok(Retried::Done(row.job()?));
+        }
+        Ok(match self.get(id).await? {
+            None => Retried::NotFound,
+            Some(job) if job.state == State::Succeeded => Retried::Told(job),
+            Some(job) => Retried::UnderWay(job),
+        })
+    }
+}

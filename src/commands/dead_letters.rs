@@ -1,0 +1,146 @@
+//! `storyteller dead-letters`: stories that failed after all their attempts, for a person to look at and to try again.
+//! It is a client like any other: everything goes through the HTTP API.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use crate::commands::command_line::block_on;
+use storyteller::client::Client;
+
+/// What `dead-letters` takes.
+#[derive(Args, Debug)]
+pub(crate) struct DeadLetters {
+    /// The service to ask.
+    #[arg(
+        long,
+        global = true,
+        env = "STORYTELLER_SERVER",
+        default_value = "http://127.0.0.1:7878",
+        value_name = "URL"
+    )]
+    server: String,
+    /// What to do.
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// What can be done about failed stories.
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// List failed stories, the newest first: id, when, what was wrong.
+    List(Which),
+    /// Show one with every attempt at it.
+    Show {
+        /// The story's id.
+        id: String,
+    },
+    /// Put stories back into the queue, with all their attempts before them.
+    #[command(arg_required_else_help = true)]
+    Replay {
+        /// Their ids.
+        ids: Vec<String>,
+        /// All that failed; with --kind only those.
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+        /// Which of them.
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// Which failed stories.
+#[derive(Args, Debug)]
+struct Which {
+    /// Only those that failed for this reason, such as `worker_lost`; /problems lists all reasons.
+    #[arg(long, value_name = "ERROR")]
+    kind: Option<String>,
+}
+
+impl DeadLetters {
+    /// Prints what was asked for.
+    ///
+    /// # Errors
+    /// When nobody answers, or a story is unknown or told already.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        block_on(async {
+            let client = Client::new(&self.server)?;
+            let mut out = std::io::stdout().lock();
+            match self.action {
+                Action::List(which) => {
+                    for story in failed(&client, &which).await? {
+                        writeln!(out, "{}", line(&story))?;
+                    }
+                }
+                Action::Show { id } => {
+                    let job = client.job(&id, std::time::Duration::ZERO).await?;
+                    write!(out, "{}", with_attempts(&job))?;
+                }
+                Action::Replay { ids, all, which } => {
+                    let ids = if all {
+                        let stories = failed(&client, &which).await?;
+                        stories.iter().map(|story| text(&story["id"])).collect()
+                    } else {
+                        ids
+                    };
+                    for id in ids {
+                        let job = client.retry(&id).await?;
+                        writeln!(out, "{id}  {}", text(&job["state"]))?;
+                    }
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// All failed stories. They are collected before any is tried again, because a page ends where the last one began.
+async fn failed(client: &Client, which: &Which) -> anyhow::Result<Vec<Value>> {
+    let mut found = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = client.stories("failed", cursor.as_deref()).await?;
+        let stories = page["stories"].as_array().into_iter().flatten();
+        let wanted = |story: &&Value| {
+            let kind = story["error"]["kind"].as_str();
+            which.kind.is_none() || which.kind.as_deref() == kind
+        };
+        found.extend(stories.filter(wanted).cloned());
+        match page["next"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => return Ok(found),
+        }
+    }
+}
+
+fn line(story: &Value) -> String {
+    let error = &story["error"];
+    let words = [
+        &story["id"],
+        &story["finished_at"],
+        &error["kind"],
+        &error["message"],
+    ];
+    words.map(text).join("  ")
+}
+
+fn with_attempts(job: &Value) -> String {
+    let mut lines = format!("{}  {}\n", text(&job["id"]), text(&job["state"]));
+    for attempt in job["history"].as_array().into_iter().flatten() {
+        let outcome = attempt["outcome"].as_str().unwrap_or("running");
+        let error = attempt["error"]["message"].as_str().unwrap_or_default();
+        let line = format!("   {}  {outcome}  {error}", text(&attempt["started_at"]));
+        lines += &(line.trim_end().to_owned() + "\n");
+    }
+    lines
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    }
+}
