@@ -24,6 +24,10 @@ mod model;
 mod queue;
 #[path = "contract/rabbitmq.rs"]
 mod rabbitmq;
+#[path = "contract/rabbitmq_cluster.rs"]
+mod rabbitmq_cluster;
+#[path = "contract/rabbitmq_faults.rs"]
+mod rabbitmq_faults;
 #[path = "contract/reading.rs"]
 mod reading;
 #[path = "contract/receiver.rs"]

@@ -25,33 +25,38 @@ use crate::store::{Lease, Store};
 /// Who rings for workers.
 #[derive(Args, Clone, Debug, Default)]
 pub struct QueueOptions {
-    /// A RabbitMQ (3.10 or newer) that rings for jobs [default: Postgres does].
-    #[arg(long, env = "AMQP_URL", value_name = "URL", hide_env_values = true)]
-    pub amqp_url: Option<String>,
+    /// A RabbitMQ (3.10 or newer) that rings for jobs [default: Postgres does]. Of a cluster, name the nodes one after
+    /// the other, separated by commas: when one is lost, the next is tried.
+    #[arg(
+        long,
+        env = "AMQP_URL",
+        value_name = "URL",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub amqp_url: Vec<String>,
 }
 
 impl QueueOptions {
     /// The queue that is asked for. `prefetch` is how many jobs a worker holds at most; 0 for those who only ring.
     pub fn open(&self, store: Store, prefetch: u16) -> Arc<dyn Queue> {
-        match &self.amqp_url {
-            None => Arc::new(PostgresQueue::new(store)),
-            Some(url) => {
-                let settings = RabbitSettings {
-                    url: url.clone(),
-                    name: "storyteller".to_owned(),
-                    prefetch,
-                };
-                Arc::new(RabbitQueue::open(store, settings))
-            }
+        if self.amqp_url.is_empty() {
+            return Arc::new(PostgresQueue::new(store));
         }
+        let settings = RabbitSettings {
+            urls: self.amqp_url.clone(),
+            name: "storyteller".to_owned(),
+            prefetch,
+        };
+        Arc::new(RabbitQueue::open(store, settings))
     }
 }
 
 /// Where the broker is and how much is taken from it.
 #[derive(Clone)]
 pub struct RabbitSettings {
-    /// `amqp://user:password@host:port/vhost`
-    pub url: String,
+    /// `amqp://user:password@host:port/vhost` of each node of one broker; at least one.
+    pub urls: Vec<String>,
     /// How the names of all its queues begin.
     pub name: String,
     /// How many messages are held at once from each lane; 0 consumes nothing.

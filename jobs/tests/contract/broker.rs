@@ -6,7 +6,7 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 /// Debian's wrapper in /usr/sbin insists on the user rabbitmq; this is the program behind it.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// It takes about 5 s on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -35,19 +36,25 @@ pub(crate) async fn shared() -> Option<String> {
         .unwrap()
 }
 
-/// One broker.
+/// One broker, alone or a node of a cluster.
 pub(crate) struct Broker {
-    /// Erlang's name server, which would outlive the broker if the broker started it.
-    names: Child,
+    names: Arc<Names>,
     program: Child,
     folder: TempDir,
-    ports: [u16; 3],
+    /// For AMQP, and for the other nodes.
+    ports: [u16; 2],
     node: String,
 }
 
 impl Broker {
     /// Starts one and waits until it answers; none where there is no server.
     pub(crate) fn start() -> Option<Broker> {
+        let [broker] = Broker::cluster()?;
+        Some(broker)
+    }
+
+    /// Starts the nodes of one cluster and waits until all have joined; none where there is no server.
+    pub(crate) fn cluster<const N: usize>() -> Option<[Broker; N]> {
         if !fs::exists(SERVER).unwrap() {
             // a machine with apt gets one from set-up; silence there would be a test that never ran
             let installable = fs::exists("/usr/bin/apt-get").unwrap();
@@ -57,27 +64,77 @@ impl Broker {
             );
             return None;
         }
+        let names = Arc::new(Names::start());
+        let nodes = [(); N].map(|()| format!("test{}@localhost", Uuid::new_v4().simple()));
+        let cluster = nodes.each_ref().map(|node| {
+            // one after the other: each finds those before it and joins them
+            let broker = Broker::join(&names, node, &nodes);
+            broker.wait();
+            broker
+        });
+        let begun = Instant::now();
+        while N > 1 && cluster[0].running() < N {
+            assert!(begun.elapsed() < PATIENCE, "the nodes do not join");
+        }
+        Some(cluster)
+    }
+
+    fn join(names: &Arc<Names>, node: &str, nodes: &[String]) -> Broker {
         let folder = tempfile::Builder::new()
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir()
             .unwrap();
-        let held = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let ports = held
-            .each_ref()
-            .map(|listener| listener.local_addr().unwrap().port());
-        drop(held);
-        let node = format!("test{}@localhost", Uuid::new_v4().simple());
-        let names = name_server(ports[2]);
+        let mut settings = String::new();
+        if nodes.len() > 1 {
+            settings += "cluster_formation.peer_discovery_backend = classic_config\n";
+            for (at, node) in nodes.iter().enumerate() {
+                let number = at + 1;
+                settings += &format!("cluster_formation.classic_config.nodes.{number} = {node}\n");
+            }
+        }
+        fs::write(folder.path().join("settings.conf"), settings).unwrap();
+        let ports = free_ports();
         let broker = Broker {
-            program: spawn(&folder, ports, &node),
-            names,
+            program: spawn(&folder, (ports, names.port), node),
+            names: names.clone(),
             folder,
             ports,
-            node,
+            node: node.to_owned(),
         };
         broker.guard();
-        broker.wait();
-        Some(broker)
+        broker
+    }
+
+    /// How many nodes of its cluster run.
+    fn running(&self) -> usize {
+        let status = self.control(&["cluster_status", "--formatter", "json"]);
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        status["running_nodes"].as_array().map_or(0, Vec::len)
+    }
+
+    /// Whether it is the node of this name.
+    pub(crate) fn is(&self, node: &str) -> bool {
+        self.node == node
+    }
+
+    /// What an operator's command says to it.
+    pub(crate) fn control(&self, words: &[&str]) -> String {
+        let asked = Command::new(CONTROL)
+            .args(["--quiet", "--node", &self.node])
+            .args(words)
+            .env("HOME", self.folder.path())
+            .env(
+                "RABBITMQ_CTL_ERL_ARGS",
+                "-start_epmd false -setcookie tests",
+            )
+            .env("ERL_EPMD_PORT", self.names.port.to_string())
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let complaint = String::from_utf8_lossy(&asked.stderr);
+        assert!(asked.status.success(), "{words:?}: {complaint}");
+        String::from_utf8(asked.stdout).unwrap()
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -100,7 +157,7 @@ impl Broker {
 
     /// Starts it again at the same address on the same data.
     pub(crate) fn start_again(&mut self) {
-        self.program = spawn(&self.folder, self.ports, &self.node);
+        self.program = spawn(&self.folder, (self.ports, self.names.port), &self.node);
         self.guard();
         self.wait();
     }
@@ -108,7 +165,7 @@ impl Broker {
     /// However the tests end, the broker, its name server and its folder end with them.
     fn guard(&self) {
         let (tests, group) = (std::process::id(), self.program.id());
-        let (names, folder) = (self.names.id(), self.folder.path().display());
+        let (names, folder) = (self.names.program.id(), self.folder.path().display());
         // the broker first: alive, it would start another name server
         let watch = format!(
             "while kill -0 {tests} && kill -0 {group}; do sleep 1; done; \
@@ -136,20 +193,40 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         self.kill();
-        let _ = self.names.kill();
-        let _ = self.names.wait();
     }
 }
 
-/// In the foreground, where it can be ended.
-fn name_server(port: u16) -> Child {
-    Command::new("epmd")
-        .args(["-address", "127.0.0.1", "-port", &port.to_string()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+/// Erlang's name server, which would outlive the brokers if a broker started it.
+struct Names {
+    program: Child,
+    port: u16,
+}
+
+impl Names {
+    /// In the foreground, where it can be ended.
+    fn start() -> Names {
+        let [port] = free_ports();
+        let program = Command::new("epmd")
+            .args(["-address", "127.0.0.1", "-port", &port.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Names { program, port }
+    }
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+fn free_ports<const N: usize>() -> [u16; N] {
+    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    held.map(|listener| listener.local_addr().unwrap().port())
 }
 
 /// Kills everything the broker's script started, all of its process group; whether anything was left to kill.
@@ -161,7 +238,7 @@ fn signal_group(group: u32) -> bool {
     killed.is_ok_and(|status| status.success())
 }
 
-fn spawn(folder: &TempDir, [amqp, distribution, names]: [u16; 3], node: &str) -> Child {
+fn spawn(folder: &TempDir, ([amqp, distribution], names): ([u16; 2], u16), node: &str) -> Child {
     use std::os::unix::process::CommandExt as _;
     let path = folder.path();
     let log = fs::File::options()
@@ -180,7 +257,7 @@ fn spawn(folder: &TempDir, [amqp, distribution, names]: [u16; 3], node: &str) ->
             "RABBITMQ_ENABLED_PLUGINS_FILE",
             path.join("enabled_plugins"),
         )
-        .env("RABBITMQ_CONFIG_FILE", path.join("none"))
+        .env("RABBITMQ_CONFIG_FILE", path.join("settings.conf"))
         .env("RABBITMQ_CONF_ENV_FILE", path.join("none"))
         .env("RABBITMQ_PID_FILE", path.join("pid"))
         .env("RABBITMQ_NODENAME", node)

@@ -14,16 +14,16 @@ use uuid::Uuid;
 use crate::broker::{self, Broker};
 use crate::harness::{Service, eventually, told};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// RabbitMQ writes the register of its quorum queues to disk only seconds after a queue is declared for the first
 /// time. Killed before that, it starts again with a queue that has no leader and gets none (seen with 3.10.8).
-const QUEUES_ON_DISK: Duration = Duration::from_secs(6);
+pub(crate) const QUEUES_ON_DISK: Duration = Duration::from_secs(6);
 
 /// A queue of the test's own on a broker.
 pub(crate) struct OnBroker {
     pub(crate) queue: Arc<dyn Queue>,
-    url: String,
-    name: String,
+    pub(crate) url: String,
+    pub(crate) name: String,
 }
 
 impl OnBroker {
@@ -31,7 +31,7 @@ impl OnBroker {
         Some(OnBroker::at(service, broker::shared().await?, 16).await)
     }
 
-    async fn at(service: &Service, url: String, prefetch: u16) -> OnBroker {
+    pub(crate) async fn at(service: &Service, url: String, prefetch: u16) -> OnBroker {
         let name = format!("test-{}", Uuid::new_v4().simple());
         let on = OnBroker {
             queue: open(service, (&url, &name, prefetch)),
@@ -42,7 +42,7 @@ impl OnBroker {
         on
     }
 
-    async fn channel(&self) -> (Connection, Channel) {
+    pub(crate) async fn channel(&self) -> (Connection, Channel) {
         let connection = Connection::connect(&self.url, ConnectionProperties::default())
             .await
             .unwrap();
@@ -82,21 +82,21 @@ impl OnBroker {
     }
 }
 
-fn open(service: &Service, (url, name, prefetch): (&str, &str, u16)) -> Arc<dyn Queue> {
+pub(crate) fn open(service: &Service, (url, name, prefetch): (&str, &str, u16)) -> Arc<dyn Queue> {
     let settings = RabbitSettings {
-        url: url.to_owned(),
+        urls: url.split(',').map(str::to_owned).collect(),
         name: name.to_owned(),
         prefetch,
     };
     Arc::new(RabbitQueue::open(service.store.clone(), settings))
 }
 
-async fn connected(queue: &Arc<dyn Queue>) {
+pub(crate) async fn connected(queue: &Arc<dyn Queue>) {
     eventually("the broker answers", async || queue.ping().await.ok()).await;
 }
 
 /// Tells jobs until so many are told; a broker that is away may make claims fail.
-async fn tell(service: &Service, queue: &Arc<dyn Queue>, count: usize) -> HashSet<Uuid> {
+pub(crate) async fn tell(service: &Service, queue: &Arc<dyn Queue>, count: usize) -> HashSet<Uuid> {
     let mut ids = HashSet::new();
     eventually("all jobs are told", async || {
         let most = (count - ids.len()).min(4);

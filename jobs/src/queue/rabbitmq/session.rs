@@ -29,20 +29,21 @@ const RECONNECT_EVERY: Duration = Duration::from_millis(500);
 /// Two looks in a row that find messages and none delivered mean that the consumers are dead.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
 
-/// Connects for ever.
+/// Connects for ever, to one node after the other.
 pub(super) async fn supervise(shared: Arc<Shared>) {
-    loop {
-        let Err(error) = session(&shared).await;
+    // a node that is lost is not asked again before the others
+    for url in shared.settings.urls.iter().cycle() {
+        let Err(error) = session(&shared, url).await;
         tracing::warn!(%error, "the message broker is lost; connecting again");
         shared.set_trouble(Some(error.to_string()));
         tokio::time::sleep(RECONNECT_EVERY).await;
     }
 }
 
-async fn session(shared: &Shared) -> Result<Infallible> {
+async fn session(shared: &Shared, url: &str) -> Result<Infallible> {
     let properties =
         ConnectionProperties::default().with_connection_name(shared.settings.name.clone().into());
-    let connecting = Connection::connect(&shared.settings.url, properties);
+    let connecting = Connection::connect(url, properties);
     let connection = timeout(CONNECTED_WITHIN, connecting)
         .await
         .map_err(|_| "the broker does not answer")??;
