@@ -2,7 +2,7 @@
 //! Everything is set by options or the environment (`--help` is the reference). What must stay true: it listens
 //! beyond this machine only if told so in as many words, because nothing asks callers who they are yet.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
@@ -84,11 +84,14 @@ async fn main() -> anyhow::Result<ExitCode> {
 async fn serve(options: Options) -> anyhow::Result<()> {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    tracing_subscriber::fmt()
-        .json()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        lines.init();
+    } else {
+        lines.json().init();
+    }
     if !options.listen.ip().is_loopback() && !options.open_to_everyone {
         bail!(
             "{} can be reached from other machines: listen on 127.0.0.1, or say --open-to-everyone",

@@ -22,3 +22,5 @@ mod receiver;
 mod stories;
 #[path = "api/styles.rs"]
 mod styles;
+#[path = "api/wishes.rs"]
+mod wishes;

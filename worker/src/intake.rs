@@ -242,12 +242,8 @@ fn returned(job: &Job, error: &jobs::Error) -> Outcome {
 
 /// A job whose last attempt may have harmed others is told alone.
 fn terms(claimed: &Claimed) -> Terms {
-    let harmful = |error: &JobError| {
-        matches!(
-            error.kind,
-            ErrorKind::WorkerLost | ErrorKind::ModelError | ErrorKind::OutOfMemory
-        )
-    };
+    let harmful =
+        |error: &JobError| matches!(error.kind, ErrorKind::ModelError | ErrorKind::OutOfMemory);
     Terms {
         cost: u64::from(claimed.job.request.beam_width),
         alone: claimed.job.kind == JobKind::Style

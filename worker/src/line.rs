@@ -3,10 +3,10 @@
 //! most one batch, the next one is formed meanwhile, and at a stop or a hang what was not begun is given back.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use jobs::Outcome;
 use jobs::metrics::METRICS;
+use jobs::{Lease, Outcome};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,9 @@ use crate::held::Hold;
 use crate::intake::Prepared;
 use crate::outcome;
 use crate::shared::Shared;
+
+/// A database that answers does so in milliseconds.
+const MARK_WITHIN: Duration = Duration::from_secs(1);
 
 /// What is on the line at a moment.
 pub(crate) struct Line {
@@ -58,7 +61,7 @@ impl Line {
         loop {
             self.clear(stopping);
             self.batcher.expect(*coming.borrow_and_update());
-            self.feed()?;
+            self.feed().await?;
             if !self.open && !self.busy && self.batcher.is_empty() && self.writing.is_empty() {
                 return Ok(());
             }
@@ -102,7 +105,7 @@ impl Line {
     }
 
     /// Gives a free engine its next batch.
-    fn feed(&mut self) -> Result<(), Error> {
+    async fn feed(&mut self) -> Result<(), Error> {
         if self.busy {
             return Ok(());
         }
@@ -114,6 +117,7 @@ impl Line {
                 .with_label_values(&[batch.closed.name()])
                 .inc();
             METRICS.batch_stories.observe(stories as f64);
+            self.mark_begun(&batch.items).await;
             self.engine
                 .batches
                 .send(batch.items)
@@ -121,6 +125,18 @@ impl Line {
             self.busy = true;
         }
         Ok(())
+    }
+
+    /// Before the engine gets them, so that a job that kills its worker at once is charged all the same. Where the
+    /// database is away, the batch is told without the mark.
+    async fn mark_begun(&self, items: &[Item]) {
+        let leases: Vec<Lease> = items.iter().map(|item| item.hold.lease).collect();
+        let marked = tokio::time::timeout(MARK_WITHIN, self.shared.places.store.begin(&leases));
+        match marked.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "a batch begins unmarked"),
+            Err(_) => tracing::warn!("a batch begins unmarked: the database does not answer"),
+        }
     }
 
     fn hear(&mut self, event: Event) -> Result<(), Error> {

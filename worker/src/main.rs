@@ -2,7 +2,7 @@
 //! `storyteller serve` has a worker inside and does not need it. What must stay true: a signal drains, a second one
 //! ends at once, and either way no job is lost.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -120,10 +120,14 @@ fn main() -> anyhow::Result<ExitCode> {
 
 async fn begin() -> anyhow::Result<ExitCode> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        lines.init();
+    } else {
+        lines.json().init();
+    }
     let settings = Settings::parse();
     match settings.instead {
         Some(Instead::Health { listen }) => {

@@ -33,7 +33,7 @@ impl Store {
             ), taken as (
                 update jobs
                 set state = 'running', lease = lease + 1, attempts = attempts + 1, started_at = now(),
-                    heartbeat_at = now(), stage = null
+                    heartbeat_at = now(), stage = null, begun = false
                 from due where jobs.id = due.id
                 returning jobs.*
             ), logged as (
@@ -73,7 +73,7 @@ impl Store {
             ), taken as (
                 update jobs
                 set state = 'running', lease = lease + 1, attempts = attempts + 1, started_at = now(),
-                    heartbeat_at = now(), stage = null
+                    heartbeat_at = now(), stage = null, begun = false
                 from due where jobs.id = due.id
                 returning jobs.*
             ), logged as (
@@ -95,6 +95,26 @@ impl Store {
             claimed.extend(self.readable(row).await?);
         }
         Ok(claimed)
+    }
+
+    /// Writes down that the engine now gets these jobs: if their worker dies from here on, they may be why.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`; the jobs then count as merely held.
+    pub async fn begin(&self, leases: &[Lease]) -> Result<()> {
+        let jobs: Vec<_> = leases.iter().map(|lease| lease.job).collect();
+        let numbers: Vec<_> = leases.iter().map(|lease| lease.number).collect();
+        sqlx::query!(
+            "update jobs set begun = true
+            from unnest($1::uuid[], $2::bigint[]) as held (job, lease)
+            where jobs.id = held.job and jobs.state = 'running' and jobs.lease = held.lease",
+            &jobs,
+            &numbers,
+        )
+        .execute(&self.pool)
+        .await
+        .map_err(|error| failed("begin with jobs", error))?;
+        Ok(())
     }
 
     async fn readable(&self, row: JobRow) -> Result<Option<Claimed>> {

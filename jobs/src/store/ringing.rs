@@ -36,7 +36,7 @@ impl Store {
                 select id from jobs where state = 'queued' and rung_at is null and due_at <= now()
                 order by due_at, id limit $1 for update skip locked
             )
-            returning id as job, case when alone then 0::smallint else lane end as "lane!""#,
+            returning id as job, case when error ->> 'kind' = 'worker_lost' then 0::smallint else lane end as "lane!""#,
             i64::from(most),
         )
         .fetch_all(&self.pool)

@@ -12,10 +12,14 @@ use crate::job::{ErrorKind, JobError, State};
 const DOING: &str = "look for jobs that were left behind";
 /// One step stays short; what is left is found by the next one.
 const MOST_AT_ONCE: i64 = 1000;
+/// A job that was merely held when its worker died is not charged, but for so many times its attempts at most: one that
+/// kills workers before they begin with it must come to an end too.
+const FREE_CLAIMS: i32 = 3;
 
 impl Store {
-    /// Puts the jobs of lost workers back (they run alone next time) or fails them if no attempt is left, expires
-    /// those whose deadline has passed, and forgets old idempotency keys. Any number of processes may sweep.
+    /// Puts the jobs of lost workers back or fails them if no attempt is left: those that were begun are charged and run
+    /// alone next time. Expires those whose deadline has passed, and forgets old idempotency keys. Any number of
+    /// processes may sweep.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
@@ -41,20 +45,21 @@ impl Store {
     async fn take_back(&self) -> Result<Vec<(Uuid, String)>> {
         let lost = JobError::new(
             ErrorKind::WorkerLost,
-            "the worker that told this story was not heard of again; if it happens every time, the picture or the \
+            "the worker that held this story was not heard of again; if it happens every time, the picture or the \
              parameters need more memory than a worker has",
         );
         let rows = sqlx::query!(
             "with lost as (
-                select id from jobs
+                select id, attempts - case when begun or lease > $4 * max_attempts then 0 else 1 end as charged
+                from jobs
                 where state = 'running' and heartbeat_at < now() - make_interval(secs => $1)
                 limit $3
                 for update skip locked
             ), taken as (
                 update jobs
-                set state = case when attempts < max_attempts then 'queued' else 'failed' end,
-                    finished_at = case when attempts < max_attempts then null else now() end,
-                    alone = true, error = $2, heartbeat_at = null, stage = null
+                set state = case when charged < max_attempts then 'queued' else 'failed' end,
+                    finished_at = case when charged < max_attempts then null else now() end,
+                    attempts = charged, alone = alone or begun, error = $2, heartbeat_at = null, stage = null
                 from lost where jobs.id = lost.id
                 returning jobs.id, jobs.lease, jobs.state
             ), logged as (
@@ -65,6 +70,7 @@ impl Store {
             self.rules.lease_timeout.as_secs_f64(),
             write(DOING, &lost)?,
             MOST_AT_ONCE,
+            FREE_CLAIMS,
         )
         .fetch_all(&self.pool)
         .await

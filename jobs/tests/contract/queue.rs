@@ -100,7 +100,8 @@ async fn drain(worker: String, queue: Arc<dyn Queue>, store: Store) -> Vec<Uuid>
 async fn the_job_of_a_lost_worker_comes_again(service: Service, queue: Arc<dyn Queue>) {
     let id = service.submit().await.id;
     queue.ring(&[id]).await.unwrap();
-    queue.claim("lost", 1, PATIENCE).await.unwrap();
+    let held = queue.claim("lost", 1, PATIENCE).await.unwrap();
+    service.store.begin(&[held[0].lease]).await.unwrap();
     let swept = service.store.sweep().await.unwrap();
     queue.ring(&swept.requeued).await.unwrap();
     let again = queue.claim("other", 1, PATIENCE).await.unwrap();

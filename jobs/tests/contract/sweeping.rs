@@ -2,7 +2,7 @@
 //! A worker is lost by giving leases no time at all, so nobody waits here.
 
 use chrono::{TimeDelta, Utc};
-use jobs::{Beat, ErrorKind, State, StoryRequest, Swept};
+use jobs::{Beat, ErrorKind, Lease, State, StoryRequest, Swept};
 
 use crate::harness::{Service, told};
 
@@ -10,7 +10,8 @@ use crate::harness::{Service, told};
 async fn the_job_of_a_lost_worker_runs_again_alone() {
     let service = Service::impatient().await;
     let ids = service.submit_many(2).await;
-    service.claim().await;
+    let held = service.claim().await.lease;
+    service.store.begin(&[held]).await.unwrap();
     let swept = service.store.sweep().await.unwrap();
     assert_eq!(
         swept,
@@ -43,7 +44,8 @@ async fn a_job_that_loses_every_worker_fails() {
     let service = Service::impatient().await;
     let id = service.submit().await.id;
     for _ in 0..3 {
-        service.claim().await;
+        let held = service.claim().await.lease;
+        service.store.begin(&[held]).await.unwrap();
         service.store.sweep().await.unwrap();
     }
     let job = service.job(id).await;
@@ -53,6 +55,31 @@ async fn a_job_that_loses_every_worker_fails() {
     );
     assert_eq!(service.outcomes(id).await, ["lost", "lost", "lost"]);
     assert!(service.store.claim("worker", 1).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_job_that_was_only_held_ready_is_neither_charged_nor_set_apart_but_not_for_ever() {
+    let service = Service::impatient().await;
+    let id = service.submit().await.id;
+    for number in 1..=9 {
+        let claimed = service.claim().await;
+        assert_eq!((claimed.lease.number, claimed.job.attempts), (number, 1));
+        assert!(!claimed.alone);
+        // a word about a claim that is over marks nothing
+        let before = Lease {
+            number: number - 1,
+            ..claimed.lease
+        };
+        service.store.begin(&[before]).await.unwrap();
+        service.store.sweep().await.unwrap();
+        assert_eq!(service.job(id).await.attempts, 0);
+    }
+    for _ in 0..3 {
+        service.claim().await;
+        service.store.sweep().await.unwrap();
+    }
+    assert_eq!(service.job(id).await.state, State::Failed);
+    assert_eq!(service.outcomes(id).await, ["lost"; 12]);
 }
 
 #[tokio::test]

@@ -94,7 +94,8 @@ async fn every_way_for_a_job_to_end_leaves_one_word_in_the_same_transaction() {
 
     let lost = service.submit_as(all).await.id;
     for _ in 0..3 {
-        service.claim().await;
+        let held = service.claim().await.lease;
+        service.store.begin(&[held]).await.unwrap();
         assert_eq!(
             service.events(lost).await,
             [""; 0],
