@@ -1,11 +1,13 @@
 //! The life of a job as a model that is checked in every order of events: two workers, a crash, a stale finish,
-//! duplicate and lost messages, a cancel. It mirrors `store` and the broker's queue; whoever changes those changes this.
+//! duplicate and lost messages, a cancel, another try by hand. It mirrors `store` and the broker's queue; whoever changes those changes this.
 //! What must stay true: with the lease guard every property holds, and without it the checker finds a counterexample.
 
 use stateright::{Checker, Model, Property};
 
 const WORKERS: usize = 2;
 const MAX_ATTEMPTS: u8 = 2;
+/// Another try by hand shows all it can show once.
+const MOST_LIVES: u8 = 2;
 /// More copies of one message show nothing new.
 const MOST_MESSAGES: u8 = 2;
 
@@ -24,6 +26,10 @@ struct World {
     row: Option<Row>,
     lease: u8,
     attempts: u8,
+    /// Whether the engine has got the job under this lease.
+    begun: bool,
+    /// How often it was set going from the start.
+    lives: u8,
     /// Whether the holder has been heard of since the last look.
     fresh: bool,
     /// Whether the row asks for a ring.
@@ -31,7 +37,7 @@ struct World {
     messages: u8,
     /// Which lease each worker believes to hold.
     workers: [Option<u8>; WORKERS],
-    /// How often a last state was written.
+    /// How often a last state was written in this life.
     ends: u8,
     /// A last state was overwritten.
     rewritten: bool,
@@ -47,6 +53,7 @@ enum Event {
     LoseMessage,
     Reconcile,
     Claim(usize),
+    Begin(usize),
     Heartbeat(usize),
     Silence,
     Crash(usize),
@@ -55,6 +62,7 @@ enum Event {
     Retry(usize),
     Return(usize),
     Cancel,
+    TryAgain,
 }
 
 /// The system, with its guard or without.
@@ -85,6 +93,16 @@ impl World {
         self.rewritten |= self.is_over();
         self.row = Some(Row::Queued);
         self.outbox = true;
+    }
+
+    /// Its holder has died: a job that was merely held is not charged.
+    fn take_back(&mut self) {
+        self.attempts = self.attempts.saturating_sub(u8::from(!self.begun));
+        if self.attempts < MAX_ATTEMPTS {
+            self.wait();
+        } else {
+            self.end(Row::Failed);
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -118,6 +136,8 @@ impl Model for System {
             row: None,
             lease: 0,
             attempts: 0,
+            begun: false,
+            lives: 1,
             fresh: false,
             outbox: false,
             messages: 0,
@@ -141,9 +161,12 @@ impl Model for System {
         offer(running && world.fresh, Event::Silence);
         offer(running && !world.fresh, Event::Sweep);
         offer(queued || running, Event::Cancel);
+        let in_vain = matches!(world.row, Some(Row::Failed | Row::Cancelled));
+        offer(in_vain && world.lives < MOST_LIVES, Event::TryAgain);
         for (worker, lease) in world.workers.iter().enumerate() {
             offer(some && lease.is_none(), Event::Claim(worker));
             for event in [
+                Event::Begin(worker),
                 Event::Heartbeat(worker),
                 Event::Crash(worker),
                 Event::Finish(worker),
@@ -172,6 +195,7 @@ impl Model for System {
                     world.row = Some(Row::Running);
                     world.lease += 1;
                     world.attempts += 1;
+                    world.begun = false;
                     world.fresh = true;
                     world.workers[worker] = Some(world.lease);
                 }
@@ -184,10 +208,20 @@ impl Model for System {
                     world.workers[worker] = None;
                 }
             }
+            Event::Begin(worker) => {
+                let lease = world.workers[worker]?;
+                world.begun |= self.holds(&world, lease);
+            }
             Event::Silence => world.fresh = false,
             Event::Crash(worker) => world.workers[worker] = None,
-            Event::Sweep if world.attempts < MAX_ATTEMPTS => world.wait(),
-            Event::Sweep => world.end(Row::Failed),
+            Event::Sweep => world.take_back(),
+            Event::TryAgain => {
+                world.row = Some(Row::Queued);
+                world.outbox = true;
+                world.attempts = 0;
+                world.ends = 0;
+                world.lives += 1;
+            }
             Event::Cancel => world.end(Row::Cancelled),
             Event::Finish(worker) | Event::Retry(worker) | Event::Return(worker) => {
                 let lease = world.workers[worker].take()?;
@@ -210,10 +244,13 @@ impl Model for System {
             Property::sometimes("a job that was lost once is told", |_, world: &World| {
                 world.row == Some(Row::Succeeded) && world.attempts == MAX_ATTEMPTS
             }),
+            Property::sometimes("a job that failed is told after all", |_, world: &World| {
+                world.row == Some(Row::Succeeded) && world.lives == MOST_LIVES
+            }),
         ]
     }
 
-    /// Returns cost no attempt, so leases could count for ever.
+    /// Returns and early deaths cost no attempt, so leases could count for ever.
     fn within_boundary(&self, world: &World) -> bool {
         world.lease <= 4 && world.ends <= 2
     }

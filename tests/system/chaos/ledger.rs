@@ -25,6 +25,8 @@ pub(super) struct Ledger {
     unexpected: Vec<String>,
     webhooks: usize,
     tries: BTreeMap<String, usize>,
+    /// Stories told by each worker, all its lives together.
+    shares: BTreeMap<String, usize>,
     troubles: Troubles,
     deaths: BTreeMap<String, usize>,
     /// Seconds from a worker's death to the next claim of each job it held; apart, those while a server was away.
@@ -66,6 +68,7 @@ impl Ledger {
             unexpected: seen.unexpected,
             webhooks: callers.receiver.heard().len(),
             tries: BTreeMap::new(),
+            shares: BTreeMap::new(),
             deaths: deaths(cast),
             back: Vec::new(),
             back_in_outage: Vec::new(),
@@ -107,7 +110,7 @@ impl Ledger {
         }
     }
 
-    /// How soon the jobs of dead workers were claimed again.
+    /// Who told how much, and how soon the jobs of dead workers were claimed again.
     async fn enter_returns(&mut self, jobs: &BTreeMap<Uuid, Settled>, cast: &Cast) {
         let deaths: BTreeMap<String, DateTime<Utc>> = cast
             .of(Role::Worker)
@@ -117,6 +120,12 @@ impl Ledger {
             .collect();
         for id in jobs.keys() {
             let attempts = cast.store.attempts(*id).await.unwrap();
+            let told = |attempt: &&jobs::Attempt| attempt.outcome.as_deref() == Some("succeeded");
+            for attempt in attempts.iter().filter(told) {
+                // a life is called after its worker and its number
+                let (worker, _) = attempt.worker.rsplit_once('.').unwrap_or_default();
+                *self.shares.entry(worker.to_owned()).or_default() += 1;
+            }
             for two in attempts.windows(2) {
                 let Some(died) = deaths.get(&two[0].worker) else {
                     continue;
@@ -172,6 +181,7 @@ impl fmt::Display for Ledger {
         line("repeated under the same key", self.repeated.to_string())?;
         line("ended", listed(&self.ends))?;
         line("attempts", listed(&self.tries))?;
+        line("told by", listed(&self.shares))?;
         line("webhooks received", self.webhooks.to_string())?;
         line("**lost**", self.lost.len().to_string())?;
         line("**told or sent twice**", self.twice.len().to_string())?;
