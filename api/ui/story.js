@@ -173,6 +173,7 @@ function show(job) {
   el("waiting").hidden = over;
   el("cancel").hidden = over;
   el("again").hidden = el("new").hidden = !over;
+  el("retry").hidden = !over || job.state === "succeeded";
   if (job.state === "queued") {
     step("queued");
     tell(inLine(job));
@@ -229,7 +230,7 @@ function open(url) {
   following = null;
   form.hidden = true;
   book.hidden = false;
-  story.hidden = el("colophon").hidden = captions.hidden = el("copy").hidden = el("again").hidden = el("new").hidden = true;
+  story.hidden = el("colophon").hidden = captions.hidden = el("copy").hidden = el("retry").hidden = el("again").hidden = el("new").hidden = true;
   captions.open = false;
   el("waiting").hidden = false;
   delete el("shown").dataset.job;
@@ -296,6 +297,19 @@ el("cancel").addEventListener("click", async () => {
   el("cancel").hidden = true;
   tell("Stopping …");
   try { await fetch(`/v1/stories/${id}/cancel`, { method: "POST" }); } catch { el("cancel").hidden = false; }
+});
+el("retry").addEventListener("click", async () => {
+  const id = el("shown").dataset.job;
+  el("retry").hidden = true;
+  tell("Asking for it once more …");
+  try {
+    const answer = await fetch(`/v1/stories/${id}/retry`, { method: "POST" });
+    if (answer.ok) return follow(id);
+    tell(sentence(parsed(await answer.text())?.detail ?? "it cannot be tried again"), "trouble");
+  } catch {
+    tell("The service does not answer. Is it running?", "trouble");
+    el("retry").hidden = false;
+  }
 });
 el("copy").addEventListener("click", async () => {
   const text = [...story.children].map((line) => line.textContent).join("\n");

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tch::Device;
 
+pub(crate) use manifest::default_emphasis;
 pub use manifest::{
     DecoderPart, GalleryPart, ImageEncoder, ImageEncoderKind, MANIFEST, Manifest, SkipThoughtsPart,
     Style, VsePart,
@@ -168,7 +169,12 @@ impl Bundle {
     /// As for every part; also when a style of the list has no vector.
     pub fn styles(&self, size: i64, device: Device) -> Result<Styles> {
         let weights = self.weights(&self.manifest.style_vectors)?;
+        let emphasis = self.manifest.style_emphasis;
+        if !(emphasis.is_finite() && emphasis > 0.0) {
+            return Err(self.wrong(format!("style_emphasis {emphasis} is no positive number")));
+        }
         let styles = Styles::new(&weights, &self.manifest.caption_style, size)?;
+        let styles = styles.with_emphasis(emphasis);
         match self
             .manifest
             .styles

@@ -155,6 +155,7 @@ impl Import {
             language: "en".to_owned(),
             caption_style: "caption".to_owned(),
             style_vectors: STYLES.to_owned(),
+            style_emphasis: 1.0,
             image_encoder: ImageEncoder {
                 kind,
                 file: Some(IMAGE_ENCODER.to_owned()),

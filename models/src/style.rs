@@ -1,10 +1,10 @@
 //! Style vectors and the shift that turns a description into a story (algorithm.md §6).
 //!
-//! A style is the mean thought vector of many passages of one kind; one of them, the caption style
-//! c, stands for plain descriptions. With the mean thought x of a picture's captions and a style b
-//! the decoder is started from F(x) = x − c + b.
-//! Mixes and strength are ours: x − s·c + s·Σ wᵢbᵢ, the weights scaled to sum 1. So strength 1 with
-//! one style is F, and strength 0 retells the captions.
+//! A style is the mean thought of many passages of one kind; one of them, the caption style c, stands for plain
+//! descriptions. With the mean thought x of a picture's captions and a style b the decoder starts from F(x) = x − c + b.
+//! Ours: mixes and strength, x − s·c + s·Σ wᵢbᵢ with weights scaled to sum 1 (s = 1 with one style is F, s = 0 retells the
+//! captions); and emphasis, b̄ + g·(b − b̄) for b with the mean b̄ of all styles. All prose lies close together, and a small
+//! decoder hears its manners apart only when they are further apart than they are; g = 1 is F.
 
 use crate::{Error, Result, Weights};
 use std::collections::BTreeMap;
@@ -17,6 +17,7 @@ pub struct Styles {
     named: BTreeMap<String, Tensor>,
     /// Added by callers: told in like the others, but no part of what the bundle's styles have in common.
     added: BTreeMap<String, Tensor>,
+    emphasis: f64,
 }
 
 /// What to shift towards.
@@ -24,6 +25,17 @@ pub struct Styles {
 pub struct Mix {
     parts: Vec<(String, f32)>,
     strength: f32,
+    emphasis: f64,
+}
+
+impl Mix {
+    /// The same without emphasis, as the original shifts.
+    pub fn plain(self) -> Self {
+        Mix {
+            emphasis: 1.0,
+            ..self
+        }
+    }
 }
 
 impl Styles {
@@ -40,7 +52,13 @@ impl Styles {
             caption: weights.tensor(caption, &[size])?,
             named,
             added: BTreeMap::new(),
+            emphasis: 1.0,
         })
+    }
+
+    /// The same styles, set apart from their mean `emphasis` times as far as they are.
+    pub fn with_emphasis(self, emphasis: f64) -> Self {
+        Self { emphasis, ..self }
     }
 
     /// Adds a style (C), or takes another vector for one that was added.
@@ -115,6 +133,7 @@ impl Styles {
             return Ok(Mix {
                 parts: Vec::new(),
                 strength: 0.0,
+                emphasis: 1.0,
             });
         }
         if sum <= 0.0 {
@@ -124,7 +143,12 @@ impl Styles {
             .iter()
             .map(|(name, weight)| (name.clone(), weight / sum))
             .collect();
-        Ok(Mix { parts, strength })
+        let emphasis = self.emphasis;
+        Ok(Mix {
+            parts,
+            strength,
+            emphasis,
+        })
     }
 
     /// Shifts the mean thought (C) of a picture's captions; the result (C) is not normalised.
@@ -135,6 +159,9 @@ impl Styles {
             .iter()
             .filter_map(|(name, weight)| Some((self.vector(name)?, *weight)));
         let parts: Vec<(&Tensor, f32)> = parts.collect();
+        if mix.emphasis != 1.0 {
+            return self.emphasised(mean, &parts, mix);
+        }
         if let (true, [(style, _)]) = (mix.strength == 1.0, parts.as_slice()) {
             // the original's order of operations, so that its numbers come out to the last bit
             return mean - &self.caption + *style;
@@ -142,6 +169,17 @@ impl Styles {
         let mut towards = mean - &self.caption * strength;
         for (style, weight) in parts {
             towards += style * (strength * f64::from(weight));
+        }
+        towards
+    }
+
+    /// The shift with styles that are set apart from their mean.
+    fn emphasised(&self, mean: &Tensor, parts: &[(&Tensor, f32)], mix: &Mix) -> Tensor {
+        let (strength, common) = (f64::from(mix.strength), self.common());
+        let mut towards = mean - &self.caption * strength;
+        for (style, weight) in parts {
+            let apart = &common + (*style - &common) * mix.emphasis;
+            towards += apart * (strength * f64::from(*weight));
         }
         towards
     }
@@ -171,6 +209,7 @@ impl Styles {
                 .map(|(n, t)| (n.clone(), move_one(t)))
                 .collect(),
             named,
+            emphasis: self.emphasis,
         }
     }
 }
@@ -209,6 +248,26 @@ mod tests {
     fn a_mix_is_weighted_by_its_shares() {
         assert_eq!(shifted(&[("romance", 3.0), ("sea", 1.0)], 1.0), [9.5, 13.5]);
         assert_eq!(shifted(&[("romance", 3.0), ("sea", 1.0)], 2.0), [9.0, 17.0]);
+    }
+
+    #[test]
+    fn emphasis_sets_styles_apart_from_their_mean_and_a_plain_mix_has_none() {
+        let styles = styles().with_emphasis(3.0);
+        let thought = Tensor::from_slice(&[10f32, 10.0]);
+        let shifted = |mix: &Mix| Vec::<f32>::try_from(styles.shift(&thought, mix)).unwrap();
+        let romance = |share: f32| {
+            let parts = [("romance", share), ("sea", 1.0 - share)];
+            styles
+                .mix(&parts.map(|(n, w)| (n.to_owned(), w)), 1.0)
+                .unwrap()
+        };
+        // the mean is (1, 3), romance is (−1, 1) away from it
+        assert_eq!(
+            shifted(&romance(1.0)),
+            [10.0 - 1.0 + 1.0 - 3.0, 10.0 + 3.0 + 3.0]
+        );
+        assert_eq!(shifted(&romance(0.5)), [10.0, 13.0]);
+        assert_eq!(shifted(&romance(1.0).plain()), [9.0, 14.0]);
     }
 
     #[test]

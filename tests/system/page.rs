@@ -10,7 +10,7 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::json;
 use worker::scripted::ScriptedEngine;
 
-use crate::harness::Service;
+use crate::harness::{Service, small_picture};
 
 /// chromedriver on a free port, stopped when dropped.
 struct Driver {
@@ -136,6 +136,47 @@ async fn a_person_chooses_a_picture_and_reads_its_story() {
             .to_lowercase()
             .contains("picture")
     );
+    browser.close().await.unwrap();
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+async fn a_story_that_was_stopped_is_told_after_all_at_the_press_of_a_button() {
+    let Some(driver) = Driver::start() else {
+        eprintln!("skipped: no chromedriver here");
+        return;
+    };
+    let engine = ScriptedEngine::new();
+    let tells = engine.tells();
+    let service = Service::scripted(engine).await;
+    let gate = ("metadata", r#"{"script":"gate"}"#);
+    let id = service.accepted(&small_picture(3), &[gate]).await;
+    let cancel = format!("{}/v1/stories/{id}/cancel", service.address);
+    let cancelled = reqwest::Client::new().post(cancel).send().await.unwrap();
+    assert!(cancelled.status().is_success());
+    tells.open();
+
+    let profile = tempfile::tempdir().unwrap();
+    let browser = driver.browser(profile.path()).await;
+    let page = format!("{}/#{id}", service.address);
+    browser.goto(&page).await.unwrap();
+    let retry = browser
+        .wait()
+        .at_most(Duration::from_secs(30))
+        .for_element(Locator::Css("#retry:not([hidden])"))
+        .await
+        .expect("a stopped story can be tried once more");
+    retry.click().await.unwrap();
+    let story = browser
+        .wait()
+        .at_most(Duration::from_secs(60))
+        .for_element(Locator::Css("#story p"))
+        .await
+        .expect("the story appears");
+    assert!(is_shown(&story).await, "the story can be read");
+    let retry = browser.find(Locator::Css("#retry")).await.unwrap();
+    assert!(!retry.is_displayed().await.unwrap());
     browser.close().await.unwrap();
     service.stop().await;
 }

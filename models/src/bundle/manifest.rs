@@ -25,6 +25,10 @@ pub struct Manifest {
     /// The file of the style vectors.
     #[serde(default = "default_style_vectors")]
     pub style_vectors: String,
+    /// How much further from their mean the styles are set than they are: 1 is the original's shift; strict stories
+    /// always have that.
+    #[serde(default = "default_emphasis")]
+    pub style_emphasis: f64,
     /// What looks at pictures.
     pub image_encoder: ImageEncoder,
     /// The joint space of pictures and sentences.
@@ -129,6 +133,11 @@ pub struct Style {
 
 fn default_caption_style() -> String {
     "caption".to_owned()
+}
+
+/// The original's shift, as it is.
+pub(crate) fn default_emphasis() -> f64 {
+    1.0
 }
 
 fn default_style_vectors() -> String {

@@ -42,6 +42,7 @@ fn manifest(seed: u64, sizes: &Sizes) -> Manifest {
         language: "en".to_owned(),
         caption_style: "caption".to_owned(),
         style_vectors: "styles.safetensors".to_owned(),
+        style_emphasis: 1.0,
         image_encoder: ImageEncoder {
             kind: ImageEncoderKind::Vgg19,
             file: Some("vgg.safetensors".to_owned()),

@@ -168,7 +168,8 @@ fn check(teller: &Storyteller, options: &Options) -> Result<Mix> {
             return wrong("top_p", "must be above 0 and at most 1");
         }
     }
-    teller.styles.mix(&options.style, options.style_strength)
+    let mix = teller.styles.mix(&options.style, options.style_strength)?;
+    Ok(if options.strict { mix.plain() } else { mix })
 }
 
 /// The shifted mean thought (C) of a request's captions.

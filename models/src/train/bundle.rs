@@ -27,6 +27,9 @@ pub struct Recipe {
     pub version: String,
     /// The language of its stories.
     pub language: String,
+    /// How much further from their mean the styles are set: 1 unless said; a small decoder wants more.
+    #[serde(default = "crate::bundle::default_emphasis")]
+    pub style_emphasis: f64,
     /// The styles, each with the books it is the mean of.
     pub styles: Vec<StyleRecipe>,
     /// Data, terms and measured quality; copied into the manifest.
@@ -144,6 +147,7 @@ fn manifest(recipe: &Recipe, styles: Vec<Style>, folder: &Path) -> Result<Manife
         language: recipe.language.clone(),
         caption_style: "caption".to_owned(),
         style_vectors: "styles.safetensors".to_owned(),
+        style_emphasis: recipe.style_emphasis,
         image_encoder: ImageEncoder {
             kind: ImageEncoderKind::EfficientnetLite0,
             file: None,
