@@ -1,0 +1,260 @@
+//! A language model of the llama family (Touvron et al. 2023): the decoder that writes from a thought.
+//!
+//! Each block: RMSNorm (Zhang & Sennrich 2019), grouped-query attention (Ainslie et al. 2023) with rotary positions (Su et
+//! al. 2021), RMSNorm, SwiGLU (Shazeer 2020), both added to the residual stream. Embedding and output may share one matrix.
+//! Sizes come from the weights' own file, so SmolLM2, Qwen-like and Llama models of any size fit. Residuals of small models
+//! reach 3·10⁴: compute in 32-bit floats or bfloat16, never in float16.
+
+mod cache;
+mod loading;
+
+use crate::networks::projection::{Adapter, Projection};
+use crate::tensors::weights::Weights;
+use crate::{Error, Result};
+pub use cache::Cache;
+use tch::{Device, Kind, Tensor};
+
+/// The sizes of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Numbers of a token's embedding.
+    pub width: i64,
+    /// Blocks.
+    pub layers: usize,
+    /// Heads that ask.
+    pub heads: i64,
+    /// Heads that answer, each for `heads / kv_heads` that ask.
+    pub kv_heads: i64,
+    /// Numbers of a head.
+    pub head: i64,
+    /// Numbers between the two halves of a feed-forward part.
+    pub feed_forward: i64,
+    /// Tokens.
+    pub vocabulary: i64,
+    /// The longest sequence it was trained on.
+    pub context: i64,
+    /// Added to the mean square before its root.
+    pub norm_eps: f64,
+    /// The base of the rotary angles.
+    pub rope_base: f64,
+}
+
+/// One layer.
+#[derive(Debug)]
+struct Block {
+    attention_norm: Tensor,
+    qkv: Projection,
+    o: Projection,
+    feed_forward_norm: Tensor,
+    gate_up: Projection,
+    down: Projection,
+}
+
+/// The whole network.
+#[derive(Debug)]
+pub struct Llama {
+    config: Config,
+    embedding: Tensor,
+    blocks: Vec<Block>,
+    norm: Tensor,
+    /// The output matrix where it is not the embedding.
+    output: Option<Tensor>,
+    cos: Tensor,
+    sin: Tensor,
+}
+
+/// The layers that an adapter changes, by name.
+pub const ADAPTED: [&str; 4] = ["qkv", "o", "gate_up", "down"];
+
+impl Llama {
+    /// The sizes.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> Device {
+        self.embedding.device()
+    }
+
+    /// What it computes in.
+    pub fn kind(&self) -> Kind {
+        self.embedding.kind()
+    }
+
+    /// The names and extents (out, in) of all layers that can be adapted: `blocks.0.qkv` and so on.
+    pub fn adaptable(&self) -> Vec<(String, [i64; 2])> {
+        let named = |(i, block): (usize, &Block)| {
+            ADAPTED.map(|name| (format!("blocks.{i}.{name}"), block.part(name).extents()))
+        };
+        self.blocks.iter().enumerate().flat_map(named).collect()
+    }
+
+    /// Adds an adapter file's matrices to the weights for good.
+    ///
+    /// # Errors
+    /// When a matrix is missing or does not fit.
+    pub fn merge(&mut self, weights: &Weights, scale: f64) -> Result<()> {
+        let _no_grad = tch::no_grad_guard();
+        for (name, extents) in self.adaptable() {
+            let adapter = Adapter::load(weights, &name, extents, scale)?;
+            self.layer_mut(&name)?.merge(&adapter);
+        }
+        Ok(())
+    }
+
+    /// Puts an adapter beside each layer that can have one; `make` is asked for each by name.
+    ///
+    /// # Errors
+    /// What `make` answers.
+    pub fn adapt(&mut self, mut make: impl FnMut(&str, [i64; 2]) -> Result<Adapter>) -> Result<()> {
+        for (name, extents) in self.adaptable() {
+            let adapter = make(&name, extents)?;
+            self.layer_mut(&name)?.adapt(adapter);
+        }
+        Ok(())
+    }
+
+    fn layer_mut(&mut self, name: &str) -> Result<&mut Projection> {
+        let found = name.strip_prefix("blocks.").and_then(|rest| {
+            let (index, part) = rest.split_once('.')?;
+            let block = self.blocks.get_mut(index.parse::<usize>().ok()?)?;
+            Some(match part {
+                "qkv" => &mut block.qkv,
+                "o" => &mut block.o,
+                "gate_up" => &mut block.gate_up,
+                _ => &mut block.down,
+            })
+        });
+        found.ok_or_else(|| Error::format(name, "it is no layer of this network"))
+    }
+
+    /// Token ids (…) → embeddings (…, width).
+    pub fn embed(&self, ids: &Tensor) -> Tensor {
+        Tensor::embedding(&self.embedding, ids, -1, false, false)
+    }
+
+    /// Embeddings (B, T, width) of whole sequences → normed hidden states (B, T, width). Each position sees itself and those
+    /// before; rows may be padded at the end, since nothing looks ahead.
+    pub fn forward(&self, embeddings: &Tensor) -> Tensor {
+        self.run(embeddings, None)
+    }
+
+    /// As [`Llama::forward`], for positions that follow those in `cache`, which grows by them.
+    ///
+    /// # Panics
+    /// When the cache has no room left for them.
+    pub fn extend(&self, embeddings: &Tensor, cache: &mut Cache) -> Tensor {
+        let _no_grad = tch::no_grad_guard();
+        self.run(embeddings, Some(cache))
+    }
+
+    /// Hidden states (…, width) → logits (…, vocabulary), 32-bit floats.
+    pub fn logits(&self, hidden: &Tensor) -> Tensor {
+        let output = self.output.as_ref().unwrap_or(&self.embedding);
+        hidden.linear::<&Tensor>(output, None).to_kind(Kind::Float)
+    }
+
+    /// The rows of the output matrix for some tokens (V′): (V′, width). A product with them gives their logits alone.
+    pub fn output_rows(&self, ids: &Tensor) -> Tensor {
+        self.output.as_ref().unwrap_or(&self.embedding).index_select(0, ids)
+    }
+
+    /// An empty cache for `rows` sequences of up to `room` tokens.
+    pub fn cache(&self, rows: i64, room: i64) -> Cache {
+        let shape = [rows, self.config.kv_heads, room, self.config.head];
+        Cache::new(self.blocks.len(), shape, (self.kind(), self.device()))
+    }
+
+    fn run(&self, embeddings: &Tensor, mut cache: Option<&mut Cache>) -> Tensor {
+        let mut x = embeddings.to_kind(self.kind());
+        let (start, length) = (cache.as_ref().map_or(0, |cache| cache.length()), x.size()[1]);
+        let place = Place {
+            cos: self.cos.narrow(0, start, length),
+            sin: self.sin.narrow(0, start, length),
+            bias: unseen(start, length, (self.kind(), self.device())),
+        };
+        for (index, block) in self.blocks.iter().enumerate() {
+            let held = cache.as_deref_mut().map(|cache| (cache, index));
+            x = block.forward(&self.config, &x, &place, held);
+        }
+        if let Some(cache) = cache {
+            cache.grow(length);
+        }
+        rms_norm(&x, &self.norm, self.config.norm_eps)
+    }
+}
+
+/// Where the tokens of a pass stand.
+struct Place {
+    /// (T, head / 2).
+    cos: Tensor,
+    sin: Tensor,
+    /// Added to scores (T, S): a large negative number where a key comes later. `None` for one token, which sees all.
+    bias: Option<Tensor>,
+}
+
+/// What hides later keys from `length` tokens after `start` others.
+fn unseen(start: i64, length: i64, options: (Kind, Device)) -> Option<Tensor> {
+    (length > 1).then(|| Tensor::full([length, start + length], -1e4, options).triu(start + 1))
+}
+
+impl Block {
+    fn part(&self, name: &str) -> &Projection {
+        match name {
+            "qkv" => &self.qkv,
+            "o" => &self.o,
+            "gate_up" => &self.gate_up,
+            _ => &self.down,
+        }
+    }
+
+    /// (B, T, width) → (B, T, width).
+    fn forward(&self, config: &Config, x: &Tensor, place: &Place, cache: Option<(&mut Cache, usize)>) -> Tensor {
+        let normed = rms_norm(x, &self.attention_norm, config.norm_eps);
+        let x = x + self.o.forward(&attend(config, &self.qkv.forward(&normed), place, cache));
+        let normed = rms_norm(&x, &self.feed_forward_norm, config.norm_eps);
+        let halves = self.gate_up.forward(&normed).chunk(2, -1);
+        &x + self.down.forward(&(halves[0].silu() * &halves[1]))
+    }
+}
+
+/// Fused queries, keys and values (B, T, (heads + 2·kv_heads)·head) → what the heads found (B, T, heads·head).
+fn attend(config: &Config, qkv: &Tensor, place: &Place, cache: Option<(&mut Cache, usize)>) -> Tensor {
+    let (rows, length) = (qkv.size()[0], qkv.size()[1]);
+    let (heads, kv, head) = (config.heads, config.kv_heads, config.head);
+    let parts = qkv.split_with_sizes([heads * head, kv * head, kv * head], -1);
+    let by_head = |t: &Tensor, n: i64| t.view([rows, length, n, head]).transpose(1, 2);
+    let q = rotate(&by_head(&parts[0], heads), place);
+    let (mut k, mut v) = (rotate(&by_head(&parts[1], kv), place), by_head(&parts[2], kv));
+    if let Some((cache, layer)) = cache {
+        (k, v) = cache.with(layer, &k, &v);
+    }
+    // the queries of one group stand below each other, so that keys and values need no copy for each
+    let group = heads / kv;
+    let q = q.reshape([rows, kv, group * length, head]) * (head as f64).powf(-0.5);
+    let mut scores = q.matmul(&k.transpose(2, 3));
+    if let Some(bias) = &place.bias {
+        let seen = scores.size()[3];
+        scores = (scores.view([rows, kv, group, length, seen]) + bias).view([rows, kv, group * length, seen]);
+    }
+    let found = scores.softmax(-1, scores.kind()).matmul(&v);
+    found
+        .view([rows, heads, length, head])
+        .transpose(1, 2)
+        .reshape([rows, length, heads * head])
+}
+
+/// Turns the pairs (j, j + head/2) of each head by the angle of their position.
+fn rotate(x: &Tensor, place: &Place) -> Tensor {
+    let halves = x.chunk(2, -1);
+    let (a, b, cos, sin) = (&halves[0], &halves[1], &place.cos, &place.sin);
+    Tensor::cat(&[a * cos - b * sin, b * cos + a * sin], -1)
+}
+
+/// x / √(mean x² + eps) · gain over the last axis; the mean is taken in 32-bit floats.
+fn rms_norm(x: &Tensor, gain: &Tensor, eps: f64) -> Tensor {
+    let wide = x.to_kind(Kind::Float);
+    let square = wide.square().mean_dim(-1i64, true, Kind::Float);
+    (wide * (square + eps).rsqrt() * gain).to_kind(x.kind())
+}

@@ -1,0 +1,221 @@
+//! Opens a model from the file it was published in: GGUF, or a folder with safetensors and `config.json`.
+//!
+//! Both name the same matrices differently. llama.cpp also stores the rows of queries and keys for rotary pairs that
+//! stand side by side; ours, as the published models, pair row j with j + head/2, so that order is undone here.
+
+use super::{Block, Config, Llama};
+use crate::networks::projection::Projection;
+use crate::tensors::gguf::Gguf;
+use crate::tensors::weights::Weights;
+use crate::{Error, Result};
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+/// Where to put a model, and in which numbers.
+pub type Placement = (Kind, Device);
+
+impl Llama {
+    /// Opens a model from `path`: a GGUF file, or a folder with `config.json` and `model.safetensors`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is of another family, or lacks a part.
+    pub fn open(path: &Path, placement: Placement) -> Result<Self> {
+        let _no_grad = tch::no_grad_guard();
+        if path.is_dir() {
+            return from_folder(path, placement);
+        }
+        let file = Gguf::open(path)?;
+        let family = file.text("general.architecture")?;
+        if !["llama", "qwen2"].contains(&family) {
+            let reason = format!("it is a model of the family `{family}`; llama is read");
+            return Err(Error::format(file.label(), reason));
+        }
+        let config = Config::from_gguf(&file, family)?;
+        let heads = |name: &str| if name.contains("attn_q") { config.heads } else { config.kv_heads };
+        let take = |name: &str, shape: &[i64]| -> Result<Tensor> {
+            let array = file.tensor(name, shape)?;
+            let interleaved = name.contains("attn_q.") || name.contains("attn_k.");
+            Ok(if interleaved { half_split(&array, heads(name)) } else { array })
+        };
+        let names = Names {
+            embedding: "token_embd",
+            norm: "output_norm",
+            output: file.contains("output.weight").then_some("output"),
+            layer: |index, part| format!("blk.{index}.{part}"),
+            parts: ["attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down"],
+        };
+        build(config.clone(), &names, &take, placement)
+    }
+
+    /// Builds a model from arrays under the names of a published safetensors file.
+    ///
+    /// # Errors
+    /// When an array is missing or has another shape.
+    pub fn from_weights(weights: &Weights, config: Config, placement: Placement) -> Result<Self> {
+        let names = Names {
+            embedding: "model.embed_tokens",
+            norm: "model.norm",
+            output: weights.contains("lm_head.weight").then_some("lm_head"),
+            layer: |index, part| format!("model.layers.{index}.{part}"),
+            parts: [
+                "input_layernorm",
+                "self_attn.q_proj",
+                "self_attn.k_proj",
+                "self_attn.v_proj",
+                "self_attn.o_proj",
+                "post_attention_layernorm",
+                "mlp.gate_proj",
+                "mlp.up_proj",
+                "mlp.down_proj",
+            ],
+        };
+        build(config, &names, &|name, shape| weights.tensor(name, shape), placement)
+    }
+}
+
+/// What a kind of file calls the matrices.
+struct Names {
+    embedding: &'static str,
+    norm: &'static str,
+    output: Option<&'static str>,
+    layer: fn(usize, &str) -> String,
+    /// Norm, queries, keys, values, output, norm, gate, up, down.
+    parts: [&'static str; 9],
+}
+
+/// Finds an array by name and shape.
+type Take<'a> = &'a dyn Fn(&str, &[i64]) -> Result<Tensor>;
+
+fn build(config: Config, names: &Names, take: Take, placement: Placement) -> Result<Llama> {
+    config.check()?;
+    let (kind, device) = placement;
+    let matrix = |name: &str, shape: &[i64]| -> Result<Tensor> {
+        Ok(take(&format!("{name}.weight"), shape)?.to_kind(kind).to_device(device))
+    };
+    // norms stay 32-bit: they are small, and their product is taken in 32 bits anyway
+    let gain = |name: &str| -> Result<Tensor> {
+        Ok(take(&format!("{name}.weight"), &[config.width])?.to_device(device))
+    };
+    let mut blocks = Vec::new();
+    for index in 0..config.layers {
+        let part = |which: usize| (names.layer)(index, names.parts[which]);
+        let (width, queries, keys) = (config.width, config.heads * config.head, config.kv_heads * config.head);
+        let join = |some: &[(usize, i64)]| -> Result<Projection> {
+            let matrices = some.iter().map(|&(which, out)| matrix(&part(which), &[out, width]));
+            Ok(Projection::new(Tensor::cat(&matrices.collect::<Result<Vec<_>>>()?, 0)))
+        };
+        blocks.push(Block {
+            attention_norm: gain(&part(0))?,
+            qkv: join(&[(1, queries), (2, keys), (3, keys)])?,
+            o: Projection::new(matrix(&part(4), &[width, queries])?),
+            feed_forward_norm: gain(&part(5))?,
+            gate_up: join(&[(6, config.feed_forward), (7, config.feed_forward)])?,
+            down: Projection::new(matrix(&part(8), &[width, config.feed_forward])?),
+        });
+    }
+    let shape = [config.vocabulary, config.width];
+    let (cos, sin) = rotary(&config, placement);
+    Ok(Llama {
+        embedding: matrix(names.embedding, &shape)?,
+        blocks,
+        norm: gain(names.norm)?,
+        output: names.output.map(|name| matrix(name, &shape)).transpose()?,
+        cos,
+        sin,
+        config,
+    })
+}
+
+/// cos and sin (context, head/2) of the angles position / base^(2j/head).
+fn rotary(config: &Config, (kind, device): Placement) -> (Tensor, Tensor) {
+    let place = Tensor::arange(config.context, (Kind::Double, Device::Cpu)).unsqueeze(1);
+    let step = Tensor::arange_start_step(0, config.head, 2, (Kind::Double, Device::Cpu)) / config.head as f64;
+    let angle = place * (step * -config.rope_base.ln()).exp();
+    let moved = |t: Tensor| t.to_kind(kind).to_device(device);
+    (moved(angle.cos()), moved(angle.sin()))
+}
+
+/// File row 2j + t of a head becomes row (head/2)·t + j.
+fn half_split(weight: &Tensor, heads: i64) -> Tensor {
+    let (out, inner) = (weight.size()[0], weight.size()[1]);
+    weight
+        .reshape([heads, out / heads / 2, 2, inner])
+        .transpose(1, 2)
+        .reshape([out, inner])
+}
+
+fn from_folder(path: &Path, placement: Placement) -> Result<Llama> {
+    let file = path.join("config.json");
+    let text = std::fs::read_to_string(&file).map_err(|error| Error::file("read", &file, error))?;
+    let said: Published = serde_json::from_str(&text)
+        .map_err(|error| Error::format(file.display().to_string(), format!("no model's configuration: {error}")))?;
+    let weights = Weights::from_safetensors(&path.join("model.safetensors"))?;
+    Llama::from_weights(&weights, said.into(), placement)
+}
+
+/// `config.json` of a published model.
+#[derive(serde::Deserialize)]
+struct Published {
+    hidden_size: i64,
+    num_hidden_layers: usize,
+    num_attention_heads: i64,
+    num_key_value_heads: Option<i64>,
+    head_dim: Option<i64>,
+    intermediate_size: i64,
+    vocab_size: i64,
+    max_position_embeddings: i64,
+    rms_norm_eps: f64,
+    rope_theta: Option<f64>,
+}
+
+impl From<Published> for Config {
+    fn from(said: Published) -> Self {
+        Self {
+            width: said.hidden_size,
+            layers: said.num_hidden_layers,
+            heads: said.num_attention_heads,
+            kv_heads: said.num_key_value_heads.unwrap_or(said.num_attention_heads),
+            head: said.head_dim.unwrap_or(said.hidden_size / said.num_attention_heads.max(1)),
+            feed_forward: said.intermediate_size,
+            vocabulary: said.vocab_size,
+            context: said.max_position_embeddings.min(LONGEST),
+            norm_eps: said.rms_norm_eps,
+            rope_base: said.rope_theta.unwrap_or(10_000.0),
+        }
+    }
+}
+
+/// Positions for which angles are kept: stories have a few hundred tokens, some models allow 131,072.
+const LONGEST: i64 = 2048;
+
+impl Config {
+    fn from_gguf(file: &Gguf, family: &str) -> Result<Self> {
+        let whole = |key: &str| file.whole(&format!("{family}.{key}"));
+        let (width, heads) = (whole("embedding_length")?, whole("attention.head_count")?);
+        Ok(Self {
+            width,
+            layers: usize::try_from(whole("block_count")?).unwrap_or(0),
+            heads,
+            kv_heads: whole("attention.head_count_kv").unwrap_or(heads),
+            head: whole("attention.key_length").unwrap_or(width / heads.max(1)),
+            feed_forward: whole("feed_forward_length")?,
+            vocabulary: file.texts("tokenizer.ggml.tokens")?.len() as i64,
+            context: whole("context_length")?.min(LONGEST),
+            norm_eps: file.number(&format!("{family}.attention.layer_norm_rms_epsilon"))?,
+            rope_base: file.number(&format!("{family}.rope.freq_base")).unwrap_or(10_000.0),
+        })
+    }
+
+    /// Refuses sizes that no network can have.
+    fn check(&self) -> Result<()> {
+        let sizes = [self.width, self.heads, self.kv_heads, self.head, self.feed_forward, self.vocabulary, self.context];
+        let fits = self.layers > 0
+            && sizes.iter().all(|&size| size > 0)
+            && self.heads % self.kv_heads == 0
+            && self.head % 2 == 0;
+        if fits {
+            return Ok(());
+        }
+        Err(Error::format("the language model's configuration", format!("its sizes do not fit together: {self:?}")))
+    }
+}

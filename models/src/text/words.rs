@@ -1,0 +1,183 @@
+//! The words that a thought can be read out as.
+//!
+//! Each word of the list has a direction in the space of thoughts; matching pursuit (Mallat & Zhang 1993) takes the word
+//! nearest to a thought, removes what it explains, and goes on. Two words of one stem are never picked together. Words
+//! that were often read and seldom meant are kept in the list, since training used them, but never picked.
+
+use crate::tensors::weights::Weights;
+use crate::{Error, Result};
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+/// How far down the best words a pick looks for one whose stem is free.
+const FIRST_LOOK: usize = 40;
+
+/// A word of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// The word, in lower case.
+    pub text: String,
+    /// The language model's token for a space and the word.
+    pub token: i64,
+    /// Whether it may be picked when stories are told.
+    pub kept: bool,
+    stem: String,
+}
+
+/// The list with its directions.
+#[derive(Debug)]
+pub struct WordList {
+    words: Vec<Word>,
+    /// (W, T) unit rows.
+    directions: Tensor,
+    kept: Vec<usize>,
+    /// The directions of the kept words alone.
+    kept_directions: Tensor,
+    by_text: HashMap<String, usize>,
+}
+
+impl WordList {
+    /// Reads `words.txt` (word, token, …, kept as 0 or 1; tabs between) and the array `directions`.
+    ///
+    /// # Errors
+    /// When a line is no word, or there is not one direction a word.
+    pub fn load(path: &Path, weights: &Weights, device: Device) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))?;
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.starts_with('#'));
+        let words = lines.map(|(number, line)| {
+            Word::parse(line).ok_or_else(|| {
+                let reason = format!("line {} is no word with its token and whether it is kept", number + 1);
+                Error::format(path.display().to_string(), reason)
+            })
+        });
+        let words = words.collect::<Result<Vec<_>>>()?;
+        let directions = weights.tensor("directions", &[words.len() as i64, -1])?;
+        Ok(Self::new(words, directions.to_device(device)))
+    }
+
+    /// From words and their directions (W, T).
+    pub fn new(words: Vec<Word>, directions: Tensor) -> Self {
+        let kept: Vec<usize> = (0..words.len()).filter(|&i| words[i].kept).collect();
+        let rows: Vec<i64> = kept.iter().map(|&i| i as i64).collect();
+        let kept_directions = directions.index_select(0, &Tensor::from_slice(&rows).to_device(directions.device()));
+        let by_text = words.iter().enumerate().map(|(i, word)| (word.text.clone(), i)).collect();
+        Self { words, directions, kept, kept_directions, by_text }
+    }
+
+    /// How many words there are.
+    pub fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// A word of the list.
+    pub fn word(&self, index: usize) -> &Word {
+        &self.words[index]
+    }
+
+    /// The place of a word that may be picked.
+    pub fn find(&self, text: &str) -> Option<usize> {
+        self.by_text.get(text).copied().filter(|&i| self.words[i].kept)
+    }
+
+    /// The place of any word of the list.
+    pub fn find_any(&self, text: &str) -> Option<usize> {
+        self.by_text.get(text).copied()
+    }
+
+    /// `count` words for a difference from the mean thought (T), nearest first; stems in `taken` are passed over and those
+    /// of the picked words join them.
+    pub fn read(&self, difference: &Tensor, count: usize, taken: &mut HashSet<String>) -> Vec<usize> {
+        let picks = self.pursue(difference, (&self.kept_directions, Some(&self.kept)), count, taken);
+        picks.into_iter().map(|(word, _)| word).collect()
+    }
+
+    /// As [`WordList::read`] from all words, and with the margin by which each pick beat the next one that was free.
+    pub fn read_all(&self, difference: &Tensor, count: usize) -> Vec<(usize, f32)> {
+        self.pursue(difference, (&self.directions, None), count, &mut HashSet::new())
+    }
+
+    fn pursue(
+        &self,
+        difference: &Tensor,
+        (directions, names): (&Tensor, Option<&Vec<usize>>),
+        count: usize,
+        taken: &mut HashSet<String>,
+    ) -> Vec<(usize, f32)> {
+        let _no_grad = tch::no_grad_guard();
+        let name = |row: usize| names.map_or(row, |names| names[row]);
+        let norm = difference.square().sum(Kind::Float).sqrt().clamp_min(1e-12);
+        let mut rest = (difference / norm).to_kind(Kind::Float);
+        let look = FIRST_LOOK.min(directions.size()[0] as usize);
+        let mut picked = Vec::new();
+        while picked.len() < count && look > 0 {
+            let (scores, rows) = directions.mv(&rest).topk(look as i64, 0, true, true);
+            let (scores, rows) = (floats(&scores), whole(&rows));
+            let mut free = (0..look).filter(|&k| !taken.contains(&self.words[name(rows[k])].stem));
+            let Some(first) = free.next() else { break };
+            let margin = free.next().map_or(f32::INFINITY, |next| scores[first] - scores[next]);
+            let row = rows[first];
+            taken.insert(self.words[name(row)].stem.clone());
+            picked.push((name(row), margin));
+            rest -= directions.get(row as i64) * f64::from(scores[first]);
+        }
+        picked
+    }
+}
+
+impl Word {
+    /// A word with the language model's token for it.
+    pub fn new(text: impl Into<String>, token: i64, kept: bool) -> Self {
+        let text = text.into();
+        let stem = stem(&text).to_owned();
+        Self { text, token, kept, stem }
+    }
+
+    /// What words of one family share.
+    pub fn stem(&self) -> &str {
+        &self.stem
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let (text, token) = (*fields.first()?, fields.get(1)?.parse().ok()?);
+        let kept = *fields.last()? == "1";
+        (fields.len() >= 3 && !text.is_empty()).then(|| Self::new(text, token, kept))
+    }
+}
+
+/// One ending cut off where three letters stay, then five letters: crude, and enough to keep "horse" from following
+/// "horses". The list holds ASCII words only.
+pub fn stem(word: &str) -> &str {
+    let ending = ["ing", "ed", "es", "s", "er", "ly"].into_iter().find(|ending| {
+        word.strip_suffix(ending).is_some_and(|rest| rest.chars().count() >= 3)
+    });
+    let rest = ending.and_then(|ending| word.strip_suffix(ending)).unwrap_or(word);
+    rest.char_indices().nth(5).map_or(rest, |(end, _)| &rest[..end])
+}
+
+fn floats(tensor: &Tensor) -> Vec<f32> {
+    Vec::try_from(tensor.to_device(Device::Cpu).to_kind(Kind::Float)).unwrap_or_default()
+}
+
+fn whole(tensor: &Tensor) -> Vec<usize> {
+    let numbers: Vec<i64> = Vec::try_from(tensor.to_device(Device::Cpu)).unwrap_or_default();
+    numbers.into_iter().map(|n| n as usize).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stem;
+
+    #[test]
+    fn a_stem_loses_one_ending_and_all_but_five_letters() {
+        for (word, wanted) in [("horses", "hors"), ("horse", "horse"), ("sitting", "sitt"), ("red", "red"), ("mountain", "mount")] {
+            assert_eq!(stem(word), wanted);
+        }
+    }
+}
