@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use jobs::metrics::METRICS;
 use jobs::{AddedStyle, Claimed, ErrorKind, Job, JobError, JobKind, Outcome};
-use models::picture::Picture;
+use models::Picture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

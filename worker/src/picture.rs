@@ -4,7 +4,8 @@
 
 use bytes::Bytes;
 use jobs::{Compat, ErrorKind, Images, JobError, StoredImage};
-use models::picture::{Limits, Picture};
+use models::Picture;
+use models::pipeline::picture::Limits;
 use sha2::{Digest as _, Sha256};
 
 /// Why there are no pixels.
