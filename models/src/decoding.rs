@@ -5,6 +5,7 @@
 pub mod beam;
 pub mod best_of;
 pub mod decode_loop;
+pub mod drawing;
 pub mod hints;
 pub mod rules;
 pub mod sampler;

@@ -4,9 +4,13 @@
 //! stories. Trainers and the parity check run the very same code.
 
 pub mod batches;
+pub mod bert;
 pub mod decoder;
 pub mod efficientnet;
 pub mod gru;
+pub mod llama;
+pub mod prefix;
+pub mod projection;
 pub mod skip_thoughts;
 pub mod vgg;
 pub mod vse;

@@ -10,3 +10,4 @@ pub mod options;
 pub mod picture;
 pub mod storyteller;
 pub mod style_from_text;
+pub mod writer;

@@ -4,5 +4,7 @@
 
 pub mod book;
 pub mod detokenize;
+pub mod pieces;
 pub mod tokenize;
 pub mod vocabulary;
+pub mod words;

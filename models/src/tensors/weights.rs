@@ -54,8 +54,8 @@ impl Weights {
             .map_err(|error| Error::format(&label, format!("not a safetensors file: {error}")))?;
         let mut arrays = Vec::new();
         for (name, view) in held.iter() {
-            let kind = float_kind(view.dtype()).ok_or_else(|| {
-                let reason = format!("array `{name}` is {:?}, a float is needed", view.dtype());
+            let kind = number_kind(view.dtype()).ok_or_else(|| {
+                let reason = format!("array `{name}` is {:?}, numbers are needed", view.dtype());
                 Error::format(&label, reason)
             })?;
             let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
@@ -166,6 +166,16 @@ fn as_float(tensor: Tensor) -> Tensor {
         tensor
     } else {
         tensor.to_kind(Kind::Float)
+    }
+}
+
+/// The kind of a type of numbers of safetensors files. Whole numbers become floats too: those of networks (positions,
+/// token ids) are far below 2²⁴, up to which they stay exact.
+fn number_kind(dtype: safetensors::Dtype) -> Option<Kind> {
+    match dtype {
+        safetensors::Dtype::I32 => Some(Kind::Int),
+        safetensors::Dtype::I64 => Some(Kind::Int64),
+        other => float_kind(other),
     }
 }
 

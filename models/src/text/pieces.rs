@@ -7,7 +7,7 @@
 use crate::tensors::gguf::Gguf;
 use crate::{Error, Result};
 use std::path::Path;
-use tokenizers::models::bpe::BPE;
+use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::digits::Digits;
@@ -39,7 +39,7 @@ impl Pieces {
             let (left, right) = merge.split_once(' ')?;
             Some((left.to_owned(), right.to_owned()))
         });
-        let vocabulary = tokens.iter().zip(0u32..).map(|(token, id)| (token.clone(), id)).collect();
+        let vocabulary: Vocab = tokens.iter().zip(0u32..).map(|(token, id)| (token.clone(), id)).collect();
         let bpe = BPE::builder().vocab_and_merges(vocabulary, merges.collect()).build();
         let mut tokenizer = Tokenizer::new(bpe.map_err(|error| wrong(&label, &error))?);
         let bytes = ByteLevel::new(false, true, true);
