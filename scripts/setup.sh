@@ -8,7 +8,7 @@ command -v cargo >/dev/null || {
   echo "there is no cargo on this machine: install Rust with rustup, then run this again" >&2
   exit 1
 }
-steps=(libtorch postgres weights)
+steps=(libtorch postgres weights language)
 if [ "${1:-}" = --tests ]; then steps+=(cargo-deny chromium seaweedfs rabbitmq); fi
 for step in "${steps[@]}"; do
   "$SCRIPTS/setup-$step.sh"

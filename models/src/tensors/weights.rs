@@ -175,6 +175,7 @@ fn number_kind(dtype: safetensors::Dtype) -> Option<Kind> {
     match dtype {
         safetensors::Dtype::I32 => Some(Kind::Int),
         safetensors::Dtype::I64 => Some(Kind::Int64),
+        safetensors::Dtype::U8 => Some(Kind::Uint8),
         other => float_kind(other),
     }
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 /// Where to put a model, and in which numbers.
-pub type Placement = (Kind, Device);
+type Placement = (Kind, Device);
 
 impl Llama {
     /// Opens a model from `path`: a GGUF file, or a folder with `config.json` and `model.safetensors`.
