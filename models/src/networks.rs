@@ -7,6 +7,8 @@ pub mod batches;
 pub mod decoder;
 pub mod efficientnet;
 pub mod gru;
+pub mod joint;
+pub mod nanodet;
 pub mod skip_thoughts;
 pub mod vgg;
 pub mod vse;

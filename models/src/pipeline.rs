@@ -8,5 +8,6 @@ pub mod gallery;
 pub mod image_encoder;
 pub mod options;
 pub mod picture;
+pub mod seeing;
 pub mod storyteller;
 pub mod style_from_text;
