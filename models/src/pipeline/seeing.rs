@@ -32,6 +32,8 @@ pub struct Recipe {
     pub weights: Weights,
     /// What scores of the detector say for and against named objects.
     pub evidence: Evidence,
+    /// How many pictures tell how near a caption is to whatever picture.
+    pub neighbours: i64,
     /// Who is asked for agreement.
     pub council: Council,
     /// What is believed to be there.
@@ -118,7 +120,11 @@ impl Seeing {
     /// # Errors
     /// When there are not as many captions as vectors.
     pub fn read(&self, captions: &[String], vectors: Tensor) -> Result<Readings> {
-        Readings::read((captions, vectors), &self.joints, &self.mentions)
+        Readings::read(
+            (captions, vectors),
+            (&self.joints, self.recipe.neighbours),
+            &self.mentions,
+        )
     }
 
     /// The unit vectors (D) of a picture, one for each joint space.

@@ -10,8 +10,6 @@ use tch::Tensor;
 
 /// How many rows are mapped at once: a block of the joint space is 8 MiB.
 const BLOCK: i64 = 4096;
-/// How many pictures a caption is near to at most before that counts as nearness to everything: of 512 held.
-const NEIGHBOURS: i64 = 2;
 
 /// The captions of a gallery as the score wants them.
 #[derive(Debug)]
@@ -37,13 +35,13 @@ pub struct Named {
 
 impl Readings {
     /// Reads captions with their unit sentence vectors (N, T); `banks` holds, for each space, the unit vectors of pictures
-    /// that hubs are told by.
+    /// that hubs are told by: a hub is near to even its `neighbours` nearest.
     ///
     /// # Errors
     /// When there are not as many captions as vectors.
     pub(super) fn read(
         (captions, vectors): (&[String], Tensor),
-        joints: &[(Joint, Tensor)],
+        (joints, neighbours): (&[(Joint, Tensor)], i64),
         mentions: &Mentions,
     ) -> Result<Self> {
         if vectors.size()[0] != captions.len() as i64 {
@@ -61,7 +59,7 @@ impl Readings {
                 let (nearest, _) = joint
                     .text(block)
                     .matmul(&bank.tr())
-                    .topk(NEIGHBOURS, 1, true, false);
+                    .topk(neighbours, 1, true, false);
                 Tensor::stack(
                     &[lengths, nearest.mean_dim(1i64, false, tch::Kind::Float)],
                     0,
