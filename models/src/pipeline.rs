@@ -8,6 +8,7 @@ pub mod gallery;
 pub mod image_encoder;
 pub mod options;
 pub mod picture;
+pub mod seeing;
 pub mod storyteller;
 pub mod style_from_text;
 pub mod writer;

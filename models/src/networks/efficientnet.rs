@@ -48,7 +48,7 @@ struct Block {
 
 impl EfficientNet {
     /// Takes `_conv_stem`, `_blocks.0` … `_blocks.15`, `_conv_head` and their batch norms; the
-    /// classifier is not needed.
+    /// classifier is loaded by itself.
     ///
     /// # Errors
     /// When an array is missing or has another shape.
@@ -95,6 +95,30 @@ impl EfficientNet {
         }
         let x = self.head.run(&x).clamp(0.0, 6.0);
         x.mean_dim([2i64, 3].as_slice(), false, Kind::Float)
+    }
+}
+
+/// The layer that names what is seen: one of ImageNet's thousand classes.
+#[derive(Debug)]
+pub struct Classifier {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Classifier {
+    /// Takes `_fc.weight` (classes, 1280) and `_fc.bias`.
+    ///
+    /// # Errors
+    /// When an array is missing or has another shape.
+    pub fn load(weights: &Weights) -> Result<Self> {
+        let weight = weights.tensor("_fc.weight", &[-1, FEATURE])?;
+        let bias = weights.tensor("_fc.bias", &[weight.size()[0]])?;
+        Ok(Self { weight, bias })
+    }
+
+    /// Features (N, 1280) to logits (N, classes).
+    pub fn logits(&self, features: &Tensor) -> Tensor {
+        features.matmul(&self.weight.tr()) + &self.bias
     }
 }
 

@@ -1,0 +1,59 @@
+//! Names of what is recognised: a thousand classes of the photo network and eighty of the detector, as sentence vectors.
+//!
+//! A picture becomes the sum of the names of what the networks are sure of, so that a caption may say it in words that no
+//! training caption used (Norouzi et al. 2014). An unsure network says little: nothing here is brought to unit length.
+
+use crate::{Result, Weights};
+use tch::{Kind, Tensor};
+
+/// How many of the photo network's classes count.
+const BEST: i64 = 10;
+/// A score below this is no sighting, whatever is usual for its class.
+const FLOOR: f64 = 0.4;
+/// Scores reach from the floor to about .9: this brings a sure sighting to about 1.
+const SURE: f64 = 2.0;
+
+/// The vectors of the names.
+#[derive(Debug)]
+pub struct Names {
+    photo: Tensor,
+    detector: Tensor,
+    floor: Tensor,
+}
+
+impl Names {
+    /// Takes `centred` (1080, T), unit vectors less their mean, and `q90` (80), the usual strength of each detector class.
+    ///
+    /// # Errors
+    /// When an array is missing or has another shape.
+    pub fn load(weights: &Weights, texts: i64) -> Result<Self> {
+        let usual = weights.tensor("q90", &[-1])?;
+        let classes = usual.size()[0];
+        let all = weights.tensor("centred", &[-1, texts])?;
+        let photo = all.size()[0] - classes;
+        Ok(Self {
+            photo: all.narrow(0, 0, photo),
+            detector: all.narrow(0, photo, classes),
+            floor: usual.clamp_min(FLOOR),
+        })
+    }
+
+    /// How many classes the detector has.
+    pub(super) fn detector_classes(&self) -> i64 {
+        self.floor.size()[0]
+    }
+
+    /// What the photo network recognises, from its logits (N, 1000): the ten likeliest names by their probability (N, T).
+    pub fn recognised(&self, logits: &Tensor) -> Tensor {
+        let likely = logits.softmax(1, Kind::Float);
+        let (best, _) = likely.topk(BEST, 1, true, true);
+        let least = best.narrow(1, BEST - 1, 1);
+        let kept = likely.where_scalarother(&likely.ge_tensor(&least), 0.0);
+        kept.matmul(&self.photo)
+    }
+
+    /// What the detector sees with more than its usual strength, from its scores (N, 80): names by the excess (N, T).
+    pub fn detected(&self, scores: &Tensor) -> Tensor {
+        ((scores - &self.floor).clamp_min(0.0) * SURE).matmul(&self.detector)
+    }
+}

@@ -1,0 +1,216 @@
+//! The score of 300 captions for five pictures, term by term, and what the council makes of it.
+
+use super::golden::{Golden, assert_close, bundle, folder, weights};
+use models::Weights;
+use models::pipeline::seeing::consensus::{Council, first_of_each};
+use models::pipeline::seeing::mentions::Mentions;
+use models::pipeline::seeing::objects::{Belief, Evidence};
+use models::pipeline::seeing::readings::Readings;
+use models::pipeline::seeing::score::{Term, Weights as TermWeights};
+use models::pipeline::seeing::{Look, Recipe, Seeing};
+use serde_json::Value;
+use tch::Tensor;
+
+const PICTURES: [&str; 5] = ["coffee", "dogs", "coco723", "coco8629", "coco605"];
+const TOLERANCE: f64 = 2e-5;
+
+/// The reference's recipe: absent objects cost, seen ones bring nothing, and agreement alone chooses.
+fn recipe() -> Recipe {
+    let belief = toml::from_str(
+        "weight = 0\nline = 0\nscore = 0\nusual = 0\nperson = 0\nperson_score = 0\nrival = 0\nshare = 0\nshare_score = 0\nconstant = 0",
+    );
+    Recipe {
+        weights: TermWeights {
+            joint: 1.0,
+            recognised: 1.0,
+            detected: 0.5,
+            hub: -0.25,
+            objects: 0.1,
+        },
+        evidence: Evidence {
+            line: 0.2,
+            least: -1.5,
+            most: 0.0,
+            person: 0.3,
+        },
+        neighbours: 10,
+        council: Council {
+            best: 100,
+            temperature: 0.06,
+        },
+        belief: belief.unwrap(),
+    }
+}
+
+struct Scene {
+    golden: Golden,
+    seeing: Seeing,
+    captions: Vec<String>,
+    sources: Vec<i64>,
+    readings: Readings,
+}
+
+impl Scene {
+    fn open() -> Self {
+        let golden = Golden::open("score.safetensors");
+        let joint = weights("joint_base.safetensors");
+        let held = joint.iter().filter(|(name, _)| *name != "bank");
+        let arrays = held.map(|(name, array)| (name.to_owned(), array.shallow_clone()));
+        let bank = ("bank".to_owned(), golden.array("base.bank"));
+        let joint = Weights::from_tensors("base", arrays.chain([bank]));
+        let names = weights("names.safetensors");
+        let seeing = Seeing::load(recipe(), (&[joint], &names), mentions()).unwrap();
+        let gallery = gallery();
+        let text = |entry: &Value| entry["caption"].as_str().unwrap().to_owned();
+        let captions: Vec<String> = gallery.iter().map(text).collect();
+        let vectors = Golden::open("gallery.safetensors").array("vectors");
+        Self {
+            readings: seeing.read(&captions, vectors).unwrap(),
+            sources: gallery
+                .iter()
+                .map(|entry| entry["source"].as_i64().unwrap())
+                .collect(),
+            golden,
+            seeing,
+            captions,
+        }
+    }
+
+    fn look(&self, picture: usize) -> Look {
+        let row = |name: &str| self.golden.array(name).get(picture as i64);
+        Look {
+            lite0: row("lite0"),
+            logits: row("logits"),
+            nanodet: row("nanodet"),
+        }
+    }
+}
+
+fn gallery() -> Vec<Value> {
+    let text = std::fs::read_to_string(folder().join("gallery.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn mentions() -> Mentions {
+    let text = std::fs::read_to_string(bundle().join("mentions.tsv")).unwrap();
+    Mentions::parse("mentions.tsv", &text).unwrap()
+}
+
+#[test]
+fn captions_name_the_classes_that_the_reference_found() {
+    let mentions = mentions();
+    for entry in gallery() {
+        let caption = entry["caption"].as_str().unwrap();
+        let wanted: Vec<usize> = serde_json::from_value(entry["mentions"].clone()).unwrap();
+        assert_eq!(mentions.of(caption), wanted, "{caption}");
+    }
+}
+
+#[test]
+fn every_term_of_every_caption_is_the_references() {
+    let scene = Scene::open();
+    for (picture, name) in PICTURES.into_iter().enumerate() {
+        let look = scene.look(picture);
+        let parts = scene.seeing.parts(&look, &scene.readings);
+        let row = |name: &str| scene.golden.array(name).get(picture as i64);
+        assert_close(
+            name,
+            &scene.seeing.images(&look)[0],
+            &row("base.image"),
+            TOLERANCE,
+        );
+        for (term, golden, unit) in [
+            (Term::Joint, "joint", 1.0),
+            (Term::Recognised, "conse", 1.0),
+            (Term::Detected, "detector", 1.0),
+            (Term::Objects, "penalty", 0.1),
+        ] {
+            let found = Tensor::from_slice(parts.of(term)) * unit;
+            let wanted = row(&format!("base.{golden}"));
+            assert_close(&format!("{golden} of {name}"), &found, &wanted, TOLERANCE);
+        }
+        let hub = Tensor::from_slice(parts.of(Term::Hub));
+        assert_close("hub", &hub, &scene.golden.array("base.hub"), TOLERANCE);
+        let totals = parts.totals(&recipe().weights);
+        let (found, wanted) = (Tensor::from_slice(&totals), row("base.total"));
+        assert_close("total", &found, &wanted, TOLERANCE);
+        let why: f32 = parts
+            .why(7, &recipe().weights)
+            .iter()
+            .map(|(_, value)| value)
+            .sum();
+        assert!(
+            (why - totals[7]).abs() < 1e-5,
+            "the reasons add up to the score"
+        );
+    }
+}
+
+#[test]
+fn the_council_agrees_as_the_references_does() {
+    let scene = Scene::open();
+    for (picture, name) in PICTURES.into_iter().enumerate() {
+        let totals =
+            Vec::<f32>::try_from(scene.golden.array("base.total").get(picture as i64)).unwrap();
+        let vectors = Golden::open("gallery.safetensors").array("vectors");
+        let council = recipe().council.agree(&totals, |rows| {
+            vectors.index_select(0, &Tensor::from_slice(rows))
+        });
+        let array = |what: &str| scene.golden.array(&format!("base.{name}.{what}"));
+        let rows: Vec<i32> = Vec::try_from(array("consensus_rows")).unwrap();
+        let found: Vec<i32> = council.iter().map(|member| member.row as i32).collect();
+        assert_eq!(found, rows, "{name}");
+        let agreement: Vec<f32> = council.iter().map(|member| member.agreement).collect();
+        assert_close(
+            name,
+            &Tensor::from_slice(&agreement),
+            &array("agreement"),
+            TOLERANCE,
+        );
+    }
+}
+
+#[test]
+fn the_captions_told_are_the_references_first_ten_one_of_each_source() {
+    let scene = Scene::open();
+    let text = std::fs::read_to_string(folder().join("score.json")).unwrap();
+    let printed: Value = serde_json::from_str(&text).unwrap();
+    for (picture, name) in PICTURES.into_iter().enumerate() {
+        let look = scene.look(picture);
+        let found = scene
+            .seeing
+            .find((&look, &scene.readings), 10, |row| scene.sources[row]);
+        let wanted: Vec<&str> = printed["base"][picture]["top_10"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["caption"].as_str().unwrap())
+            .collect();
+        let told: Vec<&str> = found
+            .iter()
+            .map(|one| scene.captions[one.row].as_str())
+            .collect();
+        assert_eq!(told, wanted, "{name}");
+        assert!(found.iter().all(|one| one.objects == 0.0));
+    }
+}
+
+#[test]
+fn the_same_source_is_told_once() {
+    let sources = [1, 1, 2, 3, 2, 4];
+    assert_eq!(first_of_each(0..6, 3, |row| sources[row]), [0, 2, 3]);
+    assert_eq!(first_of_each([4, 2, 1, 0], 9, |row| sources[row]), [4, 1]);
+}
+
+#[test]
+fn a_class_is_believed_in_when_the_detector_or_the_council_is_sure() {
+    let belief: Belief = toml::from_str(
+        "weight = 1\nline = 0.5\nscore = 1\nusual = 0\nperson = -1\nperson_score = 0\nrival = 0\nshare = 1\nshare_score = 0\nconstant = 0",
+    )
+    .unwrap();
+    let likely = |score: f32, share: f32| belief.of(&[0.5, score], &[0.1, 0.1], &[0.5, share])[1];
+    assert!(likely(0.9, 0.5) > 0.85 && likely(0.5, 0.9) > 0.85);
+    assert!(likely(0.1, 0.1) < 0.05);
+    let person = belief.of(&[0.5], &[0.1], &[0.5])[0];
+    assert!((person - 1.0 / (1.0 + 1f32.exp())).abs() < 1e-6, "{person}");
+}
