@@ -5,7 +5,7 @@
 //! kept (no licence texts, no headings).
 
 use crate::text::tokenize;
-use crate::{Error, Result};
+use crate::{Error, Result, durable};
 use std::path::Path;
 
 /// A sentence as its tokens joined by single spaces.
@@ -70,8 +70,7 @@ impl Book {
             .map(|sentences| sentences.join("\n"))
             .collect();
         let path = folder.join(format!("{}.tok", self.name));
-        std::fs::write(&path, text.join("\n\n") + "\n")
-            .map_err(|error| Error::file("write", &path, error))
+        durable::write(&path, text.join("\n\n") + "\n")
     }
 
     /// All sentences in reading order.

@@ -4,7 +4,7 @@
 //! holds one word a line: line i (from 0) is word i + 2. A network may know fewer words than the
 //! file lists: every look-up says how many it knows (algorithm.md §1.4, §3.2).
 
-use crate::{Error, Result};
+use crate::{Error, Result, durable};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -12,6 +12,8 @@ use std::path::Path;
 pub const EOS: i64 = 0;
 /// Any word that is not in the vocabulary.
 pub const UNK: i64 = 1;
+/// Stands for "no word yet": the first input of every story.
+pub const START: i64 = -1;
 const FIRST_WORD: i64 = 2;
 
 /// The two-way table of words and ids.
@@ -57,7 +59,7 @@ impl Vocabulary {
             .iter()
             .flat_map(|word| [word.as_str(), "\n"])
             .collect();
-        std::fs::write(path, text).map_err(|e| Error::file("write", path, e))
+        durable::write(path, text)
     }
 
     /// The id of a word for a network that knows ids below `n_words`; 1 for all others.

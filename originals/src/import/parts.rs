@@ -9,7 +9,7 @@ use crate::formats::read_npz_where;
 use crate::reader::{Original, Part, deep_output, read_image_encoder};
 use models::bundle::{ImageEncoderKind, Style};
 use models::networks::vse::SentenceEncoder;
-use models::{Decoder, Error, Gru, Result, Styles, Vgg, Vocabulary, Vse, Weights};
+use models::{Decoder, Error, Gru, Result, Styles, Vgg, Vocabulary, Vse, Weights, durable};
 
 /// The joint space.
 pub(super) struct Joint {
@@ -158,7 +158,7 @@ pub(super) fn write_lines(file: &Path, lines: &[String]) -> Result<()> {
         .iter()
         .flat_map(|line| [line.as_str(), "\n"])
         .collect();
-    std::fs::write(file, text).map_err(|e| Error::file("write", file, e))
+    durable::write(file, text)
 }
 
 /// The arrays of an npz whose names begin so; the published encoders also hold what only their training needed.
