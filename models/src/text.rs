@@ -4,5 +4,6 @@
 
 pub mod book;
 pub mod detokenize;
+pub mod encoding;
 pub mod tokenize;
 pub mod vocabulary;

@@ -4,6 +4,7 @@
 //! holds one word a line: line i (from 0) is word i + 2. A network may know fewer words than the
 //! file lists: every look-up says how many it knows (algorithm.md §1.4, §3.2).
 
+use crate::text::encoding;
 use crate::{Error, Result, durable};
 use std::collections::HashMap;
 use std::path::Path;
@@ -40,7 +41,12 @@ impl Vocabulary {
     /// When the file cannot be read or is not UTF-8.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
-        Ok(Self::from_words(text.lines().map(str::to_owned).collect()))
+        Ok(Self::from_words(
+            encoding::without_mark(&text)
+                .lines()
+                .map(str::to_owned)
+                .collect(),
+        ))
     }
 
     /// Writes the file that [`Vocabulary::read`] reads.

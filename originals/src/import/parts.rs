@@ -115,7 +115,27 @@ pub(super) fn styles(original: &Original, size: i64) -> Result<(Vec<Style>, Weig
     let vectors = original.style_vectors()?;
     Styles::new(&vectors, "caption", size)?;
     let names = vectors.names().filter(|name| *name != "caption");
-    Ok((names.map(super::style).collect(), vectors))
+    let styles = names.map(|name| askable(name).map(|()| super::style(name)));
+    Ok((styles.collect::<Result<_>>()?, vectors))
+}
+
+/// Refuses a style that nobody could ask for: requests name styles by small letters, digits, `-` and `_`.
+fn askable(name: &str) -> Result<()> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    if !name.is_empty() && name.chars().all(fits) {
+        return Ok(());
+    }
+    let better: String = name
+        .to_lowercase()
+        .chars()
+        .map(|c| if fits(c) { c } else { '_' })
+        .collect();
+    let better = if better.is_empty() { "own" } else { &better };
+    let reason = format!(
+        "no request can name a style {name:?}: rename the file, to {better}_style.npy for example (small letters, digits, \
+         - and _)"
+    );
+    Err(Error::format(format!("{name}_style.npy"), reason))
 }
 
 pub(super) fn image_encoder(
