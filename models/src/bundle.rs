@@ -29,7 +29,7 @@ use tch::Device;
 pub use manifest::default_emphasis;
 pub use manifest::{
     DecoderPart, GalleryPart, ImageEncoder, ImageEncoderKind, MANIFEST, Manifest, SkipThoughtsPart,
-    Style, VsePart,
+    Style, VsePart, files,
 };
 use sums::{Sums, hex};
 pub use sums::{sha256, sha256_of_file};

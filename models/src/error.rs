@@ -73,6 +73,17 @@ pub enum Error {
     /// Whoever asked for the work no longer wants it.
     #[error("cancelled")]
     Cancelled,
+    /// A training led to numbers that are none.
+    #[error(
+        "training diverged: update {update} {what}. The last checkpoint was good and is still there; give a smaller --rate, \
+         or a --clip, with --restart"
+    )]
+    Diverged {
+        /// Updates made until then.
+        update: usize,
+        /// What was found.
+        what: String,
+    },
     /// The tensor library failed; the first line of what it said.
     #[error("computing failed: {0}")]
     Torch(String),

@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod decoding;
+pub mod durable;
 mod error;
 pub mod networks;
 pub mod pipeline;

@@ -4,6 +4,7 @@
 
 pub mod book;
 pub mod detokenize;
+pub mod encoding;
 pub mod pieces;
 pub mod tokenize;
 pub mod vocabulary;

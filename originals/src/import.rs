@@ -15,8 +15,7 @@ use tch::{Device, Kind};
 use crate::reader::{Original, Part};
 use models::bundle::vectors::{CaptionVectors, add_to};
 use models::bundle::{
-    DecoderPart, GalleryPart, ImageEncoder, ImageEncoderKind, MANIFEST, Manifest, SkipThoughtsPart,
-    Style, VsePart, sha256_of_file,
+    ImageEncoder, ImageEncoderKind, MANIFEST, Manifest, Style, files, sha256_of_file,
 };
 use models::{Bundle, Error, Result};
 
@@ -50,31 +49,7 @@ impl Default for Import {
     }
 }
 
-const VSE: &str = "vse.safetensors";
-const VSE_WORDS: &str = "vse.words.txt";
-const UNI: &str = "uni_skip.safetensors";
-const BI: &str = "bi_skip.safetensors";
-const TABLES: &str = "skip_tables.safetensors";
-const TABLE_WORDS: &str = "skip.words.txt";
-const DECODER: &str = "decoder.safetensors";
-const DECODER_WORDS: &str = "decoder.words.txt";
-const CAPTIONS: &str = "captions.txt";
-const STYLES: &str = "styles.safetensors";
 const IMAGE_ENCODER: &str = "image_encoder.safetensors";
-
-const FILES: [&str; 11] = [
-    VSE,
-    VSE_WORDS,
-    UNI,
-    BI,
-    TABLES,
-    TABLE_WORDS,
-    DECODER,
-    DECODER_WORDS,
-    CAPTIONS,
-    STYLES,
-    IMAGE_ENCODER,
-];
 
 impl Import {
     /// Writes the bundle into `folder`, then the vectors of its captions. A bundle that an earlier run of the same
@@ -107,39 +82,39 @@ impl Import {
         let place = |name: &str| folder.join(name);
         progress("reading the networks", 0, 4);
         let joint = parts::vse(original)?;
-        joint.weights.save(&place(VSE), self.kind)?;
-        joint.words.write(&place(VSE_WORDS))?;
+        joint.weights.save(&place(files::VSE), self.kind)?;
+        joint.words.write(&place(files::VSE_WORDS))?;
         progress("reading the networks", 1, 4);
         let decoder = parts::decoder(original, &self.decoder)?;
-        decoder.weights.save(&place(DECODER), self.kind)?;
-        decoder.words.write(&place(DECODER_WORDS))?;
+        decoder.weights.save(&place(files::DECODER), self.kind)?;
+        decoder.words.write(&place(files::DECODER_WORDS))?;
         progress("reading the networks", 2, 4);
         let encoders = parts::encoders(original)?;
-        encoders.uni.save(&place(UNI), self.kind)?;
-        encoders.bi.save(&place(BI), self.kind)?;
+        encoders.uni.save(&place(files::UNI), self.kind)?;
+        encoders.bi.save(&place(files::BI), self.kind)?;
         parts::same_size(&encoders, &decoder)?;
         let (styles, vectors) = parts::styles(original, encoders.size)?;
         // style vectors are small and added to everything: they stay in 32 bits
-        vectors.save(&place(STYLES), Kind::Float)?;
+        vectors.save(&place(files::STYLES), Kind::Float)?;
         progress("reading the networks", 3, 4);
         let eyes = parts::image_encoder(original, joint.image_size)?;
         eyes.1.save(&place(IMAGE_ENCODER), self.kind)?;
         progress("reading the networks", 4, 4);
         let kind = eyes.0;
         drop(eyes);
-        parts::write_lines(&place(CAPTIONS), &parts::captions(original)?)?;
+        parts::write_lines(&place(files::CAPTIONS), &parts::captions(original)?)?;
         let words = original.words()?;
-        parts::write_lines(&place(TABLE_WORDS), &words)?;
+        parts::write_lines(&place(files::TABLE_WORDS), &words)?;
         tables::write(
             original,
-            &place(TABLES),
+            &place(files::TABLES),
             (words.len(), encoders.word_sizes),
             (self.kind, progress),
         )?;
         let mut manifest = self.manifest((kind, styles), &joint, decoder.deep_output);
         manifest.training.insert("import".to_owned(), sources);
         manifest.files = sums(folder, progress)?;
-        put(folder, &manifest)
+        manifest.write(folder)
     }
 
     /// The description, still without sources and sums.
@@ -149,38 +124,17 @@ impl Import {
         joint: &parts::Joint,
         deep_output: bool,
     ) -> Manifest {
-        Manifest {
-            name: self.name.clone(),
-            version: "2015".to_owned(),
-            language: "en".to_owned(),
-            caption_style: "caption".to_owned(),
-            style_vectors: STYLES.to_owned(),
-            style_emphasis: 1.0,
-            image_encoder: ImageEncoder {
-                kind,
-                file: Some(IMAGE_ENCODER.to_owned()),
-                fetched: None,
-            },
-            vse: VsePart {
-                file: VSE.to_owned(),
-                words: VSE_WORDS.to_owned(),
-                known_words: Some(joint.known),
-                encoder: joint.encoder,
-            },
-            skip_thoughts: skip_thoughts_part(),
-            decoder: DecoderPart {
-                file: DECODER.to_owned(),
-                words: DECODER_WORDS.to_owned(),
-                deep_output,
-            },
-            gallery: GalleryPart {
-                captions: CAPTIONS.to_owned(),
-                vectors: None,
-            },
-            styles,
-            training: toml::Table::new(),
-            files: BTreeMap::new(),
-        }
+        let image_encoder = ImageEncoder {
+            kind,
+            file: Some(IMAGE_ENCODER.to_owned()),
+            fetched: None,
+        };
+        let mut manifest = Manifest::new(&self.name, "2015", image_encoder);
+        manifest.vse.known_words = Some(joint.known);
+        manifest.vse.encoder = joint.encoder;
+        manifest.decoder.deep_output = deep_output;
+        manifest.styles = styles;
+        manifest
     }
 
     /// Which files the bundle is made from, with their sizes: enough to know the same import again.
@@ -206,33 +160,15 @@ impl Import {
     }
 }
 
-fn skip_thoughts_part() -> SkipThoughtsPart {
-    SkipThoughtsPart {
-        uni: UNI.to_owned(),
-        bi: BI.to_owned(),
-        tables: TABLES.to_owned(),
-        words: TABLE_WORDS.to_owned(),
-    }
-}
-
 fn sums(folder: &Path, progress: Progress) -> Result<BTreeMap<String, String>> {
-    let mut files = BTreeMap::new();
-    for (done, name) in FILES.into_iter().enumerate() {
-        progress("summing up the files", done, FILES.len());
-        files.insert(name.to_owned(), sha256_of_file(&folder.join(name))?);
+    let names: Vec<&str> = files::ALL.into_iter().chain([IMAGE_ENCODER]).collect();
+    let mut sums = BTreeMap::new();
+    for (done, name) in names.iter().enumerate() {
+        progress("summing up the files", done, names.len());
+        sums.insert((*name).to_owned(), sha256_of_file(&folder.join(name))?);
     }
-    progress("summing up the files", FILES.len(), FILES.len());
-    Ok(files)
-}
-
-/// Writes the description beside its place and renames it.
-fn put(folder: &Path, manifest: &Manifest) -> Result<()> {
-    let text = toml::to_string_pretty(manifest)
-        .map_err(|error| Error::format(MANIFEST, error.to_string()))?;
-    let (place, draft) = (folder.join(MANIFEST), folder.join("bundle.toml.draft"));
-    std::fs::write(&draft, text)
-        .and_then(|()| std::fs::rename(&draft, &place))
-        .map_err(|error| Error::file("write", &place, error))
+    progress("summing up the files", names.len(), names.len());
+    Ok(sums)
 }
 
 /// The style of a file `NAME_style.npy`.

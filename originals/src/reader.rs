@@ -16,6 +16,7 @@ use crate::formats;
 use crate::formats::{Table, Value, read_npy, read_pickle};
 use models::networks::skip_thoughts::SkipThoughtParts;
 use models::networks::vse::SentenceEncoder;
+use models::text::encoding;
 use models::{Decoder, Error, Result, SkipThoughts, Styles, Vgg, Vocabulary, Vse, Weights};
 
 /// A file that an original consists of.
@@ -148,7 +149,7 @@ impl Original {
         self.skip_thoughts_with_tables(&tables[0], &tables[1], device)
     }
 
-    /// The same with other word tables (relative paths: in the folder).
+    /// The same with other word tables.
     ///
     /// # Errors
     /// As for [`Original::skip_thoughts`].
@@ -158,9 +159,8 @@ impl Original {
         bi: &Path,
         device: Device,
     ) -> Result<SkipThoughts> {
-        let table = |file: &Path| -> Result<tch::Tensor> {
-            Table::open(&self.folder.join(file), &mut |_, _| {})?.to_tensor()
-        };
+        let table =
+            |file: &Path| -> Result<tch::Tensor> { Table::open(file, &mut |_, _| {})?.to_tensor() };
         let tables = [
             ("utable".to_owned(), table(uni)?),
             ("btable".to_owned(), table(bi)?),
@@ -389,7 +389,7 @@ fn lines(file: &Path) -> Result<Vec<String>> {
     let bytes = std::fs::read(file).map_err(|e| Error::file("read", file, e))?;
     let text = String::from_utf8(bytes)
         .map_err(|e| Error::format(file.display().to_string(), format!("not UTF-8 text: {e}")))?;
-    Ok(text
+    Ok(encoding::without_mark(&text)
         .split_terminator('\n')
         .map(|line| line.trim().to_owned())
         .collect())

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use models::Bundle;
 use models::pipeline::style_from_text::{Draft, make};
-use models::text::book;
+use models::text::encoding;
 use training::corpus;
 use training::shelf::Shelf;
 
@@ -135,7 +135,7 @@ impl Add {
         let texts = paths
             .iter()
             .zip(&names)
-            .map(|(path, name)| Ok((name.clone(), book::read_text(path)?)))
+            .map(|(path, name)| Ok((name.clone(), encoding::read_text(path)?)))
             .collect::<anyhow::Result<Vec<_>>>()?;
         if texts.is_empty() {
             bail!("there is no .txt file in what you named");

@@ -243,6 +243,23 @@ fn sql_is_written_in_the_job_store_only() {
     assert_none("ask the job store instead", &offenders);
 }
 
+#[test]
+fn files_that_are_kept_are_put_in_place_by_one_function() {
+    let ours = ["models/src/", "training/src/", "originals/src/", "src/"];
+    let offenders: Vec<String> = files_ending(&[".rs"])
+        .into_iter()
+        .filter(|(file, text)| {
+            let inside = ours.iter().any(|place| file.starts_with(place));
+            inside && file != "models/src/durable.rs" && text.contains("fs::rename(")
+        })
+        .map(|(file, _)| file)
+        .collect();
+    assert_none(
+        "a power cut can take such a file back: use models::durable",
+        &offenders,
+    );
+}
+
 /// Every package that a package reaches, itself included; test-only dependencies do not count.
 fn dependencies(package: &str) -> BTreeSet<String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());

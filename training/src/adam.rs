@@ -53,20 +53,11 @@ impl Adam {
         }
     }
 
-    /// Clips and applies the gradients that `backward` left in the parameters, then clears them.
-    pub fn step(&mut self, parameters: &Parameters, rate: f64) {
-        self.clip(parameters);
-        self.apply(parameters, rate);
-    }
-
-    /// Scales all gradients so that their global L2 norm is at most the limit; returns the norm before.
+    /// Scales all gradients so that their global L2 norm is at most the limit, if there is one; returns the norm before.
     pub fn clip(&self, parameters: &Parameters) -> f64 {
-        if self.clip <= 0.0 {
-            return 0.0;
-        }
         no_grad(|| {
             let norm = norm(parameters);
-            if norm > self.clip {
+            if self.clip > 0.0 && norm > self.clip {
                 for gradient in gradients(parameters) {
                     let _ = gradient.shallow_clone().g_mul_scalar_(self.clip / norm);
                 }
@@ -78,7 +69,7 @@ impl Adam {
     /// Applies the gradients as they are, then clears them.
     pub fn apply(&mut self, parameters: &Parameters, rate: f64) {
         self.updates += 1;
-        let rate = rate * self.correction();
+        let rate = rate * self.correction_of(self.updates);
         no_grad(|| {
             for ((parameter, first), second) in parameters
                 .tensors()
@@ -105,6 +96,17 @@ impl Adam {
         self.first.iter().zip(&self.second)
     }
 
+    /// The farthest that a parameter can move in the next update, as a multiple of the rate, whatever its gradients were:
+    /// the ratio of the moments is largest when they were all alike, by Cauchy and Schwarz
+    /// √(Σ (1−β₁)²β₁²ᵏ / (1−β₂)β₂ᵏ) over the updates so far.
+    pub fn reach(&self) -> f64 {
+        let terms = (0..=self.updates).map(|past| {
+            let first = (1.0 - DECAY_1) * DECAY_1.powi(past);
+            first * first / ((1.0 - DECAY_2) * DECAY_2.powi(past))
+        });
+        self.correction_of(self.updates + 1) * terms.sum::<f64>().sqrt()
+    }
+
     /// How many updates were made.
     pub fn updates(&self) -> i32 {
         self.updates
@@ -116,12 +118,12 @@ impl Adam {
         (self.first, self.second) = moments.into_iter().unzip();
     }
 
-    fn correction(&self) -> f64 {
+    fn correction_of(&self, updates: i32) -> f64 {
         let (b1, b2) = match self.kind {
             AdamKind::Textbook => (DECAY_1, DECAY_2),
             AdamKind::Original => (1.0 - DECAY_1, 1.0 - DECAY_2),
         };
-        (1.0 - b2.powi(self.updates)).sqrt() / (1.0 - b1.powi(self.updates))
+        (1.0 - b2.powi(updates)).sqrt() / (1.0 - b1.powi(updates))
     }
 }
 
@@ -140,4 +142,59 @@ fn norm(parameters: &Parameters) -> f64 {
 fn gradients(parameters: &Parameters) -> impl Iterator<Item = Tensor> {
     let gradients = parameters.tensors().map(Tensor::grad);
     gradients.filter(Tensor::defined)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, with_grad};
+
+    fn parameters() -> Parameters {
+        let mut parameters = Parameters::new();
+        parameters.add("w", Tensor::zeros([3], (Kind::Float, Device::Cpu)));
+        parameters
+    }
+
+    /// Leaves these gradients in the parameters.
+    fn slope(parameters: &Parameters, gradient: &[f32]) {
+        with_grad(|| (parameters.get("w") * Tensor::from_slice(gradient)).sum(Kind::Float))
+            .backward();
+    }
+
+    #[test]
+    fn without_clipping_the_norm_is_told_and_the_gradients_stay() {
+        for (limit, kept) in [(0.0, 4.0), (10.0, 4.0), (2.5, 2.0)] {
+            let parameters = parameters();
+            let adam = Adam::new(&parameters, AdamKind::Textbook, limit);
+            slope(&parameters, &[3.0, 0.0, 4.0]);
+            assert!((adam.clip(&parameters) - 5.0).abs() < 1e-6, "limit {limit}");
+            let gradient = parameters.get("w").grad().double_value(&[2]);
+            assert!((gradient - kept).abs() < 1e-6, "limit {limit}: {gradient}");
+        }
+    }
+
+    #[test]
+    fn no_update_goes_farther_than_its_reach() {
+        for kind in [AdamKind::Textbook, AdamKind::Original] {
+            let parameters = parameters();
+            let mut adam = Adam::new(&parameters, kind, 0.0);
+            let mut largest = 0.0f64;
+            for update in 0..40 {
+                let before = parameters.get("w").detach().copy();
+                let reach = adam.reach();
+                // alike, tiny and growing gradients: the last kind comes closest
+                let growing = 1.11f32.powi(update);
+                slope(&parameters, &[1.0, 1e-9, growing]);
+                adam.apply(&parameters, 0.5);
+                let moved = (parameters.get("w") - before).abs().max().double_value(&[]);
+                let share = moved / (0.5 * reach);
+                assert!(share <= 1.0 + 1e-5, "{kind:?} update {update}: {share}");
+                largest = largest.max(share);
+            }
+            assert!(
+                largest > 0.9,
+                "{kind:?}: the bound is a close one: {largest}"
+            );
+        }
+    }
 }

@@ -10,13 +10,9 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use crate::thoughts::Folder;
-use models::bundle::{
-    DecoderPart, GalleryPart, ImageEncoder, ImageEncoderKind, MANIFEST, Manifest, SkipThoughtsPart,
-    Style, VsePart, sha256,
-};
+use models::bundle::{ImageEncoder, ImageEncoderKind, Manifest, Style, files, sha256_of_file};
 use models::networks::skip_thoughts::{Encoding, SkipThoughtParts};
-use models::networks::vse::SentenceEncoder;
-use models::{Error, Result, SkipThoughts, Weights};
+use models::{Error, Result, SkipThoughts, Weights, durable};
 
 /// What a bundle is made of: the file given to `storyteller train bundle`.
 #[derive(Debug, Deserialize)]
@@ -110,91 +106,45 @@ pub fn write(recipe: &Recipe, parts: &Parts, folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| Error::file("make", folder, error))?;
     let (encoder, [uni, bi, tables], rows) = encoder(&parts.uni, &parts.bi, &parts.skip_words)?;
     let save = |name: &str, weights: &Weights| weights.save(&folder.join(name), Kind::Half);
-    save("vse.safetensors", &Weights::from_safetensors(&parts.vse)?)?;
-    save(
-        "decoder.safetensors",
-        &Weights::from_safetensors(&parts.decoder)?,
-    )?;
-    save("uni_skip.safetensors", &only(&uni, "encoder"))?;
-    save("bi_skip.safetensors", &only(&bi, "encoder"))?;
-    save("skip_tables.safetensors", &tables)?;
-    put(folder, "vse.words.txt", &read(&parts.vse_words)?)?;
-    put(folder, "decoder.words.txt", &read(&parts.decoder_words)?)?;
-    put(folder, "skip.words.txt", &(rows.join("\n") + "\n"))?;
+    let put = |name: &str, text: &str| durable::write(&folder.join(name), text);
+    save(files::VSE, &Weights::from_safetensors(&parts.vse)?)?;
+    save(files::DECODER, &Weights::from_safetensors(&parts.decoder)?)?;
+    save(files::UNI, &only(&uni, "encoder"))?;
+    save(files::BI, &only(&bi, "encoder"))?;
+    save(files::TABLES, &tables)?;
+    put(files::VSE_WORDS, &read(&parts.vse_words)?)?;
+    put(files::DECODER_WORDS, &read(&parts.decoder_words)?)?;
+    put(files::TABLE_WORDS, &(rows.join("\n") + "\n"))?;
     let captions = read(&parts.captions)?;
-    put(folder, "captions.txt", &captions)?;
+    put(files::CAPTIONS, &captions)?;
     let (styles, mut vectors) = styles(recipe, &parts.thoughts)?;
     vectors.push(("caption".to_owned(), caption_style(&encoder, &captions)));
     // style vectors are small and added to everything: they stay in 32 bits
-    Weights::from_tensors("styles", vectors)
-        .save(&folder.join("styles.safetensors"), Kind::Float)?;
-    let manifest = manifest(recipe, styles, folder)?;
-    let text = toml::to_string_pretty(&manifest)
-        .map_err(|error| Error::format(MANIFEST, error.to_string()))?;
-    put(folder, MANIFEST, &text)
+    Weights::from_tensors("styles", vectors).save(&folder.join(files::STYLES), Kind::Float)?;
+    manifest(recipe, styles, folder)?.write(folder)
 }
 
 fn manifest(recipe: &Recipe, styles: Vec<Style>, folder: &Path) -> Result<Manifest> {
-    let mut files = BTreeMap::new();
-    for name in FILES {
-        let path = folder.join(name);
-        let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, error))?;
-        files.insert(name.to_owned(), sha256(&bytes));
+    let image_encoder = ImageEncoder {
+        kind: ImageEncoderKind::EfficientnetLite0,
+        file: None,
+        fetched: Some("efficientnet_lite0.safetensors".to_owned()),
+    };
+    let mut sums = BTreeMap::new();
+    for name in files::ALL {
+        sums.insert(name.to_owned(), sha256_of_file(&folder.join(name))?);
     }
     Ok(Manifest {
-        name: recipe.name.clone(),
-        version: recipe.version.clone(),
         language: recipe.language.clone(),
-        caption_style: "caption".to_owned(),
-        style_vectors: "styles.safetensors".to_owned(),
         style_emphasis: recipe.style_emphasis,
-        image_encoder: ImageEncoder {
-            kind: ImageEncoderKind::EfficientnetLite0,
-            file: None,
-            fetched: Some("efficientnet_lite0.safetensors".to_owned()),
-        },
-        vse: VsePart {
-            file: "vse.safetensors".to_owned(),
-            words: "vse.words.txt".to_owned(),
-            known_words: None,
-            encoder: SentenceEncoder::Gru,
-        },
-        skip_thoughts: SkipThoughtsPart {
-            uni: "uni_skip.safetensors".to_owned(),
-            bi: "bi_skip.safetensors".to_owned(),
-            tables: "skip_tables.safetensors".to_owned(),
-            words: "skip.words.txt".to_owned(),
-        },
-        decoder: DecoderPart {
-            file: "decoder.safetensors".to_owned(),
-            words: "decoder.words.txt".to_owned(),
-            deep_output: true,
-        },
-        gallery: GalleryPart {
-            captions: "captions.txt".to_owned(),
-            vectors: None,
-        },
         styles,
         training: recipe.training.clone(),
-        files,
+        files: sums,
+        ..Manifest::new(&recipe.name, &recipe.version, image_encoder)
     })
 }
 
 type Vectors = Vec<(String, Tensor)>;
-
-/// Every file of the folder but the manifest.
-const FILES: [&str; 10] = [
-    "vse.safetensors",
-    "vse.words.txt",
-    "uni_skip.safetensors",
-    "bi_skip.safetensors",
-    "skip_tables.safetensors",
-    "skip.words.txt",
-    "decoder.safetensors",
-    "decoder.words.txt",
-    "captions.txt",
-    "styles.safetensors",
-];
 
 /// The mean passage vector of each style's books, with how many passages it is the mean of.
 fn styles(recipe: &Recipe, thoughts: &Path) -> Result<(Vec<Style>, Vectors)> {
@@ -255,9 +205,4 @@ fn only(weights: &Weights, beginning: &str) -> Weights {
 
 fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))
-}
-
-fn put(folder: &Path, name: &str, text: &str) -> Result<()> {
-    let path = folder.join(name);
-    std::fs::write(&path, text).map_err(|error| Error::file("write", &path, error))
 }

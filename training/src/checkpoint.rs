@@ -4,15 +4,14 @@
 //! bytes of JSON the standing and the recipe. What must stay true: the file is either the old one or the new one,
 //! whatever happens while it is written, and it is never loaded into a course of another recipe.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::course::Standing;
 use crate::{Adam, Parameters};
-use models::{Error, Result, Weights};
+use models::{Error, Result, Weights, durable};
 
 /// Where checkpoints of a course go, and when.
 #[derive(Clone, Debug)]
@@ -108,23 +107,11 @@ impl Keeper {
             .map(|(name, tensor)| (name.as_str(), tensor.shallow_clone()))
             .chain([(ABOUT, about)])
             .collect();
-        let draft = self
-            .path
-            .with_extension(format!("draft{}", std::process::id()));
-        Tensor::write_safetensors(&arrays, &draft)
-            .map_err(|error| Error::format(draft.display().to_string(), error.to_string()))?;
-        put_in_place(&draft, &self.path).map_err(|error| Error::file("write", &self.path, error))
+        durable::replace(&self.path, |draft| {
+            Tensor::write_safetensors(&arrays, draft)
+                .map_err(|error| Error::format(draft.display().to_string(), error.to_string()))
+        })
     }
-}
-
-/// Renames a finished draft; both the bytes and the new name are on the disk when this returns.
-fn put_in_place(draft: &Path, path: &Path) -> std::io::Result<()> {
-    File::open(draft)?.sync_all()?;
-    std::fs::rename(draft, path)?;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 impl Checkpoint {

@@ -6,10 +6,11 @@
 mod kept;
 mod original_order;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use models::text::book::{Book, read_text};
+use models::text::book::Book;
+use models::text::encoding::read_text;
 use models::{Error, Result};
 
 pub use kept::{Cutter, Kept};
@@ -22,7 +23,8 @@ pub use original_order::{OriginalDictionary, original_dictionary};
 pub fn find_texts(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in paths {
-        if path.is_file() {
+        // a pipe is read like a file
+        if !path.is_dir() {
             found.push(path.clone());
             continue;
         }
@@ -71,10 +73,50 @@ pub fn count_words<'a>(sentences: impl Iterator<Item = &'a str>) -> Vec<(String,
         .collect()
 }
 
+/// A name for each book, of its file's; two books of one file name in two folders are two books, so the second is called
+/// `poems-2`. Nothing that is written under these names overwrites another.
+pub fn names_apart(paths: &[PathBuf]) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let names: HashSet<String> = paths.iter().map(|path| name_of(path)).collect();
+    paths
+        .iter()
+        .map(|path| {
+            let name = name_of(path);
+            let numbered = (2..)
+                .map(|number| format!("{name}-{number}"))
+                .filter(|other| !names.contains(other));
+            let free = std::iter::once(name.clone())
+                .chain(numbered)
+                .find(|name| !taken.contains(name))
+                .expect("there are more numbers than files");
+            taken.insert(free.clone());
+            free
+        })
+        .collect()
+}
+
 /// A book is called after its file.
 fn name_of(path: &Path) -> String {
     path.file_stem()
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn books_of_one_file_name_get_names_of_their_own() {
+        let paths = [
+            "a/poems.txt",
+            "b/poems.txt",
+            "b/poems-2.txt",
+            "c/poems.tok",
+            "c/sea.txt",
+        ];
+        let names = names_apart(&paths.map(PathBuf::from));
+        assert_eq!(names, ["poems", "poems-3", "poems-2", "poems-4", "sea"]);
+    }
 }

@@ -125,8 +125,8 @@ struct Run<'a> {
 /// the last update, or with patience those of the best measurement.
 ///
 /// # Errors
-/// When a checkpoint cannot be read or written or is of another recipe, or the watcher stopped the course
-/// ([`Error::Cancelled`], after a checkpoint).
+/// When a checkpoint cannot be read or written or is of another recipe, the watcher stopped the course
+/// ([`Error::Cancelled`], after a checkpoint), or it diverged ([`Error::Diverged`]: the last good checkpoint stays).
 pub fn follow(
     course: &Course,
     parameters: Parameters,
@@ -147,7 +147,7 @@ pub fn follow(
     watcher.begins(&run.standing);
     let mut begun = (Instant::now(), run.standing.told);
     while run.standing.update < course.updates && !run.is_patience_over() {
-        run.update(lesson);
+        run.update(lesson)?;
         let update = run.standing.update;
         let due = |every: usize| update.is_multiple_of(every.max(1));
         if due(course.report_every) || due(course.measure_every) || update == course.updates {
@@ -157,6 +157,7 @@ pub fn follow(
         if let Some(keeper) = keeper {
             let stops = watcher.stops();
             if stops || run.standing.update.is_multiple_of(keeper.every.max(1)) {
+                run.check_parameters()?;
                 keeper.save(&run.checkpoint())?;
             }
             if stops {
@@ -167,11 +168,13 @@ pub fn follow(
     if let (Some(best), Some(_)) = (&run.best, course.patience) {
         run.parameters.load(best)?;
     }
+    run.check_parameters()?;
     Ok(run.parameters)
 }
 
 impl Run<'_> {
-    fn update(&mut self, lesson: &mut dyn FnMut(&Parameters, usize) -> Lesson) {
+    /// One update; one whose cost or gradients are no numbers is not made.
+    fn update(&mut self, lesson: &mut dyn FnMut(&Parameters, usize) -> Lesson) -> Result<()> {
         let update = self.standing.update;
         // dropout draws from libtorch's own generator
         tch::manual_seed(mixed(self.course.seed, update as u64 + 1));
@@ -181,10 +184,31 @@ impl Run<'_> {
             Schedule::Cosine => cosine_rate(self.course.rate, update, self.course.updates),
             Schedule::Constant => self.course.rate,
         };
-        self.adam.step(&self.parameters, rate);
-        self.standing.loss += given.cost.double_value(&[]) * given.times;
+        let cost = given.cost.double_value(&[]);
+        let norm = self.adam.clip(&self.parameters);
+        if !(cost.is_finite() && norm.is_finite()) {
+            return Err(self.diverged(&format!("costs {cost}, with gradients of the norm {norm}")));
+        }
+        self.adam.apply(&self.parameters, rate);
+        self.standing.loss += cost * given.times;
         self.standing.told += given.told;
         self.standing.update += 1;
+        Ok(())
+    }
+
+    /// Parameters that are no numbers must not take the place of a checkpoint or of weights that are.
+    fn check_parameters(&self) -> Result<()> {
+        if self.parameters.are_finite() {
+            return Ok(());
+        }
+        Err(self.diverged("is reached with parameters that are no numbers"))
+    }
+
+    fn diverged(&self, what: &str) -> Error {
+        Error::Diverged {
+            update: self.standing.update,
+            what: what.to_owned(),
+        }
     }
 
     /// Reports, measures if it is time to, and starts to count anew.
@@ -213,7 +237,8 @@ impl Run<'_> {
     }
 
     fn weigh(&mut self, value: f64) {
-        if self.standing.best.is_none_or(|best| value < best) {
+        // what is no number is never the best, and would keep every later one from being it
+        if value.is_finite() && self.standing.best.is_none_or(|best| value < best) {
             self.standing.best = Some(value);
             self.standing.worse = 0;
             if self.course.patience.is_some() {
@@ -261,4 +286,109 @@ pub(crate) fn cosine_rate(peak: f64, update: usize, of: usize) -> f64 {
     }
     let through = (update - warm_up) as f64 / (of - warm_up).max(1) as f64;
     peak * (0.05 + 0.95 * 0.5 * (1.0 + (std::f64::consts::PI * through).cos()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    /// Measures what it is told to, and keeps nothing.
+    struct Quiet(f64);
+
+    impl Watcher for Quiet {
+        fn report(&mut self, _: &Progress, _: Option<&Measured>) {}
+
+        fn measure(&mut self, _: &Parameters) -> Option<Measured> {
+            self.0 -= 1.0;
+            let value = if self.0 > 7.5 { f64::NAN } else { self.0 };
+            let numbers = serde_json::Value::Null;
+            Some(Measured { value, numbers })
+        }
+    }
+
+    fn course() -> Course {
+        Course {
+            updates: 9,
+            rate: 0.1,
+            schedule: Schedule::Constant,
+            adam: AdamKind::Textbook,
+            clip: 0.0,
+            report_every: 2,
+            measure_every: 2,
+            patience: None,
+            seed: 1,
+        }
+    }
+
+    fn parameters() -> Parameters {
+        let mut parameters = Parameters::new();
+        parameters.add("w", Tensor::ones([2], (Kind::Float, Device::Cpu)));
+        parameters
+    }
+
+    /// Follows a course of these costs; returns what is in the checkpoint afterwards.
+    fn left_behind(
+        course: &Course,
+        cost: &dyn Fn(&Tensor, usize) -> Tensor,
+    ) -> (Result<Parameters>, Standing) {
+        let folder = tempfile::tempdir().unwrap();
+        let keeper = Keeper {
+            path: folder.path().join("w.checkpoint"),
+            every: 1,
+            recipe: serde_json::Value::Null,
+        };
+        let watch = (Some(&keeper), &mut Quiet(9.0) as &mut dyn Watcher);
+        let ended = follow(course, parameters(), watch, &mut |parameters, update| {
+            Lesson {
+                cost: cost(parameters.get("w"), update).sum(Kind::Float),
+                times: 1.0,
+                told: 1,
+            }
+        });
+        let checkpoint = keeper.load().unwrap().unwrap();
+        let mut kept = parameters();
+        let mut adam = Adam::new(&kept, AdamKind::Textbook, 0.0);
+        checkpoint.put_back(&mut kept, &mut adam).unwrap();
+        assert!(
+            kept.are_finite(),
+            "a bad checkpoint took the place of a good one"
+        );
+        (ended, checkpoint.standing)
+    }
+
+    #[test]
+    fn a_cost_or_gradient_that_is_no_number_ends_the_course_and_the_checkpoint_before_it_stays() {
+        for bad in [f64::NAN, f64::INFINITY, 1e30] {
+            let (ended, kept) = left_behind(&course(), &|w, update| {
+                w.square() * if update < 5 { 1.0 } else { bad }
+            });
+            let error = ended.unwrap_err();
+            assert!(
+                matches!(error, Error::Diverged { update: 5, .. }),
+                "{bad}: {error}"
+            );
+            assert_eq!(kept.update, 5, "{bad}");
+        }
+    }
+
+    #[test]
+    fn parameters_that_overflow_are_never_kept() {
+        let mut course = course();
+        // costs and gradients stay small numbers while the steps add up to more than 32 bits hold
+        course.rate = 6e38;
+        let (ended, kept) = left_behind(&course, &|w, _| w * 3e-9);
+        assert!(matches!(ended, Err(Error::Diverged { .. })), "{ended:?}");
+        assert!((1..9).contains(&kept.update), "{kept:?}");
+    }
+
+    #[test]
+    fn a_measurement_that_is_no_number_is_not_the_best_for_ever() {
+        let mut course = course();
+        course.patience = Some(9);
+        let (ended, kept) = left_behind(&course, &|w, _| w.square());
+        assert!(ended.is_ok());
+        assert_eq!(kept.best, Some(4.0));
+    }
 }

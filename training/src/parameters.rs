@@ -138,6 +138,14 @@ impl Parameters {
         })
     }
 
+    /// Whether every number is one: neither infinite nor none at all.
+    pub fn are_finite(&self) -> bool {
+        no_grad(|| {
+            self.tensors()
+                .all(|tensor| tensor.isfinite().all().int64_value(&[]) == 1)
+        })
+    }
+
     /// Overwrites every parameter that `weights` holds with the same name and shape.
     ///
     /// # Errors

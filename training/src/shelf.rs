@@ -6,14 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
 
-use models::bundle::{MANIFEST, Manifest, Style, sha256_of_file};
+use models::bundle::{Manifest, Style, sha256_of_file};
 use models::pipeline::style_from_text::Made;
-use models::{Bundle, Error, Result, Weights};
+use models::{Bundle, Error, Result, Weights, durable};
 
 /// The styles of one bundle folder, locked against other writers for as long as this lives.
 #[derive(Debug)]
@@ -130,43 +129,24 @@ impl Shelf {
 
     fn save(&mut self) -> Result<()> {
         let old = self.manifest.style_vectors.clone();
-        let draft = format!("styles-new{}.safetensors", std::process::id());
+        let draft = self
+            .folder
+            .join(format!("styles-new{}.safetensors", std::process::id()));
         let arrays = self.vectors.iter();
         let arrays = arrays.map(|(name, vector)| (name.clone(), vector.shallow_clone()));
-        Weights::from_tensors("styles", arrays).save(&self.folder.join(&draft), Kind::Float)?;
-        let sum = sha256_of_file(&self.folder.join(&draft))?;
+        Weights::from_tensors("styles", arrays).save(&draft, Kind::Float)?;
+        let sum = sha256_of_file(&draft)?;
         let new = format!("styles-{}.safetensors", &sum[..8]);
-        let path = self.folder.join(&new);
-        std::fs::rename(self.folder.join(&draft), &path)
-            .and_then(|()| File::open(&path)?.sync_all())
-            .map_err(|error| Error::file("write", &path, error))?;
+        durable::put_in_place(&draft, &self.folder.join(&new))?;
         self.manifest.files.remove(&old);
         self.manifest.files.insert(new.clone(), sum);
         self.manifest.style_vectors.clone_from(&new);
-        self.describe()?;
+        self.manifest.write(&self.folder)?;
         if old != new {
             // a file too many does no harm: nothing names it
             let _ = std::fs::remove_file(self.folder.join(old));
         }
         Ok(())
-    }
-
-    /// Replaces `bundle.toml` by what is known here.
-    fn describe(&self) -> Result<()> {
-        let text = toml::to_string_pretty(&self.manifest)
-            .map_err(|error| Error::format(MANIFEST, error.to_string()))?;
-        let path = self.folder.join(MANIFEST);
-        let draft = self
-            .folder
-            .join(format!("{MANIFEST}.draft{}", std::process::id()));
-        let write = || {
-            let mut file = File::create(&draft)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&draft, &path)?;
-            File::open(&self.folder)?.sync_all()
-        };
-        write().map_err(|error| Error::file("write", &path, error))
     }
 
     fn wrong(&self, reason: String) -> Error {

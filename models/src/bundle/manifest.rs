@@ -4,8 +4,10 @@
 //! each with a default, so that bundles of older versions are read.
 
 use crate::networks::vse::SentenceEncoder;
+use crate::{Error, Result, durable};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The name of the file that describes a bundle.
 pub const MANIFEST: &str = "bundle.toml";
@@ -46,6 +48,95 @@ pub struct Manifest {
     pub training: toml::Table,
     /// File name to sha256, of every file in the folder that the parts name.
     pub files: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// The description of a bundle in [`files`] that has no styles and no sums yet; whoever makes one changes what is
+    /// different.
+    pub fn new(name: &str, version: &str, image_encoder: ImageEncoder) -> Self {
+        let file = str::to_owned;
+        Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            language: "en".to_owned(),
+            caption_style: default_caption_style(),
+            style_vectors: file(files::STYLES),
+            style_emphasis: default_emphasis(),
+            image_encoder,
+            vse: VsePart {
+                file: file(files::VSE),
+                words: file(files::VSE_WORDS),
+                known_words: None,
+                encoder: SentenceEncoder::Gru,
+            },
+            skip_thoughts: SkipThoughtsPart {
+                uni: file(files::UNI),
+                bi: file(files::BI),
+                tables: file(files::TABLES),
+                words: file(files::TABLE_WORDS),
+            },
+            decoder: DecoderPart {
+                file: file(files::DECODER),
+                words: file(files::DECODER_WORDS),
+                deep_output: true,
+            },
+            gallery: GalleryPart {
+                captions: file(files::CAPTIONS),
+                vectors: None,
+            },
+            styles: Vec::new(),
+            training: toml::Table::new(),
+            files: BTreeMap::new(),
+        }
+    }
+
+    /// Puts the description into a folder. It comes last of all files: a folder without it is no bundle.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let text = toml::to_string_pretty(self)
+            .map_err(|error| Error::format(MANIFEST, error.to_string()))?;
+        durable::write(&folder.join(MANIFEST), text)
+    }
+}
+
+/// What the files of a bundle are usually called. A bundle may call them otherwise: readers ask its description.
+pub mod files {
+    /// Weights of the joint space.
+    pub const VSE: &str = "vse.safetensors";
+    /// Its words.
+    pub const VSE_WORDS: &str = "vse.words.txt";
+    /// Weights of the one-way encoder.
+    pub const UNI: &str = "uni_skip.safetensors";
+    /// Weights of the two-way encoder.
+    pub const BI: &str = "bi_skip.safetensors";
+    /// Word vectors of both.
+    pub const TABLES: &str = "skip_tables.safetensors";
+    /// The word of each of their rows.
+    pub const TABLE_WORDS: &str = "skip.words.txt";
+    /// Weights of the decoder.
+    pub const DECODER: &str = "decoder.safetensors";
+    /// Its words.
+    pub const DECODER_WORDS: &str = "decoder.words.txt";
+    /// The captions.
+    pub const CAPTIONS: &str = "captions.txt";
+    /// The style vectors.
+    pub const STYLES: &str = "styles.safetensors";
+
+    /// All of them.
+    pub const ALL: [&str; 10] = [
+        VSE,
+        VSE_WORDS,
+        UNI,
+        BI,
+        TABLES,
+        TABLE_WORDS,
+        DECODER,
+        DECODER_WORDS,
+        CAPTIONS,
+        STYLES,
+    ];
 }
 
 /// The image encoder of a bundle.

@@ -71,11 +71,10 @@ impl Sums {
         let Some(stamp) = self.stamp_of(file).filter(|_| age > Some(COARSEST_CLOCK)) else {
             return;
         };
-        let draft = stamp.with_extension(std::process::id().to_string());
         let folder = stamp.parent().map_or(Ok(()), std::fs::create_dir_all);
         let written = folder
-            .and_then(|()| std::fs::write(&draft, words(seen, sum)))
-            .and_then(|()| std::fs::rename(&draft, &stamp));
+            .map_err(|error| crate::Error::file("make the folder of", &stamp, error))
+            .and_then(|()| crate::durable::write(&stamp, words(seen, sum)));
         if let Err(error) = written {
             tracing::debug!("the sum of {} is not remembered: {error}", file.display());
         }

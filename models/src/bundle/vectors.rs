@@ -5,12 +5,12 @@
 //! a killed run goes on where it was. What must stay true: the size of a block depends on nothing but the width of a row,
 //! so every run makes the same batches and the same numbers.
 
-use super::{Bundle, MANIFEST, sha256_of_file};
+use super::{Bundle, sha256_of_file};
+use crate::Result;
 use crate::networks::skip_thoughts::{Encoding, SkipThoughts};
 use crate::networks::vse::Vse;
 use crate::tensors::matrix::{ArraySpec, Writer};
 use crate::text::tokenize;
-use crate::{Error, Result};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
@@ -75,12 +75,7 @@ pub fn add_to(
         .files
         .insert(FILE.to_owned(), sha256_of_file(&path)?);
     manifest.gallery.vectors = Some(FILE.to_owned());
-    let text =
-        toml::to_string(&manifest).map_err(|error| Error::format(MANIFEST, error.to_string()))?;
-    let (draft, place) = (folder.join("bundle.draft"), folder.join(MANIFEST));
-    std::fs::write(&draft, text)
-        .and_then(|()| std::fs::rename(&draft, &place))
-        .map_err(|error| Error::file("write", &place, error))
+    manifest.write(folder)
 }
 
 impl Reading<'_> {

@@ -1,11 +1,12 @@
 //! Beam search as the original does it (algorithm.md §5.2), one story's worth.
 //!
-//! `writing` feeds it the costs of every next word; this module only keeps hypotheses. A finished
+//! `decode_loop` feeds it the costs of every next word; this module only keeps hypotheses. A finished
 //! hypothesis holds its place in the beam, so the beam shrinks; costs are plain sums of −log p in
 //! f32; ties go to the earlier row, then the smaller word. Content and order of all hypotheses must
 //! stay those of the original.
 
-use crate::decoding::decode_loop::RowCosts;
+use crate::decoding::hypothesis::{Hypothesis, best};
+use crate::decoding::row_costs::RowCosts;
 use crate::decoding::rules::{MEMORY, Rules};
 use crate::text::vocabulary::EOS;
 use std::cmp::Ordering;
@@ -20,29 +21,18 @@ pub struct BeamOptions {
     pub width: usize,
     /// What a story may not contain.
     pub rules: Rules,
-    /// Search on when the best story can no longer change, to collect all hypotheses.
-    pub exhaustive: bool,
+    /// When the search ends.
+    pub stop: Stop,
 }
 
-/// A text and its cost.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Hypothesis {
-    /// Ids of the words; the last is the end mark when the text is finished.
-    pub words: Vec<i64>,
-    /// The sum of −log p.
-    pub cost: f32,
-}
-
-impl Hypothesis {
-    /// Whether the text came to its end.
-    pub fn is_finished(&self) -> bool {
-        self.words.last() == Some(&EOS)
-    }
-
-    /// What the original prints: all words but the last, which for an unfinished text is a real one.
-    pub fn text(&self) -> &[i64] {
-        &self.words[..self.words.len().saturating_sub(1)]
-    }
+/// When a search ends that still has live hypotheses and places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// As soon as no live hypothesis can become better than the best finished one. Where costs may fall that is never
+    /// known, and the search goes on to the end.
+    WhenDecided,
+    /// At full length only, so that all hypotheses are collected, as the original does.
+    AtFullLength,
 }
 
 /// The state of one search.
@@ -52,6 +42,8 @@ pub struct Beam {
     live: Vec<Hypothesis>,
     finished: Vec<Hypothesis>,
     steps: usize,
+    /// whether a step can cost less than nothing: hints and a common thought take something off
+    costs_may_fall: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -76,11 +68,17 @@ impl Beam {
             cost: 0.0,
         };
         Self {
+            costs_may_fall: !options.rules.hints.is_empty(),
             options,
             live: vec![empty],
             finished: Vec::new(),
             steps: 0,
         }
+    }
+
+    /// Says that a step may cost less than nothing, so that a dear hypothesis can still become the best.
+    pub(crate) fn expect_falling_costs(&mut self) {
+        self.costs_may_fall = true;
     }
 
     /// The live hypotheses, in the order of the rows that the next step expects.
@@ -98,15 +96,13 @@ impl Beam {
         self.steps
     }
 
-    /// How many of the cheapest words of each row are enough to take the next step.
+    /// How many of the cheapest words of each row are enough to take the next step: as many as can be chosen, and one for
+    /// each that may turn out dearer than its row says (the unknown word, worn words, barred ones, hints already used).
     pub(crate) fn enough_words(&self) -> usize {
-        let barred = |h: &Hypothesis| self.options.rules.barred(&h.words).len();
-        let worn = if self.options.rules.weariness > 0.0 {
-            MEMORY
-        } else {
-            0
-        };
-        self.options.width + 1 + worn + self.live.iter().map(barred).max().unwrap_or(0)
+        let rules = &self.options.rules;
+        let worn = if rules.weariness > 0.0 { MEMORY } else { 0 };
+        let dearer = |h: &Hypothesis| rules.barred(&h.words).len() + rules.hints.used_in(&h.words);
+        self.options.width + 1 + worn + self.live.iter().map(dearer).max().unwrap_or(0)
     }
 
     /// Takes one step; returns the parent row of each hypothesis that lives on.
@@ -134,13 +130,13 @@ impl Beam {
         parents
     }
 
-    /// Whether the search is over: no live hypothesis, no free place, full length, or (unless the
-    /// search is exhaustive) no live hypothesis can become better than the best finished one.
+    /// Whether the search is over: no live hypothesis, no free place, full length, or (if that is when it stops) no live
+    /// hypothesis can become better than the best finished one.
     pub(crate) fn is_done(&self) -> bool {
         self.live.is_empty()
             || self.finished.len() >= self.options.width
             || self.steps >= self.options.rules.max_len
-            || (!self.options.exhaustive && self.is_decided())
+            || (self.options.stop == Stop::WhenDecided && self.is_decided())
     }
 
     /// All hypotheses: the finished ones as they came, then the live ones in beam order.
@@ -149,8 +145,11 @@ impl Beam {
         self.finished
     }
 
-    /// Costs only grow: a finished text that costs no more than every live one stays the best.
+    /// Where costs only grow, a finished text that costs no more than every live one stays the best.
     fn is_decided(&self) -> bool {
+        if self.costs_may_fall {
+            return false;
+        }
         let best = best(&self.finished).map(|hypothesis| hypothesis.cost);
         let cheapest_live = self
             .live
@@ -200,29 +199,16 @@ fn shrink(candidates: &mut Vec<Candidate>, count: usize) {
     candidates.truncate(count);
 }
 
-/// The story the original prints: the smallest cost, the first on ties. An empty text is passed over
-/// if it is the very first hypothesis (nowhere else). `None` when nothing else is there.
-pub fn best(hypotheses: &[Hypothesis]) -> Option<&Hypothesis> {
-    let first_is_empty = hypotheses.first().is_some_and(|h| h.text().is_empty());
-    let eligible = &hypotheses[usize::from(first_is_empty)..];
-    let mut best: Option<&Hypothesis> = None;
-    for hypothesis in eligible {
-        if best.is_none_or(|b| hypothesis.cost < b.cost) {
-            best = Some(hypothesis);
-        }
-    }
-    best
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decoding::hints::Hints;
 
     fn options(width: usize) -> BeamOptions {
         BeamOptions {
             width,
             rules: Rules::original(5),
-            exhaustive: true,
+            stop: Stop::AtFullLength,
         }
     }
 
@@ -252,6 +238,67 @@ mod tests {
     }
 
     #[test]
+    fn a_search_whose_costs_may_fall_is_not_decided_by_a_cheap_early_end() {
+        let search = |falling: bool| {
+            let mut beam = Beam::new(BeamOptions {
+                stop: Stop::WhenDecided,
+                ..options(2)
+            });
+            if falling {
+                beam.expect_falling_costs();
+            }
+            // [2, end] costs 1 and [3, 2] costs 3, but its end takes 4 off
+            let _ = beam.advance(&RowCosts::dense(&[9.0, 9.0, 0.5, 2.0], 4));
+            let rows = [0.5, 9.0, 9.0, 9.0, 9.0, 9.0, 1.0, 9.0];
+            let _ = beam.advance(&RowCosts::dense(&rows, 4));
+            if !beam.is_done() {
+                let _ = beam.advance(&RowCosts::dense(&[-4.0, 9.0, 9.0, 9.0], 4));
+            }
+            best(&beam.into_hypotheses()).map(|found| found.words.clone())
+        };
+        assert_eq!(search(true), Some(vec![3, 2, EOS]));
+        assert_eq!(search(false), Some(vec![2, EOS]));
+    }
+
+    #[test]
+    fn the_cheapest_words_are_enough_whatever_makes_some_of_them_dearer() {
+        let hints = Hints::from_worths([(3, 6.0), (4, 6.0), (5, 6.0), (6, 6.0)]);
+        let beam = || {
+            let mut beam = Beam::new(BeamOptions {
+                width: 2,
+                rules: Rules {
+                    hints: hints.clone(),
+                    ..Rules::original(9)
+                },
+                stop: Stop::AtFullLength,
+            });
+            // both hypotheses have used three hints
+            for word in [3, 4, 5] {
+                let mut row = vec![50.0; 40];
+                row[word] = 1.0;
+                row[word + 30] = 1.5;
+                let rows = row.repeat(beam.live().len());
+                let _ = beam.advance(&RowCosts::dense(&rows, 40));
+            }
+            beam
+        };
+        // what the hints take off is off: used ones look like the cheapest words, but are not
+        let mut row: Vec<f32> = (0..40).map(|word| 10.0 + word as f32 / 10.0).collect();
+        [3, 4, 5].into_iter().for_each(|word| row[word] = 9.0);
+        let mut whole = beam();
+        let rows = row.repeat(whole.live().len());
+        let _ = whole.advance(&RowCosts::dense(&rows, 40));
+        let mut some = beam();
+        let enough = some.enough_words();
+        let mut order: Vec<i64> = (0..40).collect();
+        order.sort_by(|&a, &b| row[a as usize].total_cmp(&row[b as usize]));
+        let words: Vec<i64> = order[..enough].repeat(some.live().len());
+        let costs: Vec<f32> = words.iter().map(|&word| row[word as usize]).collect();
+        let _ = some.advance(&RowCosts::some(&costs, &words, enough));
+        assert_eq!(some.into_hypotheses(), whole.into_hypotheses());
+    }
+
+    #[test]
     fn many_candidates_are_thinned_without_losing_the_cheapest() {
         let costs: Vec<f32> = (0..1000).map(|i| ((i * 7919) % 1009) as f32).collect();
         let mut beam = Beam::new(options(7));
@@ -269,18 +316,5 @@ mod tests {
             .map(|h| (h.cost, h.words[0]))
             .collect();
         assert_eq!(found, wanted[..7]);
-    }
-
-    #[test]
-    fn an_empty_text_is_passed_over_only_at_the_front() {
-        let text = |words: &[i64], cost| Hypothesis {
-            words: words.to_vec(),
-            cost,
-        };
-        assert_eq!(best(&[text(&[0], 1.0)]), None);
-        let two = [text(&[0], 1.0), text(&[5, 0], 2.0)];
-        assert_eq!(best(&two), Some(&two[1]));
-        let tied = [text(&[5, 0], 2.0), text(&[0], 2.0), text(&[0], 1.0)];
-        assert_eq!(best(&tied), Some(&tied[2]));
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! A search for the likeliest text ends in the phrases that fit every picture; a single draw may go astray. Here many
 //! are drawn side by side, each with random numbers of its own, and the one whose words cost least on average is
-//! told. Costs are those that `writing` hands out, so a story that its thought makes likelier comes first.
+//! told. Costs are those that `decode_loop` hands out, so a story that its thought makes likelier comes first.
 
-use crate::decoding::beam::Hypothesis;
-use crate::decoding::decode_loop::RowCosts;
+use crate::decoding::hypothesis::Hypothesis;
+use crate::decoding::row_costs::RowCosts;
 use crate::decoding::rules::Rules;
 use crate::decoding::sampler::{Sampler, SamplerOptions};
 

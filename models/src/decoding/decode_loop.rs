@@ -5,16 +5,30 @@
 //! round differently, and then a story would depend on its company. A story can be dropped between
 //! two steps.
 
-use crate::decoding::beam::{Beam, Hypothesis};
+use crate::decoding::beam::Beam;
 use crate::decoding::best_of::BestOf;
+use crate::decoding::hypothesis::Hypothesis;
+use crate::decoding::row_costs::RowCosts;
 use crate::decoding::rules::Rules;
 use crate::decoding::sampler::Sampler;
-use crate::networks::decoder::{Decoder, START};
+use crate::text::vocabulary::START;
 use tch::{Device, Kind, Tensor};
 
-/// A story being written.
+/// A network that goes from words and states to scores of the next words. The loop names none of them.
+pub trait Stepped {
+    /// The number V of words it can write.
+    fn words(&self) -> i64;
+    /// Where it computes.
+    fn device(&self) -> Device;
+    /// Thoughts (B, C) to first states (B, D).
+    fn start(&self, thoughts: &Tensor) -> Tensor;
+    /// The last words (B) and states (B, D) to scores before the softmax (B, V) and the next states (B, D).
+    fn step(&self, words: &Tensor, states: &Tensor) -> (Tensor, Tensor);
+}
+
+/// How a story is being written, with all that is written so far.
 #[derive(Debug)]
-pub enum Draft {
+pub enum Strategy {
     /// By beam search.
     Beam(Beam),
     /// By drawing words.
@@ -23,40 +37,7 @@ pub enum Draft {
     BestOf(BestOf),
 }
 
-/// Costs (−log p) of next words, one row a hypothesis: of every word, or of the cheapest only.
-pub(crate) struct RowCosts<'a> {
-    costs: &'a [f32],
-    words: Option<&'a [i64]>,
-    width: usize,
-}
-
-impl<'a> RowCosts<'a> {
-    /// The costs of all words, row after row.
-    pub(crate) fn dense(costs: &'a [f32], width: usize) -> Self {
-        Self {
-            costs,
-            words: None,
-            width,
-        }
-    }
-
-    /// Visits the words of a row, in rising order of their ids when all words are there.
-    pub(crate) fn for_each(&self, row: usize, mut visit: impl FnMut(i64, f32)) {
-        let range = row * self.width..(row + 1) * self.width;
-        match self.words {
-            None => self.costs[range]
-                .iter()
-                .zip(0..)
-                .for_each(|(&cost, word)| visit(word, cost)),
-            Some(words) => {
-                let pairs = words[range.clone()].iter().zip(&self.costs[range]);
-                pairs.for_each(|(&word, &cost)| visit(word, cost));
-            }
-        }
-    }
-}
-
-impl Draft {
+impl Strategy {
     fn last_words(&self) -> Vec<i64> {
         let last = |h: &Hypothesis| h.words.last().copied().unwrap_or(START);
         match self {
@@ -111,14 +92,41 @@ impl Draft {
     }
 }
 
-struct Desk {
+/// One story among those that are stepped together.
+struct Sequence {
+    /// its number among the caller's
     story: usize,
-    draft: Draft,
+    strategy: Strategy,
     states: Tensor,
     /// The states of the same words after the thought that every story has.
     common: Option<Tensor>,
     /// What each word costs less, (1, V).
     hints: Option<Tensor>,
+}
+
+impl Sequence {
+    fn new(
+        decoder: &impl Stepped,
+        (story, mut strategy): (usize, Strategy),
+        thoughts: Thoughts,
+    ) -> Self {
+        let common = thoughts.common.get(story).and_then(Option::as_ref);
+        // held against another thought a word may cost less than nothing, and no early end is certain
+        if let (Some(_), Strategy::Beam(beam)) = (common, &mut strategy) {
+            beam.expect_falling_costs();
+        }
+        Self {
+            story,
+            hints: strategy
+                .rules()
+                .hints
+                .row(decoder.words(), decoder.device()),
+            strategy,
+            // one row at a time, so that the first state never depends on the company either
+            states: decoder.start(&thoughts.own.narrow(0, story as i64, 1)),
+            common: common.map(|thought| decoder.start(thought)),
+        }
+    }
 }
 
 /// The thoughts that stories are written from.
@@ -144,74 +152,66 @@ impl<'a> From<&'a Tensor> for Thoughts<'a> {
     }
 }
 
-/// Writes stories from their thoughts (N, C), one draft a row. After each step `go_on` learns the
+/// Writes stories from their thoughts (N, C), one strategy a row. After each step `go_on` learns the
 /// story's number and its length so far, and answers whether to continue; a story that was dropped
 /// comes back as `None`.
 pub fn write<'a>(
-    decoder: &Decoder,
+    decoder: &impl Stepped,
     thoughts: impl Into<Thoughts<'a>>,
-    drafts: Vec<Draft>,
+    strategies: Vec<Strategy>,
     go_on: &mut dyn FnMut(usize, usize) -> bool,
-) -> Vec<Option<Draft>> {
+) -> Vec<Option<Strategy>> {
     let thoughts = thoughts.into();
-    let mut written: Vec<Option<Draft>> = drafts.iter().map(|_| None).collect();
-    let mut desks = Vec::new();
-    for (story, draft) in drafts.into_iter().enumerate() {
-        // one row at a time, so that the first state never depends on the company either
-        let states = decoder.start(&thoughts.own.narrow(0, story as i64, 1));
-        let common = thoughts.common.get(story).and_then(Option::as_ref);
-        desks.push(Desk {
-            story,
-            hints: draft.rules().hints.row(decoder.words(), decoder.device()),
-            draft,
-            states,
-            common: common.map(|thought| decoder.start(thought)),
-        });
-    }
-    while !desks.is_empty() {
-        step(decoder, &mut desks);
+    let mut written: Vec<Option<Strategy>> = strategies.iter().map(|_| None).collect();
+    let mut sequences: Vec<Sequence> = strategies
+        .into_iter()
+        .enumerate()
+        .map(|numbered| Sequence::new(decoder, numbered, thoughts))
+        .collect();
+    while !sequences.is_empty() {
+        step(decoder, &mut sequences);
         let mut unfinished = Vec::new();
-        for desk in desks {
-            let wanted = go_on(desk.story, desk.draft.steps());
-            if wanted && desk.draft.is_done() {
-                written[desk.story] = Some(desk.draft);
+        for sequence in sequences {
+            let wanted = go_on(sequence.story, sequence.strategy.steps());
+            if wanted && sequence.strategy.is_done() {
+                written[sequence.story] = Some(sequence.strategy);
             } else if wanted {
-                unfinished.push(desk);
+                unfinished.push(sequence);
             }
         }
-        desks = unfinished;
+        sequences = unfinished;
     }
     written
 }
 
 /// One word more for every story.
-fn step(decoder: &Decoder, desks: &mut [Desk]) {
+fn step(decoder: &impl Stepped, sequences: &mut [Sequence]) {
     let (mut words, mut states) = (Vec::new(), Vec::new());
-    for desk in desks.iter() {
-        for rows in std::iter::once(&desk.states).chain(&desk.common) {
-            words.extend(desk.draft.last_words());
+    for sequence in sequences.iter() {
+        for rows in std::iter::once(&sequence.states).chain(&sequence.common) {
+            words.extend(sequence.strategy.last_words());
             states.push(rows);
         }
     }
     let (costs, next) = step_in_blocks(decoder, &words, &Tensor::cat(&states, 0));
     let mut first = 0;
-    for desk in desks {
-        let rows = desk.states.size()[0];
+    for sequence in sequences {
+        let rows = sequence.states.size()[0];
         let own = costs.narrow(0, first, rows);
-        let costs = match &desk.common {
+        let costs = match &sequence.common {
             Some(_) => held_against(&own, &costs.narrow(0, first + rows, rows)),
             None => own,
         };
-        let costs = match &desk.hints {
+        let costs = match &sequence.hints {
             Some(hints) => costs - hints,
             None => costs,
         };
-        let parents = advance(&mut desk.draft, &costs);
+        let parents = advance(&mut sequence.strategy, &costs);
         let parents = Tensor::from_slice(&parents).to_device(next.device());
-        desk.states = next.narrow(0, first, rows).index_select(0, &parents);
+        sequence.states = next.narrow(0, first, rows).index_select(0, &parents);
         first += rows;
-        if desk.common.is_some() {
-            desk.common = Some(next.narrow(0, first, rows).index_select(0, &parents));
+        if sequence.common.is_some() {
+            sequence.common = Some(next.narrow(0, first, rows).index_select(0, &parents));
             first += rows;
         }
     }
@@ -226,16 +226,24 @@ const PLAUSIBLE: f64 = 4.0;
 /// Added to the cost of a word that is no candidate: more than any contrast can make up for.
 const IMPLAUSIBLE: f64 = 1e3;
 
+/// The largest cost that a probability of 32 bits can have. Smaller ones are told as none at all, and a cost without end
+/// after the common thought would make its word the likeliest of all.
+const LEAST_LIKELY: f64 = 103.0;
+
 /// Costs (R, V) after the own thought, changed by what sets them apart from those after the common one.
 fn held_against(own: &Tensor, common: &Tensor) -> Tensor {
     let cheapest = own.amin([1i64].as_slice(), true);
     let implausible = own.gt_tensor(&(cheapest + PLAUSIBLE));
-    let contrast = (own - common) * CONTRAST;
+    let contrast = (own - common.clamp_max(LEAST_LIKELY)) * CONTRAST;
     own + contrast.masked_fill(&implausible, IMPLAUSIBLE)
 }
 
 /// Steps rows in blocks of one shape: costs (R, V) and next states (R, D).
-fn step_in_blocks(decoder: &Decoder, words: &[i64], states: &Tensor) -> (Tensor, Tensor) {
+pub(crate) fn step_in_blocks(
+    decoder: &impl Stepped,
+    words: &[i64],
+    states: &Tensor,
+) -> (Tensor, Tensor) {
     let rows = words.len() as i64;
     let block = block_rows(decoder.device());
     let blocks = (rows + block - 1) / block;
@@ -266,27 +274,23 @@ fn block_rows(device: Device) -> i64 {
     if device.is_cuda() { 256 } else { 64 }
 }
 
-/// Lets a draft take its step; off the CPU only the cheapest words travel to it.
-fn advance(draft: &mut Draft, costs: &Tensor) -> Vec<i64> {
+/// Lets a strategy take its step; off the CPU only the cheapest words travel to it.
+fn advance(strategy: &mut Strategy, costs: &Tensor) -> Vec<i64> {
     let all = costs.size()[1];
-    let enough = match draft {
-        Draft::Beam(beam) if costs.device().is_cuda() => beam.enough_words() as i64,
+    let enough = match strategy {
+        Strategy::Beam(beam) if costs.device().is_cuda() => beam.enough_words() as i64,
         _ => all,
     };
     if enough >= all {
         let flat = floats(costs);
-        return draft.advance(&RowCosts::dense(&flat, all as usize));
+        return strategy.advance(&RowCosts::dense(&flat, all as usize));
     }
     let (cheapest, words) = costs.topk(enough, 1, false, true);
     let ids = words.to_device(Device::Cpu).contiguous();
     let mut flat = vec![0i64; ids.numel()];
     ids.copy_data(&mut flat, ids.numel());
     let costs = floats(&cheapest);
-    draft.advance(&RowCosts {
-        costs: &costs,
-        words: Some(&flat),
-        width: enough as usize,
-    })
+    strategy.advance(&RowCosts::some(&costs, &flat, enough as usize))
 }
 
 /// The numbers of a tensor, row after row.
@@ -301,49 +305,93 @@ fn floats(tensor: &Tensor) -> Vec<f32> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::tensors::weights::Weights;
+    use crate::decoding::beam::{BeamOptions, Stop};
+    use crate::decoding::hypothesis::best;
 
-    /// A decoder of a size at which matrix products are cut into tiles.
-    fn decoder() -> Decoder {
-        let (c, d, e, v) = (48, 320, 160, 4000);
-        let shapes: [(&str, &[i64]); 13] = [
-            ("Wemb", &[v, e]),
-            ("ff_state_W", &[c, d]),
-            ("ff_state_b", &[d]),
-            ("ff_hid_W", &[d, e]),
-            ("ff_hid_b", &[e]),
-            ("ff_logit_W", &[e, v]),
-            ("ff_logit_b", &[v]),
-            ("decoder_W", &[e, 2 * d]),
-            ("decoder_U", &[d, 2 * d]),
-            ("decoder_b", &[2 * d]),
-            ("decoder_Wx", &[e, d]),
-            ("decoder_Ux", &[d, d]),
-            ("decoder_bx", &[d]),
-        ];
-        let random = |shape: &[i64]| Tensor::randn(shape, (Kind::Float, Device::Cpu)) * 0.1;
-        let arrays = shapes.map(|(name, shape)| (name.to_owned(), random(shape)));
-        Decoder::new(&Weights::from_tensors("random", arrays), true).unwrap()
+    /// Scores of the end, the unknown word and two words, by how many words there are: after a story's own thought, and
+    /// after the one that it is held against.
+    struct Scripted {
+        own: [[f32; 4]; 3],
+        common: [[f32; 4]; 3],
+    }
+
+    impl Stepped for Scripted {
+        fn words(&self) -> i64 {
+            4
+        }
+
+        fn device(&self) -> Device {
+            Device::Cpu
+        }
+
+        /// A state is the thought's only number and how many words there are.
+        fn start(&self, thoughts: &Tensor) -> Tensor {
+            Tensor::cat(&[thoughts, &thoughts.zeros_like()], 1)
+        }
+
+        fn step(&self, _: &Tensor, states: &Tensor) -> (Tensor, Tensor) {
+            let scores = |row| {
+                let state: Vec<f32> = Vec::try_from(states.get(row)).unwrap();
+                let table = if state[0] > 0.0 {
+                    &self.own
+                } else {
+                    &self.common
+                };
+                Tensor::from_slice(&table[(state[1] as usize).min(2)])
+            };
+            let scores: Vec<Tensor> = (0..states.size()[0]).map(scores).collect();
+            let counted = states + Tensor::from_slice(&[0f32, 1.0]);
+            (Tensor::stack(&scores, 0), counted)
+        }
     }
 
     #[test]
-    fn a_row_comes_out_the_same_wherever_it_stands_and_whatever_is_beside_it() {
-        let _no_grad = tch::no_grad_guard();
-        let decoder = decoder();
-        let states = Tensor::randn([150, 320], (Kind::Float, Device::Cpu));
-        let words: Vec<i64> = (0..150).map(|i| (i * 37) % 4000).collect();
-        let (costs, next) = step_in_blocks(&decoder, &words, &states);
-        for row in [0usize, 1, 23, 31, 47, 63, 64, 100, 127, 149] {
-            let alone = states.narrow(0, row as i64, 1);
-            let (one_costs, one_next) = step_in_blocks(&decoder, &words[row..=row], &alone);
-            let pairs = [(&costs, one_costs), (&next, one_next)];
-            for (all, one) in pairs {
-                assert_eq!(
-                    floats(&all.get(row as i64)),
-                    floats(&one.get(0)),
-                    "row {row}"
-                );
-            }
-        }
+    fn a_story_held_against_another_thought_is_searched_to_the_end() {
+        // [2, end] is over early and cheap; every word 3 after that costs less than nothing: the common thought shuns it
+        let scripted = Scripted {
+            own: [
+                [-9.0, -99.0, 1.0, 0.9],
+                [1.0, -99.0, -9.0, 0.9],
+                [0.9, -99.0, -9.0, 1.0],
+            ],
+            common: [
+                [0.0, 0.0, 0.0, 0.0],
+                [0.0, 0.0, 0.0, 0.0],
+                [0.0, 0.0, 0.0, -60.0],
+            ],
+        };
+        let search = |stop| {
+            let beam = Beam::new(BeamOptions {
+                width: 4,
+                rules: Rules::original(6),
+                stop,
+            });
+            let one = (Kind::Float, Device::Cpu);
+            let (own, common) = (
+                Tensor::ones([1, 1], one),
+                [Some(Tensor::zeros([1, 1], one))],
+            );
+            let thoughts = Thoughts::against(&own, &common);
+            let written = write(
+                &scripted,
+                thoughts,
+                vec![Strategy::Beam(beam)],
+                &mut |_, _| true,
+            );
+            let strategy = written.into_iter().flatten().next().unwrap();
+            best(&strategy.into_hypotheses()).unwrap().words.clone()
+        };
+        let whole = search(Stop::AtFullLength);
+        assert_eq!(whole.len(), 6, "the long text is the best: {whole:?}");
+        assert_eq!(search(Stop::WhenDecided), whole);
+    }
+
+    #[test]
+    fn a_word_that_the_common_thought_rules_out_costs_a_number_all_the_same() {
+        let own = Tensor::from_slice2(&[[0.1f32, 3.0, f32::INFINITY]]);
+        let common = Tensor::from_slice2(&[[0.1f32, f32::INFINITY, f32::INFINITY]]);
+        let costs = floats(&held_against(&own, &common));
+        assert!(costs[0].is_finite() && costs[1].is_finite(), "{costs:?}");
+        assert!(costs[2] > 100.0, "what is impossible stays so: {costs:?}");
     }
 }

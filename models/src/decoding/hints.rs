@@ -2,7 +2,7 @@
 //!
 //! A decoder trained on novels knows the mood of a caption better than its things. So each content word of the captions
 //! costs a little less until the story has used it once (a soft form of lexically constrained decoding). The storyteller
-//! makes the hints, `writing` takes them off the costs, `rules` puts them back once used. Strict stories have none.
+//! makes the hints, `decode_loop` takes them off the costs, `rules` puts them back once used. Strict stories have none.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,6 +47,32 @@ impl Hints {
             .values_mut()
             .for_each(|count| *count = FULL * (*count / all).sqrt());
         Self(Arc::new(counts))
+    }
+
+    /// The words with what each saves.
+    #[cfg(test)]
+    pub(crate) fn from_worths(worths: impl IntoIterator<Item = (i64, f32)>) -> Self {
+        Self(Arc::new(worths.into_iter().collect()))
+    }
+
+    /// Whether no word saves anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many different hints a text has used: each costs what it would cost without its saving.
+    pub(crate) fn used_in(&self, words: &[i64]) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        let mut used: Vec<i64> = words
+            .iter()
+            .copied()
+            .filter(|word| self.0.contains_key(word))
+            .collect();
+        used.sort_unstable();
+        used.dedup();
+        used.len()
     }
 
     /// What `word` saves while it is not used.

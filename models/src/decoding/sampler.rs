@@ -4,8 +4,8 @@
 //! original's sampling mode cannot be reproduced (algorithm.md §5.3): this one is ours, but at
 //! temperature 0 it takes the likeliest word each time, as the original's greedy mode does.
 
-use crate::decoding::beam::Hypothesis;
-use crate::decoding::decode_loop::RowCosts;
+use crate::decoding::hypothesis::Hypothesis;
+use crate::decoding::row_costs::RowCosts;
 use crate::decoding::rules::Rules;
 use crate::text::vocabulary::EOS;
 use rand::{Rng, SeedableRng};

@@ -3,13 +3,11 @@
 //! The thought sets the first state and is not seen again. The first word is read as a vector of
 //! zeros. The search and the sampler step it; the trainer uses `states` and `logits`.
 
+use crate::decoding::decode_loop::Stepped;
 use crate::networks::gru::Gru;
 use crate::tensors::weights::Weights;
 use crate::{Error, Result};
 use tch::{Device, Kind, Tensor};
-
-/// Stands for "no word yet": the first input of every story.
-pub const START: i64 = -1;
 
 /// The decoder; C is the size of a thought, D of the state, V the number of words.
 #[derive(Debug)]
@@ -115,5 +113,78 @@ impl Decoder {
     /// Where the weights are.
     pub fn device(&self) -> Device {
         self.table.device()
+    }
+}
+
+impl Stepped for Decoder {
+    fn words(&self) -> i64 {
+        self.words()
+    }
+
+    fn device(&self) -> Device {
+        self.device()
+    }
+
+    fn start(&self, thoughts: &Tensor) -> Tensor {
+        self.start(thoughts)
+    }
+
+    fn step(&self, words: &Tensor, states: &Tensor) -> (Tensor, Tensor) {
+        self.step(words, states)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::decoding::decode_loop::step_in_blocks;
+
+    /// A decoder of a size at which matrix products are cut into tiles.
+    fn decoder() -> Decoder {
+        let (c, d, e, v) = (48, 320, 160, 4000);
+        let shapes: [(&str, &[i64]); 13] = [
+            ("Wemb", &[v, e]),
+            ("ff_state_W", &[c, d]),
+            ("ff_state_b", &[d]),
+            ("ff_hid_W", &[d, e]),
+            ("ff_hid_b", &[e]),
+            ("ff_logit_W", &[e, v]),
+            ("ff_logit_b", &[v]),
+            ("decoder_W", &[e, 2 * d]),
+            ("decoder_U", &[d, 2 * d]),
+            ("decoder_b", &[2 * d]),
+            ("decoder_Wx", &[e, d]),
+            ("decoder_Ux", &[d, d]),
+            ("decoder_bx", &[d]),
+        ];
+        let random = |shape: &[i64]| Tensor::randn(shape, (Kind::Float, Device::Cpu)) * 0.1;
+        let arrays = shapes.map(|(name, shape)| (name.to_owned(), random(shape)));
+        Decoder::new(&Weights::from_tensors("random", arrays), true).unwrap()
+    }
+
+    #[test]
+    fn a_row_comes_out_the_same_wherever_it_stands_and_whatever_is_beside_it() {
+        let _no_grad = tch::no_grad_guard();
+        let decoder = decoder();
+        let states = Tensor::randn([150, 320], (Kind::Float, Device::Cpu));
+        let words: Vec<i64> = (0..150).map(|i| (i * 37) % 4000).collect();
+        let (costs, next) = step_in_blocks(&decoder, &words, &states);
+        for row in [0usize, 1, 23, 31, 47, 63, 64, 100, 127, 149] {
+            let alone = states.narrow(0, row as i64, 1);
+            let (one_costs, one_next) = step_in_blocks(&decoder, &words[row..=row], &alone);
+            let pairs = [(&costs, one_costs), (&next, one_next)];
+            for (all, one) in pairs {
+                assert_eq!(
+                    floats(&all.get(row as i64)),
+                    floats(&one.get(0)),
+                    "row {row}"
+                );
+            }
+        }
+    }
+
+    fn floats(tensor: &Tensor) -> Vec<f32> {
+        Vec::try_from(tensor).unwrap()
     }
 }

@@ -4,8 +4,8 @@
 //! does the same with one picture. Each request fails or succeeds for itself, and its story is the
 //! same alone and in any batch. Progress and cancellation go through a [`Watcher`].
 
-mod drafting;
 mod stages;
+mod strategy;
 
 use crate::bundle::styles::Styles;
 use crate::bundle::vectors::Reading;

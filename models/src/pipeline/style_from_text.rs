@@ -157,6 +157,10 @@ fn check_text(file: &str, text: &str) -> Result<()> {
     if characters == 0 {
         return Err(Error::format(file, "it is empty"));
     }
+    if let Some(kind) = other_kind(text) {
+        let reason = format!("it is {kind}: save it as plain text (.txt) first");
+        return Err(Error::format(file, reason));
+    }
     let control = text
         .chars()
         .filter(|c| c.is_control() && !c.is_whitespace() || *c == char::REPLACEMENT_CHARACTER)
@@ -168,6 +172,52 @@ fn check_text(file: &str, text: &str) -> Result<()> {
         return Err(Error::format(file, reason));
     }
     Ok(())
+}
+
+/// What a text is that is written in plain characters and yet is no plain text; its marks would be taken for prose.
+fn other_kind(text: &str) -> Option<&'static str> {
+    let begins = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+    let first: String = begins.chars().take(64).collect::<String>().to_lowercase();
+    let beginnings = [
+        ("%pdf-", "a PDF document"),
+        ("{\\rtf", "an RTF document"),
+        ("%!ps", "a PostScript document"),
+        (
+            "pk\u{3}\u{4}",
+            "a compressed document (.docx, .odt, .epub or .zip)",
+        ),
+        (
+            "version https://git-lfs",
+            "a pointer of Git LFS, and the text is elsewhere",
+        ),
+        ("\\documentclass", "a LaTeX document"),
+    ];
+    let known = beginnings
+        .into_iter()
+        .find(|(beginning, _)| first.starts_with(beginning));
+    known.map(|(_, kind)| kind).or_else(|| {
+        let marked = first.starts_with("<!doctype html") || first.starts_with("<html");
+        let marked = marked || first.starts_with("<?xml") || tags(text) * WORDS_A_TAG > words(text);
+        marked.then_some("an HTML or XML page")
+    })
+}
+
+/// Prose has no tags; a page has one for every few words.
+const WORDS_A_TAG: usize = 60;
+
+/// How many tags, such as `<p class="first">` and `</p>`, there are.
+fn tags(text: &str) -> usize {
+    let is_tag = |rest: &&str| {
+        let name = rest.strip_prefix('/').unwrap_or(rest);
+        let inside: Option<&str> = name.split(['>', '<']).next();
+        let closed = inside.is_some_and(|inside| name[inside.len()..].starts_with('>'));
+        closed && name.starts_with(|c: char| c.is_ascii_alphabetic())
+    };
+    text.split('<').skip(1).filter(is_tag).count()
+}
+
+fn words(text: &str) -> usize {
+    text.split_whitespace().count()
 }
 
 /// The share of words that are among the frequent ones, in per cent; none if there are no words.
@@ -222,6 +272,32 @@ mod tests {
             "{error}"
         );
         assert!(check_text("prose.txt", "It rained.\r\n\tIt stopped.\n").is_ok());
+    }
+
+    #[test]
+    fn documents_that_are_no_plain_text_are_refused_by_their_kind() {
+        let prose = "It rained for a long time, and then it stopped. ".repeat(40);
+        let kinds = [
+            (format!("<!DOCTYPE html><html><body><p>{prose}</p>"), "HTML"),
+            (format!("  <HTML>{prose}"), "HTML"),
+            (
+                format!("<p class=\"a\">{}</p>\n", &prose[..48]).repeat(9),
+                "HTML",
+            ),
+            (format!("{{\\rtf1\\ansi {prose}}}"), "RTF"),
+            (format!("%PDF-1.4\nBT ({prose}) Tj ET"), "PDF"),
+            (format!("%!PS-Adobe\n({prose}) show"), "PostScript"),
+            (format!("\\documentclass{{book}}\n{prose}"), "LaTeX"),
+        ];
+        for (text, kind) in kinds {
+            let error = check_text("book.txt", &text).unwrap_err().to_string();
+            assert!(
+                error.contains(kind) && error.contains("plain text"),
+                "{error}"
+            );
+        }
+        let odd = format!("a < b and c > d, <3, << he said >> {prose} <i>once</i>");
+        assert!(check_text("book.txt", &odd).is_ok());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! (`originals` reads what came before). A network asks for each array with the shape it needs, so that a wrong file
 //! is refused when it is loaded and never in the middle of a computation.
 
+use crate::durable;
 use crate::tensors::device::mapped::Mapped;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -124,7 +125,7 @@ impl Weights {
     }
 
     /// Writes a safetensors file with every array cast to `kind`. The file appears whole or not at
-    /// all: it is written beside its place and renamed.
+    /// all, and stays after a power cut: whoever deletes a checkpoint because of it loses nothing.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -138,10 +139,10 @@ impl Weights {
                 )
             })
             .collect();
-        let draft = path.with_extension(format!("draft{}", std::process::id()));
-        Tensor::write_safetensors(&cast, &draft)
-            .map_err(|error| Error::format(draft.display().to_string(), error.to_string()))?;
-        std::fs::rename(&draft, path).map_err(|error| Error::file("write", path, error))
+        durable::replace(path, |draft| {
+            Tensor::write_safetensors(&cast, draft)
+                .map_err(|error| Error::format(draft.display().to_string(), error.to_string()))
+        })
     }
 
     fn missing(&self, name: &str) -> Error {

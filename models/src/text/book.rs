@@ -4,8 +4,8 @@
 //! are cut by `tokenize`, the same way captions are cut when a story is told, and nothing but the author's prose is
 //! kept (no licence texts, no headings).
 
-use crate::text::tokenize;
-use crate::{Error, Result};
+use crate::text::{encoding, tokenize};
+use crate::{Result, durable};
 use std::path::Path;
 
 /// A sentence as its tokens joined by single spaces.
@@ -29,7 +29,7 @@ const WRAPPED_LINE: usize = 100;
 impl Book {
     /// Cuts a book's plain text into paragraphs and sentences.
     pub fn from_text(name: &str, text: &str) -> Book {
-        let paragraphs = paragraphs(without_licence(text))
+        let paragraphs = paragraphs(&without_licence(text))
             .iter()
             .map(|paragraph| plain_marks(paragraph))
             .filter(|paragraph| is_prose(paragraph))
@@ -47,7 +47,7 @@ impl Book {
     /// # Errors
     /// When the file cannot be read.
     pub fn read(path: &Path) -> Result<Book> {
-        let text = read_text(path)?;
+        let text = encoding::read_text(path)?;
         let paragraphs = text
             .split("\n\n")
             .map(|paragraph| paragraph.lines().map(str::to_owned).collect::<Vec<_>>())
@@ -70,8 +70,7 @@ impl Book {
             .map(|sentences| sentences.join("\n"))
             .collect();
         let path = folder.join(format!("{}.tok", self.name));
-        std::fs::write(&path, text.join("\n\n") + "\n")
-            .map_err(|error| Error::file("write", &path, error))
+        durable::write(&path, text.join("\n\n") + "\n")
     }
 
     /// All sentences in reading order.
@@ -106,22 +105,6 @@ impl Book {
     }
 }
 
-/// A text file; bytes that are not UTF-8 are taken as Latin-1.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn read_text(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(|error| Error::file("read", path, error))?;
-    Ok(match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => error
-            .into_bytes()
-            .iter()
-            .map(|&byte| char::from(byte))
-            .collect(),
-    })
-}
-
 fn stem(path: &Path) -> String {
     path.file_stem()
         .unwrap_or_default()
@@ -129,30 +112,58 @@ fn stem(path: &Path) -> String {
         .into_owned()
 }
 
-/// The text between Project Gutenberg's start and end marks, or all of it where there are none.
-pub fn without_licence(text: &str) -> &str {
-    let is_mark = |line: &str, word: &str| {
-        let line = line.to_uppercase();
-        line.contains("***") && line.contains(word) && line.contains("GUTENBERG")
-    };
-    let mut start = 0;
-    let mut end = text.len();
-    let mut offset = 0;
-    for line in text.split_inclusive('\n') {
-        if is_mark(line, "START")
-            || line.starts_with("*END*THE SMALL PRINT")
-            || line.contains("*END THE SMALL PRINT")
-        {
-            start = offset + line.len();
-        } else if start < offset
-            && (is_mark(line, "END OF") || line.starts_with("End of the Project Gutenberg"))
-        {
-            end = offset;
-            break;
-        }
-        offset += line.len();
+/// What a line of a text file says about what lies around it.
+#[derive(Clone, Copy, PartialEq)]
+enum Mark {
+    /// a book begins after it
+    Start,
+    /// what came since the start was licence, the book begins after it
+    SmallPrint,
+    /// the book is over
+    End,
+}
+
+fn mark(line: &str) -> Option<Mark> {
+    let upper = line.to_uppercase();
+    let says =
+        |word: &str| upper.contains("***") && upper.contains(word) && upper.contains("GUTENBERG");
+    if line.starts_with("*END*THE SMALL PRINT") || line.contains("*END THE SMALL PRINT") {
+        Some(Mark::SmallPrint)
+    } else if says("END OF") || line.starts_with("End of the Project Gutenberg") {
+        Some(Mark::End)
+    } else if says("START") {
+        Some(Mark::Start)
+    } else {
+        None
     }
-    &text[start.min(end)..end]
+}
+
+/// What lies between Project Gutenberg's start and end marks, of each book that the text holds, or all of it where there
+/// are no marks. A book that has lost its end mark reaches to the start of the next one.
+pub fn without_licence(text: &str) -> String {
+    let mut books: Vec<&str> = Vec::new();
+    let (mut start, mut begun, mut offset) = (Some(0), false, 0);
+    for line in text.split_inclusive('\n') {
+        let after = offset + line.len();
+        match (mark(line), start) {
+            (Some(Mark::Start), Some(from)) if begun => {
+                books.push(&text[from..offset]);
+                start = Some(after);
+            }
+            (Some(Mark::Start | Mark::SmallPrint), _) => {
+                start = Some(after);
+                begun = true;
+            }
+            (Some(Mark::End), Some(from)) => {
+                books.push(&text[from..offset]);
+                (start, begun) = (None, false);
+            }
+            (Some(Mark::End) | None, _) => {}
+        }
+        offset = after;
+    }
+    books.extend(start.map(|from| &text[from..]));
+    books.join("\n\n")
 }
 
 /// The paragraphs of a plain text: lines joined up to an empty one, or each line where lines are long.
@@ -220,4 +231,49 @@ pub fn sentences(paragraph: &str) -> Vec<Sentence> {
         .map(|sentence| tokenize::preprocess(sentence).join(" "))
         .filter(|sentence| sentence.split(' ').count() >= 2)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn book(number: usize) -> String {
+        format!(
+            "Produced by hand\n\n*** START OF THE PROJECT GUTENBERG EBOOK {number} ***\n\nBook {number} speaks.\n\n\
+             End of the Project Gutenberg EBook\n*** END OF THE PROJECT GUTENBERG EBOOK {number} ***\n\nLicence.\n"
+        )
+    }
+
+    fn read(text: &str) -> String {
+        let words: Vec<String> = without_licence(text)
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn of_several_books_in_one_text_each_is_kept_without_its_licence() {
+        let all = [1, 2, 3].map(book).concat();
+        assert_eq!(read(&all), "Book 1 speaks. Book 2 speaks. Book 3 speaks.");
+        let unended = "*** START OF THE PROJECT GUTENBERG EBOOK 1 ***\nBook 1 speaks.\n".to_owned();
+        assert_eq!(
+            read(&(unended + &book(2))),
+            "Book 1 speaks. Produced by hand Book 2 speaks."
+        );
+    }
+
+    #[test]
+    fn old_small_print_goes_and_a_text_without_marks_stays_whole() {
+        let old = "*** START OF THE PROJECT GUTENBERG ETEXT ***\nSmall print.\n*END*THE SMALL PRINT! Ver.04\nBook.\n\
+                   End of the Project Gutenberg Etext\n";
+        assert_eq!(
+            read(old),
+            "Small print. Book.".trim_start_matches("Small print. ")
+        );
+        assert_eq!(
+            read("She said *** and left.\n\nThe end."),
+            "She said *** and left. The end."
+        );
+    }
 }

@@ -4,7 +4,8 @@
 //! holds one word a line: line i (from 0) is word i + 2. A network may know fewer words than the
 //! file lists: every look-up says how many it knows (algorithm.md §1.4, §3.2).
 
-use crate::{Error, Result};
+use crate::text::encoding;
+use crate::{Error, Result, durable};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -12,6 +13,8 @@ use std::path::Path;
 pub const EOS: i64 = 0;
 /// Any word that is not in the vocabulary.
 pub const UNK: i64 = 1;
+/// Stands for "no word yet": the first input of every story.
+pub const START: i64 = -1;
 const FIRST_WORD: i64 = 2;
 
 /// The two-way table of words and ids.
@@ -38,7 +41,12 @@ impl Vocabulary {
     /// When the file cannot be read or is not UTF-8.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
-        Ok(Self::from_words(text.lines().map(str::to_owned).collect()))
+        Ok(Self::from_words(
+            encoding::without_mark(&text)
+                .lines()
+                .map(str::to_owned)
+                .collect(),
+        ))
     }
 
     /// Writes the file that [`Vocabulary::read`] reads.
@@ -57,7 +65,7 @@ impl Vocabulary {
             .iter()
             .flat_map(|word| [word.as_str(), "\n"])
             .collect();
-        std::fs::write(path, text).map_err(|e| Error::file("write", path, e))
+        durable::write(path, text)
     }
 
     /// The id of a word for a network that knows ids below `n_words`; 1 for all others.

@@ -9,7 +9,7 @@ use crate::formats::read_npz_where;
 use crate::reader::{Original, Part, deep_output, read_image_encoder};
 use models::bundle::{ImageEncoderKind, Style};
 use models::networks::vse::SentenceEncoder;
-use models::{Decoder, Error, Gru, Result, Styles, Vgg, Vocabulary, Vse, Weights};
+use models::{Decoder, Error, Gru, Result, Styles, Vgg, Vocabulary, Vse, Weights, durable};
 
 /// The joint space.
 pub(super) struct Joint {
@@ -115,7 +115,27 @@ pub(super) fn styles(original: &Original, size: i64) -> Result<(Vec<Style>, Weig
     let vectors = original.style_vectors()?;
     Styles::new(&vectors, "caption", size)?;
     let names = vectors.names().filter(|name| *name != "caption");
-    Ok((names.map(super::style).collect(), vectors))
+    let styles = names.map(|name| askable(name).map(|()| super::style(name)));
+    Ok((styles.collect::<Result<_>>()?, vectors))
+}
+
+/// Refuses a style that nobody could ask for: requests name styles by small letters, digits, `-` and `_`.
+fn askable(name: &str) -> Result<()> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    if !name.is_empty() && name.chars().all(fits) {
+        return Ok(());
+    }
+    let better: String = name
+        .to_lowercase()
+        .chars()
+        .map(|c| if fits(c) { c } else { '_' })
+        .collect();
+    let better = if better.is_empty() { "own" } else { &better };
+    let reason = format!(
+        "no request can name a style {name:?}: rename the file, to {better}_style.npy for example (small letters, digits, \
+         - and _)"
+    );
+    Err(Error::format(format!("{name}_style.npy"), reason))
 }
 
 pub(super) fn image_encoder(
@@ -158,7 +178,7 @@ pub(super) fn write_lines(file: &Path, lines: &[String]) -> Result<()> {
         .iter()
         .flat_map(|line| [line.as_str(), "\n"])
         .collect();
-    std::fs::write(file, text).map_err(|e| Error::file("write", file, e))
+    durable::write(file, text)
 }
 
 /// The arrays of an npz whose names begin so; the published encoders also hold what only their training needed.

@@ -10,8 +10,9 @@ use super::leftovers::Files;
 use super::set::Set;
 use super::writing::{rules, run, thought};
 use super::{CLOSE, Group, Report, pictures, retrieval};
-use models::decoding::beam::{BeamOptions, best};
-use models::decoding::decode_loop::Draft;
+use models::decoding::beam::{BeamOptions, Stop};
+use models::decoding::decode_loop::Strategy;
+use models::decoding::hypothesis::best;
 use models::pipeline::ending;
 use models::pipeline::options::Form;
 use models::pipeline::picture::original_input;
@@ -61,9 +62,9 @@ fn tell(set: &Set, name: &str, thought: &Tensor, how: (usize, &Fact)) -> Result<
     let options = BeamOptions {
         width: how.0,
         rules: rules(LENGTH, how.1),
-        exhaustive: false,
+        stop: Stop::WhenDecided,
     };
-    let found = run(decoder, thought, Draft::Beam(Beam::new(options)));
+    let found = run(decoder, thought, Strategy::Beam(Beam::new(options)));
     let text = |ids: &[i64]| {
         let words: Vec<&str> = ids.iter().map(|&id| words.word(id)).collect();
         words.join(" ")

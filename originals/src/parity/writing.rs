@@ -6,8 +6,9 @@ use tch::{Kind, Tensor};
 use super::facts::Fact;
 use super::set::Set;
 use super::{CLOSE, Group, Report};
-use models::decoding::beam::{BeamOptions, Hypothesis, best};
-use models::decoding::decode_loop::{Draft, write};
+use models::decoding::beam::{BeamOptions, Stop};
+use models::decoding::decode_loop::{Strategy, write};
+use models::decoding::hypothesis::{Hypothesis, best};
 use models::decoding::rules::Rules;
 use models::{Beam, Decoder, Error, Result};
 
@@ -93,10 +94,10 @@ pub(super) fn rules(max_len: usize, case: &Fact) -> Rules {
 }
 
 /// Writes one text from a thought (1, C).
-pub(super) fn run(decoder: &Decoder, thought: &Tensor, draft: Draft) -> Vec<Hypothesis> {
-    let written = write(decoder, thought, vec![draft], &mut |_, _| true);
-    let draft = written.into_iter().flatten().next();
-    draft.map(Draft::into_hypotheses).unwrap_or_default()
+pub(super) fn run(decoder: &Decoder, thought: &Tensor, strategy: Strategy) -> Vec<Hypothesis> {
+    let written = write(decoder, thought, vec![strategy], &mut |_, _| true);
+    let strategy = written.into_iter().flatten().next();
+    strategy.map(Strategy::into_hypotheses).unwrap_or_default()
 }
 
 fn beams(set: &Set, group: &mut Group, drawn: bool) -> Result<()> {
@@ -114,16 +115,16 @@ fn beams(set: &Set, group: &mut Group, drawn: bool) -> Result<()> {
             first_word(decoder, &thought, &case, group)?;
             continue;
         }
-        let beam = |exhaustive| {
-            Draft::Beam(Beam::new(BeamOptions {
+        let beam = |stop| {
+            Strategy::Beam(Beam::new(BeamOptions {
                 width,
                 rules: rules(max_len, &case),
-                exhaustive,
+                stop,
             }))
         };
-        let found = run(decoder, &thought, beam(true));
+        let found = run(decoder, &thought, beam(Stop::AtFullLength));
         compare(&found, &case, group)?;
-        let early = run(decoder, &thought, beam(false));
+        let early = run(decoder, &thought, beam(Stop::WhenDecided));
         let what = format!("{}: stopping early", about(&case)?);
         group.same(&what, best(&early), best(&found));
     }

@@ -1,8 +1,9 @@
 //! Stories told from an imported bundle equal those from the raw files, letter by letter.
 
 use models::bundle::vectors::CaptionVectors;
-use models::decoding::beam::{BeamOptions, best};
-use models::decoding::decode_loop::{Draft, write};
+use models::decoding::beam::{BeamOptions, Stop};
+use models::decoding::decode_loop::{Strategy, write};
+use models::decoding::hypothesis::best;
 use models::decoding::rules::Rules;
 use models::networks::skip_thoughts::Encoding;
 use models::pipeline::options::{Mode, Options};
@@ -50,10 +51,12 @@ fn from_files(original: &Original, decoder: &str) -> Vec<String> {
         let options = BeamOptions {
             width: WIDTH,
             rules: Rules::original(1000),
-            exhaustive: false,
+            stop: Stop::WhenDecided,
         };
-        let drafts = vec![Draft::Beam(Beam::new(options))];
-        let written = write(&decoder, &thought.view([1, -1]), drafts, &mut |_, _| true);
+        let strategies = vec![Strategy::Beam(Beam::new(options))];
+        let written = write(&decoder, &thought.view([1, -1]), strategies, &mut |_, _| {
+            true
+        });
         let found = written
             .into_iter()
             .next()

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use models::Vocabulary;
+use models::text::book::Book;
 use training::bundle_making;
 use training::bundle_making::{Parts, Recipe};
 use training::corpus;
@@ -68,8 +69,12 @@ impl Thoughts {
             passages: self.passages,
             styled: self.styled,
         };
-        for path in books {
-            folder.add(&encoder, &corpus::read_book(&path)?, settings)?;
+        for (path, name) in books.iter().zip(corpus::names_apart(&books)) {
+            let book = Book {
+                name,
+                ..corpus::read_book(path)?
+            };
+            folder.add(&encoder, &book, settings)?;
             bar.inc(1);
         }
         bar.finish();

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use models::Vocabulary;
-use models::text::book::{self, Book};
+use models::text::book::Book;
+use models::text::encoding;
 use models::text::tokenize;
 use training::corpus;
 use training::corpus::{Cutter, Kept};
@@ -39,8 +40,9 @@ impl Corpus {
             ..Kept::default()
         };
         writeln!(std::io::stdout(), "{}", row(&TITLES.map(str::to_owned)))?;
-        for path in corpus::find_texts(&self.books)? {
-            let (book, kept) = cut(&path, &mut cutter, list.as_ref())?;
+        let paths = corpus::find_texts(&self.books)?;
+        for (path, name) in paths.iter().zip(corpus::names_apart(&paths)) {
+            let (book, kept) = cut((path, &name), &mut cutter, list.as_ref())?;
             book.write(&self.out)?;
             writeln!(std::io::stdout(), "{}", row(&figures(&kept)))?;
             all.add(&kept);
@@ -55,17 +57,19 @@ impl Corpus {
 }
 
 fn cut(
-    path: &std::path::Path,
+    (path, name): (&std::path::Path, &str),
     cutter: &mut Cutter,
     list: Option<&Vocabulary>,
 ) -> anyhow::Result<(Book, Kept)> {
     if path.extension().is_some_and(|kind| kind == "tok") {
-        let book = Book::read(path)?;
+        let book = Book {
+            name: name.to_owned(),
+            ..Book::read(path)?
+        };
         let kept = Kept::of(&book, list);
         return Ok((book, kept));
     }
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    Ok(cutter.cut(&name, &book::read_text(path)?, list))
+    Ok(cutter.cut(name, &encoding::read_text(path)?, list))
 }
 
 const TITLES: [&str; 9] = [
@@ -246,5 +250,8 @@ impl Gallery {
 pub(super) fn lines(path: &PathBuf) -> anyhow::Result<Vec<String>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(text.lines().map(str::to_owned).collect())
+    Ok(encoding::without_mark(&text)
+        .lines()
+        .map(str::to_owned)
+        .collect())
 }

@@ -85,6 +85,7 @@ impl Cutter {
     /// Cuts a plain text; `list` measures how many of its words are known.
     pub fn cut(&mut self, name: &str, text: &str, list: Option<&Vocabulary>) -> (Book, Kept) {
         let own = without_licence(text);
+        let own = own.as_str();
         let (mut headings, mut repeated) = (0, 0);
         let mut kept = Vec::new();
         for paragraph in paragraphs(own) {

@@ -4,11 +4,11 @@
 //! whatever goes wrong with one request ends that request only. What one request is given may never
 //! depend on its neighbours.
 
-use super::drafting::{draft, longest};
+use super::strategy::{longest, strategy};
 use super::{Request, Stage, Story, Storyteller, Timings, Told, UsedCaption, Watcher};
 use crate::bundle::styles::Mix;
-use crate::decoding::beam::{Hypothesis, best};
 use crate::decoding::decode_loop::{Thoughts, write};
+use crate::decoding::hypothesis::{Hypothesis, best};
 use crate::networks::skip_thoughts::Encoding;
 use crate::pipeline::ending;
 use crate::pipeline::gallery::Match;
@@ -219,21 +219,21 @@ fn put_down(
         return;
     }
     let thoughts: Vec<&Tensor> = items.iter().map(|item| &item.thought).collect();
-    let drafts = items.iter().map(|item| draft(teller, item)).collect();
+    let strategies = items.iter().map(|item| strategy(teller, item)).collect();
     let longest: Vec<usize> = items.iter().map(|item| longest(item.options)).collect();
     let common: Vec<Option<Tensor>> = items.iter().map(|item| common(teller, item)).collect();
     let written = write(
         &teller.decoder,
         Thoughts::against(&Tensor::stack(&thoughts, 0), &common),
-        drafts,
+        strategies,
         &mut |i, steps| {
             let item = &items[i];
             watcher.stage(item.place, Stage::Writing, steps, longest[i]);
             !watcher.cancelled(item.place)
         },
     );
-    for (item, draft) in items.iter().zip(written) {
-        let story = draft.map(|draft| finish(teller, item, &draft.into_hypotheses()));
+    for (item, strategy) in items.iter().zip(written) {
+        let story = strategy.map(|strategy| finish(teller, item, &strategy.into_hypotheses()));
         stories[item.place] = Some(story.ok_or(Error::Cancelled));
     }
 }

@@ -4,7 +4,7 @@
 //! it is whole. What must stay true: after a kill a resumable draft goes on at its last checkpoint, and only if it is the
 //! same file (arrays and key) that was begun; a second process that wants the same file waits for the first.
 
-use crate::{Error, Result};
+use crate::{Error, Result, durable};
 use serde_json::json;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
@@ -120,11 +120,7 @@ impl Writer {
         self.file.flush().map_err(failed)?;
         self.file.get_ref().sync_data().map_err(failed)?;
         let state = state_path(&self.path);
-        let beside = state.with_extension("new");
-        let written = std::fs::write(&beside, self.done.to_string());
-        written
-            .and_then(|()| std::fs::rename(&beside, &state))
-            .map_err(|error| Error::file("write", &state, error))
+        durable::write(&state, self.done.to_string())
     }
 
     /// Puts the file into its place.
@@ -140,8 +136,7 @@ impl Writer {
         let draft = draft_path(&self.path);
         let failed = |error| Error::file("write", &draft, error);
         self.file.flush().map_err(failed)?;
-        self.file.get_ref().sync_all().map_err(failed)?;
-        std::fs::rename(&draft, &self.path).map_err(failed)?;
+        durable::put_in_place(&draft, &self.path)?;
         let _ = std::fs::remove_file(state_path(&self.path));
         Ok(())
     }

@@ -4,9 +4,9 @@
 
 use super::Storyteller;
 use super::stages::Item;
-use crate::decoding::beam::{Beam, BeamOptions};
+use crate::decoding::beam::{Beam, BeamOptions, Stop};
 use crate::decoding::best_of::BestOf;
-use crate::decoding::decode_loop::Draft;
+use crate::decoding::decode_loop::Strategy;
 use crate::decoding::hints::Hints;
 use crate::decoding::rules::Rules;
 use crate::decoding::sampler::SamplerOptions;
@@ -22,8 +22,8 @@ const WEARINESS: f32 = 0.3;
 /// The same for drawn stories, which hardly cling: more than this costs grammar.
 const WEARINESS_OF_CHANCE: f32 = 0.1;
 
-/// An empty draft for a request whose captions are found.
-pub(super) fn draft(teller: &Storyteller, item: &Item) -> Draft {
+/// The strategy, without a word yet, for a request whose captions are found.
+pub(super) fn strategy(teller: &Storyteller, item: &Item) -> Strategy {
     let wishes = item.options;
     let rules = Rules {
         hints: hints(teller, item),
@@ -32,10 +32,10 @@ pub(super) fn draft(teller: &Storyteller, item: &Item) -> Draft {
     match wishes.mode {
         Mode::Beam => {
             let width = wishes.beam_width;
-            Draft::Beam(Beam::new(BeamOptions {
+            Strategy::Beam(Beam::new(BeamOptions {
                 width,
                 rules,
-                exhaustive: false,
+                stop: Stop::WhenDecided,
             }))
         }
         Mode::Sample {
@@ -49,7 +49,7 @@ pub(super) fn draft(teller: &Storyteller, item: &Item) -> Draft {
                 seed,
                 rules,
             };
-            Draft::BestOf(BestOf::new(options, wishes.beam_width))
+            Strategy::BestOf(BestOf::new(options, wishes.beam_width))
         }
     }
 }
