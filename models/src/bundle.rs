@@ -7,6 +7,7 @@
 
 pub mod contents;
 pub mod fixture;
+pub mod language_model;
 mod manifest;
 pub mod styles;
 mod sums;
@@ -252,6 +253,17 @@ impl Bundle {
         Ok(hex(&sum.finalize()))
     }
 
+    /// Names the captions' thoughts: changes with the captions and the sentence encoder, and with nothing else.
+    ///
+    /// # Errors
+    /// When the captions have no sum.
+    pub fn captions_key(&self) -> Result<String> {
+        let part = self.manifest.language_model.as_ref();
+        let encoder = part.map_or("", |part| part.sentences.as_str());
+        let captions = self.sum(&self.manifest.gallery.captions)?.to_lowercase();
+        Ok(hex(&Sha256::digest(format!("{captions} {encoder}"))))
+    }
+
     fn sum(&self, file: &str) -> Result<&str> {
         let sum = self.manifest.files.get(file).map(String::as_str);
         sum.ok_or_else(|| self.wrong(format!("{MANIFEST} has no sha256 for `{file}` in [files]")))
@@ -263,7 +275,11 @@ impl Bundle {
         checked.map_err(|reason| self.wrong(reason))
     }
 
-    fn weights(&self, file: &str) -> Result<Weights> {
+    /// A file of arrays that a part names.
+    ///
+    /// # Errors
+    /// As [`Bundle::read`]; also when it is no such file.
+    pub fn weights(&self, file: &str) -> Result<Weights> {
         Weights::from_mapped(&self.map(file)?)
     }
 
@@ -271,7 +287,11 @@ impl Bundle {
         Ok(Vocabulary::from_words(self.lines(file)?))
     }
 
-    fn text(&self, file: &str) -> Result<String> {
+    /// A file of text that a part names.
+    ///
+    /// # Errors
+    /// As [`Bundle::read`]; also when it is no UTF-8.
+    pub fn text(&self, file: &str) -> Result<String> {
         String::from_utf8(self.read(file)?)
             .map_err(|_| self.wrong(format!("{file} is not UTF-8 text")))
     }

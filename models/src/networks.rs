@@ -16,3 +16,4 @@ pub mod projection;
 pub mod skip_thoughts;
 pub mod vgg;
 pub mod vse;
+pub mod word_head;

@@ -2,13 +2,17 @@
 //!
 //! The top floor of this crate: the worker and the command line tool call it.
 
+mod caption_thoughts;
 pub mod caption_vectors;
 pub mod ending;
 pub mod gallery;
 pub mod image_encoder;
+mod language;
 pub mod options;
 pub mod picture;
+mod recurrent;
 pub mod seeing;
 pub mod storyteller;
 pub mod style_from_text;
+mod verse;
 pub mod writer;

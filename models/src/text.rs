@@ -6,6 +6,7 @@ pub mod book;
 pub mod detokenize;
 pub mod encoding;
 pub mod pieces;
+pub mod sentences;
 pub mod tokenize;
 pub mod vocabulary;
 pub mod words;

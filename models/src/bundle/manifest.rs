@@ -3,6 +3,7 @@
 //! Read by [`super::Bundle`]; trainers, imports and the fixture bundle write it. What must stay true: fields are only added,
 //! each with a default, so that bundles of older versions are read.
 
+use super::language_model::LanguageModelPart;
 use crate::networks::vse::SentenceEncoder;
 use crate::{Error, Result, durable};
 use serde::{Deserialize, Serialize};
@@ -33,11 +34,17 @@ pub struct Manifest {
     pub style_emphasis: f64,
     /// What looks at pictures.
     pub image_encoder: ImageEncoder,
+    /// What sees, thinks and writes with pretrained networks, instead of the three parts of 2015 that follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language_model: Option<LanguageModelPart>,
     /// The joint space of pictures and sentences.
+    #[serde(default)]
     pub vse: VsePart,
     /// The text encoders.
+    #[serde(default)]
     pub skip_thoughts: SkipThoughtsPart,
     /// What writes.
+    #[serde(default)]
     pub decoder: DecoderPart,
     /// The captions.
     pub gallery: GalleryPart,
@@ -63,23 +70,10 @@ impl Manifest {
             style_vectors: file(files::STYLES),
             style_emphasis: default_emphasis(),
             image_encoder,
-            vse: VsePart {
-                file: file(files::VSE),
-                words: file(files::VSE_WORDS),
-                known_words: None,
-                encoder: SentenceEncoder::Gru,
-            },
-            skip_thoughts: SkipThoughtsPart {
-                uni: file(files::UNI),
-                bi: file(files::BI),
-                tables: file(files::TABLES),
-                words: file(files::TABLE_WORDS),
-            },
-            decoder: DecoderPart {
-                file: file(files::DECODER),
-                words: file(files::DECODER_WORDS),
-                deep_output: true,
-            },
+            language_model: None,
+            vse: VsePart::default(),
+            skip_thoughts: SkipThoughtsPart::default(),
+            decoder: DecoderPart::default(),
             gallery: GalleryPart {
                 captions: file(files::CAPTIONS),
                 vectors: None,
@@ -174,6 +168,17 @@ pub struct VsePart {
     pub encoder: SentenceEncoder,
 }
 
+impl Default for VsePart {
+    fn default() -> Self {
+        Self {
+            file: files::VSE.to_owned(),
+            words: files::VSE_WORDS.to_owned(),
+            known_words: None,
+            encoder: SentenceEncoder::Gru,
+        }
+    }
+}
+
 /// The part `[skip_thoughts]`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct SkipThoughtsPart {
@@ -187,6 +192,17 @@ pub struct SkipThoughtsPart {
     pub words: String,
 }
 
+impl Default for SkipThoughtsPart {
+    fn default() -> Self {
+        Self {
+            uni: files::UNI.to_owned(),
+            bi: files::BI.to_owned(),
+            tables: files::TABLES.to_owned(),
+            words: files::TABLE_WORDS.to_owned(),
+        }
+    }
+}
+
 /// The part `[decoder]`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct DecoderPart {
@@ -197,6 +213,16 @@ pub struct DecoderPart {
     /// Whether there is a layer between state and words.
     #[serde(default = "default_deep_output")]
     pub deep_output: bool,
+}
+
+impl Default for DecoderPart {
+    fn default() -> Self {
+        Self {
+            file: files::DECODER.to_owned(),
+            words: files::DECODER_WORDS.to_owned(),
+            deep_output: true,
+        }
+    }
 }
 
 /// The part `[gallery]`.

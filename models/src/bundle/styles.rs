@@ -185,6 +185,26 @@ impl Styles {
         towards
     }
 
+    /// The caption style (C).
+    pub fn caption(&self) -> &Tensor {
+        &self.caption
+    }
+
+    /// Where a mix leads from `mean` (C), the mean thought of prose: the styles' unit directions, weighted, times the strength;
+    /// zeros for the plain description. Bundles with a language model shift by it instead of by [`Styles::shift`]: their
+    /// styles differ in direction, and hardly in length.
+    pub fn direction(&self, mix: &Mix, mean: &Tensor) -> Tensor {
+        let mut direction = mean.zeros_like();
+        for (name, weight) in &mix.parts {
+            if let Some(vector) = self.vector(name) {
+                let apart = vector - mean;
+                let length = apart.square().sum(Kind::Float).sqrt().clamp_min(1e-12);
+                direction += apart / length * f64::from(weight * mix.strength);
+            }
+        }
+        direction
+    }
+
     /// The mean of all styles (C), or the caption style where there are none: a thought shifted by no picture.
     pub fn common(&self) -> Tensor {
         let named: Vec<&Tensor> = self.named.values().collect();

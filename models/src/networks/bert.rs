@@ -7,6 +7,7 @@
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use crate::{Error, Result};
+use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 /// Tokens of a text, the first and last mark included: sentences are shorter, and training never saw longer ones.
@@ -14,7 +15,7 @@ pub const LONGEST: usize = 64;
 /// Texts of similar length that go through together.
 const BATCH: usize = 32;
 /// Rounds a batch's length up, so that few shapes reach libtorch's cache of primitives.
-const LENGTH_STEP: usize = 8;
+const LENGTH_STEP: usize = 2;
 
 /// The encoder with its word pieces.
 #[derive(Debug)]
@@ -27,6 +28,20 @@ impl SentenceEncoder {
     /// Puts a network and its pieces together.
     pub fn new(pieces: Pieces, bert: Bert) -> Self {
         Self { pieces, bert }
+    }
+
+    /// Opens an encoder in a folder as its authors published it: `config.json`, `model.safetensors`, `tokenizer.json`.
+    ///
+    /// # Errors
+    /// When a file is missing or is of another network.
+    pub fn open(folder: &Path, device: Device) -> Result<Self> {
+        let file = folder.join("config.json");
+        let text = std::fs::read_to_string(&file).map_err(|error| Error::file("read", &file, error))?;
+        let config: Config = serde_json::from_str(&text)
+            .map_err(|error| Error::format(file.display().to_string(), format!("no configuration of BERT: {error}")))?;
+        let weights = Weights::from_safetensors(&folder.join("model.safetensors"))?;
+        let pieces = Pieces::from_json(&folder.join("tokenizer.json"))?;
+        Ok(Self::new(pieces, Bert::load(&weights, &config, device)?))
     }
 
     /// How many numbers a thought has.

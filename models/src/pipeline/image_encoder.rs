@@ -30,20 +30,8 @@ enum Network {
 impl ImageEncoder {
     /// Loads the encoder from the bundle, or from the cache when it is a fetched one.
     pub fn open(bundle: &Bundle, cache: &Path, device: Device) -> Result<Self> {
-        let encoder = &bundle.manifest().image_encoder;
-        let weights = match (&encoder.file, &encoder.fetched) {
-            (Some(file), None) => Weights::from_mapped(&bundle.map(file)?)?,
-            (None, Some(name)) => fetched(bundle, cache, name)?,
-            _ => {
-                let reason = "[image_encoder] needs one of `file` and `fetched`".to_owned();
-                return Err(Error::Bundle {
-                    path: bundle.path(""),
-                    reason,
-                });
-            }
-        };
-        let weights = weights.to_device(device);
-        let network = match encoder.kind {
+        let weights = arrays(bundle, cache)?.to_device(device);
+        let network = match bundle.manifest().image_encoder.kind {
             ImageEncoderKind::EfficientnetLite0 => {
                 Network::EfficientNet(EfficientNet::load(&weights)?)
             }
@@ -87,6 +75,22 @@ impl ImageEncoder {
         match self.network {
             Network::EfficientNet(_) => efficientnet_input(picture),
             Network::Vgg(_) => original_input(picture),
+        }
+    }
+}
+
+/// The encoder's arrays, from the bundle or from the cache.
+pub(super) fn arrays(bundle: &Bundle, cache: &Path) -> Result<Weights> {
+    let encoder = &bundle.manifest().image_encoder;
+    match (&encoder.file, &encoder.fetched) {
+        (Some(file), None) => Weights::from_mapped(&bundle.map(file)?),
+        (None, Some(name)) => fetched(bundle, cache, name),
+        _ => {
+            let reason = "[image_encoder] needs one of `file` and `fetched`".to_owned();
+            Err(Error::Bundle {
+                path: bundle.path(""),
+                reason,
+            })
         }
     }
 }

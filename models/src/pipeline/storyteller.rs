@@ -4,25 +4,14 @@
 //! does the same with one picture. Each request fails or succeeds for itself, and its story is the
 //! same alone and in any batch. Progress and cancellation go through a [`Watcher`].
 
-mod stages;
-mod strategy;
-
 use crate::bundle::styles::Styles;
-use crate::bundle::vectors::Reading;
 use crate::bundle::{Bundle, Style};
-use crate::networks::decoder::Decoder;
-use crate::networks::skip_thoughts::SkipThoughts;
-use crate::networks::vse::Vse;
-use crate::pipeline::caption_vectors;
-use crate::pipeline::gallery::Gallery;
-use crate::pipeline::image_encoder::ImageEncoder;
+use crate::pipeline::language::Language;
 use crate::pipeline::options::Options;
 use crate::pipeline::picture::Picture;
+use crate::pipeline::recurrent::Recurrent;
 use crate::pipeline::style_from_text::{Draft, Made};
-use crate::tensors::device::give_back_freed_memory;
-use crate::tensors::matrix::Matrix;
-use crate::text::vocabulary::Vocabulary;
-use crate::{Error, Result};
+use crate::Result;
 use std::path::Path;
 use tch::Device;
 
@@ -123,26 +112,26 @@ impl Timings {
     }
 }
 
-/// All networks of a bundle on one device, with the captions' vectors. Tensors may move between
+/// All networks of a bundle on one device, with what is known of its captions. Tensors may move between
 /// threads but not be shared: each thread opens its own.
 #[derive(Debug)]
 pub struct Storyteller {
     name: String,
     listed: Vec<Style>,
     device: Device,
-    image_encoder: ImageEncoder,
-    vse: Vse,
-    skip_thoughts: SkipThoughts,
-    gallery: Gallery,
-    thoughts: Option<Matrix>,
-    styles: Styles,
-    decoder: Decoder,
-    vocabulary: Vocabulary,
+    networks: Networks,
+}
+
+/// The two kinds of pipeline.
+#[derive(Debug)]
+enum Networks {
+    Recurrent(Box<Recurrent>),
+    Language(Box<Language>),
 }
 
 impl Storyteller {
-    /// Loads a bundle. The vectors of its captions are computed at the first start and kept in
-    /// `cache`; the fetched image encoder is expected there too. `progress` learns what is being
+    /// Loads a bundle. What follows from its captions is computed at the first start and kept in
+    /// `cache`; what set-up fetched is expected there too. `progress` learns what is being
     /// done, how much of it is done, and of how much.
     ///
     /// # Errors
@@ -155,43 +144,16 @@ impl Storyteller {
     ) -> Result<Self> {
         let _no_grad = tch::no_grad_guard();
         let bundle = Bundle::open(bundle)?.remembering(cache);
-        progress("loading the networks", 0, 1);
-        // the largest file first: while its arrays are copied they take the most room
-        let image_encoder = ImageEncoder::open(&bundle, cache, device)?;
-        let vse = bundle.vse(device)?;
-        let skip_thoughts = bundle.skip_thoughts(device)?;
-        let (decoder, vocabulary) = bundle.decoder(device)?;
-        let styles = bundle.styles(skip_thoughts.size(), device)?;
-        fit(
-            "pictures",
-            image_encoder.feature_size(),
-            "the joint space",
-            vse.image_size(),
-            &bundle,
-        )?;
-        let sizes = (skip_thoughts.size(), decoder.thought_size());
-        fit("thoughts", sizes.0, "the decoder", sizes.1, &bundle)?;
-        progress("loading the networks", 1, 1);
-        let captions = bundle.captions()?;
-        let reading = Reading {
-            captions: &captions,
-            vse: &vse,
-            skip_thoughts: &skip_thoughts,
+        let networks = if bundle.manifest().language_model.is_some() {
+            Networks::Language(Box::new(Language::open(&bundle, cache, device, progress)?))
+        } else {
+            Networks::Recurrent(Box::new(Recurrent::open(&bundle, cache, device, progress)?))
         };
-        let known = caption_vectors::recall(&bundle, cache, reading, progress)?;
-        give_back_freed_memory();
         Ok(Self {
             name: bundle.name().to_owned(),
             listed: bundle.manifest().styles.clone(),
             device,
-            image_encoder,
-            vse,
-            skip_thoughts,
-            gallery: Gallery::from_rows(captions, known.embeddings)?,
-            thoughts: known.thoughts,
-            styles,
-            decoder,
-            vocabulary,
+            networks,
         })
     }
 
@@ -206,12 +168,10 @@ impl Storyteller {
     /// # Errors
     /// As [`crate::pipeline::style_from_text::make`].
     pub fn learn(&self, draft: &Draft, progress: &mut dyn FnMut(usize, usize)) -> Result<Made> {
-        crate::pipeline::style_from_text::make(
-            draft,
-            &self.skip_thoughts,
-            &self.vocabulary,
-            progress,
-        )
+        match &self.networks {
+            Networks::Recurrent(networks) => networks.learn(draft, progress),
+            Networks::Language(networks) => networks.learn(draft, progress),
+        }
     }
 
     /// Lets stories be told in a style that was learnt with this bundle.
@@ -219,12 +179,19 @@ impl Storyteller {
     /// # Errors
     /// As [`Styles::add`].
     pub fn add_style(&mut self, name: &str, vector: &[f32]) -> Result<()> {
-        self.styles.add(name, vector)
+        match &mut self.networks {
+            Networks::Recurrent(networks) => networks.styles.add(name, vector),
+            Networks::Language(networks) => networks.styles.add(name, vector),
+        }
     }
 
     /// Whether stories can be told in this style.
     pub fn knows(&self, name: &str) -> bool {
-        self.styles.contains(name)
+        let styles: &Styles = match &self.networks {
+            Networks::Recurrent(networks) => &networks.styles,
+            Networks::Language(networks) => &networks.styles,
+        };
+        styles.contains(name)
     }
 
     /// Name, version and sum of the bundle.
@@ -241,18 +208,9 @@ impl Storyteller {
     /// others are not affected.
     pub fn tell(&self, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
         let _no_grad = tch::no_grad_guard();
-        stages::tell(self, requests, watcher)
+        match &self.networks {
+            Networks::Recurrent(networks) => networks.tell(requests, watcher),
+            Networks::Language(networks) => networks.tell(requests, watcher),
+        }
     }
-}
-
-/// Refuses a bundle in which one part yields another size than the next one takes.
-fn fit(what: &str, found: i64, reader: &str, wanted: i64, bundle: &Bundle) -> Result<()> {
-    if found == wanted {
-        return Ok(());
-    }
-    let reason = format!("{what} have {found} numbers, but {reader} takes {wanted}");
-    Err(Error::Bundle {
-        path: bundle.path(""),
-        reason,
-    })
 }

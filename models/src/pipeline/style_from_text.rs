@@ -11,8 +11,11 @@ use std::collections::HashSet;
 use tch::{Kind, Tensor};
 
 use crate::bundle::Style;
+use crate::networks::bert::SentenceEncoder;
 use crate::networks::skip_thoughts::{Encoding, SkipThoughts};
 use crate::text::book::Book;
+use crate::text::detokenize;
+use crate::text::pieces::Pieces;
 use crate::text::vocabulary::Vocabulary;
 use crate::{Error, Result};
 
@@ -59,15 +62,79 @@ pub struct Made {
     pub known: f64,
 }
 
+/// Who reads the passages, and who knows the bundle's language.
+#[derive(Clone, Copy, Debug)]
+pub enum Reader<'a> {
+    /// Skip-thoughts, and the words of a recurrent decoder.
+    Recurrent(&'a SkipThoughts, &'a Vocabulary),
+    /// A sentence encoder, and the tokens of a language model.
+    Language(&'a SentenceEncoder, &'a Pieces),
+}
+
+impl Reader<'_> {
+    /// The mean (C) of passages of tokens.
+    fn mean_vector(
+        self,
+        passages: &[&String],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Tensor> {
+        let _no_grad = tch::no_grad_guard();
+        let vectors = match self {
+            Self::Recurrent(encoder, _) => {
+                let tokens: Vec<Vec<String>> = passages
+                    .iter()
+                    .map(|passage| passage.split(' ').map(str::to_owned).collect())
+                    .collect();
+                encoder.encode(&tokens, Encoding::default(), progress)
+            }
+            Self::Language(encoder, _) => {
+                encoder.encode(&one_sentence_each(passages), progress)?
+            }
+        };
+        Ok(vectors
+            .mean_dim(0i64, false, Kind::Float)
+            .to_device(tch::Device::Cpu))
+    }
+
+    /// Whether a token is a word of the bundle's language.
+    fn knows(self, token: &str) -> bool {
+        let lower = token.to_lowercase();
+        match self {
+            Self::Recurrent(_, words) => {
+                let found = |word: &str| words.id(word, FREQUENT_WORDS) != crate::text::vocabulary::UNK;
+                found(token) || found(&lower)
+            }
+            // a frequent word is one token; those of other languages are put together from several
+            Self::Language(_, pieces) => pieces
+                .encode_plain(&format!(" {lower}"))
+                .is_ok_and(|ids| ids.len() == 1),
+        }
+    }
+}
+
+/// From each passage another sentence: the first of the first, the second of the second, and so on around. Their mean is
+/// that of all sentences, for a fifth of the work.
+fn one_sentence_each(passages: &[&String]) -> Vec<String> {
+    let pick = |(index, passage): (usize, &&String)| {
+        let tokens: Vec<&str> = passage.split(' ').collect();
+        let sentences: Vec<&[&str]> = tokens
+            .split_inclusive(|token| [".", "!", "?"].contains(token))
+            .filter(|sentence| sentence.len() > 3)
+            .collect();
+        let sentence = sentences.get(index % sentences.len().max(1));
+        detokenize::prose(sentence.copied().unwrap_or(&tokens))
+    };
+    passages.iter().enumerate().map(pick).collect()
+}
+
 /// Cuts, checks, encodes and averages; `progress` learns how many passages are done and of how many.
 ///
 /// # Errors
-/// When the name cannot be one, or the text is no text, too little, or not in the language of `words` (the decoder's);
+/// When the name cannot be one, or the text is no text, too little, or not in the language of `reader`;
 /// the message says what was found and what is needed.
 pub fn make(
     draft: &Draft,
-    encoder: &SkipThoughts,
-    words: &Vocabulary,
+    reader: &Reader,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Made> {
     let refuse = |reason| Error::format(format!("the text of style `{}`", draft.name), reason);
@@ -80,7 +147,7 @@ pub fn make(
         .iter()
         .map(|(file, text)| Book::from_text(file, text))
         .collect();
-    let known = share_known(&books, words).ok_or_else(|| {
+    let known = share_known(&books, &|token| reader.knows(token)).ok_or_else(|| {
         refuse("it holds no sentences of prose; give plain text with paragraphs".to_owned())
     })?;
     if known < LEAST_KNOWN {
@@ -105,7 +172,7 @@ pub fn make(
     }
     let read = spread(&different, draft.most_passages.max(LEAST_PASSAGES));
     let of = read.len();
-    let vector = mean_vector(encoder, &read, &mut |done| progress(done, of));
+    let vector = reader.mean_vector(&read, &mut |done| progress(done, of))?;
     Ok(Made {
         style: Style {
             name: draft.name.clone(),
@@ -118,23 +185,6 @@ pub fn make(
         repeated: count - different.len(),
         known,
     })
-}
-
-/// The mean (C) of texts of tokens read whole.
-fn mean_vector(
-    encoder: &SkipThoughts,
-    passages: &[&String],
-    progress: &mut dyn FnMut(usize),
-) -> Tensor {
-    let _no_grad = tch::no_grad_guard();
-    let tokens: Vec<Vec<String>> = passages
-        .iter()
-        .map(|passage| passage.split(' ').map(str::to_owned).collect())
-        .collect();
-    encoder
-        .encode(&tokens, Encoding::default(), progress)
-        .mean_dim(0i64, false, Kind::Float)
-        .to_device(tch::Device::Cpu)
 }
 
 fn check_name(name: &str) -> Result<()> {
@@ -220,17 +270,16 @@ fn words(text: &str) -> usize {
     text.split_whitespace().count()
 }
 
-/// The share of words that are among the frequent ones, in per cent; none if there are no words.
-fn share_known(books: &[Book], words: &Vocabulary) -> Option<f64> {
+/// The share of words that are known, in per cent; none if there are no words.
+fn share_known(books: &[Book], knows: &dyn Fn(&str) -> bool) -> Option<f64> {
     let (mut known, mut all) = (0usize, 0usize);
     let tokens = books
         .iter()
         .flat_map(Book::sentences)
         .flat_map(|sentence| sentence.split(' '));
     for token in tokens.filter(|token| token.chars().any(char::is_alphabetic)) {
-        let found = |word: &str| words.id(word, FREQUENT_WORDS) != crate::text::vocabulary::UNK;
         all += 1;
-        known += usize::from(found(token) || found(&token.to_lowercase()));
+        known += usize::from(knows(token));
     }
     (all > 0).then(|| 100.0 * known as f64 / all as f64)
 }
@@ -312,10 +361,16 @@ mod tests {
     }
 
     #[test]
+    fn each_passage_gives_another_of_its_sentences() {
+        let passage = "It rained all day . It stopped at night . Ah .".to_owned();
+        let found = one_sentence_each(&[&passage, &passage, &passage]);
+        assert_eq!(found, ["It rained all day.", "It stopped at night.", "It rained all day."]);
+    }
+
+    #[test]
     fn the_share_of_known_words_tells_languages_apart() {
-        let words = ["the", "dog", "ran", "home", "."].map(str::to_owned);
-        let words = Vocabulary::from_words(words.to_vec());
-        let share = |text: &str| share_known(&[Book::from_text("t", text)], &words);
+        let known = |token: &str| ["The", "the", "dog", "ran", "home"].contains(&token);
+        let share = |text: &str| share_known(&[Book::from_text("t", text)], &known);
         assert_eq!(share("The dog ran home. The dog ran."), Some(100.0));
         assert_eq!(share("Le chien courut chez lui."), Some(0.0));
         assert_eq!(share("* * *"), None);

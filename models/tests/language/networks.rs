@@ -2,9 +2,8 @@
 
 use super::{CPU, arrays, difference, facts, fetched, smollm, whole};
 use models::Weights;
-use models::networks::bert::{Bert, Config, SentenceEncoder};
+use models::networks::bert::SentenceEncoder;
 use models::networks::llama::Llama;
-use models::text::pieces::Pieces;
 use tch::{Device, Kind, Tensor};
 
 fn llama() -> Llama {
@@ -66,12 +65,7 @@ fn check_sequence(llama: &Llama, golden: &Weights, sequence: usize, hidden: &Ten
 
 #[test]
 fn sentences_become_the_golden_thoughts_alone_and_in_any_company() {
-    let weights = Weights::from_safetensors(&fetched("minilm-l6-v2/model.safetensors")).unwrap();
-    let config = std::fs::read_to_string(fetched("minilm-l6-v2/config.json")).unwrap();
-    let config: Config = serde_json::from_str(&config).unwrap();
-    let bert = Bert::load(&weights, &config, Device::Cpu).unwrap();
-    let pieces = Pieces::from_json(&fetched("minilm-l6-v2/tokenizer.json")).unwrap();
-    let encoder = SentenceEncoder::new(pieces, bert);
+    let encoder = SentenceEncoder::open(fetched("minilm-l6-v2/model.safetensors").parent().unwrap(), Device::Cpu).unwrap();
     let facts = facts("minilm.json");
     let texts: Vec<&str> = facts["texts"].as_array().unwrap().iter().map(|t| t.as_str().unwrap()).collect();
     let wanted = arrays("minilm.safetensors").tensor("vectors", &[25, 384]).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! `stages` asks once a request. A strict story follows the original's rules alone.
 
-use super::Storyteller;
+use super::Recurrent;
 use super::stages::Item;
 use crate::decoding::beam::{Beam, BeamOptions, Stop};
 use crate::decoding::best_of::BestOf;
@@ -23,7 +23,7 @@ const WEARINESS: f32 = 0.3;
 const WEARINESS_OF_CHANCE: f32 = 0.1;
 
 /// The strategy, without a word yet, for a request whose captions are found.
-pub(super) fn strategy(teller: &Storyteller, item: &Item) -> Strategy {
+pub(super) fn strategy(teller: &Recurrent, item: &Item) -> Strategy {
     let wishes = item.options;
     let rules = Rules {
         hints: hints(teller, item),
@@ -80,7 +80,7 @@ fn rules(options: &Options) -> Rules {
 }
 
 /// The words that the captions of a request have to offer.
-fn hints(teller: &Storyteller, item: &Item) -> Hints {
+fn hints(teller: &Recurrent, item: &Item) -> Hints {
     if item.options.strict {
         return Hints::default();
     }

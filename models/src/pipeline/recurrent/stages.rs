@@ -5,7 +5,8 @@
 //! depend on its neighbours.
 
 use super::strategy::{longest, strategy};
-use super::{Request, Stage, Story, Storyteller, Timings, Told, UsedCaption, Watcher};
+use super::Recurrent;
+use crate::pipeline::storyteller::{Request, Stage, Story, Timings, Told, UsedCaption, Watcher};
 use crate::bundle::styles::Mix;
 use crate::decoding::decode_loop::{Thoughts, write};
 use crate::decoding::hypothesis::{Hypothesis, best};
@@ -29,7 +30,7 @@ pub(super) struct Item<'a> {
 }
 
 /// Tells the stories of a batch.
-pub(super) fn tell(teller: &Storyteller, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
+pub(super) fn tell(teller: &Recurrent, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
     let mut stories: Vec<Option<Result<Story>>> = requests.iter().map(|_| None).collect();
     let mut timings = Timings::default();
     let mut clock = Instant::now();
@@ -76,7 +77,7 @@ fn wanted(place: usize, watcher: &mut dyn Watcher, stories: &mut [Option<Result<
 
 /// Checks the wishes and looks at the pictures.
 fn look<'a>(
-    teller: &Storyteller,
+    teller: &Recurrent,
     requests: &'a [Request],
     watcher: &mut dyn Watcher,
     stories: &mut [Option<Result<Story>>],
@@ -119,7 +120,7 @@ fn look<'a>(
 }
 
 /// Finds the captions of all pictures in one pass over the gallery.
-fn find_captions(teller: &Storyteller, items: &mut [Item]) {
+fn find_captions(teller: &Recurrent, items: &mut [Item]) {
     let embed = |item: &Item| teller.vse.embed_images(&item.feature);
     let embeddings: Vec<Tensor> = items.iter().map(embed).collect();
     let wanted: Vec<_> = embeddings
@@ -133,7 +134,7 @@ fn find_captions(teller: &Storyteller, items: &mut [Item]) {
 }
 
 /// Refuses wishes that no story could fulfil.
-fn check(teller: &Storyteller, options: &Options) -> Result<Mix> {
+fn check(teller: &Recurrent, options: &Options) -> Result<Mix> {
     let positive = [
         ("captions", options.captions),
         ("beam_width", options.beam_width),
@@ -174,7 +175,7 @@ fn check(teller: &Storyteller, options: &Options) -> Result<Mix> {
 }
 
 /// The shifted mean thought (C) of a request's captions.
-fn think(teller: &Storyteller, item: &Item) -> Tensor {
+fn think(teller: &Recurrent, item: &Item) -> Tensor {
     let vectors = match &teller.thoughts {
         Some(thoughts) => {
             let rows: Vec<i64> = item
@@ -204,13 +205,13 @@ fn think(teller: &Storyteller, item: &Item) -> Tensor {
 
 /// The thought (1, C) of no picture in particular, in the mean of all styles: what a story of a weakly trained decoder
 /// drifts to. Strict stories are written as the original's, without it.
-fn common(teller: &Storyteller, item: &Item) -> Option<Tensor> {
+fn common(teller: &Recurrent, item: &Item) -> Option<Tensor> {
     (!item.options.strict).then(|| teller.styles.common().unsqueeze(0))
 }
 
 /// Writes all texts in one go.
 fn put_down(
-    teller: &Storyteller,
+    teller: &Recurrent,
     items: &[Item],
     watcher: &mut dyn Watcher,
     stories: &mut [Option<Result<Story>>],
@@ -239,7 +240,7 @@ fn put_down(
 }
 
 /// Sets the best text.
-fn finish(teller: &Storyteller, item: &Item, hypotheses: &[Hypothesis]) -> Story {
+fn finish(teller: &Recurrent, item: &Item, hypotheses: &[Hypothesis]) -> Story {
     let chosen = match item.options.mode {
         Mode::Beam => best(hypotheses),
         Mode::Sample { .. } => hypotheses.first(),

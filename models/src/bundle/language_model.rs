@@ -1,0 +1,40 @@
+//! The part of a bundle that thinks and writes with pretrained networks: a language model, its adapter, a sentence encoder.
+//!
+//! The networks themselves are fetched by set-up, or lie where their owner put them; a bundle holds only what was trained
+//! for it. Any model of the llama family fits: sizes come from its own file.
+
+use serde::{Deserialize, Serialize};
+
+/// The part `[language_model]` of `bundle.toml`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LanguageModelPart {
+    /// The family of the network that writes.
+    pub kind: LanguageModelKind,
+    /// Its weights: a GGUF file or a folder with `config.json` and `model.safetensors`, absolute or within the cache.
+    pub base: String,
+    /// What was trained for it: low-rank matrices and the map from thoughts to soft tokens.
+    pub adapter: String,
+    /// What the product of the matrices is multiplied with: alpha / rank.
+    pub adapter_scale: f64,
+    /// Arrays `mean` and `std` of thoughts of prose, `directions` of the words, `tokens` that may be written.
+    pub thoughts: String,
+    /// The words that thoughts can be read out as.
+    pub words: String,
+    /// How many words a story is told to speak of.
+    pub words_told: usize,
+    /// How many of them say the style, at strength 1.
+    pub words_of_style: usize,
+    /// How far a thought moves towards a style, at strength 1; prose has a spread of about 1.
+    pub style_pull: f64,
+    /// The folder of the sentence encoder: `model.safetensors`, `config.json`, `tokenizer.json`; as `base`.
+    pub sentences: String,
+}
+
+/// The families of language models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LanguageModelKind {
+    /// Llama, SmolLM and what computes alike.
+    Llama,
+}

@@ -1,0 +1,146 @@
+//! The pipeline over pretrained networks: two pairs of eyes find captions, a sentence encoder thinks them, a language model
+//! writes from the shifted thought.
+//!
+//! The algorithm is that of 2015, x − c + b and all; only the shoulders it stands on are others. What must stay true: a
+//! story is the same alone and in any batch, and whatever goes wrong with one request ends that request only.
+
+mod choosing;
+mod prompting;
+mod telling;
+
+use crate::bundle::Bundle;
+use crate::bundle::language_model::LanguageModelPart;
+use crate::bundle::styles::Styles;
+use crate::networks::bert::SentenceEncoder;
+use crate::networks::llama::Llama;
+use crate::networks::prefix::{PrefixMap, Spread};
+use crate::networks::word_head::WordHead;
+use crate::pipeline::caption_thoughts;
+use crate::pipeline::seeing::Seeing;
+use crate::pipeline::seeing::eyes::Eyes;
+use crate::pipeline::seeing::part::SeeingPart;
+use crate::pipeline::seeing::readings::Readings;
+use crate::pipeline::storyteller::{Request, Told, Watcher};
+use crate::pipeline::style_from_text::{Draft, Made, Reader, make};
+use crate::pipeline::writer::{Writer, allowed_tokens};
+use crate::tensors::device::give_back_freed_memory;
+use crate::tensors::weights::Weights;
+use crate::text::pieces::Pieces;
+use crate::text::words::WordList;
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+use tch::{Device, Kind, Tensor};
+
+/// All networks of such a bundle, with what is known of its captions.
+#[derive(Debug)]
+pub(super) struct Language {
+    part: LanguageModelPart,
+    eyes: Eyes,
+    seeing: Seeing,
+    word_head: WordHead,
+    captions: Vec<String>,
+    /// Thoughts of the captions (N, T), on the processor.
+    thoughts: Tensor,
+    readings: Readings,
+    sentences: SentenceEncoder,
+    pub(super) styles: Styles,
+    words: WordList,
+    /// The mean thought of prose (T).
+    mean: Tensor,
+    writer: Writer,
+}
+
+impl Language {
+    /// Loads the parts. The thoughts of the captions are computed at the first start and kept in `cache`.
+    pub(super) fn open(
+        bundle: &Bundle,
+        cache: &Path,
+        device: Device,
+        progress: &mut dyn FnMut(&str, usize, usize),
+    ) -> Result<Self> {
+        let part = bundle.manifest().language_model.clone();
+        let part = part.ok_or_else(|| Error::Bundle {
+            path: bundle.path(""),
+            reason: "it has no [language_model]".to_owned(),
+        })?;
+        progress("loading the networks", 0, 1);
+        let sentences = SentenceEncoder::open(&within(cache, &part.sentences)?, device)?;
+        let folder = bundle.path("");
+        let sight = SeeingPart::read(&folder)?;
+        let lite0 = super::image_encoder::arrays(bundle, cache)?;
+        let eyes = Eyes::load(&lite0, &bundle.weights(&sight.detector)?, device)?;
+        let seeing = sight.seeing(&folder)?;
+        let arrays = bundle.weights(&part.thoughts)?;
+        let spread = Spread::load(&arrays, sentences.size())?;
+        let writer = writer(bundle, &part, (cache, device), &arrays, &spread)?;
+        progress("loading the networks", 1, 1);
+        let captions = bundle.captions()?;
+        let key = bundle.captions_key()?;
+        let thoughts = caption_thoughts::recall(&captions, &sentences, &cache.join("gallery").join(key), progress)?;
+        let readings = seeing.read(&captions, thoughts.shallow_clone())?;
+        let words = WordList::load(&bundle.path(&part.words), &arrays, Device::Cpu)?;
+        give_back_freed_memory();
+        Ok(Self {
+            word_head: sight.word_head(&folder)?,
+            styles: bundle.styles(sentences.size(), Device::Cpu)?,
+            mean: spread.mean.to_device(Device::Cpu).to_kind(Kind::Float),
+            part,
+            eyes,
+            seeing,
+            captions,
+            thoughts,
+            readings,
+            sentences,
+            words,
+            writer,
+        })
+    }
+
+    /// Makes a style of a text with the bundle's encoder.
+    pub(super) fn learn(&self, draft: &Draft, progress: &mut dyn FnMut(usize, usize)) -> Result<Made> {
+        make(draft, &Reader::Language(&self.sentences, self.writer.pieces()), progress)
+    }
+
+    /// Tells a story for each request.
+    pub(super) fn tell(&self, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
+        telling::tell(self, requests, watcher)
+    }
+}
+
+/// Opens the language model with its adapter merged.
+fn writer(
+    bundle: &Bundle,
+    part: &LanguageModelPart,
+    (cache, device): (&Path, Device),
+    arrays: &Weights,
+    spread: &Spread,
+) -> Result<Writer> {
+    let base = within(cache, &part.base)?;
+    let mut llama = Llama::open(&base, (Kind::Float, device))?;
+    let adapter = bundle.weights(&part.adapter)?.to_device(device);
+    llama.merge(&adapter, part.adapter_scale)?;
+    let spread = Spread {
+        mean: spread.mean.to_device(device),
+        std: spread.std.to_device(device),
+    };
+    let map = PrefixMap::load(&adapter, &spread, llama.config().width)?;
+    let tokens = allowed_tokens(arrays, llama.config().vocabulary)?;
+    let pieces = if base.is_dir() {
+        Pieces::from_json(&base.join("tokenizer.json"))?
+    } else {
+        Pieces::from_gguf(&crate::tensors::gguf::Gguf::open(&base)?)?
+    };
+    Writer::new(llama, pieces, map, tokens)
+}
+
+/// Where a fetched network lies.
+fn within(cache: &Path, name: &str) -> Result<PathBuf> {
+    let path = cache.join(name);
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(Error::Bundle {
+        path,
+        reason: "the network is not there: run `make setup` (scripts/setup-language.sh)".to_owned(),
+    })
+}

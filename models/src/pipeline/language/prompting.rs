@@ -1,0 +1,141 @@
+//! What a story is told to speak of: the shifted thought, and the words read out of it.
+//!
+//! F(x) = μ + (x − c) + s·p·Σ wᵢ(bᵢ − μ)/|bᵢ − μ|: x is the mean thought of the captions, c that of all captions, μ that of
+//! prose, b the style's, s the strength. Words of content come from three witnesses: what x − c reads as, what the captions
+//! say, and what the word head sees in the picture itself. Words of style are read from the style's own direction, and drawn
+//! by the picture, so that no word stands in every story of a style.
+
+use super::Language;
+use crate::bundle::styles::Mix;
+use crate::networks::word_head::WordHead;
+use crate::pipeline::options::Options;
+use crate::pipeline::seeing::{Found, Look};
+use crate::pipeline::writer::Prompt;
+use rand::seq::IndexedRandom;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::collections::{BTreeMap, HashSet};
+use tch::{Kind, Tensor};
+
+/// Captions whose mean is the thought; more of them blur it.
+const CAPTIONS_OF_A_THOUGHT: usize = 5;
+/// Captions whose words are counted.
+const CAPTIONS_HEARD: usize = 20;
+/// How much a word counts for each that the captions agree on, the word head sees, or the thought reads as.
+const SAID: f64 = 1.0;
+const SEEN: f64 = 0.6;
+const READ: f64 = 0.35;
+/// From so many words of a style, nearest first, those of one story are drawn.
+const WORDS_OF_A_STYLE: usize = 40;
+
+/// What a story is to be about.
+#[derive(Debug)]
+pub(super) struct Subject {
+    /// The mean thought of the captions less that of all captions (T).
+    pub(super) content: Tensor,
+    /// The mixed direction of the styles, of length 1 at strength 1 (T); zeros without style.
+    pub(super) style: Tensor,
+    /// The prefix.
+    pub(super) prompt: Prompt,
+    /// The words in it, for people.
+    pub(super) words: Vec<String>,
+}
+
+/// What is known of one picture.
+pub(super) struct Seen<'a> {
+    pub(super) look: &'a Look,
+    pub(super) found: &'a [Found],
+}
+
+/// Thinks: shifts the captions' thought into the style and reads the words out of it.
+pub(super) fn think(language: &Language, seen: &Seen, mix: &Mix, options: &Options) -> Subject {
+    let used = seen.found.len().min(options.captions).min(CAPTIONS_OF_A_THOUGHT).max(1);
+    let rows: Vec<i64> = seen.found.iter().take(used).map(|found| found.row as i64).collect();
+    let thoughts = language.thoughts.index_select(0, &Tensor::from_slice(&rows));
+    let content = thoughts.mean_dim(0i64, false, Kind::Float) - language.styles.caption();
+    let style = language.styles.direction(mix, &language.mean);
+    let thought = &language.mean + &content + &style * language.part.style_pull;
+    let words = words(language, seen, (&content, &style), options);
+    let prompt = Prompt {
+        thought,
+        style: style.shallow_clone(),
+        words: words.iter().map(|&word| language.words.word(word).token).collect(),
+    };
+    let words = words.iter().map(|&word| language.words.word(word).text.clone()).collect();
+    Subject { content, style, prompt, words }
+}
+
+/// The words of a story, content first.
+fn words(language: &Language, seen: &Seen, (content, style): (&Tensor, &Tensor), options: &Options) -> Vec<usize> {
+    let part = &language.part;
+    let strength = if options.style.is_empty() { 0.0 } else { f64::from(options.style_strength.clamp(0.0, 2.0)) };
+    let of_style = (part.words_of_style as f64 * strength).round() as usize;
+    let of_style = of_style.min(part.words_told.saturating_sub(1));
+    let mut taken = HashSet::new();
+    let mut words = words_of_content(language, seen, content, part.words_told - of_style, &mut taken);
+    words.extend(words_of_style(language, style, of_style, (seen, &mut taken)));
+    words
+}
+
+/// Words that the witnesses agree on most.
+fn words_of_content(
+    language: &Language,
+    seen: &Seen,
+    content: &Tensor,
+    count: usize,
+    taken: &mut HashSet<String>,
+) -> Vec<usize> {
+    let mut weights: BTreeMap<usize, f64> = BTreeMap::new();
+    let heard = &seen.found[..seen.found.len().min(CAPTIONS_HEARD)];
+    for (place, found) in heard.iter().enumerate() {
+        // the first captions agree best with all others
+        let weight = SAID / (1.0 + place as f64 / 4.0);
+        for word in distinct_words(language, &language.captions[found.row]) {
+            *weights.entry(word).or_default() += weight / CAPTIONS_OF_A_THOUGHT as f64;
+        }
+    }
+    for (word, probability) in likely(&language.word_head, seen.look) {
+        if let Some(word) = language.words.find(&word) {
+            *weights.entry(word).or_default() += SEEN * probability;
+        }
+    }
+    for (place, word) in language.words.read(content, count, &mut HashSet::new()).into_iter().enumerate() {
+        *weights.entry(word).or_default() += READ / (1.0 + place as f64 / 4.0);
+    }
+    let mut order: Vec<(usize, f64)> = weights.into_iter().collect();
+    order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let fresh = order.into_iter().filter(|&(word, _)| taken.insert(language.words.word(word).stem().to_owned()));
+    fresh.map(|(word, _)| word).take(count).collect()
+}
+
+/// The likeliest words of a picture.
+fn likely(head: &WordHead, look: &Look) -> Vec<(String, f64)> {
+    let found = head.likeliest(&look.features(), 12);
+    found.into_iter().map(|(word, probability)| (word.to_owned(), f64::from(probability))).collect()
+}
+
+/// The words of the list that a caption says, each once.
+fn distinct_words(language: &Language, caption: &str) -> HashSet<usize> {
+    let lower = caption.to_lowercase();
+    let words = lower.split(|c: char| !c.is_ascii_lowercase());
+    words.filter_map(|word| language.words.find(word)).collect()
+}
+
+/// Some of a style's words; which ones, the picture decides.
+fn words_of_style(
+    language: &Language,
+    style: &Tensor,
+    count: usize,
+    (seen, taken): (&Seen, &mut HashSet<String>),
+) -> Vec<usize> {
+    if count == 0 || style.abs().max().double_value(&[]) == 0.0 {
+        return Vec::new();
+    }
+    let mut apart = taken.clone();
+    let near = language.words.read(style, WORDS_OF_A_STYLE, &mut apart);
+    let seed = seen.found.iter().take(CAPTIONS_OF_A_THOUGHT).fold(0u64, |seed, found| {
+        seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(found.row as u64)
+    });
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    near.choose_multiple(&mut rng, count).copied().collect()
+}

@@ -1,0 +1,169 @@
+//! One batch, stage by stage, as in `recurrent::stages`; each story is written for itself, in a block of one shape.
+
+use super::Language;
+use super::choosing::{Candidate, best};
+use super::prompting::{Seen, Subject, think};
+use crate::bundle::styles::Mix;
+use crate::decoding::drawing::DrawingRules;
+use crate::pipeline::ending::count_words;
+use crate::pipeline::options::{Form, Mode, Options};
+use crate::pipeline::seeing::{Found, Look};
+use crate::pipeline::storyteller::{Request, Stage, Story, Timings, Told, UsedCaption, Watcher};
+use crate::pipeline::verse;
+use crate::text::sentences::{whole_sentences, within_words};
+use crate::{Error, Result};
+use std::time::Instant;
+
+/// Drafts of a story: more find a better one, each costs as much as the first.
+const MOST_DRAFTS: usize = 8;
+/// Taken off a token's logit for each time a draft has used it.
+const WEARINESS: f64 = 0.12;
+/// No run of this many tokens comes twice in a draft.
+const NO_REPEAT: usize = 4;
+/// Tokens of a word, on average: a story of n words needs room for so many more.
+const TOKENS_A_WORD: f64 = 1.25;
+/// A draft may end once it has this share of the tokens that it may have.
+const EARLIEST_END: f64 = 0.57;
+/// Captions that are told of as used.
+const CAPTIONS_SHOWN: usize = 100;
+
+/// A request on its way.
+struct Item<'a> {
+    place: usize,
+    options: &'a Options,
+    mix: Mix,
+    look: Look,
+    found: Vec<Found>,
+}
+
+/// The results so far; none yet for those still on their way.
+type Stories = Vec<Option<Result<Story>>>;
+
+/// Tells the stories of a batch.
+pub(super) fn tell(language: &Language, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
+    let mut stories: Stories = requests.iter().map(|_| None).collect();
+    let mut timings = Timings::default();
+    let mut clock = Instant::now();
+    let mut lap = || std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64();
+    let mut items = look(language, requests, watcher, &mut stories);
+    timings.looking = lap();
+    for item in &mut items {
+        let count = item.options.captions.min(CAPTIONS_SHOWN);
+        item.found = language.seeing.find((&item.look, &language.readings), count, Some);
+        watcher.stage(item.place, Stage::Captioning, 1, 1);
+    }
+    timings.captioning = lap();
+    for item in items {
+        if watcher.cancelled(item.place) {
+            stories[item.place] = Some(Err(Error::Cancelled));
+            continue;
+        }
+        let seen = Seen { look: &item.look, found: &item.found };
+        let subject = think(language, &seen, &item.mix, item.options);
+        watcher.stage(item.place, Stage::Thinking, 1, 1);
+        timings.thinking += lap();
+        stories[item.place] = Some(write(language, &item, &subject, watcher));
+        timings.writing += lap();
+    }
+    let done = stories.into_iter().map(|story| story.unwrap_or(Err(Error::Cancelled)));
+    Told { stories: done.collect(), timings }
+}
+
+/// Checks the wishes and looks at the pictures.
+fn look<'a>(
+    language: &Language,
+    requests: &'a [Request],
+    watcher: &mut dyn Watcher,
+    stories: &mut Stories,
+) -> Vec<Item<'a>> {
+    let mut items = Vec::new();
+    for (place, request) in requests.iter().enumerate() {
+        if watcher.cancelled(place) {
+            stories[place] = Some(Err(Error::Cancelled));
+            continue;
+        }
+        match check(language, &request.options) {
+            Ok(mix) => {
+                watcher.stage(place, Stage::Looking, 0, 1);
+                let options = &request.options;
+                for look in language.eyes.look(&[request.picture]) {
+                    items.push(Item { place, options, mix: mix.clone(), look, found: Vec::new() });
+                }
+                watcher.stage(place, Stage::Looking, 1, 1);
+            }
+            Err(error) => stories[place] = Some(Err(error)),
+        }
+    }
+    items
+}
+
+/// Refuses what these networks cannot do.
+fn check(language: &Language, options: &Options) -> Result<Mix> {
+    let refuse = |field, reason: &str| Err(Error::Option { field, reason: reason.to_owned() });
+    if options.strict {
+        let reason = "strict stories are those of the networks of 2015: open an imported original (`storyteller import`)";
+        return refuse("compat", reason);
+    }
+    if options.captions == 0 {
+        return refuse("captions", "a story needs at least one caption");
+    }
+    if options.beam_width == 0 {
+        return refuse("beam_width", "at least one draft is needed");
+    }
+    language.styles.mix(&options.style, options.style_strength)
+}
+
+/// Draws drafts and tells the best.
+fn write(language: &Language, item: &Item, subject: &Subject, watcher: &mut dyn Watcher) -> Result<Story> {
+    let rules = rules(item.options);
+    let drafts = match item.options.mode {
+        Mode::Beam => 1,
+        Mode::Sample { .. } => item.options.beam_width.min(MOST_DRAFTS),
+    };
+    let drawn = language.writer.drafts(&subject.prompt, drafts, &rules, &mut |tokens| {
+        watcher.stage(item.place, Stage::Writing, tokens, rules.at_most);
+        !watcher.cancelled(item.place)
+    })?;
+    let drafts = drawn.ok_or(Error::Cancelled)?;
+    let candidates: Vec<Candidate> = drafts
+        .into_iter()
+        .map(|draft| Candidate {
+            text: within_words(&whole_sentences(&draft.text), item.options.max_words),
+            draft,
+        })
+        .collect();
+    let (place, score) = best(language, subject, &candidates)?;
+    let text = match item.options.form {
+        Form::Prose => candidates[place].text.clone(),
+        Form::Lyrics => verse::lines(&candidates[place].text),
+    };
+    let caption = |found: &Found| UsedCaption {
+        text: language.captions[found.row].clone(),
+        similarity: found.similarity,
+    };
+    Ok(Story {
+        words: count_words(&text),
+        text,
+        captions: item.found.iter().map(caption).collect(),
+        score: -score as f32,
+    })
+}
+
+/// How the drafts of a request are drawn; a search takes the likeliest token each time.
+fn rules(options: &Options) -> DrawingRules {
+    let (temperature, top_p, seed) = match options.mode {
+        Mode::Beam => (0.0, 1.0, 0),
+        Mode::Sample { temperature, top_p, seed } => (f64::from(temperature), f64::from(top_p), seed),
+    };
+    let at_most = (options.max_words as f64 * TOKENS_A_WORD) as usize;
+    DrawingRules {
+        temperature,
+        top_p,
+        weariness: WEARINESS,
+        no_repeat: NO_REPEAT,
+        at_least: (at_most as f64 * EARLIEST_END) as usize,
+        at_most,
+        ends: Vec::new(),
+        seed,
+    }
+}

@@ -1,0 +1,50 @@
+//! Sets running text as lines: a line for each phrase, a stanza for each few lines.
+
+/// Words of a line before it may break at a comma.
+const SHORTEST: usize = 4;
+/// Words of a line at which it breaks before the next small word.
+const LONGEST: usize = 9;
+/// Lines of a stanza.
+const STANZA: usize = 4;
+/// Words that a line likes to begin with.
+const BEGINNINGS: [&str; 14] = [
+    "and", "but", "or", "with", "where", "when", "while", "that", "which", "as", "in", "on", "of", "to",
+];
+
+/// The text as lines, stanzas apart.
+pub(crate) fn lines(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut line: Vec<&str> = Vec::new();
+    for word in text.split_whitespace() {
+        if line.len() >= LONGEST && BEGINNINGS.contains(&word) || line.len() > LONGEST + 3 {
+            lines.push(line.join(" "));
+            line.clear();
+        }
+        line.push(word);
+        let ends = word.ends_with(['.', '!', '?']);
+        let pauses = word.ends_with([',', ';', ':', '—']) && line.len() >= SHORTEST;
+        if ends || pauses {
+            lines.push(line.join(" ").trim_end_matches([',', ';', ':']).to_owned());
+            line.clear();
+        }
+    }
+    if !line.is_empty() {
+        lines.push(line.join(" "));
+    }
+    let stanzas: Vec<String> = lines.chunks(STANZA).map(|stanza| stanza.join("\n")).collect();
+    stanzas.join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn phrases_become_lines_and_lines_stanzas() {
+        let text = "The sea was calm and grey, and nobody spoke of the boat. It came at night. \
+                    We saw the white sail on the dark water of the bay in the moon.";
+        let wanted = "The sea was calm and grey\nand nobody spoke of the boat.\nIt came at night.\n\
+                      We saw the white sail on the dark water\n\nof the bay in the moon.";
+        assert_eq!(lines(text), wanted);
+    }
+}
