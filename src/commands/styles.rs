@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use models::Bundle;
-use models::pipeline::style_from_text::{Draft, make};
+use models::pipeline::style_from_text::{Draft, make_for};
 use models::text::encoding;
 use training::corpus;
 use training::shelf::Shelf;
@@ -105,10 +105,10 @@ impl Add {
             );
         }
         let draft = self.draft()?;
-        let (_, words) = bundle.decoder(tch::Device::Cpu)?;
-        let encoder = bundle.skip_thoughts(models::tensors::device::choose(&weights.device)?)?;
+        let cache = weights.cache()?;
+        let device = models::tensors::device::choose(&weights.device)?;
         let mut bar = LoadingBar::new();
-        let made = make(&draft, &encoder, &words, &mut |done, of| {
+        let made = make_for(&bundle, (&cache, device), &draft, &mut |done, of| {
             bar.show("reading passages", done, of);
         })?;
         Shelf::open(folder)?.add(&made)?;

@@ -4,6 +4,7 @@
 mod curve;
 mod encoders;
 mod expansion;
+mod finish;
 mod following;
 pub(crate) mod photos;
 mod recipe;
@@ -45,6 +46,8 @@ enum Step {
     Decoder(storytelling::DecoderStep),
     /// Put everything together into a bundle.
     Bundle(storytelling::BundleStep),
+    /// Finish a folder with a language model's parts: caption style, sums of all files.
+    Finish(finish::Finish),
 }
 
 impl Train {
@@ -66,6 +69,7 @@ impl Train {
             Step::Thoughts(step) => step.run()?,
             Step::Decoder(step) => step.run()?,
             Step::Bundle(step) => step.run()?,
+            Step::Finish(step) => step.run()?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -7,6 +7,7 @@ pub mod corpus;
 pub mod course;
 pub mod expansion;
 pub mod grammar;
+pub mod language_bundle;
 pub mod measure;
 pub mod order;
 pub mod parameters;

@@ -3,7 +3,9 @@
 //! The networks themselves are fetched by set-up, or lie where their owner put them; a bundle holds only what was trained
 //! for it. Any model of the llama family fits: sizes come from its own file.
 
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// The part `[language_model]` of `bundle.toml`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -37,4 +39,19 @@ pub struct LanguageModelPart {
 pub enum LanguageModelKind {
     /// Llama, SmolLM and what computes alike.
     Llama,
+}
+
+/// Where a network that a bundle names lies: at an absolute path, or within the cache, where set-up put it.
+///
+/// # Errors
+/// When it is not there.
+pub fn fetched(cache: &Path, name: &str) -> Result<PathBuf> {
+    let path = cache.join(name);
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(Error::Bundle {
+        path,
+        reason: "the network is not there: run `make setup` (scripts/setup-language.sh)".to_owned(),
+    })
 }

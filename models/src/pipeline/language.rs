@@ -9,7 +9,7 @@ mod prompting;
 mod telling;
 
 use crate::bundle::Bundle;
-use crate::bundle::language_model::LanguageModelPart;
+use crate::bundle::language_model::{LanguageModelPart, fetched};
 use crate::bundle::styles::Styles;
 use crate::networks::bert::SentenceEncoder;
 use crate::networks::llama::Llama;
@@ -28,7 +28,7 @@ use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use crate::text::words::WordList;
 use crate::{Error, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 /// All networks of such a bundle, with what is known of its captions.
@@ -64,7 +64,7 @@ impl Language {
             reason: "it has no [language_model]".to_owned(),
         })?;
         progress("loading the networks", 0, 1);
-        let sentences = SentenceEncoder::open(&within(cache, &part.sentences)?, device)?;
+        let sentences = SentenceEncoder::open(&fetched(cache, &part.sentences)?, device)?;
         let folder = bundle.path("");
         let sight = SeeingPart::read(&folder)?;
         let lite0 = super::image_encoder::arrays(bundle, cache)?;
@@ -115,7 +115,7 @@ fn writer(
     arrays: &Weights,
     spread: &Spread,
 ) -> Result<Writer> {
-    let base = within(cache, &part.base)?;
+    let base = fetched(cache, &part.base)?;
     let mut llama = Llama::open(&base, (Kind::Float, device))?;
     let adapter = bundle.weights(&part.adapter)?.to_device(device);
     llama.merge(&adapter, part.adapter_scale)?;
@@ -125,22 +125,5 @@ fn writer(
     };
     let map = PrefixMap::load(&adapter, &spread, llama.config().width)?;
     let tokens = allowed_tokens(arrays, llama.config().vocabulary)?;
-    let pieces = if base.is_dir() {
-        Pieces::from_json(&base.join("tokenizer.json"))?
-    } else {
-        Pieces::from_gguf(&crate::tensors::gguf::Gguf::open(&base)?)?
-    };
-    Writer::new(llama, pieces, map, tokens)
-}
-
-/// Where a fetched network lies.
-fn within(cache: &Path, name: &str) -> Result<PathBuf> {
-    let path = cache.join(name);
-    if path.exists() {
-        return Ok(path);
-    }
-    Err(Error::Bundle {
-        path,
-        reason: "the network is not there: run `make setup` (scripts/setup-language.sh)".to_owned(),
-    })
+    Writer::new(llama, Pieces::of_model(&base)?, map, tokens)
 }

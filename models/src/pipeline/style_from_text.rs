@@ -7,10 +7,12 @@
 //! refused with the figures.
 
 use std::collections::HashSet;
+use std::path::Path;
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use crate::bundle::Style;
+use crate::bundle::language_model::fetched;
+use crate::bundle::{Bundle, Style};
 use crate::networks::bert::SentenceEncoder;
 use crate::networks::skip_thoughts::{Encoding, SkipThoughts};
 use crate::text::book::Book;
@@ -93,7 +95,7 @@ impl Reader<'_> {
         };
         Ok(vectors
             .mean_dim(0i64, false, Kind::Float)
-            .to_device(tch::Device::Cpu))
+            .to_device(Device::Cpu))
     }
 
     /// Whether a token is a word of the bundle's language.
@@ -125,6 +127,27 @@ fn one_sentence_each(passages: &[&String]) -> Vec<String> {
         detokenize::prose(sentence.copied().unwrap_or(&tokens))
     };
     passages.iter().enumerate().map(pick).collect()
+}
+
+/// As [`make`], with the networks of a bundle, of which only those are opened that read; `(cache, device)`: where fetched
+/// networks lie, and where to compute.
+///
+/// # Errors
+/// As [`make`], and when a network cannot be opened.
+pub fn make_for(
+    bundle: &Bundle,
+    (cache, device): (&Path, Device),
+    draft: &Draft,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Made> {
+    if let Some(part) = &bundle.manifest().language_model {
+        let sentences = SentenceEncoder::open(&fetched(cache, &part.sentences)?, device)?;
+        let pieces = Pieces::of_model(&fetched(cache, &part.base)?)?;
+        return make(draft, &Reader::Language(&sentences, &pieces), progress);
+    }
+    let (_, words) = bundle.decoder(Device::Cpu)?;
+    let encoder = bundle.skip_thoughts(device)?;
+    make(draft, &Reader::Recurrent(&encoder, &words), progress)
 }
 
 /// Cuts, checks, encodes and averages; `progress` learns how many passages are done and of how many.

@@ -22,6 +22,18 @@ pub struct Pieces {
 }
 
 impl Pieces {
+    /// The tokenizer of a language model: in its GGUF file, or beside its weights in a folder.
+    ///
+    /// # Errors
+    /// When there is none of a known kind.
+    pub fn of_model(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            Self::from_json(&path.join("tokenizer.json"))
+        } else {
+            Self::from_gguf(&Gguf::open(path)?)
+        }
+    }
+
     /// The tokenizer of a language model's GGUF file.
     ///
     /// # Errors
