@@ -6,6 +6,7 @@ mod encoders;
 mod expansion;
 mod finish;
 mod following;
+mod invent;
 pub(crate) mod photos;
 mod recipe;
 mod storytelling;
@@ -34,6 +35,8 @@ enum Step {
     Words(texts::Words),
     /// Write a gallery of captions from a grammar.
     Gallery(texts::Gallery),
+    /// Write a gallery of captions that nobody wrote, from captions that people wrote.
+    InventCaptions(invent::InventCaptions),
     /// Train the joint space of pictures and sentences.
     Vse(encoders::VseStep),
     /// Train one half of the sentence encoder.
@@ -63,6 +66,7 @@ impl Train {
             Step::Captions(step) => step.run()?,
             Step::Words(step) => step.run()?,
             Step::Gallery(step) => step.run()?,
+            Step::InventCaptions(step) => step.run()?,
             Step::Vse(step) => step.run()?,
             Step::SkipThoughts(step) => step.run()?,
             Step::ExpandVocabulary(step) => step.run()?,

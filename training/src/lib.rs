@@ -2,6 +2,7 @@
 
 pub mod adam;
 pub mod bundle_making;
+pub mod caption_model;
 pub mod checkpoint;
 pub mod corpus;
 pub mod course;

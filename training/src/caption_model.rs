@@ -1,0 +1,304 @@
+//! Invents captions: a language model of short word runs, held to what has been seen together.
+//!
+//! `storyteller train invent-captions` makes a gallery with it. A caption is drawn word by word, each given the three before
+//! it, as the captions that people wrote go on from there. Such sentences are fluent from word to word and may drift from a
+//! kitchen to a beach; so each pair of content words must stand together in some caption, and no caption may be one that
+//! was read. Rare words are favoured until the gallery has its share of them: what it cannot say, nobody can be told.
+
+use std::collections::{HashMap, HashSet};
+
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+/// Words that decide on the next one.
+const CONTEXT: usize = 3;
+/// Words of a caption, the full stop not counted.
+const SHORTEST: usize = 5;
+const LONGEST: usize = 16;
+/// A word in more captions than this share says nothing of what is in a picture.
+const EVERYWHERE: f64 = 0.04;
+/// Pairs of content words must stand together in so many captions.
+const TOGETHER: u32 = 2;
+/// The longest run of words out of one caption, as a share of the invented one.
+const COPIED: f64 = 0.75;
+/// Word runs whose copies are looked for: the longest allowed run of the longest caption is shorter.
+const RUN: usize = LONGEST;
+/// Draws for each caption that is wanted, at most.
+const TRIES: usize = 400;
+/// Marks the beginning and the end of a caption.
+const EDGE: u32 = 0;
+
+/// The captions that people wrote, counted.
+#[derive(Debug)]
+pub struct CaptionModel {
+    words: Vec<String>,
+    /// What followed each run of up to [`CONTEXT`] words, with repeats.
+    followers: HashMap<Vec<u32>, Vec<u32>>,
+    /// In how many captions two content words stand together.
+    together: HashMap<(u32, u32), u32>,
+    /// In how many captions each word stands.
+    seen_in: Vec<u32>,
+    read: HashSet<Vec<u32>>,
+    /// Every run of words, hashed, by its length.
+    runs: HashSet<u64>,
+    captions: usize,
+}
+
+impl CaptionModel {
+    /// Reads captions, one a line.
+    pub fn read<'a>(captions: impl Iterator<Item = &'a str>) -> Self {
+        let mut model = Self {
+            words: vec![String::new()],
+            followers: HashMap::new(),
+            together: HashMap::new(),
+            seen_in: vec![0],
+            read: HashSet::new(),
+            runs: HashSet::new(),
+            captions: 0,
+        };
+        let mut ids: HashMap<String, u32> = HashMap::new();
+        let mut all = Vec::new();
+        for caption in captions {
+            let mut sentence = Vec::new();
+            for word in words_of(caption) {
+                let next = model.words.len() as u32;
+                let id = *ids.entry(word.clone()).or_insert(next);
+                if id == next {
+                    model.words.push(word);
+                    model.seen_in.push(0);
+                }
+                sentence.push(id);
+            }
+            if (SHORTEST..=LONGEST + 4).contains(&sentence.len()) {
+                model.count(&sentence);
+                all.push(sentence);
+            }
+        }
+        for sentence in all {
+            model.pair(&sentence);
+        }
+        model
+    }
+
+    /// How many captions were taken.
+    pub fn len(&self) -> usize {
+        self.captions
+    }
+
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.captions == 0
+    }
+
+    fn count(&mut self, sentence: &[u32]) {
+        self.captions += 1;
+        for &word in sentence.iter().collect::<HashSet<_>>() {
+            self.seen_in[word as usize] += 1;
+        }
+        let mut padded = vec![EDGE; CONTEXT];
+        padded.extend(sentence);
+        padded.push(EDGE);
+        for place in CONTEXT..padded.len() {
+            for length in 1..=CONTEXT {
+                let context = padded[place - length..place].to_vec();
+                self.followers.entry(context).or_default().push(padded[place]);
+            }
+        }
+        for length in SHORTEST..=sentence.len().min(RUN) {
+            self.runs.extend(sentence.windows(length).map(hash));
+        }
+        self.read.insert(sentence.to_vec());
+    }
+
+    fn pair(&mut self, sentence: &[u32]) {
+        let content = self.content(sentence);
+        for (place, &one) in content.iter().enumerate() {
+            for &other in &content[place + 1..] {
+                *self.together.entry((one.min(other), one.max(other))).or_default() += 1;
+            }
+        }
+    }
+
+    /// The words that say what is there, each once, in rising order.
+    fn content(&self, sentence: &[u32]) -> Vec<u32> {
+        let most = (self.captions as f64 * EVERYWHERE) as u32;
+        let says = |word: &u32| self.seen_in[*word as usize] <= most && self.words[*word as usize].len() > 2;
+        let mut content: Vec<u32> = sentence.iter().copied().filter(says).collect();
+        content.sort_unstable();
+        content.dedup();
+        content
+    }
+
+    /// Invents `count` captions, the same for the same seed; `progress` learns how many there are. Fewer come back where
+    /// the captions that were read are too few to invent so many.
+    pub fn invent(&self, count: usize, seed: u64, progress: &mut dyn FnMut(usize)) -> Vec<String> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut told: HashMap<u32, u32> = HashMap::new();
+        let (mut known, mut invented) = (HashSet::new(), Vec::new());
+        for _ in 0..count.saturating_mul(TRIES) {
+            if invented.len() == count {
+                break;
+            }
+            let Some(sentence) = self.draw(&mut rng) else { continue };
+            let content = self.content(&sentence);
+            if !self.is_sound(&sentence, &content) || !self.is_wanted(&content, &told, count, rng.random()) {
+                continue;
+            }
+            if known.insert(sentence.clone()) {
+                content.iter().for_each(|&word| *told.entry(word).or_default() += 1);
+                invented.push(self.spell(&sentence));
+                progress(invented.len());
+            }
+        }
+        invented
+    }
+
+    /// One sentence, if it comes to an end.
+    fn draw(&self, rng: &mut ChaCha8Rng) -> Option<Vec<u32>> {
+        let mut padded = vec![EDGE; CONTEXT];
+        while padded.len() <= CONTEXT + LONGEST {
+            // now and then a shorter context, so that sentences part from those that were read
+            let length = if rng.random::<f64>() < 0.25 { CONTEXT - 1 } else { CONTEXT };
+            let context = &padded[padded.len() - length..];
+            let followers = self.followers.get(context)?;
+            let next = followers[rng.random_range(0..followers.len())];
+            if next == EDGE {
+                return Some(padded.split_off(CONTEXT));
+            }
+            padded.push(next);
+        }
+        None
+    }
+
+    /// Whether a sentence is new and speaks of things that are seen together.
+    fn is_sound(&self, sentence: &[u32], content: &[u32]) -> bool {
+        let longest_copy = ((sentence.len() as f64 * COPIED) as usize + 1).max(SHORTEST);
+        let copied = longest_copy <= sentence.len()
+            && sentence.windows(longest_copy).any(|run| self.runs.contains(&hash(run)));
+        let repeats = sentence.windows(2).any(|pair| pair[0] == pair[1])
+            || content.len() < sentence.iter().filter(|word| content.binary_search(word).is_ok()).count();
+        let pairs = content.iter().enumerate().all(|(place, &one)| {
+            content[place + 1..].iter().all(|&other| {
+                self.together.get(&(one.min(other), one.max(other))).is_some_and(|&n| n >= TOGETHER)
+            })
+        });
+        sentence.len() >= SHORTEST
+            && content.len() >= 2
+            && pairs
+            && !repeats
+            && !copied
+            && !self.read.contains(sentence)
+    }
+
+    /// Whether the gallery still lacks one of the words: each may stand in its share of captions, damped by a root so
+    /// that rare ones get more than theirs.
+    fn is_wanted(&self, content: &[u32], told: &HashMap<u32, u32>, count: usize, luck: f64) -> bool {
+        let lacking = content.iter().map(|&word| {
+            let share = f64::from(self.seen_in[word as usize]) / self.captions as f64;
+            let wanted = (share.sqrt() * 0.05 * count as f64).max(6.0);
+            f64::from(*told.get(&word).unwrap_or(&0)) < wanted
+        });
+        let lacking = lacking.filter(|&lacking| lacking).count();
+        lacking > 0 || luck < 0.1
+    }
+
+    fn spell(&self, sentence: &[u32]) -> String {
+        let words: Vec<&str> = sentence.iter().map(|&word| self.words[word as usize].as_str()).collect();
+        let mut text = words.join(" ").replace(" , ", ", ").replace(" 's", "'s");
+        if let Some(first) = text.get(..1) {
+            let upper = first.to_uppercase();
+            text.replace_range(..1, &upper);
+        }
+        text.push('.');
+        text
+    }
+}
+
+/// The words of a caption in lower case; inner commas are words, other marks are dropped. A caption with anything else in
+/// it (digits, slashes, foreign letters) gives none: it would be copied, or spoil others.
+fn words_of(caption: &str) -> Vec<String> {
+    let trimmed = caption.trim().trim_end_matches(['.', '!', ' ']);
+    let spaced = trimmed.to_lowercase().replace(',', " , ").replace(['"', ';', ':'], " ");
+    let words: Vec<String> = spaced.split_whitespace().map(str::to_owned).collect();
+    let plain = |word: &String| word == "," || word.chars().all(|c| c.is_ascii_lowercase() || "'-".contains(c));
+    if words.iter().all(plain) { words } else { Vec::new() }
+}
+
+/// A run of words as one number.
+fn hash(run: &[u32]) -> u64 {
+    run.iter().fold(0xcbf2_9ce4_8422_2325 ^ run.len() as u64, |sum, &word| {
+        (sum ^ u64::from(word)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// The share of a text's content words that a gallery has, each weighted by its use there; what stands in fewer captions
+/// than `least` is not asked for.
+pub fn coverage<'a>(gallery: &[String], captions: impl Iterator<Item = &'a str>, least: u32) -> f64 {
+    let have: HashSet<String> = gallery.iter().flat_map(|caption| words_of(caption)).collect();
+    let mut uses: HashMap<String, u32> = HashMap::new();
+    for word in captions.flat_map(words_of).filter(|word| word.len() > 2) {
+        *uses.entry(word).or_default() += 1;
+    }
+    let asked = uses.iter().filter(|(_, n)| **n >= least);
+    let (mut found, mut all) = (0u64, 0u64);
+    for (word, &n) in asked {
+        all += u64::from(n);
+        found += if have.contains(word) { u64::from(n) } else { 0 };
+    }
+    found as f64 / all.max(1) as f64
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Dogs and cats do things; boats are elsewhere.
+    fn captions() -> Vec<String> {
+        let mut captions = Vec::new();
+        for animal in ["brown dog", "black cat", "small goat", "white horse"] {
+            for place in ["in the green grass", "near a wooden fence", "on the dirt road"] {
+                for verb in ["sleeps", "walks", "waits"] {
+                    captions.push(format!("A {animal} {verb} alone {place}."));
+                    captions.push(format!("A {animal} slowly {verb} {place} today."));
+                }
+            }
+        }
+        captions.extend((0..30).map(|_| "Two boats sail on the wide blue sea at dawn.".to_owned()));
+        captions
+    }
+
+    #[test]
+    fn invented_captions_are_new_distinct_repeatable_and_keep_apart_what_was_never_together() {
+        let read = captions();
+        let model = CaptionModel::read(read.iter().map(String::as_str));
+        assert_eq!(model.len(), read.len());
+        let mut told = 0;
+        let invented = model.invent(20, 1, &mut |n| told = n);
+        assert!(!invented.is_empty() && told == invented.len());
+        let distinct: HashSet<&String> = invented.iter().collect();
+        assert_eq!(distinct.len(), invented.len());
+        for caption in &invented {
+            assert!(!read.contains(caption), "{caption}");
+            assert!(caption.starts_with('A') || caption.starts_with("Two"), "{caption}");
+            assert!(caption.ends_with('.'), "{caption}");
+            let boats = caption.contains("boats") || caption.contains("sea");
+            assert!(!(boats && (caption.contains("dog") || caption.contains("road"))), "{caption}");
+        }
+        assert_eq!(invented, model.invent(20, 1, &mut |_| {}));
+    }
+
+    #[test]
+    fn coverage_counts_words_by_their_use() {
+        let gallery = vec!["A dog runs.".to_owned()];
+        let texts = ["a dog", "a dog", "a cat", "the rare gnu"];
+        assert!((coverage(&gallery, texts.into_iter(), 1) - 2.0 / 6.0).abs() < 1e-9);
+        assert_eq!(coverage(&gallery, texts.into_iter(), 2), 1.0);
+    }
+
+    #[test]
+    fn captions_with_figures_or_foreign_letters_are_not_read() {
+        assert!(words_of("A bus numbered 42.").is_empty());
+        assert_eq!(words_of("A man's dog, asleep."), ["a", "man's", "dog", ",", "asleep"]);
+    }
+}
