@@ -12,3 +12,4 @@ pub mod nanodet;
 pub mod skip_thoughts;
 pub mod vgg;
 pub mod vse;
+pub mod word_head;

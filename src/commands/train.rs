@@ -7,8 +7,9 @@ mod expansion;
 mod following;
 pub(crate) mod photos;
 mod recipe;
+pub(crate) mod seeing;
 mod storytelling;
-mod texts;
+pub(crate) mod texts;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,12 @@ enum Step {
     Thoughts(storytelling::Thoughts),
     /// Train the decoder on passages and their thoughts.
     Decoder(storytelling::DecoderStep),
+    /// Look at a folder of pictures: a table of what both pairs of eyes see.
+    Features(seeing::Features),
+    /// Train the joint space of what the eyes see and what the sentence encoder reads.
+    Joint(seeing::JointStep),
+    /// Train the words that people would use for what the eyes see.
+    WordHead(seeing::WordHeadStep),
     /// Put everything together into a bundle.
     Bundle(storytelling::BundleStep),
 }
@@ -65,6 +72,9 @@ impl Train {
             Step::ExpandVocabulary(step) => step.run()?,
             Step::Thoughts(step) => step.run()?,
             Step::Decoder(step) => step.run()?,
+            Step::Features(step) => step.run()?,
+            Step::Joint(step) => step.run()?,
+            Step::WordHead(step) => step.run()?,
             Step::Bundle(step) => step.run()?,
         }
         Ok(ExitCode::SUCCESS)

@@ -7,9 +7,9 @@ use crate::{Result, Weights};
 use tch::{Kind, Tensor};
 
 /// Standardised features are cut off here: a freak of one feature must not outvote all others.
-const CLIP: f64 = 8.0;
+pub const CLIP: f64 = 8.0;
 /// Centred sentence vectors are short; this makes their numbers about 1.
-const TEXT_SCALE: f64 = 16.0;
+pub const TEXT_SCALE: f64 = 16.0;
 
 /// The two maps.
 #[derive(Debug)]

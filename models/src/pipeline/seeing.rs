@@ -5,9 +5,11 @@
 //! is arithmetic on vectors: the sentence encoder and the eyes are asked by the caller.
 
 pub mod consensus;
+pub mod eyes;
 pub mod mentions;
 pub mod names;
 pub mod objects;
+pub mod part;
 pub mod readings;
 pub mod score;
 pub mod squash;
@@ -32,6 +34,8 @@ pub struct Recipe {
     pub weights: Weights,
     /// What scores of the detector say for and against named objects.
     pub evidence: Evidence,
+    /// How much of what the photo network recognises counts when it is unsure; when it is sure, all does.
+    pub unsure: f64,
     /// How many pictures tell how near a caption is to whatever picture.
     pub neighbours: i64,
     /// Who is asked for agreement.
@@ -127,9 +131,14 @@ impl Seeing {
         )
     }
 
+    /// Which of the detector's classes captions name.
+    pub fn mentions(&self) -> &Mentions {
+        &self.mentions
+    }
+
     /// The unit vectors (D) of a picture, one for each joint space.
     pub fn images(&self, look: &Look) -> Vec<Tensor> {
-        let features = Tensor::cat(&[&look.lite0, &look.nanodet], 0).unsqueeze(0);
+        let features = look.features().unsqueeze(0);
         self.joints
             .iter()
             .map(|(joint, _)| joint.image(&features).squeeze_dim(0))
@@ -158,22 +167,31 @@ impl Seeing {
         let evidence = self.recipe.evidence.of(&floats(scores.squeeze_dim(0)));
         Parts([
             floats(joint),
-            near(self.names.recognised(&look.logits.unsqueeze(0))),
+            near(
+                self.names
+                    .recognised(&look.logits.unsqueeze(0), self.recipe.unsure),
+            ),
             near(self.names.detected(&scores)),
             readings.hub.clone(),
             readings.named.sums(&evidence),
         ])
     }
 
-    /// The `count` captions that describe a picture best, best first, at most one of each source.
+    /// The `count` captions that describe a picture best, best first, at most one of each source; captions without a source
+    /// may not be told.
     pub fn find<S: std::hash::Hash + Eq>(
         &self,
         (look, readings): (&Look, &Readings),
         count: usize,
-        source: impl Fn(usize) -> S,
+        source: impl Fn(usize) -> Option<S>,
     ) -> Vec<Found> {
         let parts = self.parts(look, readings);
-        let totals = parts.totals(&self.recipe.weights);
+        let mut totals = parts.totals(&self.recipe.weights);
+        for (row, total) in totals.iter_mut().enumerate() {
+            if source(row).is_none() {
+                *total = f32::NEG_INFINITY;
+            }
+        }
         let council = self.recipe.council.agree(&totals, |rows| {
             readings.vectors.index_select(0, &Tensor::from_slice(rows))
         });
@@ -226,6 +244,11 @@ impl Seeing {
 }
 
 impl Look {
+    /// All that the joint space and the word head look at (1872).
+    pub fn features(&self) -> Tensor {
+        Tensor::cat(&[&self.lite0, &self.nanodet], 0)
+    }
+
     /// The detector's scores (1, 80).
     fn scores(&self) -> Tensor {
         self.nanodet

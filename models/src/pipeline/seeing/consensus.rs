@@ -30,7 +30,8 @@ pub struct Member {
 impl Council {
     /// The best rows by `totals`, best agreement first; `vectors` gives the unit sentence vectors (k, T) of k rows.
     pub fn agree(&self, totals: &[f32], vectors: impl FnOnce(&[i64]) -> Tensor) -> Vec<Member> {
-        let best = best_rows(totals, self.best);
+        let mut best = best_rows(totals, self.best);
+        best.retain(|&row| totals[row as usize].is_finite());
         if best.is_empty() {
             return Vec::new();
         }

@@ -42,8 +42,14 @@ impl Mentions {
         })
     }
 
-    /// The detector's classes that `caption` names, each once, in order.
+    /// The detector's classes that `caption` names, counted from 0, each once, in order.
     pub fn of(&self, caption: &str) -> Vec<usize> {
+        let all = self.every(caption).into_iter();
+        all.filter_map(|class| class.checked_sub(FIRST)).collect()
+    }
+
+    /// All classes that `caption` names, the detector's counted on after ImageNet's, each once, in order.
+    pub fn every(&self, caption: &str) -> Vec<usize> {
         let words = words(caption);
         let mut found = Vec::new();
         let mut at = 0;
@@ -54,7 +60,7 @@ impl Mentions {
                 Some((length, classes))
             });
             if let Some((_, classes)) = phrase {
-                found.extend(classes.iter().filter_map(|class| class.checked_sub(FIRST)));
+                found.extend(classes);
             }
             at += phrase.map_or(1, |(length, _)| length);
         }
