@@ -2,6 +2,7 @@
 //! Prints a table, or with `--json` one object; the same inputs and seed give the same numbers.
 
 mod encoders;
+mod seeing;
 mod stories;
 mod table;
 
@@ -22,6 +23,8 @@ pub(crate) struct Evaluate {
 enum Question {
     /// Find captions by pictures and pictures by captions: recall and median rank both ways.
     Retrieval(encoders::Retrieval),
+    /// Find captions by what both pairs of eyes see, and compare strangers' captions with a photo's own.
+    Seeing(seeing::SeeingQuestion),
     /// Let sentence vectors choose the next sentence among ten, and show near neighbours.
     Sentences(encoders::Sentences),
     /// How surprised the decoder is by held-out passages, with their own thought and with another's.
@@ -38,6 +41,7 @@ impl Evaluate {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.question {
             Question::Retrieval(question) => question.run()?,
+            Question::Seeing(question) => question.run()?,
             Question::Sentences(question) => question.run()?,
             Question::Decoder(question) => question.run()?,
             Question::Stories(question) => question.run()?,

@@ -9,8 +9,9 @@ mod following;
 mod invent;
 pub(crate) mod photos;
 mod recipe;
+pub(crate) mod seeing;
 mod storytelling;
-mod texts;
+pub(crate) mod texts;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,12 @@ enum Step {
     Thoughts(storytelling::Thoughts),
     /// Train the decoder on passages and their thoughts.
     Decoder(storytelling::DecoderStep),
+    /// Look at a folder of pictures: a table of what both pairs of eyes see.
+    Features(seeing::Features),
+    /// Train the joint space of what the eyes see and what the sentence encoder reads.
+    Joint(seeing::JointStep),
+    /// Train the words that people would use for what the eyes see.
+    WordHead(seeing::WordHeadStep),
     /// Put everything together into a bundle.
     Bundle(storytelling::BundleStep),
     /// Finish a folder with a language model's parts: caption style, sums of all files.
@@ -72,6 +79,9 @@ impl Train {
             Step::ExpandVocabulary(step) => step.run()?,
             Step::Thoughts(step) => step.run()?,
             Step::Decoder(step) => step.run()?,
+            Step::Features(step) => step.run()?,
+            Step::Joint(step) => step.run()?,
+            Step::WordHead(step) => step.run()?,
             Step::Bundle(step) => step.run()?,
             Step::Finish(step) => step.run()?,
         }

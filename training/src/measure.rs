@@ -5,5 +5,6 @@
 //! [`crate::recipes::decoder::perplexity`].
 
 pub mod probe;
+pub mod seeing;
 pub mod sentences;
 pub mod stories;

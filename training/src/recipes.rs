@@ -5,5 +5,8 @@
 
 pub mod decoder;
 pub mod graph;
+pub mod joint;
+pub mod pseudo;
 pub mod skip_thoughts;
 pub mod vse;
+pub mod word_head;

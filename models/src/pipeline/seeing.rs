@@ -34,6 +34,8 @@ pub struct Recipe {
     pub weights: Weights,
     /// What scores of the detector say for and against named objects.
     pub evidence: Evidence,
+    /// How much of what the photo network recognises counts when it is unsure; when it is sure, all does.
+    pub unsure: f64,
     /// How many pictures tell how near a caption is to whatever picture.
     pub neighbours: i64,
     /// Who is asked for agreement.
@@ -165,7 +167,10 @@ impl Seeing {
         let evidence = self.recipe.evidence.of(&floats(scores.squeeze_dim(0)));
         Parts([
             floats(joint),
-            near(self.names.recognised(&look.logits.unsqueeze(0))),
+            near(
+                self.names
+                    .recognised(&look.logits.unsqueeze(0), self.recipe.unsure),
+            ),
             near(self.names.detected(&scores)),
             readings.hub.clone(),
             readings.named.sums(&evidence),

@@ -33,6 +33,7 @@ fn recipe() -> Recipe {
             most: 0.0,
             person: 0.3,
         },
+        unsure: 1.0,
         neighbours: 10,
         council: Council {
             best: 100,
@@ -179,7 +180,7 @@ fn the_captions_told_are_the_references_first_ten_one_of_each_source() {
         let look = scene.look(picture);
         let found = scene
             .seeing
-            .find((&look, &scene.readings), 10, |row| scene.sources[row]);
+            .find((&look, &scene.readings), 10, |row| Some(scene.sources[row]));
         let wanted: Vec<&str> = printed["base"][picture]["top_10"]
             .as_array()
             .unwrap()

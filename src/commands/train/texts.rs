@@ -247,7 +247,7 @@ impl Gallery {
 }
 
 /// The lines of a text file.
-pub(super) fn lines(path: &PathBuf) -> anyhow::Result<Vec<String>> {
+pub(crate) fn lines(path: &PathBuf) -> anyhow::Result<Vec<String>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(encoding::without_mark(&text)

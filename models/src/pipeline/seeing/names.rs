@@ -44,12 +44,14 @@ impl Names {
     }
 
     /// What the photo network recognises, from its logits (N, 1000): the ten likeliest names by their probability (N, T).
-    pub fn recognised(&self, logits: &Tensor) -> Tensor {
+    /// Of a picture whose best class has probability p, all counts times `unsure` + (1 − `unsure`) p².
+    pub fn recognised(&self, logits: &Tensor, unsure: f64) -> Tensor {
         let likely = logits.softmax(1, Kind::Float);
         let (best, _) = likely.topk(BEST, 1, true, true);
         let least = best.narrow(1, BEST - 1, 1);
         let kept = likely.where_scalarother(&likely.ge_tensor(&least), 0.0);
-        kept.matmul(&self.photo)
+        let sure = best.narrow(1, 0, 1).square() * (1.0 - unsure) + unsure;
+        kept.matmul(&self.photo) * sure
     }
 
     /// What the detector sees with more than its usual strength, from its scores (N, 80): names by the excess (N, T).

@@ -1,0 +1,112 @@
+//! `train features`: what both pairs of eyes see in a folder of pictures, as a table.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use indicatif::ProgressIterator as _;
+use models::pipeline::picture::Limits;
+use models::pipeline::seeing::eyes::Eyes;
+use models::pipeline::seeing::part::SeeingPart;
+use models::{Bundle, Picture};
+use tch::{Kind, Tensor};
+
+use crate::commands::place::Weights;
+
+/// Looks at a folder of pictures and writes OUT.npy, a row of 1872 numbers a picture, and OUT.files.txt, its names.
+#[derive(Args, Debug)]
+pub(crate) struct Features {
+    /// The folder of JPEG, PNG, WebP or GIF files; others are left alone.
+    pictures: PathBuf,
+    /// Where the table goes: the begin of two file names.
+    out: PathBuf,
+    #[command(flatten)]
+    weights: Weights,
+}
+
+const ENDINGS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "gif"];
+
+impl Features {
+    pub(in crate::commands::train) fn run(self) -> anyhow::Result<()> {
+        let eyes = self.eyes()?;
+        let files = self.files()?;
+        let (mut rows, mut names) = (Vec::new(), Vec::new());
+        for file in files.iter().progress() {
+            let bytes =
+                std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let picture = match Picture::decode(&bytes, &Limits::default()) {
+                Ok(picture) => picture,
+                Err(error) => {
+                    // one broken file among thousands must not cost the others
+                    writeln!(std::io::stderr(), "left out {}: {error}", file.display())?;
+                    continue;
+                }
+            };
+            rows.extend(
+                eyes.look(&[&picture])
+                    .iter()
+                    .map(models::pipeline::seeing::Look::features),
+            );
+            names.push(
+                file.file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned()
+                    + "\n",
+            );
+        }
+        ensure!(
+            !rows.is_empty(),
+            "{} holds no picture that can be read",
+            self.pictures.display()
+        );
+        let (table, list) = (
+            self.out.with_extension("npy"),
+            self.out.with_extension("files.txt"),
+        );
+        Tensor::stack(&rows, 0)
+            .to_kind(Kind::Float)
+            .write_npy(&table)
+            .with_context(|| format!("cannot write {}", table.display()))?;
+        std::fs::write(&list, names.concat())
+            .with_context(|| format!("cannot write {}", list.display()))?;
+        Ok(())
+    }
+
+    fn eyes(&self) -> anyhow::Result<Eyes> {
+        let (bundle, cache) = (self.weights.bundle()?, self.weights.cache()?);
+        originals::fetched::prepare(&bundle, &cache)?;
+        let part = SeeingPart::read(&bundle)?;
+        let fetched = Bundle::open(&bundle)?
+            .manifest()
+            .image_encoder
+            .fetched
+            .clone();
+        let lite0 = cache
+            .join(fetched.context("this bundle's image encoder is no fetched EfficientNet-Lite0")?);
+        let read = models::Weights::from_safetensors;
+        let device = models::tensors::device::choose(&self.weights.device)?;
+        Ok(Eyes::load(
+            &read(&lite0)?,
+            &read(&bundle.join(&part.detector))?,
+            device,
+        )?)
+    }
+
+    fn files(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let folder = std::fs::read_dir(&self.pictures)
+            .with_context(|| format!("cannot read {}", self.pictures.display()))?;
+        let mut files = folder
+            .map(|entry| Ok(entry?.path()))
+            .collect::<std::io::Result<Vec<_>>>()?;
+        files.retain(|file| {
+            let ending = file
+                .extension()
+                .map(|ending| ending.to_string_lossy().to_lowercase());
+            ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+        });
+        files.sort();
+        Ok(files)
+    }
+}
