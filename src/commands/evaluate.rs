@@ -2,6 +2,7 @@
 //! Prints a table, or with `--json` one object; the same inputs and seed give the same numbers.
 
 mod encoders;
+mod finding;
 mod seeing;
 mod stories;
 mod table;
@@ -29,6 +30,8 @@ enum Question {
     Sentences(encoders::Sentences),
     /// How surprised the decoder is by held-out passages, with their own thought and with another's.
     Decoder(stories::DecoderQuestion),
+    /// Let stories find their own pictures among others, by what people wrote about the pictures.
+    Finding(finding::FindingQuestion),
     /// Tell stories and measure variety, repetition, length, endings and whether styles can be told apart.
     Stories(stories::Stories),
 }
@@ -44,6 +47,7 @@ impl Evaluate {
             Question::Seeing(question) => question.run()?,
             Question::Sentences(question) => question.run()?,
             Question::Decoder(question) => question.run()?,
+            Question::Finding(question) => question.run()?,
             Question::Stories(question) => question.run()?,
         }
         Ok(ExitCode::SUCCESS)

@@ -11,7 +11,8 @@ use tch::{Device, Kind, Tensor};
 use models::bundle::language_model::fetched;
 use models::bundle::{MANIFEST, Manifest, sha256_of_file};
 use models::networks::bert::SentenceEncoder;
-use models::{Error, Result, Weights};
+use models::pipeline::caption_thoughts;
+use models::{Bundle, Error, Result, Weights};
 
 /// Learns what is being done, how much of it is done, and of how much.
 type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
@@ -32,18 +33,15 @@ pub fn finish(folder: &Path, (cache, device): (&Path, Device), progress: Progres
     let part = manifest.language_model.as_ref();
     let part = part.ok_or_else(|| wrong("it has no [language_model]".to_owned()))?;
     let encoder = SentenceEncoder::open(&fetched(cache, &part.sentences)?, device)?;
-    let captions = captions(&folder.join(&manifest.gallery.captions))?;
-    let of = captions.len();
-    let thoughts = encoder.encode(&captions, &mut |done| progress("thinking about the captions", done, of))?;
-    let mean = thoughts.mean_dim(0i64, false, Kind::Float).to_device(Device::Cpu);
+    manifest.files = sums(folder)?;
+    manifest.write(folder)?;
+    let bundle = Bundle::open(folder)?;
+    let kept = cache.join("gallery").join(bundle.captions_key()?);
+    let thoughts = caption_thoughts::recall(&bundle.captions()?, &encoder, &kept, progress)?;
+    let mean = thoughts.mean_dim(0i64, false, Kind::Float);
     save_caption_style(&folder.join(&manifest.style_vectors), &manifest.caption_style, &mean)?;
     manifest.files = sums(folder)?;
     manifest.write(folder)
-}
-
-fn captions(path: &Path) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))?;
-    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
 /// Puts the caption style beside the other styles of a file, which need not exist yet.

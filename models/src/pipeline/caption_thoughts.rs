@@ -18,7 +18,7 @@ const DOING: &str = "thinking about the captions";
 ///
 /// # Errors
 /// When a caption cannot be encoded. A cache that cannot be written costs time at the next start, nothing else.
-pub(crate) fn recall(
+pub fn recall(
     captions: &[String],
     encoder: &SentenceEncoder,
     file: &Path,

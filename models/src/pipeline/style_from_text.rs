@@ -6,7 +6,7 @@
 //! that the bundle's caption style is its counterpart; text that is too little or not of the bundle's language is
 //! refused with the figures.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
@@ -295,15 +295,17 @@ fn words(text: &str) -> usize {
 
 /// The share of words that are known, in per cent; none if there are no words.
 fn share_known(books: &[Book], knows: &dyn Fn(&str) -> bool) -> Option<f64> {
-    let (mut known, mut all) = (0usize, 0usize);
+    // a book says the same words again and again: each is looked up once
+    let mut uses: HashMap<&str, usize> = HashMap::new();
     let tokens = books
         .iter()
         .flat_map(Book::sentences)
         .flat_map(|sentence| sentence.split(' '));
     for token in tokens.filter(|token| token.chars().any(char::is_alphabetic)) {
-        all += 1;
-        known += usize::from(knows(token));
+        *uses.entry(token).or_default() += 1;
     }
+    let all: usize = uses.values().sum();
+    let known: usize = uses.iter().filter(|(token, _)| knows(token)).map(|(_, count)| count).sum();
     (all > 0).then(|| 100.0 * known as f64 / all as f64)
 }
 

@@ -158,7 +158,7 @@ impl Stories {
     }
 }
 
-fn read_stories(file: &Path) -> anyhow::Result<Vec<Told>> {
+pub(super) fn read_stories(file: &Path) -> anyhow::Result<Vec<Told>> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let story = |line: &str| {
