@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::ApiState;
-use jobs::embedded::{EmbeddedPostgres, Settings};
-use jobs::fetch::FetchOptions;
-use jobs::webhook::WebhookOptions;
-use jobs::{Health, ImageOptions, QueueOptions, Rules, Store};
+use embedded::{EmbeddedPostgres, Settings};
+use jobs::{QueueOptions, Rules, Store};
+use operation::Health;
+use outbound::FetchOptions;
+use outbound::WebhookOptions;
+use pictures::ImageOptions;
 use tokio_util::sync::CancellationToken;
 use worker::{Dispatcher, EngineFactory, Places, Sending, dispatcher};
 
@@ -53,9 +55,18 @@ pub enum Error {
         /// What the system said.
         cause: std::io::Error,
     },
-    /// The database, the pictures or the queue could not be reached.
+    /// The database or the queue could not be reached.
     #[error(transparent)]
     Jobs(#[from] jobs::Error),
+    /// The pictures have no place.
+    #[error(transparent)]
+    Pictures(#[from] pictures::Error),
+    /// What reaches out could not be set up.
+    #[error(transparent)]
+    Outbound(#[from] outbound::Error),
+    /// Postgres could not be started or stopped.
+    #[error(transparent)]
+    Embedded(#[from] embedded::Error),
     /// The HTTP side ended with an error.
     #[error("the HTTP service: {0}")]
     Api(#[from] api::Error),

@@ -8,6 +8,7 @@ pub mod kind;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
+use pictures::Refusal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -192,7 +193,19 @@ impl From<jobs::Error> for Error {
                 what: place,
                 cause: error.to_string(),
             },
-            jobs::Error::ImageMissing { .. } => Error::Refused(
+            other => Error::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<pictures::Error> for Error {
+    fn from(error: pictures::Error) -> Self {
+        match error {
+            pictures::Error::Unavailable { place, .. } => Error::Unavailable {
+                what: place,
+                cause: error.to_string(),
+            },
+            pictures::Error::Missing { .. } => Error::Refused(
                 Kind::NotFound,
                 "the picture of this story has been removed".to_owned(),
             ),
@@ -209,8 +222,13 @@ impl From<jobs::FieldProblem> for Error {
 }
 
 /// A picture that is not taken.
-impl From<jobs::JobError> for Error {
-    fn from(error: jobs::JobError) -> Self {
-        Error::image(Kind::of_job(error.kind), error.message)
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal {
+            Refusal::Unreadable(_) => Kind::ImageUnreadable,
+            Refusal::TooLarge(_) => Kind::ImageTooLarge,
+            Refusal::Animated => Kind::ImageAnimated,
+        };
+        Error::image(kind, refusal.to_string())
     }
 }

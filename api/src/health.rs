@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
-use jobs::metrics::{MEDIA_TYPE, exposition};
+use operation::metrics::{MEDIA_TYPE, exposition};
 use serde::Serialize;
 use tokio::time::error::Elapsed;
 use utoipa::ToSchema;
@@ -81,7 +81,9 @@ pub(crate) async fn readyz(service: Data<Service>) -> HttpResponse {
 ))]
 pub(crate) async fn metrics(service: Data<Service>) -> Result<HttpResponse, Error> {
     let state = &service.state;
-    let text = exposition(&state.store, &state.health).await?;
+    let text = exposition(&state.store, &state.health)
+        .await
+        .map_err(|error| Error::Internal(error.to_string()))?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .content_type(MEDIA_TYPE)

@@ -26,9 +26,11 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, middleware};
-use jobs::fetch::Client;
-use jobs::picture::Caps;
-use jobs::{Health, Images, Queue, Store};
+use jobs::{Queue, Store};
+use operation::Health;
+use outbound::Client;
+use pictures::Caps;
+use pictures::Images;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 

@@ -9,8 +9,10 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use api::{ApiState, Config};
 use clap::{Parser, Subcommand};
-use jobs::fetch::FetchOptions;
-use jobs::{Health, ImageOptions, QueueOptions, Rules, Store};
+use jobs::{QueueOptions, Rules, Store};
+use operation::Health;
+use outbound::FetchOptions;
+use pictures::ImageOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -73,7 +75,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
     match options.question {
         Some(Question::Health { listen }) => {
-            let (ready, words) = jobs::health::ask(listen).await?;
+            let (ready, words) = operation::health::ask(listen).await?;
             writeln!(std::io::stdout(), "{words}")?;
             Ok(ExitCode::from(u8::from(!ready)))
         }

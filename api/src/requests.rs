@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpRequest};
-use jobs::metrics::METRICS;
+use operation::metrics::METRICS;
 use tracing::Instrument as _;
 use uuid::Uuid;
 

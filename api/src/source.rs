@@ -3,7 +3,7 @@
 //! and a request that came before is known by its address, without fetching again what may have changed or gone.
 
 use bytes::Bytes;
-use jobs::fetch::FetchError;
+use outbound::FetchError;
 
 use crate::Service;
 use crate::error::{Error, Kind, Result};

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use jobs::metrics::METRICS;
-use jobs::picture::{TakenIn, Turn, take_in};
-use jobs::{Compat, Idempotency, Job, NewJob, StoryRequest, Submitted, faults};
+use jobs::{Compat, Idempotency, Job, NewJob, StoredImage, StoryRequest, Submitted, faults};
+use operation::metrics::METRICS;
+use pictures::{TakenIn, Turn, take_in};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
@@ -229,7 +229,14 @@ async fn accept(
 ) -> Result<(Job, bool)> {
     let state = &service.state;
     let id = NewJob::id();
-    let image = picture.stored_as(jobs::images::key(id, picture.media_type));
+    let image = StoredImage {
+        key: pictures::images::key(id, picture.media_type),
+        media_type: picture.media_type.to_owned(),
+        width: picture.width,
+        height: picture.height,
+        bytes: picture.bytes.len() as u64,
+        sha256: picture.sha256,
+    };
     faults::point("submit:received");
     state.images.put(&image.key, picture.bytes).await?;
     faults::point("submit:image_kept");

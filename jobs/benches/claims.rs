@@ -2,13 +2,10 @@
 //! `cargo bench -p jobs` prints one line. The claim index must keep this from depending on the length of the queue.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use jobs::embedded::Settings;
-use jobs::{EmbeddedPostgres, Rules, Store};
+use embedded::EmbeddedPostgres;
+use jobs::{Rules, Store};
 use sqlx::{Connection as _, PgConnection};
 
 const WAITING: u32 = 200_000;
@@ -17,19 +14,9 @@ const SPAN: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() {
-    let data = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o755))
-        .tempdir()
-        .unwrap();
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/storyteller");
-    let cache = std::env::var_os("STORYTELLER_CACHE").map_or_else(home, PathBuf::from);
-    let postgres = EmbeddedPostgres::start(Settings {
-        data: data.path().to_owned(),
-        cache,
-        programs: None,
-    })
-    .await
-    .unwrap();
+    let data = testkit::postgres::open_folder();
+    let settings = testkit::postgres::settings(data.path());
+    let postgres = EmbeddedPostgres::start(settings).await.unwrap();
     let store = Store::connect(&postgres.url(), Rules::default())
         .await
         .unwrap();

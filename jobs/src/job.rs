@@ -136,7 +136,7 @@ pub struct Stage {
 /// The picture as it is kept: metadata removed, orientation applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredImage {
-    /// Its name in [`crate::Images`].
+    /// Its name in the place for pictures.
     pub key: String,
     /// `image/jpeg`, `image/png`, `image/webp` or `image/gif`.
     pub media_type: String,

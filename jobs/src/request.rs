@@ -8,7 +8,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::webhook;
+use crate::delivery;
 
 /// Styles in one mix: more than a handful cannot be told apart in the result.
 const MOST_STYLES: usize = 8;
@@ -203,7 +203,7 @@ impl StoryRequest {
         }
         within("seed", self.seed.unwrap_or(0), 0, LARGEST_SEED)?;
         within("priority", self.priority, 0, 9)?;
-        webhook::check_events(self.webhook_url.as_deref(), &self.webhook_events)?;
+        delivery::check_events(self.webhook_url.as_deref(), &self.webhook_events)?;
         if self.compat == Compat::Strict && self.mode == Some(Mode::Sample) {
             return Err(FieldProblem::new(
                 "compat",

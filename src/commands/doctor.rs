@@ -71,7 +71,7 @@ impl Doctor {
     }
 
     fn postgres(&self) -> Finding {
-        let programs = jobs::embedded::find_programs(None, &self.weights.cache()?)?;
+        let programs = embedded::find_programs(None, &self.weights.cache()?)?;
         Ok(programs.display().to_string())
     }
 

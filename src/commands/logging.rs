@@ -47,7 +47,7 @@ pub(crate) fn start(options: &Logging) {
         options
             .log
             .as_deref()
-            .unwrap_or("warn,storyteller=info,worker=info,api=info,jobs=info"),
+            .unwrap_or("warn,storyteller=info,worker=info,api=info,jobs=info,pictures=info,outbound=info,embedded=info,operation=info"),
     );
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use jobs::fetch::FetchOptions;
-use jobs::webhook::WebhookOptions;
-use jobs::{ImageOptions, QueueOptions};
+use jobs::QueueOptions;
+use outbound::FetchOptions;
+use outbound::WebhookOptions;
+use pictures::ImageOptions;
 use storyteller::AllInOne;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;

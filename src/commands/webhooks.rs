@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use jobs::webhook::Secret;
+use outbound::Secret;
 use serde_json::Value;
 
 use crate::commands::command_line::block_on;

@@ -3,7 +3,8 @@
 use reqwest::multipart::{Form, Part};
 use worker::scripted::ScriptedEngine;
 
-use crate::harness::{Answer, Service, photo, small_picture};
+use crate::harness::{Answer, Service, small_picture};
+use testkit::photos::photo;
 
 /// A service with one good job sent before the mistakes, which must succeed in spite of them.
 async fn with_a_neighbour() -> (Service, String) {

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use crate::harness::cache;
+use testkit::postgres::cache;
 
 fn storyteller(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_storyteller"))

@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use storyteller::client::Client;
 
-use crate::harness::{cache, data_folder, small_picture};
+use crate::harness::small_picture;
+use testkit::postgres::{cache, open_folder};
 
 const JOBS: usize = 50;
 
@@ -80,7 +81,7 @@ async fn ready(client: &Client) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_jobs_survive_a_kill_and_none_is_told_twice() {
-    let folder = data_folder();
+    let folder = open_folder();
     let quick: Vec<(&'static str, String)> =
         [("captions", "5"), ("beam_width", "2"), ("max_words", "20")]
             .map(|(name, value)| (name, value.to_owned()))

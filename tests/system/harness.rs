@@ -6,20 +6,19 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use jobs::ImageOptions;
-use jobs::fetch::FetchOptions;
-use jobs::webhook::WebhookOptions;
+use outbound::FetchOptions;
+use outbound::WebhookOptions;
+use pictures::ImageOptions;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use storyteller::{AllInOne, all_in_one};
 use tempfile::TempDir;
+use testkit::PATIENCE;
+use testkit::postgres::{cache, open_folder};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::EngineFactory;
 use worker::scripted::ScriptedEngine;
-
-/// Longer than anything should take on a busy machine; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One running service.
 pub(crate) struct Service {
@@ -74,12 +73,12 @@ impl Service {
     }
 
     async fn start(engine: EngineFactory) -> Self {
-        Self::start_in(data_folder(), engine).await
+        Self::start_in(open_folder(), engine).await
     }
 
     /// A service whose engine is scripted and whose pictures lie elsewhere.
     pub(crate) async fn scripted_with(engine: ScriptedEngine, images: ImageOptions) -> Self {
-        Self::start_on(data_folder(), engine.factory(), images).await
+        Self::start_on(open_folder(), engine.factory(), images).await
     }
 
     async fn start_in(data: TempDir, engine: EngineFactory) -> Self {
@@ -214,32 +213,6 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
-}
-
-/// A data folder into which another user may look: Postgres does not run as root.
-pub(crate) fn data_folder() -> TempDir {
-    use std::os::unix::fs::PermissionsExt as _;
-    let open = std::fs::Permissions::from_mode(0o755);
-    tempfile::Builder::new()
-        .permissions(open)
-        .tempdir()
-        .unwrap()
-}
-
-/// Where set-up put what it fetched.
-pub(crate) fn cache() -> PathBuf {
-    match std::env::var_os("STORYTELLER_CACHE") {
-        Some(folder) => folder.into(),
-        None => PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/storyteller"),
-    }
-}
-
-/// A photo of the fixtures, as its file is.
-pub(crate) fn photo(name: &str) -> Vec<u8> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/photos")
-        .join(name);
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// A small picture made on the spot; different seeds make different pictures.

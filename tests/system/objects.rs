@@ -2,21 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use jobs::ImageOptions;
-use jobs::webhook::{Headers, Secrets};
+use outbound::{Headers, Secrets};
+use pictures::ImageOptions;
 use serde_json::Value;
 use worker::scripted::ScriptedEngine;
 
 use crate::harness::{Service, small_picture};
-use crate::receiver::{Heard, Receiver, Reply};
-use crate::weed::{self, Weed};
+use testkit::receiver::{Heard, Receiver, Reply};
+use testkit::seaweedfs::{self, Weed};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The options of a service whose pictures lie in a new bucket of this server.
 async fn bucket_at(server: &Weed) -> ImageOptions {
-    let settings = weed::settings(&server.endpoint());
-    weed::bucket_at(settings.clone()).await;
+    let settings = seaweedfs::settings(&server.endpoint());
+    seaweedfs::bucket_at(settings.clone()).await;
     ImageOptions {
         images: None,
         s3_bucket: Some(settings.bucket),

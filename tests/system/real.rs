@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::harness::{Service, photo};
+use crate::harness::Service;
+use testkit::photos::photo;
 
 /// Narrow and few enough to be told in seconds on one core.
 const QUICK: [(&str, &str); 3] = [("captions", "50"), ("beam_width", "5"), ("max_words", "60")];

@@ -4,8 +4,9 @@ use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Service, photo};
+use crate::harness::Service;
 use crate::training::tale;
+use testkit::photos::photo;
 
 const PATIENCE: Duration = Duration::from_secs(240);
 

@@ -4,21 +4,26 @@
 //! nothing behind that another does not take up.
 
 mod chores;
+mod orphans;
+mod verdict;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use jobs::fetch::Client;
-use jobs::metrics::METRICS;
-use jobs::webhook::delivery::{Claim, DeliveryLease, Verdict};
-use jobs::webhook::{Secrets, body, message_id, schedule, verdict};
-use jobs::{Health, Images, Store, Written, faults};
+use jobs::delivery::{Claim, DeliveryLease, Verdict, body, message_id, schedule};
+use jobs::{Store, Written, faults};
+use operation::Health;
+use operation::metrics::METRICS;
+use outbound::{Client, Secrets};
+use pictures::Images;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub use chores::Chores;
+pub use orphans::{Tidied, tidy};
+use verdict::verdict;
 
 /// The entry in the health of the process.
 const DISPATCHER: &str = "dispatcher";
@@ -152,7 +157,7 @@ impl Dispatcher {
     async fn signed(
         &self,
         held: &DeliveryLease,
-    ) -> Result<Option<(jobs::webhook::Headers, Vec<u8>)>, jobs::Error> {
+    ) -> Result<Option<(outbound::Headers, Vec<u8>)>, jobs::Error> {
         let Some(job) = self.store.get(held.job).await? else {
             return Ok(None);
         };

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use jobs::metrics::METRICS;
 use jobs::{AddedStyle, Claimed, ErrorKind, Job, JobError, JobKind, Outcome};
 use models::Picture;
+use operation::metrics::METRICS;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -190,7 +190,7 @@ impl Intake {
     }
 
     /// Nothing more is claimed until the picture store answers again.
-    fn doubt(&self, error: &jobs::Error) {
+    fn doubt(&self, error: &pictures::Error) {
         self.shared
             .places
             .health

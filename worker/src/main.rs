@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
-use jobs::fetch::FetchOptions;
-use jobs::webhook::WebhookOptions;
-use jobs::{Health, ImageOptions, QueueOptions, Rules, Store};
+use jobs::{QueueOptions, Rules, Store};
+use operation::Health;
+use outbound::FetchOptions;
+use outbound::WebhookOptions;
+use pictures::ImageOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -131,7 +133,7 @@ async fn begin() -> anyhow::Result<ExitCode> {
     let settings = Settings::parse();
     match settings.instead {
         Some(Instead::Health { listen }) => {
-            let (ready, words) = jobs::health::ask(listen).await?;
+            let (ready, words) = operation::health::ask(listen).await?;
             writeln!(std::io::stdout(), "{words}")?;
             return Ok(ExitCode::from(u8::from(!ready)));
         }

@@ -2,8 +2,8 @@
 //! Intake and the line call [`write`]. What must stay true: an outcome is written until the store has answered, the
 //! lease is released only after that, and a result whose lease is over is dropped.
 
-use jobs::metrics::METRICS;
 use jobs::{ErrorKind, JobError, Outcome, Written, faults};
+use operation::metrics::METRICS;
 
 use crate::engine::EngineError;
 use crate::engine::thread::Product;

@@ -3,9 +3,10 @@
 //! store that cannot be reached is told apart from a picture that is bad: the one passes, the other does not.
 
 use bytes::Bytes;
-use jobs::{Compat, ErrorKind, Images, JobError, StoredImage};
+use jobs::{Compat, ErrorKind, JobError, StoredImage};
 use models::Picture;
 use models::pipeline::picture::Limits;
+use pictures::Images;
 use sha2::{Digest as _, Sha256};
 
 /// Why there are no pixels.
@@ -14,7 +15,7 @@ pub(crate) enum Problem {
     /// It is the picture's own fault, and will be the next time.
     Picture(JobError),
     /// The pictures cannot be reached now; nobody's fault.
-    Unavailable(jobs::Error),
+    Unavailable(pictures::Error),
 }
 
 /// Fetches and decodes the picture of a job.
@@ -34,7 +35,7 @@ pub(crate) async fn fetch(
     };
     let bytes = match images.get(&stored.key).await {
         Ok(bytes) => bytes,
-        Err(error @ (jobs::Error::ImageMissing { .. } | jobs::Error::ImageKey { .. })) => {
+        Err(error @ (pictures::Error::Missing { .. } | pictures::Error::Key { .. })) => {
             tracing::error!(%error, "a job's picture is gone");
             return Err(missing("the stored picture is gone".to_owned()));
         }

@@ -5,8 +5,9 @@
 use std::io;
 use std::time::Duration;
 
-use jobs::metrics::{MEDIA_TYPE, exposition};
-use jobs::{Health, Store};
+use jobs::Store;
+use operation::Health;
+use operation::metrics::{MEDIA_TYPE, exposition};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;

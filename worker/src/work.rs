@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use jobs::{Health, Images, Queue, Store, StyleEntry};
+use jobs::{Queue, Store, StyleEntry};
+use operation::Health;
+use pictures::Images;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 

@@ -2,8 +2,8 @@
 //! `deliveries.rs` answers with them. What must stay true: as for every shape, fields are only ever added.
 
 use chrono::{DateTime, Utc};
-use jobs::webhook::delivery::{Delivery, DeliveryAttempt, DeliveryState};
-use jobs::webhook::message_id;
+use jobs::delivery::message_id;
+use jobs::delivery::{Delivery, DeliveryAttempt, DeliveryState};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -2,11 +2,11 @@
 //! What must stay true: a refused submit leaves no job and no picture behind.
 
 use jobs::Rules;
-use jobs::picture::Caps;
+use pictures::Caps;
 use reqwest::Method;
 
 use crate::harness::{Answer, TestService, form};
-use crate::pictures;
+use testkit::photos;
 
 #[tokio::test]
 async fn pictures_that_cannot_be_told_are_refused_by_kind() {
@@ -14,7 +14,7 @@ async fn pictures_that_cannot_be_told_are_refused_by_kind() {
     let bad: [(&str, Vec<u8>, u16, &str); 7] = [
         (
             "a truncated JPEG",
-            pictures::truncated_jpeg(),
+            photos::truncated_jpeg(),
             422,
             "image_unreadable",
         ),
@@ -27,25 +27,20 @@ async fn pictures_that_cannot_be_told_are_refused_by_kind() {
         ("an empty file", Vec::new(), 422, "image_unreadable"),
         (
             "the head of a PNG alone",
-            pictures::encoded(image::ImageFormat::Png)[..30].to_vec(),
+            photos::encoded(image::ImageFormat::Png)[..30].to_vec(),
             422,
             "image_unreadable",
         ),
-        (
-            "a moving GIF",
-            pictures::moving_gif(),
-            422,
-            "image_animated",
-        ),
+        ("a moving GIF", photos::moving_gif(), 422, "image_animated"),
         (
             "a PNG claiming 60000×60000",
-            pictures::boastful_png(60_000, 60_000),
+            photos::boastful_png(60_000, 60_000),
             413,
             "image_too_large",
         ),
         (
             "a PNG as long as a street",
-            pictures::boastful_png(9_000, 1),
+            photos::boastful_png(9_000, 1),
             413,
             "image_too_large",
         ),
@@ -74,7 +69,7 @@ async fn each_format_we_name_is_taken() {
         (WebP, "image/webp"),
         (Gif, "image/gif"),
     ] {
-        let answer = service.submit_picture(pictures::encoded(format), &[]).await;
+        let answer = service.submit_picture(photos::encoded(format), &[]).await;
         assert_eq!(answer.status, 202, "{format:?}: {}", answer.text());
         let job = answer.json();
         assert_eq!(
@@ -172,8 +167,8 @@ async fn unknown_repeated_and_missing_fields_are_named() {
         .await
         .problem(422, "invalid_parameter");
     assert_eq!(twice["field"], "form");
-    let two_pictures = form(pictures::jpeg(), &[])
-        .part("image", reqwest::multipart::Part::bytes(pictures::jpeg()));
+    let two_pictures =
+        form(photos::jpeg(), &[]).part("image", reqwest::multipart::Part::bytes(photos::jpeg()));
     let answer = Answer::of(
         service
             .request(Method::POST, "/v1/stories")
@@ -238,7 +233,7 @@ async fn bodies_that_are_no_form_are_refused() {
     Answer::of(post().body("{}").header("content-type", "text/plain"))
         .await
         .problem(415, "unsupported_media_type");
-    Answer::of(post().body(pictures::jpeg()))
+    Answer::of(post().body(photos::jpeg()))
         .await
         .problem(415, "unsupported_media_type");
     let cut = "--x\r\nContent-Disposition: form-data; name=\"style\"\r\n\r\nroma";

@@ -3,12 +3,12 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use jobs::webhook::delivery::{Claim, Verdict};
+use jobs::delivery::{Claim, Verdict};
 use std::time::Duration;
 
 use crate::harness::{Answer, TestService, told};
-use crate::pictures;
-use crate::receiver::{Receiver, Reply};
+use testkit::photos;
+use testkit::receiver::{Receiver, Reply};
 
 async fn submit(service: &TestService, body: &Value) -> Answer {
     Answer::of(service.request(Method::POST, "/v1/stories").json(body)).await
@@ -17,7 +17,7 @@ async fn submit(service: &TestService, body: &Value) -> Answer {
 /// A server of pictures, good and bad.
 async fn gallery() -> Receiver {
     Receiver::start(|request, _| match request.path.as_str() {
-        "/dogs.jpg" => Reply::body(pictures::jpeg()),
+        "/dogs.jpg" => Reply::body(photos::jpeg()),
         "/moved" => Reply::to("/dogs.jpg"),
         "/text" => Reply::body("no picture"),
         "/huge" => Reply {
@@ -289,7 +289,7 @@ async fn deliveries_that_are_not_there_are_not_replayed() {
 async fn a_repeated_submit_is_known_by_the_address_and_nothing_is_fetched_again() {
     let service = TestService::start().await;
     let gallery = Receiver::start(|_, number| match number {
-        1 => Reply::body(pictures::jpeg()),
+        1 => Reply::body(photos::jpeg()),
         _ => Reply::status(410),
     })
     .await;

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{ApiState, Config};
-use jobs::fetch::Client;
+use embedded::EmbeddedPostgres;
 use jobs::{
-    Beat, Claimed, Directory, EmbeddedPostgres, Health, Outcome, PostgresQueue, Queue, Rules,
-    Stage, Store, StoryResult, StyleEntry, UsedCaption, Written,
+    Beat, Claimed, Outcome, PostgresQueue, Queue, Rules, Stage, Store, StoryResult, StyleEntry,
+    UsedCaption, Written,
 };
+use operation::Health;
+use outbound::Client;
+use pictures::Directory;
 use reqwest::header::HeaderMap;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
@@ -20,8 +23,8 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::database;
-use crate::pictures;
+use testkit::photos;
+use testkit::postgres as database;
 
 /// A running API and everything it stands on.
 pub(crate) struct TestService {
@@ -128,7 +131,7 @@ impl TestService {
 
     /// Submits a small good picture with these fields.
     pub(crate) async fn submit(&self, fields: &[(&'static str, &str)]) -> Answer {
-        self.submit_picture(pictures::jpeg(), fields).await
+        self.submit_picture(photos::jpeg(), fields).await
     }
 
     /// Submits these bytes, whatever they are, with these fields.
@@ -260,7 +263,7 @@ impl Stranded {
         Answer::of(
             self.http
                 .post(format!("{}/v1/stories", self.address))
-                .multipart(form(pictures::jpeg(), &[])),
+                .multipart(form(photos::jpeg(), &[])),
         )
         .await
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 
 use crate::harness::{Answer, TestService, form};
-use crate::pictures;
+use testkit::photos;
 
 #[tokio::test]
 async fn readiness_names_every_part_that_is_not_ready() {
@@ -151,7 +151,7 @@ async fn a_page_of_another_site_cannot_submit_in_its_visitors_name() {
         let request = service
             .request(Method::POST, "/v1/stories")
             .header("sec-fetch-site", site);
-        Answer::of(request.multipart(form(pictures::jpeg(), &[])))
+        Answer::of(request.multipart(form(photos::jpeg(), &[])))
     };
     submit("cross-site").await.problem(403, "cross_site");
     assert_eq!(submit("same-origin").await.status, 202);

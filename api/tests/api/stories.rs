@@ -7,7 +7,7 @@ use jobs::{ErrorKind, JobError, Outcome};
 use reqwest::Method;
 
 use crate::harness::{Answer, TestService, form, told};
-use crate::pictures;
+use testkit::photos;
 
 #[tokio::test]
 async fn a_story_is_shown_in_every_state_it_goes_through() {
@@ -148,7 +148,7 @@ async fn a_submit_that_prefers_to_wait_is_answered_with_the_story() {
     let submit = service
         .request(Method::POST, "/v1/stories")
         .header("prefer", "wait=20")
-        .multipart(form(pictures::jpeg(), &[]));
+        .multipart(form(photos::jpeg(), &[]));
     let (answer, ()) = tokio::join!(Answer::of(submit), async {
         let claimed = service.claim().await;
         service.finish(&claimed, told("At once.")).await;
@@ -163,7 +163,7 @@ async fn a_submit_that_prefers_to_wait_is_answered_with_the_story() {
     let submit = service
         .request(Method::POST, "/v1/stories")
         .header("prefer", "wait=1")
-        .multipart(form(pictures::jpeg(), &[]));
+        .multipart(form(photos::jpeg(), &[]));
     let answer = Answer::of(submit).await;
     assert_eq!(
         (answer.status, answer.header("preference-applied")),
@@ -253,7 +253,7 @@ async fn the_same_key_asks_for_the_same_story_and_never_for_another() {
         let request = service
             .request(Method::POST, "/v1/stories")
             .header("idempotency-key", key);
-        Answer::of(request.multipart(form(pictures::jpeg(), fields)))
+        Answer::of(request.multipart(form(photos::jpeg(), fields)))
     };
     let first = submit(&[("beam_width", "5")], "a-key").await;
     let again = submit(&[("beam_width", "5")], "a-key").await;
@@ -287,7 +287,7 @@ async fn a_strict_story_keeps_its_picture_as_stored_and_says_that_it_is_strict()
     let service = TestService::start().await;
     for (compat, size) in [("modern", [24, 32]), ("strict", [32, 24])] {
         let answer = service
-            .submit_picture(pictures::turned_jpeg(), &[("compat", compat)])
+            .submit_picture(photos::turned_jpeg(), &[("compat", compat)])
             .await;
         let job = answer.json();
         assert_eq!(job["request"]["compat"], compat, "{job}");

@@ -6,10 +6,8 @@ use uuid::Uuid;
 
 use super::row::{count, failed};
 use super::{Store, Written};
+use crate::delivery::{Claim, Delivery, DeliveryAttempt, DeliveryLease, DeliveryState, Verdict};
 use crate::error::Result;
-use crate::webhook::delivery::{
-    Claim, Delivery, DeliveryAttempt, DeliveryLease, DeliveryState, Verdict,
-};
 
 const DOING: &str = "write what became of a webhook";
 

@@ -4,7 +4,8 @@
 use jobs::{Beat, Cancelled, ErrorKind, Outcome, Retried, Stage, State, StoryRequest, Written};
 use uuid::Uuid;
 
-use crate::harness::{Service, eventually, told, trouble};
+use testkit::service::{told, trouble};
+use testkit::{Service, eventually};
 
 #[tokio::test]
 async fn a_claimed_job_runs_and_ends_with_its_story() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::Service;
+use testkit::Service;
 
 #[tokio::test]
 async fn of_many_who_come_at_once_one_does_a_chore_and_it_is_due_again_after_its_interval() {

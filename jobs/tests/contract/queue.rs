@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use jobs::{PostgresQueue, Queue, State, Store};
 use uuid::Uuid;
 
-use crate::harness::{Service, told};
+use testkit::Service;
+use testkit::service::told;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -11,8 +11,9 @@ use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use uuid::Uuid;
 
-use crate::broker::{self, Broker};
-use crate::harness::{Service, eventually, told};
+use testkit::rabbitmq::{self as broker, Broker};
+use testkit::service::told;
+use testkit::{Service, eventually};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// RabbitMQ writes the register of its quorum queues to disk only seconds after a queue is declared for the first

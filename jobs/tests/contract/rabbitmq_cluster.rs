@@ -9,9 +9,10 @@ use std::time::Duration;
 use jobs::{Queue, Written};
 use uuid::Uuid;
 
-use crate::broker::Broker;
-use crate::harness::{Service, eventually, told};
 use crate::rabbitmq::{OnBroker, QUEUES_ON_DISK, open};
+use testkit::rabbitmq::Broker;
+use testkit::service::told;
+use testkit::{Service, eventually};
 
 /// How many jobs are submitted while the leader dies.
 const JOBS: usize = 300;

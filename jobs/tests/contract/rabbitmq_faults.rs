@@ -8,9 +8,10 @@ use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 
-use crate::broker::{self, Broker};
-use crate::harness::{Service, eventually, told};
 use crate::rabbitmq::{OnBroker, PATIENCE, connected, open, tell};
+use testkit::rabbitmq::{self as broker, Broker};
+use testkit::service::told;
+use testkit::{Service, eventually};
 
 /// A broker that only one test hurts; none where there is no server.
 async fn private() -> Option<Broker> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jobs::{Catalogue, Depth, State, StoryRequest, StyleEntry};
 
-use crate::harness::{Service, told};
+use testkit::Service;
+use testkit::service::told;
 
 #[tokio::test]
 async fn pages_of_jobs_go_from_the_newest_to_the_oldest() {

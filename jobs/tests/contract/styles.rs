@@ -4,51 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jobs::{
-    ErrorKind, JobError, JobKind, LearntStyle, Outcome, PostgresQueue, Queue, State, StyleDraft,
-    StyleEntry, StyleSubmitted, Written,
+    ErrorKind, JobError, JobKind, Outcome, PostgresQueue, Queue, State, StyleEntry, StyleSubmitted,
+    Written,
 };
 
-use crate::harness::Service;
 use crate::rabbitmq::OnBroker;
-
-const BUNDLE: &str = "starter-1";
-
-fn draft(name: &str, text: &str) -> StyleDraft {
-    StyleDraft {
-        name: name.to_owned(),
-        description: "of the sea".to_owned(),
-        source: "a test".to_owned(),
-        text: text.to_owned(),
-    }
-}
-
-fn learnt(number: f32) -> Outcome {
-    Outcome::Learnt(LearntStyle {
-        bundle: BUNDLE.to_owned(),
-        passages: 31,
-        found: 40,
-        known: 92.5,
-        vector: vec![number; 3],
-    })
-}
-
-impl Service {
-    async fn new_style(&self, name: &str) {
-        let submitted = self.store.submit_style(&draft(name, "long ago")).await;
-        assert!(matches!(submitted.unwrap(), StyleSubmitted::New(_)));
-    }
-
-    async fn vectors(&self, name: &str) -> Vec<Vec<f32>> {
-        let names = [name.to_owned()];
-        let added = self.store.added_styles(BUNDLE, &names).await.unwrap();
-        added.into_iter().map(|style| style.vector).collect()
-    }
-
-    async fn state(&self, name: &str) -> Option<State> {
-        let standing = self.store.style(name).await.unwrap();
-        standing.map(|standing| standing.state)
-    }
-}
+use testkit::Service;
+use testkit::service::styles::{BUNDLE, draft, learnt};
 
 async fn a_style_is_taken_like_a_story(service: Service, queue: Arc<dyn Queue>) {
     service.new_style("mine").await;

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use chrono::{TimeDelta, Utc};
 use jobs::{Idempotency, Mode, NewJob, Rules, State, Store, StoryRequest, Submitted};
 
-use crate::harness::{Service, new_job};
+use testkit::Service;
+use testkit::service::new_job;
 
 fn keyed(fingerprint: &str) -> NewJob {
     let idempotency = Idempotency {

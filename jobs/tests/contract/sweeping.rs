@@ -4,7 +4,8 @@
 use chrono::{TimeDelta, Utc};
 use jobs::{Beat, ErrorKind, Lease, State, StoryRequest, Swept};
 
-use crate::harness::{Service, told};
+use testkit::Service;
+use testkit::service::told;
 
 #[tokio::test]
 async fn the_job_of_a_lost_worker_runs_again_alone() {

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use jobs::webhook::delivery::{Claim, Delivery, DeliveryLease, DeliveryState, Verdict};
+use jobs::delivery::{Claim, DeliveryState, Verdict};
 use jobs::{Outcome, StoryRequest, Written};
 use uuid::Uuid;
 
-use crate::harness::{Service, told, trouble};
+use testkit::Service;
+use testkit::service::{told, trouble};
 
 const URL: &str = "https://example.com/hook";
 
@@ -17,46 +18,6 @@ fn with_webhook(events: &[&str]) -> StoryRequest {
         webhook_url: Some(URL.to_owned()),
         webhook_events: events.iter().map(|&event| event.to_owned()).collect(),
         ..StoryRequest::default()
-    }
-}
-
-impl Service {
-    async fn told(&self, request: StoryRequest) -> Uuid {
-        let id = self.submit_as(request).await.id;
-        let claimed = self.claim().await;
-        self.store.finish(claimed.lease, told()).await.unwrap();
-        id
-    }
-
-    async fn deliveries(&self, job: Uuid) -> Vec<Delivery> {
-        self.store.deliveries(job).await.unwrap()
-    }
-
-    async fn events(&self, job: Uuid) -> Vec<String> {
-        self.deliveries(job)
-            .await
-            .into_iter()
-            .map(|delivery| delivery.event)
-            .collect()
-    }
-
-    async fn take(&self, max: usize, time: Duration) -> Vec<DeliveryLease> {
-        let claim = Claim {
-            sender: "sender",
-            max,
-            most_a_host: usize::MAX,
-            time,
-        };
-        self.store.claim_deliveries(&claim).await.unwrap()
-    }
-
-    async fn take_one(&self) -> DeliveryLease {
-        let mut taken = self.take(1, Duration::from_secs(60)).await;
-        taken.pop().expect("a delivery is due")
-    }
-
-    async fn settle(&self, held: &DeliveryLease, verdict: Verdict) -> Written {
-        self.store.settle_delivery(held, &verdict).await.unwrap()
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use jobs::webhook::{Headers, Secrets};
+use outbound::{Headers, Secrets};
 use rand::seq::IndexedRandom as _;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::Plan;
 use super::cast::{Cast, Role, SECRET};
-use crate::receiver::{Heard, Receiver, Reply};
+use testkit::receiver::{Heard, Receiver, Reply};
 
 /// As many callers submit at once.
 const AT_ONCE: usize = 6;

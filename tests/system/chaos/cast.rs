@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use jobs::embedded::{EmbeddedPostgres, Settings};
+use embedded::{EmbeddedPostgres, Settings};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use rustix::process::{Pid, Signal, kill_process};
@@ -18,9 +18,9 @@ use tokio::process::Command;
 
 use super::Plan;
 use super::link::{Far, Link, Wire};
-use crate::broker::Broker;
-use crate::harness::{cache, data_folder};
-use crate::weed::{self, Weed};
+use testkit::postgres::{cache, open_folder};
+use testkit::rabbitmq::Broker;
+use testkit::seaweedfs::{self, Weed};
 
 /// The secret of a run, known to the receiver of its webhooks.
 pub(super) const SECRET: &str = "whsec_c3RvcnktZnJvbS1waWN0dXJlcy1pbi1jaGFvcw==";
@@ -173,9 +173,9 @@ impl Cast {
     /// Everybody, ready; none where a server is not installed.
     pub(super) async fn start(plan: &Plan) -> Option<Cast> {
         let weed = blocking(Weed::start).await?;
-        weed::guard(&weed, "chaos");
+        seaweedfs::guard(&weed, "chaos");
         let broker = blocking(Broker::start).await?;
-        let folder = data_folder();
+        let folder = open_folder();
         let settings = Settings {
             data: folder.path().to_owned(),
             cache: cache(),
@@ -306,8 +306,8 @@ async fn environment(
     database.set_query(Some("sslmode=disable"));
     database.set_host(Some("127.0.0.1")).unwrap();
     database.set_port(Some(links[0].address.port())).unwrap();
-    let bucket = weed::settings(&weed.endpoint());
-    weed::bucket_at(bucket.clone()).await;
+    let bucket = seaweedfs::settings(&weed.endpoint());
+    seaweedfs::bucket_at(bucket.clone()).await;
     vec![
         ("DATABASE_URL", database.to_string()),
         (

@@ -5,10 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jobs::images::tidy;
-use jobs::{Images, Store};
+use jobs::Store;
+use pictures::Images;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+use super::orphans::tidy;
 
 /// How often pictures without a job are looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(3600);

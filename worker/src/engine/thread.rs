@@ -8,8 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use jobs::metrics::METRICS;
 use jobs::{LearntStyle, Stage, StoryResult, StyleEntry};
+use operation::metrics::METRICS;
 use tokio::sync::mpsc as channel;
 
 use super::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};

@@ -6,7 +6,8 @@ use std::time::Duration;
 use jobs::{ErrorKind, Job, State, StoryRequest};
 use worker::Config;
 
-use crate::harness::{Service, eventually, picture, request};
+use crate::harness::{Service, picture, request};
+use testkit::eventually;
 
 fn failed_as(job: &Job) -> (State, ErrorKind) {
     let error = job.error.as_ref().expect("a failed job says why");

@@ -1,32 +1,27 @@
 //! One service without its HTTP side: a Postgres, a folder of pictures, and as many workers as a test starts.
 //! One verb for each thing that an API, an operator or an accident does.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use embedded::EmbeddedPostgres;
 use futures_util::future::{BoxFuture, FutureExt as _};
-use jobs::embedded::Settings;
-use jobs::images::{Kept, Reading};
 use jobs::retry::Backoff;
-use jobs::{
-    Directory, EmbeddedPostgres, Health, Images, Job, NewJob, PostgresQueue, Rules, Store,
-    StoredImage, StoryRequest, Submitted,
-};
+use jobs::{Job, NewJob, PostgresQueue, Rules, Store, StoredImage, StoryRequest, Submitted};
+use operation::Health;
+use pictures::images::{Kept, Reading};
+use pictures::{Directory, Images};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
+use testkit::postgres::{open_folder, settings};
+use testkit::{PATIENCE, eventually};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use worker::scripted::{SCRIPT, ScriptedEngine, Tells};
 use worker::{Config, EngineFactory, Error, Places};
-
-/// Longer than anything takes on a busy machine; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Quick beats and no waits between attempts.
 pub(crate) fn rules() -> Rules {
@@ -55,18 +50,6 @@ pub(crate) fn together(max_batch: usize) -> Config {
     config
 }
 
-/// Waits for something that happens by itself.
-pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 /// A folder of pictures that can be put out of reach.
 pub(crate) struct Pictures {
     folder: Directory,
@@ -78,9 +61,9 @@ impl Pictures {
         self.down.store(down, Ordering::Relaxed);
     }
 
-    fn reach(&self) -> jobs::Result<&Directory> {
+    fn reach(&self) -> pictures::Result<&Directory> {
         if self.down.load(Ordering::Relaxed) {
-            return Err(jobs::Error::Unavailable {
+            return Err(pictures::Error::Unavailable {
                 place: "the picture store",
                 doing: "test the worker",
                 cause: "the test has cut the line".into(),
@@ -91,27 +74,27 @@ impl Pictures {
 }
 
 impl Images for Pictures {
-    fn put<'a>(&'a self, key: &'a str, bytes: Bytes) -> BoxFuture<'a, jobs::Result<()>> {
+    fn put<'a>(&'a self, key: &'a str, bytes: Bytes) -> BoxFuture<'a, pictures::Result<()>> {
         async move { self.reach()?.put(key, bytes).await }.boxed()
     }
 
-    fn open<'a>(&'a self, key: &'a str) -> BoxFuture<'a, jobs::Result<Reading>> {
+    fn open<'a>(&'a self, key: &'a str) -> BoxFuture<'a, pictures::Result<Reading>> {
         async move { self.reach()?.open(key).await }.boxed()
     }
 
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, jobs::Result<()>> {
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, pictures::Result<()>> {
         async move { self.reach()?.delete(key).await }.boxed()
     }
 
-    fn list<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, jobs::Result<Vec<Kept>>> {
+    fn list<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, pictures::Result<Vec<Kept>>> {
         async move { self.reach()?.list(after).await }.boxed()
     }
 
-    fn clear_unfinished(&self, age: Duration) -> BoxFuture<'_, jobs::Result<usize>> {
+    fn clear_unfinished(&self, age: Duration) -> BoxFuture<'_, pictures::Result<usize>> {
         async move { self.reach()?.clear_unfinished(age).await }.boxed()
     }
 
-    fn ping(&self) -> BoxFuture<'_, jobs::Result<()>> {
+    fn ping(&self) -> BoxFuture<'_, pictures::Result<()>> {
         async move { self.reach()?.ping().await }.boxed()
     }
 }
@@ -177,17 +160,10 @@ impl Service {
     }
 
     pub(crate) async fn with(rules: Rules) -> Self {
-        let open = Permissions::from_mode(0o755);
-        let data = tempfile::Builder::new()
-            .permissions(open)
-            .tempdir()
+        let data = open_folder();
+        let postgres = EmbeddedPostgres::start(settings(data.path()))
+            .await
             .unwrap();
-        let settings = Settings {
-            data: data.path().to_owned(),
-            cache: cache(),
-            programs: None,
-        };
-        let postgres = EmbeddedPostgres::start(settings).await.unwrap();
         let store = Store::connect(&postgres.url(), rules.clone())
             .await
             .unwrap();
@@ -278,7 +254,7 @@ impl Service {
     pub(crate) async fn submit_as(&self, request: StoryRequest, bytes: &[u8]) -> Uuid {
         let id = NewJob::id();
         let image = StoredImage {
-            key: jobs::images::key(id, "image/png"),
+            key: pictures::images::key(id, "image/png"),
             media_type: "image/png".to_owned(),
             width: 6,
             height: 4,
@@ -342,10 +318,4 @@ pub(crate) fn picture() -> Vec<u8> {
         .write_to(&mut bytes, image::ImageFormat::Png)
         .unwrap();
     bytes.into_inner()
-}
-
-/// Where set-up put the programs of Postgres.
-fn cache() -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/storyteller");
-    std::env::var_os("STORYTELLER_CACHE").map_or_else(home, PathBuf::from)
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use jobs::{Cancelled, Rules, State};
 use worker::Config;
 
-use crate::harness::{Service, eventually, patient};
+use crate::harness::{Service, patient};
+use testkit::eventually;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drained_worker_charges_nobody() {

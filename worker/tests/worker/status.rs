@@ -3,11 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 
-use jobs::health::ask;
+use operation::health::ask;
 use worker::scripted::ScriptedEngine;
 use worker::{Status, status};
 
-use crate::harness::{Service, eventually, together};
+use crate::harness::{Service, together};
+use testkit::eventually;
 
 fn free() -> SocketAddr {
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -134,7 +135,7 @@ async fn a_dispatcher_alone_is_asked_by_the_subcommand_health() {
         .env("DATABASE_URL", service.database_url())
         .env(
             "STORYTELLER_WEBHOOK_SECRET",
-            jobs::webhook::Secret::new().reveal(),
+            outbound::Secret::new().reveal(),
         )
         .stderr(Stdio::null())
         .spawn()

@@ -2,7 +2,8 @@
 
 use jobs::{ErrorKind, State, StoryRequest, StyleDraft, StyleStanding};
 
-use crate::harness::{Service, eventually, picture, request};
+use crate::harness::{Service, picture, request};
+use testkit::eventually;
 
 impl Service {
     async fn new_style(&self, name: &str, text: &str) {

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use jobs::webhook::delivery::DeliveryState;
-use jobs::webhook::{Secret, Secrets};
+use jobs::delivery::DeliveryState;
+use outbound::{Secret, Secrets};
 use worker::Sending;
 
-use crate::harness::{Service, eventually};
-use crate::receiver::{Receiver, Reply};
+use crate::harness::Service;
 use crate::webhooks::{sending, verified};
+use testkit::eventually;
+use testkit::receiver::{Receiver, Reply};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_dispatcher_was_sending_when_it_died_is_sent_again() {

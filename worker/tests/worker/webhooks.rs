@@ -4,17 +4,19 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use jobs::fetch::Client;
-use jobs::webhook::delivery::{Delivery, DeliveryState};
-use jobs::webhook::{Headers, Secret, Secrets};
-use jobs::{Health, StoryRequest};
+use jobs::StoryRequest;
+use jobs::delivery::{Delivery, DeliveryState};
+use operation::Health;
+use outbound::Client;
+use outbound::{Headers, Secret, Secrets};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use worker::{Dispatcher, Sending, dispatcher};
 
-use crate::harness::{Service, eventually, picture, request};
-use crate::receiver::{Heard, Receiver, Reply};
+use crate::harness::{Service, picture, request};
+use testkit::eventually;
+use testkit::receiver::{Heard, Receiver, Reply};
 
 /// A dispatcher that may reach this machine, and the secret it signs with.
 pub(crate) fn sending() -> Sending {

@@ -1,0 +1,12 @@
+//! The HTTP API as a caller meets it, on a real Postgres and a real directory of pictures, without a worker:
+//! the tests play the worker through the store, so every state of a job can be looked at for as long as needed.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bad_input;
+mod by_address;
+mod documents;
+mod harness;
+mod operation;
+mod stories;
+mod styles;
+mod wishes;

@@ -1,0 +1,99 @@
+//! What a webhook says: `{type, timestamp, data}`, with the job's end as data.
+//! The dispatcher makes it for every attempt from the row as it is then, so what was removed since is not sent. What
+//! must stay true: fields are only ever added, and the message's id is the same for every attempt and replay.
+
+use serde::Serialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::DeliveryLease;
+use crate::error::{Error, Result};
+use crate::job::{Job, StoryResult};
+use crate::request::FieldProblem;
+
+/// What can be told: each end that a job can have.
+pub const EVENTS: [&str; 4] = [
+    "story.succeeded",
+    "story.failed",
+    "story.cancelled",
+    "story.expired",
+];
+
+/// The story without its captions: up to a thousand of them are to be had where `url` points.
+#[derive(Serialize)]
+struct Told<'a> {
+    story: &'a str,
+    style: &'a str,
+    timings: &'a std::collections::BTreeMap<String, f64>,
+    bundle: &'a str,
+}
+
+impl<'a> Told<'a> {
+    fn of(result: &'a StoryResult) -> Self {
+        Told {
+            story: &result.story,
+            style: &result.style,
+            timings: &result.timings,
+            bundle: &result.bundle,
+        }
+    }
+}
+
+/// Checks a wish to hear of these events only.
+///
+/// # Errors
+/// When there is no such event, or nobody to tell.
+pub fn check_events(url: Option<&str>, events: &[String]) -> std::result::Result<(), FieldProblem> {
+    let problem = |message| Err(FieldProblem::new("webhook_events", message));
+    if let Some(event) = events
+        .iter()
+        .find(|event| !EVENTS.contains(&event.as_str()))
+    {
+        let shown: String = event.chars().take(40).collect();
+        return problem(format!(
+            "names `{shown}`; the events are {}",
+            EVENTS.join(", ")
+        ));
+    }
+    if url.is_none() && !events.is_empty() {
+        return problem(
+            "says which ends to tell of, but `webhook_url` says not to whom".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// The id of the message, by which a receiver knows that it has had it before.
+#[must_use]
+pub fn message_id(job: Uuid, number: u32) -> String {
+    format!("msg_{}_{number}", job.simple())
+}
+
+/// The bytes to be signed and sent.
+///
+/// # Errors
+/// `Unexpected`, if the job cannot be written as JSON.
+pub fn body(job: &Job, held: &DeliveryLease) -> Result<Vec<u8>> {
+    // the state of this delivery's event, though the job may have been retried by hand since
+    let state = held
+        .event
+        .strip_prefix("story.")
+        .unwrap_or(job.state.name());
+    let same = state == job.state.name();
+    let message = json!({
+        "type": held.event,
+        "timestamp": held.created_at,
+        "data": {
+            "id": job.id,
+            "url": format!("/v1/stories/{}", job.id),
+            "state": state,
+            "created_at": job.created_at,
+            "finished_at": held.created_at,
+            "attempts": job.attempts,
+            "metadata": job.request.metadata,
+            "result": job.result.as_ref().filter(|_| same).map(Told::of),
+            "error": job.error.as_ref().filter(|_| same).cloned(),
+        },
+    });
+    serde_json::to_vec(&message).map_err(|error| Error::unexpected("write a webhook", error))
+}

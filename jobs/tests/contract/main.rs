@@ -1,0 +1,16 @@
+//! The promises of the jobs crate: the store on a real Postgres, and the queue, kept by every implementation of it.
+//! One binary, one Postgres for all tests, one database for each.
+#![allow(clippy::unwrap_used)]
+
+mod attempts;
+mod chores;
+mod model;
+mod queue;
+mod rabbitmq;
+mod rabbitmq_cluster;
+mod rabbitmq_faults;
+mod reading;
+mod styles;
+mod submitting;
+mod sweeping;
+mod webhooks;

@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+
+pub mod health;
+pub mod metrics;
+
+pub use health::Health;

@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod error;
+mod signing;
+
+pub use client::{Allowed, Answer, Client, FetchError, FetchOptions};
+pub use error::{Error, Result};
+pub use signing::{Headers, ID, Refused, SIGNATURE, Secret, Secrets, TIMESTAMP, WebhookOptions};

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+pub mod photos;
+pub mod postgres;
+pub mod rabbitmq;
+pub mod receiver;
+pub mod seaweedfs;
+pub mod service;
+mod waits;
+
+pub use service::Service;
+pub use waits::{PATIENCE, eventually};

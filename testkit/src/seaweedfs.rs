@@ -1,0 +1,237 @@
+//! A SeaweedFS of the run's own, with a bucket for each test; or another S3 server that the environment names
+//! (STORYTELLER_TEST_S3_ENDPOINT and AWS_…; one that does not make buckets by itself).
+//! Its data is thrown away: it is killed, never asked to stop, which would take 20 s.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use pictures::images::S3Settings;
+use pictures::{Images as _, S3};
+use uuid::Uuid;
+
+use crate::postgres::cache;
+
+const FOLDERS: &str = "storyteller-weed-tests-";
+const ACCESS_KEY: &str = "storyteller-tests";
+const SECRET_KEY: &str = "not-a-secret-of-anybody";
+/// It is up in a second on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The address of the server that all tests share; none where there is no server.
+static SHARED: LazyLock<Option<String>> = LazyLock::new(|| {
+    if let Ok(endpoint) = std::env::var("STORYTELLER_TEST_S3_ENDPOINT") {
+        return Some(endpoint);
+    }
+    remove_folders_of_earlier_runs();
+    let (server, endpoint) = (Weed::start()?, "shared");
+    let address = server.endpoint();
+    guard(&server, endpoint);
+    // it lives as long as this program
+    std::mem::forget(server);
+    Some(address)
+});
+
+/// One server.
+pub struct Weed {
+    program: Child,
+    folder: PathBuf,
+    ports: Vec<u16>,
+}
+
+impl Weed {
+    /// A server of the test's own; none where set-up could not install one.
+    pub fn start() -> Option<Weed> {
+        let program = cache().join("bin/weed");
+        if !program.exists() {
+            let installable = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+            assert!(
+                !installable,
+                "{} is not there: run scripts/setup-seaweedfs.sh",
+                program.display()
+            );
+            return None;
+        }
+        let run = format!(
+            "{FOLDERS}{}-{}",
+            std::process::id(),
+            Uuid::new_v4().simple()
+        );
+        let folder = std::env::temp_dir().join(run);
+        fs::create_dir(&folder).unwrap();
+        let ports = free_ports(11);
+        let weed = Weed {
+            program: spawn(&program, &folder, &ports),
+            folder,
+            ports,
+        };
+        Some(weed)
+    }
+
+    /// Where S3 is.
+    pub fn port(&self) -> u16 {
+        self.ports[0]
+    }
+
+    /// The same as an address.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[0])
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        self.program.kill().unwrap();
+        self.program.wait().unwrap();
+    }
+
+    /// Starts it again at the same address on the same data.
+    pub fn start_again(&mut self) {
+        self.program = spawn(&cache().join("bin/weed"), &self.folder, &self.ports);
+    }
+
+    /// Stops it in the middle of whatever it does, as a machine that swaps would.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([name, &self.program.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+}
+
+impl Drop for Weed {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn spawn(program: &Path, folder: &Path, ports: &[u16]) -> Child {
+    let flags = [
+        "s3.port",
+        "s3.port.grpc",
+        "master.port",
+        "master.port.grpc",
+        "volume.port",
+        "volume.port.grpc",
+        "filer.port",
+        "filer.port.grpc",
+        "admin.port",
+        "admin.port.grpc",
+        "s3.port.lance",
+    ];
+    let log = File::options()
+        .append(true)
+        .create(true)
+        .open(folder.join("log"))
+        .unwrap();
+    Command::new(program)
+        .arg("mini")
+        .arg(format!("-dir={}", folder.display()))
+        .args([
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-master.telemetry=false",
+        ])
+        .args([
+            "-webdav=false",
+            "-admin.ui=false",
+            "-s3.port.iceberg=0",
+            "-s3.autoCreateBucket=false",
+        ])
+        .args(
+            flags
+                .iter()
+                .zip(ports)
+                .map(|(flag, port)| format!("-{flag}={port}")),
+        )
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+/// Ends a server when this program is gone, however it went.
+pub fn guard(server: &Weed, name: &str) {
+    let watch = format!(
+        "while kill -0 {} 2>/dev/null; do sleep 1; done; kill -9 {}; rm -rf {}",
+        std::process::id(),
+        server.program.id(),
+        server.folder.display()
+    );
+    let begun = Command::new("setsid")
+        .args(["--fork", "sh", "-c", &watch, name])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    assert!(begun.unwrap().success());
+}
+
+fn free_ports(count: usize) -> Vec<u16> {
+    // all held at once, so that they differ
+    let held: Vec<_> = (0..count)
+        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
+    held.iter()
+        .map(|listener| listener.local_addr().unwrap().port())
+        .collect()
+}
+
+fn remove_folders_of_earlier_runs() {
+    for entry in fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let run = name
+            .strip_prefix(FOLDERS)
+            .and_then(|rest| rest.split_once('-'));
+        if run.is_some_and(|(run, _)| !Path::new("/proc").join(run).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// How to reach a server with the keys of the tests.
+pub fn settings(endpoint: &str) -> S3Settings {
+    let ours =
+        |name: &str, otherwise: &str| std::env::var(name).unwrap_or_else(|_| otherwise.to_owned());
+    S3Settings {
+        bucket: format!("test-{}", Uuid::new_v4().simple()),
+        endpoint: Some(endpoint.to_owned()),
+        public_endpoint: None,
+        region: "us-east-1".to_owned(),
+        access_key: ours("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        secret_key: ours("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        session_token: None,
+    }
+}
+
+/// The server that all tests share.
+pub async fn endpoint() -> Option<String> {
+    tokio::task::spawn_blocking(|| SHARED.clone())
+        .await
+        .unwrap()
+}
+
+/// A bucket of its own on that server.
+pub async fn bucket() -> Option<S3> {
+    Some(bucket_at(settings(&endpoint().await?)).await)
+}
+
+/// The bucket, once the server is up.
+pub async fn bucket_at(settings: S3Settings) -> S3 {
+    let images = S3::open(settings).unwrap();
+    let begun = Instant::now();
+    while let Err(error) = images.make_bucket().await {
+        assert!(begun.elapsed() < PATIENCE, "{error}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    images.ping().await.unwrap();
+    images
+}

@@ -1,0 +1,19 @@
+//! The whole system over HTTP, as its users meet it: one binary, one harness with a verb for each user action.
+//! `stories` and `bad_input` run on a scripted engine that fails on demand, `real` and `styles` on the starter bundle,
+//! `crash` kills the real program, `chaos` everything, `objects` its S3 server, `page` looks at it in a browser, `tidy`
+//! guards the house rules.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bad_input;
+mod chaos;
+mod command_line;
+mod crash;
+mod dead_letters;
+mod harness;
+mod objects;
+mod page;
+mod real;
+mod stories;
+mod styles;
+mod tidy;
+mod training;
