@@ -81,7 +81,7 @@ pub fn run(
                 let mut random = ChaCha8Rng::seed_from_u64(seed);
                 random.set_stream(update as u64 + 1);
                 let imagined = imagined_cost(settings, parameters, (lessons, pseudo), &mut random);
-                cost = cost + imagined * settings.pseudo_weight;
+                cost += imagined * settings.pseudo_weight;
             }
             Lesson {
                 cost,
