@@ -135,7 +135,7 @@ pub fn run(
             if let Some((pseudo, texts)) = &imagined {
                 let (seen, captions) = pseudo.draw(&pictures, settings.pseudo, &mut random);
                 let pair = (seen, rows(texts, &captions));
-                cost = cost + contrast(parameters, settings.dropout, pair) * settings.pseudo_weight;
+                cost += contrast(parameters, settings.dropout, pair) * settings.pseudo_weight;
             }
             Lesson {
                 cost,

@@ -76,31 +76,12 @@ pub fn run(
         watch,
         &mut |parameters, update| {
             let batch = rounds.batch(update);
-            let photos: Vec<i64> = batch.iter().map(|&photo| photo as i64).collect();
-            let seen = lessons
-                .pictures
-                .index_select(0, &Tensor::from_slice(&photos));
-            let wanted = batch
-                .iter()
-                .map(|&photo| lessons.words[photo].iter().copied());
-            let mut cost = surprise(
-                parameters,
-                settings.dropout,
-                (seen, targets(lessons.count, wanted)),
-            );
+            let mut cost = seen_cost(settings, parameters, (lessons, batch));
             if let Some(pseudo) = pseudo {
                 let mut random = ChaCha8Rng::seed_from_u64(seed);
                 random.set_stream(update as u64 + 1);
-                let (seen, captions) = pseudo.draw(&lessons.pictures, settings.pseudo, &mut random);
-                let words = |caption: &i64| {
-                    lessons.imagined[*caption as usize]
-                        .iter()
-                        .map(|&word| (word, 1.0))
-                };
-                let wanted = targets(lessons.count, captions.iter().map(words));
-                cost = cost
-                    + surprise(parameters, settings.dropout, (seen, wanted))
-                        * settings.pseudo_weight;
+                let imagined = imagined_cost(settings, parameters, (lessons, pseudo), &mut random);
+                cost += imagined * settings.pseudo_weight;
             }
             Lesson {
                 cost,
@@ -132,6 +113,41 @@ fn initial(rank: i64, lessons: &Lessons) -> Parameters {
     );
     parameters.add("bias", Tensor::from_slice(&odds));
     parameters
+}
+
+/// The cost of real photos.
+fn seen_cost(
+    settings: &Settings,
+    parameters: &Parameters,
+    (lessons, photos): (&Lessons, &[usize]),
+) -> Tensor {
+    let rows: Vec<i64> = photos.iter().map(|&photo| photo as i64).collect();
+    let seen = lessons.pictures.index_select(0, &Tensor::from_slice(&rows));
+    let wanted = photos
+        .iter()
+        .map(|&photo| lessons.words[photo].iter().copied());
+    surprise(
+        parameters,
+        settings.dropout,
+        (seen, targets(lessons.count, wanted)),
+    )
+}
+
+/// The cost of captions whose pictures are imagined.
+fn imagined_cost(
+    settings: &Settings,
+    parameters: &Parameters,
+    (lessons, pseudo): (&Lessons, &Pseudo),
+    random: &mut ChaCha8Rng,
+) -> Tensor {
+    let (seen, captions) = pseudo.draw(&lessons.pictures, settings.pseudo, random);
+    let words = |&caption: &i64| {
+        lessons.imagined[caption as usize]
+            .iter()
+            .map(|&word| (word, 1.0))
+    };
+    let wanted = targets(lessons.count, captions.iter().map(words));
+    surprise(parameters, settings.dropout, (seen, wanted))
 }
 
 /// The summed cross-entropy of a picture's words.
