@@ -11,6 +11,7 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use jobs::{Cancelled, Job, JobKind, Retried, State};
+use operation::metrics::METRICS;
 use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
@@ -141,18 +142,14 @@ pub(crate) async fn list(query: Texts, service: Data<Service>) -> Result<HttpRes
             ));
         }
     };
-    // one more than shown tells whether there is a next page
-    let mut jobs = service
+    let listed = service
         .state
         .store
-        .list(filter, before.transpose()?, limit + 1)
+        .list(filter, before.transpose()?, limit)
         .await?;
-    let more = jobs.len() > limit as usize;
-    jobs.truncate(limit as usize);
-    let next = more
-        .then(|| jobs.last().map(|job| job.id.to_string()))
-        .flatten();
-    let stories = jobs.into_iter().map(StoryView::of).collect();
+    METRICS.unreadable.inc_by(listed.unreadable);
+    let next = listed.next.map(|last| last.to_string());
+    let stories = listed.jobs.into_iter().map(StoryView::of).collect();
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(PageView { stories, next }))

@@ -265,7 +265,7 @@ async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)>
     let state = &service.state;
     match submitted {
         Submitted::New(job) => {
-            if let Err(error) = state.queue.ring(&[job.id]).await {
+            if let Err(error) = state.queue.publish(&[job.id]).await {
                 tracing::warn!(story = %job.id, cause = %error, "no worker could be told; the sweeper will");
             }
             METRICS.accepted.inc();

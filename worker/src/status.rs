@@ -56,7 +56,7 @@ async fn serve(status: &Status, mut caller: TcpStream) -> io::Result<()> {
     let head = head(&mut caller).await?;
     let mut words = head.split_ascii_whitespace();
     let (code, media_type, body) = match (words.next(), words.next()) {
-        (Some("GET"), Some("/livez")) => ("200 OK", JSON, "{\"alive\":true}".to_owned()),
+        (Some("GET"), Some("/livez")) => status.liveness(),
         (Some("GET"), Some("/readyz")) => status.readiness().await,
         (Some("GET"), Some("/metrics")) => status.numbers().await,
         (Some("GET"), Some(_)) => {
@@ -95,6 +95,17 @@ async fn head(caller: &mut TcpStream) -> io::Result<String> {
 type Answer = (&'static str, &'static str, String);
 
 impl Status {
+    fn liveness(&self) -> Answer {
+        let doomed = self.health.doomed();
+        let code = if doomed.is_none() {
+            "200 OK"
+        } else {
+            "503 Service Unavailable"
+        };
+        let body = serde_json::json!({"alive": doomed.is_none(), "reason": doomed});
+        (code, JSON, body.to_string())
+    }
+
     async fn readiness(&self) -> Answer {
         let mut reasons = self.health.reasons();
         if let Err(cause) = self.store.ping().await {

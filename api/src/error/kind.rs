@@ -60,6 +60,8 @@ pub enum Kind {
     StorageUnavailable,
     /// In an expired job: nobody came before its deadline.
     DeadlinePassed,
+    /// In a job that a newer version of the service has ended.
+    Other,
 }
 
 /// What is known about a kind.
@@ -73,7 +75,7 @@ struct Entry {
 }
 
 /// The list itself, in the order of [`Kind`].
-const ENTRIES: [Entry; 26] = [
+const ENTRIES: [Entry; 27] = [
     Entry {
         kind: Kind::InvalidParameter,
         name: "invalid_parameter",
@@ -282,6 +284,14 @@ const ENTRIES: [Entry; 26] = [
         title: "The deadline has passed",
         meaning: "In an expired job: the deadline of the request passed before any work was done on it.",
     },
+    Entry {
+        kind: Kind::Other,
+        name: "other",
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        retryable: false,
+        title: "Something that this version does not know",
+        meaning: "Only in `error` of a job: a newer version of the service has ended it in a way that this one has no name for. The message says more.",
+    },
 ];
 
 impl Kind {
@@ -306,6 +316,7 @@ impl Kind {
             ErrorKind::ModelError => Kind::ModelError,
             ErrorKind::StorageUnavailable => Kind::StorageUnavailable,
             ErrorKind::DeadlinePassed => Kind::DeadlinePassed,
+            ErrorKind::Other => Kind::Other,
         }
     }
 
@@ -379,7 +390,7 @@ mod tests {
             assert_eq!(entry.kind as usize, at, "{} is out of order", entry.name);
         }
         assert_eq!(
-            Kind::DeadlinePassed as usize + 1,
+            Kind::Other as usize + 1,
             ENTRIES.len(),
             "the last kind has an entry"
         );

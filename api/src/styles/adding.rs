@@ -83,7 +83,7 @@ pub(crate) async fn add(
             });
         }
     };
-    if let Err(error) = service.state.queue.ring(&[]).await {
+    if let Err(error) = service.state.queue.publish(&[]).await {
         tracing::warn!(style = draft.name, cause = %error, "no worker could be told; the sweeper will");
     }
     tracing::info!(
