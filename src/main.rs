@@ -12,7 +12,7 @@ use commands::logging;
 
 fn main() -> ExitCode {
     // Before any thread exists: the allocator's settings hold for the whole process.
-    models::device::keep_large_blocks();
+    models::tensors::device::keep_large_blocks();
     let line = CommandLine::parse();
     logging::start(&line.logging);
     match command_line::run(line) {

@@ -5,16 +5,16 @@
     reason = "a report on standard output is all it is for"
 )]
 
-use models::picture::Picture;
-use models::rehearsal::{Sizes, write_bundle_of};
-use models::storyteller::{NoWatcher, Options, Request};
-use models::{Error, Result, Storyteller};
+use models::bundle::fixture::{Sizes, write_bundle_of};
+use models::pipeline::options::Options;
+use models::pipeline::storyteller::{NoWatcher, Request};
+use models::{Error, Picture, Result, Storyteller};
 use std::path::PathBuf;
 use std::time::Instant;
 use tch::Device;
 
 fn main() -> Result<()> {
-    models::device::keep_large_blocks();
+    models::tensors::device::keep_large_blocks();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [bundle, cache, ..] = words.as_slice() else {
         return Err(Error::format("the command line", "BUNDLE CACHE [original]"));

@@ -6,22 +6,27 @@
 //! into tensors; word tables and caption vectors stay on disk.
 
 pub mod contents;
+pub mod fixture;
 mod manifest;
+pub mod styles;
 mod sums;
 pub mod vectors;
 
-use crate::decoder::Decoder;
-use crate::device::mapped::Mapped;
-use crate::rows::Rows;
-use crate::skip_thoughts::{SkipThoughts, WordRows, WordTables};
-use crate::vse::Vse;
-use crate::{Error, Result, Styles, Vocabulary, Weights};
+use crate::bundle::styles::Styles;
+use crate::networks::decoder::Decoder;
+use crate::networks::skip_thoughts::{SkipThoughts, WordRows, WordTables};
+use crate::networks::vse::Vse;
+use crate::tensors::device::mapped::Mapped;
+use crate::tensors::matrix::Matrix;
+use crate::tensors::weights::Weights;
+use crate::text::vocabulary::Vocabulary;
+use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tch::Device;
 
-pub(crate) use manifest::default_emphasis;
+pub use manifest::default_emphasis;
 pub use manifest::{
     DecoderPart, GalleryPart, ImageEncoder, ImageEncoderKind, MANIFEST, Manifest, SkipThoughtsPart,
     Style, VsePart,
@@ -132,7 +137,7 @@ impl Bundle {
         let part = &self.manifest.skip_thoughts;
         let tables = Arc::new(self.map(&part.tables)?);
         tables.expect_scattered_reads();
-        let table = |name| Ok::<_, Error>(Rows::map_safetensors(&tables, name)?.near(device));
+        let table = |name| Ok::<_, Error>(Matrix::map_safetensors(&tables, name)?.near(device));
         let tables = WordTables {
             uni: table("utable")?,
             bi: table("btable")?,

@@ -1,55 +1,24 @@
-//! The networks that look at a picture and tell a story, their weights and their training.
-//!
-//! The pipeline is that of neural-storyteller (2015): image feature, joint embedding, nearest
-//! captions, their skip-thought vectors, a shift from caption style to book style, and a decoder.
-//! Nothing here knows of servers, queues or databases.
+#![doc = include_str!("../README.md")]
 
-pub mod artifact;
-mod batches;
-pub mod beam;
-pub mod best_of;
 pub mod bundle;
-pub mod corpus;
-pub mod decoder;
-pub mod detokenize;
-pub mod device;
-pub mod efficientnet;
+pub mod decoding;
 mod error;
-pub mod gallery;
-pub mod grammar;
-pub mod gru;
-pub mod hints;
-pub mod import;
-pub mod original;
-pub mod parity;
-pub mod picture;
-pub mod rehearsal;
-pub mod rows;
-pub mod rules;
-pub mod sampler;
-pub mod skip_thoughts;
-pub mod storyteller;
-pub mod style;
-pub mod tokenize;
-pub mod train;
-pub mod vgg;
-pub mod vocabulary;
-pub mod vse;
-pub mod weights;
-pub mod writing;
+pub mod networks;
+pub mod pipeline;
+pub mod tensors;
+pub mod text;
 
-pub use beam::Beam;
 pub use bundle::Bundle;
-pub use decoder::Decoder;
+pub use bundle::styles::Styles;
+pub use decoding::beam::Beam;
 pub use error::{Error, Result};
-pub use gallery::Gallery;
-pub use gru::Gru;
-pub use original::Original;
-pub use picture::Picture;
-pub use skip_thoughts::SkipThoughts;
-pub use storyteller::Storyteller;
-pub use style::Styles;
-pub use vgg::Vgg;
-pub use vocabulary::Vocabulary;
-pub use vse::Vse;
-pub use weights::Weights;
+pub use networks::decoder::Decoder;
+pub use networks::gru::Gru;
+pub use networks::skip_thoughts::SkipThoughts;
+pub use networks::vgg::Vgg;
+pub use networks::vse::Vse;
+pub use pipeline::gallery::Gallery;
+pub use pipeline::picture::Picture;
+pub use pipeline::storyteller::Storyteller;
+pub use tensors::weights::Weights;
+pub use text::vocabulary::Vocabulary;

@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use models::bundle::vectors::{CaptionVectors, add_to};
-use models::bundle::{Bundle, sha256_of_file};
-use models::picture::Picture;
-use models::storyteller::{NoWatcher, Options, Request, Story};
-use models::{Storyteller, rehearsal};
+use models::bundle::{fixture, sha256_of_file};
+use models::pipeline::options::Options;
+use models::pipeline::storyteller::{NoWatcher, Request, Story};
+use models::{Bundle, Picture, Storyteller};
 use std::path::Path;
 use tch::Device;
 
@@ -35,14 +35,14 @@ fn story(bundle: &Path, cache: &Path) -> Story {
 fn a_bundle_with_vectors_needs_no_cache_and_finds_the_same_captions() {
     let folder = tempfile::tempdir().unwrap();
     let (bundle, cache) = (folder.path().join("bundle"), folder.path().join("cache"));
-    rehearsal::write_bundle(&bundle, 1).unwrap();
+    fixture::write_bundle(&bundle, 1).unwrap();
     let computed = story(&bundle, &folder.path().join("other cache"));
     for wanted in [
         CaptionVectors::Embeddings,
         CaptionVectors::EmbeddingsAndThoughts,
     ] {
         let copy = folder.path().join(format!("{wanted:?}"));
-        rehearsal::write_bundle(&copy, 1).unwrap();
+        fixture::write_bundle(&copy, 1).unwrap();
         add_to(&copy, wanted, Device::Cpu, &mut |_, _, _| {}).unwrap();
         Bundle::open(&copy)
             .unwrap()
@@ -76,7 +76,7 @@ fn a_bundle_with_vectors_needs_no_cache_and_finds_the_same_captions() {
 fn an_interrupted_computation_leaves_a_whole_bundle_and_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle");
-    rehearsal::write_bundle(&bundle, 1).unwrap();
+    fixture::write_bundle(&bundle, 1).unwrap();
     let wanted = CaptionVectors::EmbeddingsAndThoughts;
     let mut stop = |what: &str, done: usize, _: usize| {
         assert!(
@@ -100,7 +100,7 @@ fn an_interrupted_computation_leaves_a_whole_bundle_and_goes_on() {
     add_to(&bundle, wanted, Device::Cpu, &mut watch).unwrap();
     assert!(!placed_again, "the embeddings were there already");
     let whole = folder.path().join("whole");
-    rehearsal::write_bundle(&whole, 1).unwrap();
+    fixture::write_bundle(&whole, 1).unwrap();
     add_to(&whole, wanted, Device::Cpu, &mut |_, _, _| {}).unwrap();
     let sum = |bundle: &Path| sha256_of_file(&bundle.join("caption_vectors.safetensors")).unwrap();
     assert_eq!(sum(&bundle), sum(&whole), "as if nothing had happened");
@@ -111,7 +111,7 @@ fn an_interrupted_computation_leaves_a_whole_bundle_and_goes_on() {
 fn verifying_names_every_damaged_file_whatever_is_remembered() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle");
-    rehearsal::write_bundle(&bundle, 1).unwrap();
+    fixture::write_bundle(&bundle, 1).unwrap();
     for file in ["vse.safetensors", "captions.txt"] {
         let mut bytes = std::fs::read(bundle.join(file)).unwrap();
         bytes[0] ^= 1;

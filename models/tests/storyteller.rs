@@ -2,19 +2,17 @@
 //! No trained bundle is needed, and nothing is fetched.
 #![allow(clippy::unwrap_used)]
 
-use models::picture::Picture;
-use models::rehearsal;
-use models::storyteller::{
-    Form, Mode, NoWatcher, Options, Request, Stage, Story, Storyteller, Watcher,
-};
-use models::{Error, bundle};
+use models::bundle::fixture;
+use models::pipeline::options::{Form, Mode, Options};
+use models::pipeline::storyteller::{NoWatcher, Request, Stage, Story, Watcher};
+use models::{Error, Picture, Storyteller, bundle};
 use std::path::Path;
 use tch::Device;
 
 fn open(folder: &Path) -> models::Result<Storyteller> {
     let bundle = folder.join("bundle");
     if !bundle.exists() {
-        rehearsal::write_bundle(&bundle, 1)?;
+        fixture::write_bundle(&bundle, 1)?;
     }
     Storyteller::open(
         &bundle,
@@ -340,7 +338,7 @@ fn another_seed_tells_another_story() {
 fn a_damaged_file_is_named_and_refused() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle");
-    rehearsal::write_bundle(&bundle, 1).unwrap();
+    fixture::write_bundle(&bundle, 1).unwrap();
     let path = bundle.join("decoder.safetensors");
     let mut bytes = std::fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
@@ -356,7 +354,7 @@ fn a_damaged_file_is_named_and_refused() {
 fn parts_that_do_not_fit_are_refused_when_the_bundle_is_opened() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle");
-    rehearsal::write_bundle(&bundle, 1).unwrap();
+    fixture::write_bundle(&bundle, 1).unwrap();
     let words = "the\ndog\n";
     std::fs::write(bundle.join("decoder.words.txt"), words).unwrap();
     let path = bundle.join(bundle::MANIFEST);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use console::style;
-use models::parity::{Group, check};
+use originals::parity::{Group, check};
 use serde_json::json;
 
 /// What `check-parity` takes.

@@ -32,7 +32,7 @@ impl Describe {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         if self.verify {
             let mut bar = LoadingBar::new();
-            let bundle = models::Bundle::open(&self.bundle)?;
+            let bundle = models::bundle::Bundle::open(&self.bundle)?;
             bundle.verify(&mut |what, done, of| bar.show(what, done, of))?;
         }
         if self.json {

@@ -51,7 +51,7 @@ impl Doctor {
 
     fn bundle(&self) -> Finding {
         let mut bar = LoadingBar::new();
-        models::Bundle::open(&self.weights.bundle()?)?
+        models::bundle::Bundle::open(&self.weights.bundle()?)?
             .remembering(&self.weights.cache()?)
             .verify(&mut |what, done, of| bar.show(what, done, of))?;
         drop(bar);
@@ -66,7 +66,7 @@ impl Doctor {
     fn device(&self) -> Finding {
         Ok(format!(
             "{:?}",
-            models::device::choose(&self.weights.device)?
+            models::tensors::device::choose(&self.weights.device)?
         ))
     }
 

@@ -1,14 +1,14 @@
 //! `storyteller import`: a folder of the original's files of 2015 becomes a bundle.
-//! The work is `models::import`; here are the options and the bar.
+//! The work is `originals::import`; here are the options and the bar.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use models::Original;
 use models::bundle::vectors::CaptionVectors;
-use models::import::Import as Work;
-use models::original::Part;
+use originals::import::Import as Work;
+use originals::reader::Original;
+use originals::reader::Part;
 
 use crate::commands::progress::LoadingBar;
 
@@ -130,7 +130,7 @@ impl Import {
             } else {
                 CaptionVectors::Embeddings
             },
-            device: models::device::choose(&self.device)?,
+            device: models::tensors::device::choose(&self.device)?,
         };
         let mut bar = LoadingBar::new();
         work.run(&original, &self.out, &mut |what, done, of| {

@@ -2,7 +2,7 @@
 //! Used by the commands that make a person wait; the service reports its progress through job states instead.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use models::storyteller::{Stage, Watcher};
+use models::pipeline::storyteller::{Stage, Watcher};
 
 /// Shows what is being prepared while a bundle is opened.
 pub(crate) struct LoadingBar {

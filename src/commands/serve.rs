@@ -95,6 +95,7 @@ impl Service {
     ) -> anyhow::Result<impl Future<Output = Result<(), storyteller::Error>> + Send + use<>> {
         let bundle = self.weights.bundle()?;
         let cache = self.weights.cache()?;
+        originals::fetched::prepare(&bundle, &cache)?;
         let service = AllInOne {
             data: self.data.folder()?,
             cache: cache.clone(),

@@ -8,8 +8,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use models::train::styles::{Draft, Shelf, make};
-use models::{Bundle, corpus};
+use models::Bundle;
+use models::pipeline::style_from_text::{Draft, make};
+use models::text::book;
+use training::corpus;
+use training::shelf::Shelf;
 
 use crate::commands::place::Weights;
 use crate::commands::progress::LoadingBar;
@@ -103,7 +106,7 @@ impl Add {
         }
         let draft = self.draft()?;
         let (_, words) = bundle.decoder(tch::Device::Cpu)?;
-        let encoder = bundle.skip_thoughts(models::device::choose(&weights.device)?)?;
+        let encoder = bundle.skip_thoughts(models::tensors::device::choose(&weights.device)?)?;
         let mut bar = LoadingBar::new();
         let made = make(&draft, &encoder, &words, &mut |done, of| {
             bar.show("reading passages", done, of);
@@ -132,7 +135,7 @@ impl Add {
         let texts = paths
             .iter()
             .zip(&names)
-            .map(|(path, name)| Ok((name.clone(), corpus::read_text(path)?)))
+            .map(|(path, name)| Ok((name.clone(), book::read_text(path)?)))
             .collect::<anyhow::Result<Vec<_>>>()?;
         if texts.is_empty() {
             bail!("there is no .txt file in what you named");

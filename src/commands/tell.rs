@@ -8,8 +8,10 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use models::picture::{Limits, Picture};
-use models::storyteller::{Form, Mode, Options, Request, Story, Storyteller, Told};
+use models::pipeline::options::{Form, Mode, Options};
+use models::pipeline::picture::Limits;
+use models::pipeline::storyteller::{Request, Story, Told};
+use models::{Picture, Storyteller};
 use serde_json::json;
 
 use crate::commands::place::Weights;
@@ -236,16 +238,13 @@ impl Tell {
 /// # Errors
 /// When the bundle, the cache or the device is not as it should be.
 pub(crate) fn open(weights: &Weights) -> anyhow::Result<Storyteller> {
-    let device = models::device::choose(&weights.device)?;
+    let device = models::tensors::device::choose(&weights.device)?;
+    let (bundle, cache) = (weights.bundle()?, weights.cache()?);
+    originals::fetched::prepare(&bundle, &cache)?;
     let mut bar = LoadingBar::new();
-    let storyteller = Storyteller::open(
-        &weights.bundle()?,
-        &weights.cache()?,
-        device,
-        &mut |what, done, of| {
-            bar.show(what, done, of);
-        },
-    )?;
+    let storyteller = Storyteller::open(&bundle, &cache, device, &mut |what, done, of| {
+        bar.show(what, done, of);
+    })?;
     Ok(storyteller)
 }
 

@@ -1,5 +1,5 @@
 //! `storyteller train`: the steps from plain files to a bundle, one subcommand each.
-//! Every step reads and writes files, so that a recipe is a list of commands; models/README.md has the starter bundle's.
+//! Every step reads and writes files, so that a recipe is a list of commands; docs/training.md has the starter bundle's.
 
 mod curve;
 mod encoders;

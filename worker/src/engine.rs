@@ -6,7 +6,7 @@ pub mod storyteller;
 pub(crate) mod thread;
 
 use jobs::{AddedStyle, LearntStyle, StoryRequest, StoryResult, StyleDraft, StyleEntry};
-use models::picture::Picture;
+use models::Picture;
 use uuid::Uuid;
 
 /// One story to tell.

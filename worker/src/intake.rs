@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use jobs::{AddedStyle, Claimed, ErrorKind, Job, JobError, JobKind, Outcome};
-use models::picture::Picture;
+use models::Picture;
 use operation::metrics::METRICS;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;

@@ -107,13 +107,13 @@ enum Instead {
         #[arg(long, env = "STORYTELLER_LISTEN", value_name = "ADDRESS")]
         listen: SocketAddr,
     },
-    /// Make what can be made again in the cache (image encoder, caption vectors), so that workers start in seconds.
+    /// Make what can be made again in the cache (caption vectors), so that workers start in seconds.
     Prepare,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     // before any thread exists: the allocator's settings hold for the whole process
-    models::device::keep_large_blocks();
+    models::tensors::device::keep_large_blocks();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

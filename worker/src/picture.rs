@@ -4,7 +4,8 @@
 
 use bytes::Bytes;
 use jobs::{Compat, ErrorKind, JobError, StoredImage};
-use models::picture::{Limits, Picture};
+use models::Picture;
+use models::pipeline::picture::Limits;
 use pictures::Images;
 use sha2::{Digest as _, Sha256};
 

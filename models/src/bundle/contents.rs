@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Bundle;
-use crate::device::mapped::Mapped;
+use crate::tensors::device::mapped::Mapped;
 use crate::{Error, Result};
 
 /// A bundle, described.

@@ -1,9 +1,9 @@
 //! What `bundle.toml` says: the parts of a bundle, their files and the sums of all of them.
 //!
-//! Read by [`super::Bundle`]; trainers, imports and rehearsals write it. What must stay true: fields are only added,
+//! Read by [`super::Bundle`]; trainers, imports and the fixture bundle write it. What must stay true: fields are only added,
 //! each with a default, so that bundles of older versions are read.
 
-use crate::vse::SentenceEncoder;
+use crate::networks::vse::SentenceEncoder;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -136,7 +136,7 @@ fn default_caption_style() -> String {
 }
 
 /// The original's shift, as it is.
-pub(crate) fn default_emphasis() -> f64 {
+pub fn default_emphasis() -> f64 {
     1.0
 }
 

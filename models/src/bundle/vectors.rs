@@ -6,9 +6,11 @@
 //! so every run makes the same batches and the same numbers.
 
 use super::{Bundle, MANIFEST, sha256_of_file};
-use crate::rows::{ArraySpec, Writer};
-use crate::skip_thoughts::Encoding;
-use crate::{Error, Result, SkipThoughts, Vse, tokenize};
+use crate::networks::skip_thoughts::{Encoding, SkipThoughts};
+use crate::networks::vse::Vse;
+use crate::tensors::matrix::{ArraySpec, Writer};
+use crate::text::tokenize;
+use crate::{Error, Result};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 

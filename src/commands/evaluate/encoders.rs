@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use models::Bundle;
-use models::corpus;
-use models::train::measure::sentences::{self, Settings};
-use models::train::vse;
 use serde_json::json;
+use training::corpus;
+use training::measure::sentences;
+use training::measure::sentences::Settings;
+use training::recipes::vse;
 
 use crate::commands::evaluate::table::{line, print};
 use crate::commands::place::Weights;
@@ -32,7 +33,7 @@ pub(crate) struct Retrieval {
 
 impl Retrieval {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let device = models::device::choose(&self.weights.device)?;
+        let device = models::tensors::device::choose(&self.weights.device)?;
         let network = Bundle::open(&self.weights.bundle()?)?.vse(device)?;
         let rows = self.photos.rows()?;
         let test = self.photos.held_out(&self.test, &rows)?;
@@ -91,7 +92,7 @@ pub(crate) struct Sentences {
 
 impl Sentences {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let device = models::device::choose(&self.weights.device)?;
+        let device = models::tensors::device::choose(&self.weights.device)?;
         let encoder = Bundle::open(&self.weights.bundle()?)?.skip_thoughts(device)?;
         let books = corpus::find_texts(&self.books)?
             .iter()

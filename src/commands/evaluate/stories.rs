@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use models::storyteller::{Options, Request, Storyteller};
-use models::train::Parameters;
-use models::train::decoder::{self, Passages};
-use models::train::measure::probe;
-use models::train::measure::stories::{Told, measure};
-use models::train::thoughts::Folder;
-use models::{Bundle, Picture};
+use models::pipeline::options::Options;
+use models::pipeline::storyteller::Request;
+use models::{Bundle, Picture, Storyteller};
 use serde_json::json;
+use training::Parameters;
+use training::measure::probe;
+use training::measure::stories::{Told, measure};
+use training::recipes::decoder;
+use training::recipes::decoder::Passages;
+use training::thoughts::Folder;
 
 use crate::commands::evaluate::table::{line, print};
 use crate::commands::place::Weights;
@@ -141,7 +143,7 @@ impl Stories {
         };
         let requests: Vec<Request<'_>> = styles.iter().map(request).collect();
         let stories = storyteller
-            .tell(&requests, &mut models::storyteller::NoWatcher)
+            .tell(&requests, &mut models::pipeline::storyteller::NoWatcher)
             .stories;
         let photo = path.display().to_string();
         let told = styles.iter().zip(stories).map(|(style, story)| {
@@ -226,7 +228,7 @@ impl DecoderQuestion {
         let (_, words) = bundle.decoder(tch::Device::Cpu)?;
         let part = bundle.manifest().decoder.file.clone();
         let (_, held_out) = Passages::gather(&Folder(self.thoughts), &words)?;
-        let read = |file: &Path| models::Weights::from_safetensors(file);
+        let read = |file: &Path| models::tensors::weights::Weights::from_safetensors(file);
         let parameters = Parameters::from_weights(&read(&bundle.path(&part))?);
         let (own, others) = decoder::perplexity(&parameters, &held_out);
         let mut object =

@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use models::Vocabulary;
-use models::corpus::{self, Book};
-use models::train::skip_thoughts::{self, Costs, Half, Triplet};
-use models::train::vse::{self, Loss, Pair};
-use models::train::{Grouping, Measured};
+use models::text::book::Book;
+use training::corpus;
+use training::recipes::skip_thoughts;
+use training::recipes::skip_thoughts::{Costs, Half, Triplet};
+use training::recipes::vse;
+use training::recipes::vse::{Loss, Pair};
+use training::{Grouping, Measured};
 
 use crate::commands::train::following::Following;
 use crate::commands::train::photos::Photos;

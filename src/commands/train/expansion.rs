@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use models::train::expansion::vectors::WordVectors;
-use models::train::expansion::{self, Fit};
 use models::{Vocabulary, Weights};
 use serde_json::json;
 use tch::Kind;
+use training::expansion;
+use training::expansion::Fit;
+use training::expansion::vectors::WordVectors;
 
 /// Expands the vocabulary.
 #[derive(Args, Debug)]

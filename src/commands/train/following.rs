@@ -11,9 +11,10 @@ use std::time::Instant;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use models::Weights;
-use models::train::{Keeper, Measured, Parameters, Progress, Standing, Watcher};
 use serde_json::Value;
 use tch::Kind;
+use training::course::Progress;
+use training::{Keeper, Measured, Parameters, Standing, Watcher};
 
 use crate::commands::train::curve;
 use crate::commands::train::recipe::beside;

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use models::train::{AdamKind, Course, Keeper, Schedule};
 use tch::{Device, Kind};
+use training::{AdamKind, Course, Keeper, Schedule};
 
 /// Which values hold where no flag says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -193,7 +193,7 @@ impl RecipeFlags {
             width: self.width.unwrap_or(defaults.width),
             embedding: self.embedding.unwrap_or(defaults.embedding),
             kind,
-            device: models::device::choose(&self.device)?,
+            device: models::tensors::device::choose(&self.device)?,
         })
     }
 

@@ -6,11 +6,14 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use models::Vocabulary;
-use models::corpus;
-use models::train::bundle::{self, Parts, Recipe};
-use models::train::decoder::{self, Costs, Passages};
-use models::train::thoughts::{self, Folder};
-use models::train::{Grouping, Measured};
+use training::bundle_making;
+use training::bundle_making::{Parts, Recipe};
+use training::corpus;
+use training::recipes::decoder;
+use training::recipes::decoder::{Costs, Passages};
+use training::thoughts;
+use training::thoughts::Folder;
+use training::{Grouping, Measured};
 
 use crate::commands::train::following::Following;
 use crate::commands::train::recipe::{self, Defaults, RecipeFlags, Rhythm};
@@ -50,7 +53,7 @@ pub(crate) struct Thoughts {
 
 impl Thoughts {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let (encoder, _, _) = bundle::encoder(
+        let (encoder, _, _) = bundle_making::encoder(
             &self.encoder.uni,
             &self.encoder.bi,
             &self.encoder.skip_words,
@@ -167,7 +170,7 @@ const ORIGINAL: Defaults = Defaults {
 #[derive(Args, Debug)]
 pub(crate) struct BundleStep {
     /// What it is made of.
-    #[arg(long, default_value = "models/recipes/starter.toml")]
+    #[arg(long, default_value = "training/recipes/starter.toml")]
     recipe: PathBuf,
     /// Weights of the joint space.
     #[arg(long)]
@@ -211,7 +214,7 @@ impl BundleStep {
             captions: self.captions,
             thoughts: self.thoughts,
         };
-        bundle::write(&recipe, &parts, &self.out)?;
+        bundle_making::write(&recipe, &parts, &self.out)?;
         Ok(())
     }
 }

@@ -7,9 +7,12 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use models::corpus::{self, Book, Cutter, Kept};
-use models::grammar::{Grammar, generate};
-use models::{Vocabulary, tokenize};
+use models::Vocabulary;
+use models::text::book::{self, Book};
+use models::text::tokenize;
+use training::corpus;
+use training::corpus::{Cutter, Kept};
+use training::grammar::{Grammar, generate};
 
 /// Cuts books into sentences.
 #[derive(Args, Debug)]
@@ -62,7 +65,7 @@ fn cut(
         return Ok((book, kept));
     }
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    Ok(cutter.cut(&name, &corpus::read_text(path)?, list))
+    Ok(cutter.cut(&name, &book::read_text(path)?, list))
 }
 
 const TITLES: [&str; 9] = [
@@ -199,7 +202,7 @@ impl Words {
 #[derive(Args, Debug)]
 pub(crate) struct Gallery {
     /// The grammar.
-    #[arg(long, default_value = "models/gallery/grammar.txt")]
+    #[arg(long, default_value = "training/gallery/grammar.txt")]
     grammar: PathBuf,
     /// How many captions.
     #[arg(long, default_value_t = 24_000)]

@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jobs::{Compat, Form, LearntStyle, Mode, StoryRequest, StoryResult, StyleEntry, UsedCaption};
-use models::device::choose;
-use models::storyteller::{self, Options, Request, Stage, Story, Storyteller, Timings, Watcher};
-use models::train::styles::Draft;
+use models::Storyteller;
+use models::pipeline::options::{self as wanted, Options};
+use models::pipeline::storyteller;
+use models::pipeline::storyteller::{Request, Stage, Story, Timings, Watcher};
+use models::pipeline::style_from_text::Draft;
+use models::tensors::device::choose;
 
 use super::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
 
@@ -173,12 +176,12 @@ fn options(request: &StoryRequest) -> Result<Options, EngineError> {
         beam_width: request.beam_width as usize,
         max_words: request.max_words as usize,
         form: match request.form {
-            Form::Prose => storyteller::Form::Prose,
-            Form::Lyrics => storyteller::Form::Lyrics,
+            Form::Prose => wanted::Form::Prose,
+            Form::Lyrics => wanted::Form::Lyrics,
         },
         mode: match request.mode.unwrap_or_default() {
-            Mode::Beam => storyteller::Mode::Beam,
-            Mode::Sample => storyteller::Mode::Sample {
+            Mode::Beam => wanted::Mode::Beam,
+            Mode::Sample => wanted::Mode::Sample {
                 temperature: request.temperature as f32,
                 top_p: request.top_p as f32,
                 // settled at submit; rows of other versions may lack it

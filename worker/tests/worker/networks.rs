@@ -12,7 +12,7 @@ async fn the_networks_tell_a_story_with_captions_and_timings() {
     let service = Service::start().await;
     let folder = tempfile::tempdir().unwrap();
     let (bundle, cache) = (folder.path().join("bundle"), folder.path().join("cache"));
-    models::rehearsal::write_bundle(&bundle, 1).unwrap();
+    models::bundle::fixture::write_bundle(&bundle, 1).unwrap();
     let small = StoryRequest {
         beam_width: 4,
         captions: 5,

@@ -1,0 +1,206 @@
+//! The one recurrent cell of the whole system (algorithm.md §3.1).
+//!
+//! Encoders, the joint embedding and the decoder all use it, at inference and in training, so it
+//! must keep working under autograd. The arrays are those of the original, (in, out) and split in
+//! two; they are joined into libtorch's fused layout, whose arithmetic is the same.
+
+use crate::Result;
+use crate::tensors::weights::Weights;
+use tch::Tensor;
+
+/// A gated recurrent unit: reset gate, update gate (keeps the old state), candidate.
+#[derive(Debug)]
+pub struct Gru {
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor,
+    b_hh: Tensor,
+}
+
+/// The six arrays of a GRU as the original stores them; E is the input's size, D the state's.
+#[derive(Debug)]
+pub struct GruArrays<'a> {
+    /// (E, 2D): input to reset and update gates.
+    pub w: &'a Tensor,
+    /// (D, 2D): state to reset and update gates.
+    pub u: &'a Tensor,
+    /// (2D): bias of both gates.
+    pub b: &'a Tensor,
+    /// (E, D): input to the candidate.
+    pub wx: &'a Tensor,
+    /// (D, D): state to the candidate.
+    pub ux: &'a Tensor,
+    /// (D): bias of the candidate.
+    pub bx: &'a Tensor,
+}
+
+impl Gru {
+    /// Takes `prefix_W`, `prefix_U`, `prefix_b`, `prefix_Wx`, `prefix_Ux` and `prefix_bx`.
+    ///
+    /// # Errors
+    /// When an array is missing or the shapes do not fit each other.
+    pub fn new(weights: &Weights, prefix: &str) -> Result<Self> {
+        let wx = weights.tensor(&format!("{prefix}_Wx"), &[-1, -1])?;
+        let (e, d) = wx.size2()?;
+        let get = |part: &str, shape: &[i64]| weights.tensor(&format!("{prefix}_{part}"), shape);
+        Ok(Self::from_arrays(&GruArrays {
+            w: &get("W", &[e, 2 * d])?,
+            u: &get("U", &[d, 2 * d])?,
+            b: &get("b", &[2 * d])?,
+            wx: &wx,
+            ux: &get("Ux", &[d, d])?,
+            bx: &get("bx", &[d])?,
+        }))
+    }
+
+    /// Joins the six arrays. Gradients flow back to them: a trainer calls this once an update.
+    pub fn from_arrays(arrays: &GruArrays) -> Self {
+        let b_ih = Tensor::cat(&[arrays.b, arrays.bx], 0);
+        Self {
+            w_ih: Tensor::cat(&[arrays.w, arrays.wx], 1).tr().contiguous(),
+            w_hh: Tensor::cat(&[arrays.u, arrays.ux], 1).tr().contiguous(),
+            b_hh: b_ih.detach().zeros_like(),
+            b_ih,
+        }
+    }
+
+    /// The size E of an input row.
+    pub fn input_size(&self) -> i64 {
+        self.w_ih.size()[1]
+    }
+
+    /// The size D of the state.
+    pub fn state_size(&self) -> i64 {
+        self.w_hh.size()[1]
+    }
+
+    /// Runs over `x` (T, B, E) from `h0` (B, D), or from zero; returns all states (T, B, D).
+    ///
+    /// `mask` (T, B) holds 1 for a step that counts and 0 for one that leaves the state as it is,
+    /// in any pattern. Without a mask libtorch's fused kernel does the whole sequence.
+    pub fn run(&self, x: &Tensor, h0: Option<&Tensor>, mask: Option<&Tensor>) -> Tensor {
+        let batch = x.size()[1];
+        let zero = || Tensor::zeros([batch, self.state_size()], (x.kind(), x.device()));
+        let start = h0.map_or_else(zero, Tensor::shallow_clone);
+        if x.size()[0] == 0 {
+            return Tensor::zeros([0, batch, self.state_size()], (x.kind(), x.device()));
+        }
+        match mask {
+            None => self.run_fused(x, &start),
+            Some(mask) => self.run_masked(x, start, mask),
+        }
+    }
+
+    /// One step: `x` (B, E) and `h` (B, D) give the next state (B, D).
+    pub fn step(&self, x: &Tensor, h: &Tensor) -> Tensor {
+        x.gru_cell(
+            h,
+            &self.w_ih,
+            &self.w_hh,
+            Some(&self.b_ih),
+            Some(&self.b_hh),
+        )
+    }
+
+    fn run_fused(&self, x: &Tensor, start: &Tensor) -> Tensor {
+        let arrays = [&self.w_ih, &self.w_hh, &self.b_ih, &self.b_hh];
+        let train = x.requires_grad() || self.w_ih.requires_grad();
+        let (states, _last) = x.gru(
+            &start.unsqueeze(0),
+            &arrays,
+            true,
+            1,
+            0.0,
+            train,
+            false,
+            false,
+        );
+        states
+    }
+
+    fn run_masked(&self, x: &Tensor, start: Tensor, mask: &Tensor) -> Tensor {
+        let mut h = start;
+        let mut states = Vec::new();
+        for t in 0..x.size()[0] {
+            let keep = mask.select(0, t).to_kind(x.kind()).unsqueeze(1);
+            let next = self.step(&x.select(0, t), &h);
+            h = &keep * next + (1.0 - &keep) * h;
+            states.push(h.shallow_clone());
+        }
+        Tensor::stack(&states, 0)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind, no_grad};
+
+    const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+    fn small() -> Vec<Tensor> {
+        tch::manual_seed(7);
+        let shapes: [&[i64]; 6] = [&[3, 8], &[4, 8], &[8], &[3, 4], &[4, 4], &[4]];
+        shapes
+            .iter()
+            .map(|shape| Tensor::randn(*shape, FLOAT).set_requires_grad(true))
+            .collect()
+    }
+
+    fn cell(p: &[Tensor]) -> Gru {
+        Gru::from_arrays(&GruArrays {
+            w: &p[0],
+            u: &p[1],
+            b: &p[2],
+            wx: &p[3],
+            ux: &p[4],
+            bx: &p[5],
+        })
+    }
+
+    /// algorithm.md §3.1, written out.
+    fn by_hand(p: &[Tensor], x: &Tensor, h: &Tensor) -> Tensor {
+        let gates = (h.matmul(&p[1]) + x.matmul(&p[0]) + &p[2]).sigmoid();
+        let (r, u) = (gates.narrow(1, 0, 4), gates.narrow(1, 4, 4));
+        let c = (h.matmul(&p[4]) * r + x.matmul(&p[3]) + &p[5]).tanh();
+        &u * h + (1.0 - &u) * c
+    }
+
+    #[test]
+    fn a_step_the_fused_run_and_the_written_out_cell_agree() {
+        let p = small();
+        let gru = cell(&p);
+        let x = Tensor::randn([5, 2, 3], FLOAT);
+        let states = gru.run(&x, None, None);
+        let ones = Tensor::ones([5, 2], FLOAT);
+        let masked = gru.run(&x, None, Some(&ones));
+        let mut h = Tensor::zeros([2, 4], FLOAT);
+        for t in 0..5 {
+            h = by_hand(&p, &x.select(0, t), &h);
+            assert!(states.select(0, t).allclose(&h, 1e-5, 1e-6, false));
+            assert!(masked.select(0, t).allclose(&h, 1e-5, 1e-6, false));
+        }
+    }
+
+    #[test]
+    fn gradients_reach_the_six_arrays() {
+        let p = small();
+        let x = Tensor::randn([5, 2, 3], FLOAT);
+        cell(&p)
+            .run(&x, None, None)
+            .square()
+            .sum(Kind::Float)
+            .backward();
+        for array in &p {
+            let norm = no_grad(|| array.grad().norm().double_value(&[]));
+            assert!(norm > 0.0 && norm.is_finite());
+        }
+    }
+
+    #[test]
+    fn no_steps_give_no_states() {
+        let states = cell(&small()).run(&Tensor::zeros([0, 2, 3], FLOAT), None, None);
+        assert_eq!(states.size(), [0, 2, 4]);
+    }
+}

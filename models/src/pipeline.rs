@@ -1,0 +1,12 @@
+//! From a picture to a story: the stages over the networks of a bundle, and a style from a text.
+//!
+//! The top floor of this crate: the worker and the command line tool call it.
+
+pub mod caption_vectors;
+pub mod ending;
+pub mod gallery;
+pub mod image_encoder;
+pub mod options;
+pub mod picture;
+pub mod storyteller;
+pub mod style_from_text;

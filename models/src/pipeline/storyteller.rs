@@ -1,0 +1,258 @@
+//! From a picture to a story: the whole pipeline over a bundle.
+//!
+//! The worker opens one storyteller on its engine thread and hands it batches; the command line tool
+//! does the same with one picture. Each request fails or succeeds for itself, and its story is the
+//! same alone and in any batch. Progress and cancellation go through a [`Watcher`].
+
+mod drafting;
+mod stages;
+
+use crate::bundle::styles::Styles;
+use crate::bundle::vectors::Reading;
+use crate::bundle::{Bundle, Style};
+use crate::networks::decoder::Decoder;
+use crate::networks::skip_thoughts::SkipThoughts;
+use crate::networks::vse::Vse;
+use crate::pipeline::caption_vectors;
+use crate::pipeline::gallery::Gallery;
+use crate::pipeline::image_encoder::ImageEncoder;
+use crate::pipeline::options::Options;
+use crate::pipeline::picture::Picture;
+use crate::pipeline::style_from_text::{Draft, Made};
+use crate::tensors::device::give_back_freed_memory;
+use crate::tensors::matrix::Matrix;
+use crate::text::vocabulary::Vocabulary;
+use crate::{Error, Result};
+use std::path::Path;
+use tch::Device;
+
+/// A picture with what is wanted.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The picture.
+    pub picture: &'a Picture,
+    /// The wishes.
+    pub options: Options,
+}
+
+/// A story with what it was made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Story {
+    /// The text; empty when the network had nothing to say, which is no error.
+    pub text: String,
+    /// The captions it started from, nearest first.
+    pub captions: Vec<UsedCaption>,
+    /// The number of words in the text.
+    pub words: usize,
+    /// The sum of −log p of the text: smaller is likelier.
+    pub score: f32,
+}
+
+/// A caption that a story started from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsedCaption {
+    /// The caption.
+    pub text: String,
+    /// The cosine between it and the picture.
+    pub similarity: f32,
+}
+
+/// The steps of the work, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// The image encoder sees the picture.
+    Looking,
+    /// The nearest captions are found.
+    Captioning,
+    /// Captions become a thought, shifted to the style.
+    Thinking,
+    /// The decoder writes.
+    Writing,
+}
+
+/// Learns how far each request is, and says whether it is still wanted.
+pub trait Watcher {
+    /// Request `item` has done `done` of `of` in `stage`.
+    fn stage(&mut self, item: usize, stage: Stage, done: usize, of: usize);
+    /// Whether request `item` shall be dropped; asked between all steps.
+    fn cancelled(&mut self, item: usize) -> bool;
+}
+
+/// Watches nothing and never cancels.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoWatcher;
+
+impl Watcher for NoWatcher {
+    fn stage(&mut self, _item: usize, _stage: Stage, _done: usize, _of: usize) {}
+    fn cancelled(&mut self, _item: usize) -> bool {
+        false
+    }
+}
+
+/// What came of a batch.
+#[derive(Debug)]
+pub struct Told {
+    /// One result a request, in their order.
+    pub stories: Vec<Result<Story>>,
+    /// Where the time went, for the batch as a whole.
+    pub timings: Timings,
+}
+
+/// Seconds that a batch spent in each stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Timings {
+    /// In [`Stage::Looking`].
+    pub looking: f64,
+    /// In [`Stage::Captioning`].
+    pub captioning: f64,
+    /// In [`Stage::Thinking`].
+    pub thinking: f64,
+    /// In [`Stage::Writing`].
+    pub writing: f64,
+}
+
+impl Timings {
+    /// The stages by name, in order.
+    pub fn named(&self) -> [(&'static str, f64); 4] {
+        [
+            ("looking", self.looking),
+            ("captioning", self.captioning),
+            ("thinking", self.thinking),
+            ("writing", self.writing),
+        ]
+    }
+}
+
+/// All networks of a bundle on one device, with the captions' vectors. Tensors may move between
+/// threads but not be shared: each thread opens its own.
+#[derive(Debug)]
+pub struct Storyteller {
+    name: String,
+    listed: Vec<Style>,
+    device: Device,
+    image_encoder: ImageEncoder,
+    vse: Vse,
+    skip_thoughts: SkipThoughts,
+    gallery: Gallery,
+    thoughts: Option<Matrix>,
+    styles: Styles,
+    decoder: Decoder,
+    vocabulary: Vocabulary,
+}
+
+impl Storyteller {
+    /// Loads a bundle. The vectors of its captions are computed at the first start and kept in
+    /// `cache`; the fetched image encoder is expected there too. `progress` learns what is being
+    /// done, how much of it is done, and of how much.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or parts do not fit together.
+    pub fn open(
+        bundle: &Path,
+        cache: &Path,
+        device: Device,
+        progress: &mut dyn FnMut(&str, usize, usize),
+    ) -> Result<Self> {
+        let _no_grad = tch::no_grad_guard();
+        let bundle = Bundle::open(bundle)?.remembering(cache);
+        progress("loading the networks", 0, 1);
+        // the largest file first: while its arrays are copied they take the most room
+        let image_encoder = ImageEncoder::open(&bundle, cache, device)?;
+        let vse = bundle.vse(device)?;
+        let skip_thoughts = bundle.skip_thoughts(device)?;
+        let (decoder, vocabulary) = bundle.decoder(device)?;
+        let styles = bundle.styles(skip_thoughts.size(), device)?;
+        fit(
+            "pictures",
+            image_encoder.feature_size(),
+            "the joint space",
+            vse.image_size(),
+            &bundle,
+        )?;
+        let sizes = (skip_thoughts.size(), decoder.thought_size());
+        fit("thoughts", sizes.0, "the decoder", sizes.1, &bundle)?;
+        progress("loading the networks", 1, 1);
+        let captions = bundle.captions()?;
+        let reading = Reading {
+            captions: &captions,
+            vse: &vse,
+            skip_thoughts: &skip_thoughts,
+        };
+        let known = caption_vectors::recall(&bundle, cache, reading, progress)?;
+        give_back_freed_memory();
+        Ok(Self {
+            name: bundle.name().to_owned(),
+            listed: bundle.manifest().styles.clone(),
+            device,
+            image_encoder,
+            vse,
+            skip_thoughts,
+            gallery: Gallery::from_rows(captions, known.embeddings)?,
+            thoughts: known.thoughts,
+            styles,
+            decoder,
+            vocabulary,
+        })
+    }
+
+    /// The styles to choose from.
+    pub fn styles(&self) -> &[Style] {
+        &self.listed
+    }
+
+    /// Makes a style of a text with this bundle's encoder; `progress` learns how many passages are read, and of how many.
+    /// It can be told in once it is added.
+    ///
+    /// # Errors
+    /// As [`crate::pipeline::style_from_text::make`].
+    pub fn learn(&self, draft: &Draft, progress: &mut dyn FnMut(usize, usize)) -> Result<Made> {
+        crate::pipeline::style_from_text::make(
+            draft,
+            &self.skip_thoughts,
+            &self.vocabulary,
+            progress,
+        )
+    }
+
+    /// Lets stories be told in a style that was learnt with this bundle.
+    ///
+    /// # Errors
+    /// As [`Styles::add`].
+    pub fn add_style(&mut self, name: &str, vector: &[f32]) -> Result<()> {
+        self.styles.add(name, vector)
+    }
+
+    /// Whether stories can be told in this style.
+    pub fn knows(&self, name: &str) -> bool {
+        self.styles.contains(name)
+    }
+
+    /// Name, version and sum of the bundle.
+    pub fn bundle_name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Tells a story for each request. A request that is wrong or cancelled gets its error; the
+    /// others are not affected.
+    pub fn tell(&self, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
+        let _no_grad = tch::no_grad_guard();
+        stages::tell(self, requests, watcher)
+    }
+}
+
+/// Refuses a bundle in which one part yields another size than the next one takes.
+fn fit(what: &str, found: i64, reader: &str, wanted: i64, bundle: &Bundle) -> Result<()> {
+    if found == wanted {
+        return Ok(());
+    }
+    let reason = format!("{what} have {found} numbers, but {reader} takes {wanted}");
+    Err(Error::Bundle {
+        path: bundle.path(""),
+        reason,
+    })
+}

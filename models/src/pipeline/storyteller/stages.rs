@@ -1,0 +1,268 @@
+//! One batch, stage by stage.
+//!
+//! Every stage goes over all requests that are still wanted, so that the networks work on batches;
+//! whatever goes wrong with one request ends that request only. What one request is given may never
+//! depend on its neighbours.
+
+use super::drafting::{draft, longest};
+use super::{Request, Stage, Story, Storyteller, Timings, Told, UsedCaption, Watcher};
+use crate::bundle::styles::Mix;
+use crate::decoding::beam::{Hypothesis, best};
+use crate::decoding::decode_loop::{Thoughts, write};
+use crate::networks::skip_thoughts::Encoding;
+use crate::pipeline::ending;
+use crate::pipeline::gallery::Match;
+use crate::pipeline::options::{Mode, Options};
+use crate::text::tokenize;
+use crate::{Error, Result};
+use std::time::Instant;
+use tch::{Kind, Tensor};
+
+/// A request on its way.
+pub(super) struct Item<'a> {
+    place: usize,
+    pub(super) options: &'a Options,
+    mix: Mix,
+    feature: Tensor,
+    pub(super) captions: Vec<Match>,
+    thought: Tensor,
+}
+
+/// Tells the stories of a batch.
+pub(super) fn tell(teller: &Storyteller, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
+    let mut stories: Vec<Option<Result<Story>>> = requests.iter().map(|_| None).collect();
+    let mut timings = Timings::default();
+    let mut clock = Instant::now();
+    let mut lap = || {
+        std::mem::replace(&mut clock, Instant::now())
+            .elapsed()
+            .as_secs_f64()
+    };
+
+    let mut items = look(teller, requests, watcher, &mut stories);
+    timings.looking = lap();
+    find_captions(teller, &mut items);
+    for item in &items {
+        watcher.stage(item.place, Stage::Captioning, 1, 1);
+    }
+    timings.captioning = lap();
+    items.retain(|item| wanted(item.place, watcher, &mut stories));
+    for item in &mut items {
+        item.thought = think(teller, item);
+        watcher.stage(item.place, Stage::Thinking, 1, 1);
+    }
+    timings.thinking = lap();
+    items.retain(|item| wanted(item.place, watcher, &mut stories));
+    put_down(teller, &items, watcher, &mut stories);
+    timings.writing = lap();
+
+    let done = stories
+        .into_iter()
+        .map(|story| story.unwrap_or(Err(Error::Cancelled)));
+    Told {
+        stories: done.collect(),
+        timings,
+    }
+}
+
+/// Whether a request goes on; a cancelled one gets its result.
+fn wanted(place: usize, watcher: &mut dyn Watcher, stories: &mut [Option<Result<Story>>]) -> bool {
+    let cancelled = watcher.cancelled(place);
+    if cancelled {
+        stories[place] = Some(Err(Error::Cancelled));
+    }
+    !cancelled
+}
+
+/// Checks the wishes and looks at the pictures.
+fn look<'a>(
+    teller: &Storyteller,
+    requests: &'a [Request],
+    watcher: &mut dyn Watcher,
+    stories: &mut [Option<Result<Story>>],
+) -> Vec<Item<'a>> {
+    let mut seen = Vec::new();
+    for (place, request) in requests.iter().enumerate() {
+        if !wanted(place, watcher, stories) {
+            continue;
+        }
+        match check(teller, &request.options) {
+            Ok(mix) => {
+                watcher.stage(place, Stage::Looking, 0, 1);
+                seen.push((place, mix));
+            }
+            Err(error) => stories[place] = Some(Err(error)),
+        }
+    }
+    let pictures: Vec<_> = seen
+        .iter()
+        .map(|&(place, _)| requests[place].picture)
+        .collect();
+    let features = teller.image_encoder.look(&pictures);
+    let mut items = Vec::new();
+    for ((place, mix), feature) in seen.into_iter().zip(features) {
+        watcher.stage(place, Stage::Looking, 1, 1);
+        if wanted(place, watcher, stories) {
+            let thought = Tensor::new();
+            let options = &requests[place].options;
+            items.push(Item {
+                place,
+                options,
+                mix,
+                feature,
+                captions: Vec::new(),
+                thought,
+            });
+        }
+    }
+    items
+}
+
+/// Finds the captions of all pictures in one pass over the gallery.
+fn find_captions(teller: &Storyteller, items: &mut [Item]) {
+    let embed = |item: &Item| teller.vse.embed_images(&item.feature);
+    let embeddings: Vec<Tensor> = items.iter().map(embed).collect();
+    let wanted: Vec<_> = embeddings
+        .iter()
+        .zip(items.iter().map(|item| item.options.captions))
+        .collect();
+    let found = teller.gallery.nearest_of_each(&wanted);
+    for (item, captions) in items.iter_mut().zip(found) {
+        item.captions = captions;
+    }
+}
+
+/// Refuses wishes that no story could fulfil.
+fn check(teller: &Storyteller, options: &Options) -> Result<Mix> {
+    let positive = [
+        ("captions", options.captions),
+        ("beam_width", options.beam_width),
+        ("max_words", options.max_words),
+    ];
+    if let Some((field, _)) = positive.into_iter().find(|&(_, value)| value == 0) {
+        return Err(Error::Option {
+            field,
+            reason: "must be at least 1".to_owned(),
+        });
+    }
+    if options.strict && options.mode != Mode::Beam {
+        return Err(Error::Option {
+            field: "compat",
+            reason: "a strict story is searched for, as the original's were: it cannot be drawn"
+                .to_owned(),
+        });
+    }
+    if let Mode::Sample {
+        temperature, top_p, ..
+    } = options.mode
+    {
+        let wrong = |field, reason: &str| {
+            Err(Error::Option {
+                field,
+                reason: reason.to_owned(),
+            })
+        };
+        if !(temperature.is_finite() && temperature >= 0.0) {
+            return wrong("temperature", "must be 0 or more");
+        }
+        if !(top_p > 0.0 && top_p <= 1.0) {
+            return wrong("top_p", "must be above 0 and at most 1");
+        }
+    }
+    let mix = teller.styles.mix(&options.style, options.style_strength)?;
+    Ok(if options.strict { mix.plain() } else { mix })
+}
+
+/// The shifted mean thought (C) of a request's captions.
+fn think(teller: &Storyteller, item: &Item) -> Tensor {
+    let vectors = match &teller.thoughts {
+        Some(thoughts) => {
+            let rows: Vec<i64> = item
+                .captions
+                .iter()
+                .map(|found| found.index as i64)
+                .collect();
+            let vectors = thoughts.gather(&rows).to_device(teller.device);
+            thoughts.release();
+            vectors
+        }
+        None => {
+            let captions = item
+                .captions
+                .iter()
+                .map(|found| teller.gallery.caption(found.index));
+            let texts: Vec<_> = captions.map(tokenize::preprocess).collect();
+            teller
+                .skip_thoughts
+                .encode(&texts, Encoding::default(), &mut |_| {})
+        }
+    };
+    teller
+        .styles
+        .shift(&vectors.mean_dim(0i64, false, Kind::Float), &item.mix)
+}
+
+/// The thought (1, C) of no picture in particular, in the mean of all styles: what a story of a weakly trained decoder
+/// drifts to. Strict stories are written as the original's, without it.
+fn common(teller: &Storyteller, item: &Item) -> Option<Tensor> {
+    (!item.options.strict).then(|| teller.styles.common().unsqueeze(0))
+}
+
+/// Writes all texts in one go.
+fn put_down(
+    teller: &Storyteller,
+    items: &[Item],
+    watcher: &mut dyn Watcher,
+    stories: &mut [Option<Result<Story>>],
+) {
+    if items.is_empty() {
+        return;
+    }
+    let thoughts: Vec<&Tensor> = items.iter().map(|item| &item.thought).collect();
+    let drafts = items.iter().map(|item| draft(teller, item)).collect();
+    let longest: Vec<usize> = items.iter().map(|item| longest(item.options)).collect();
+    let common: Vec<Option<Tensor>> = items.iter().map(|item| common(teller, item)).collect();
+    let written = write(
+        &teller.decoder,
+        Thoughts::against(&Tensor::stack(&thoughts, 0), &common),
+        drafts,
+        &mut |i, steps| {
+            let item = &items[i];
+            watcher.stage(item.place, Stage::Writing, steps, longest[i]);
+            !watcher.cancelled(item.place)
+        },
+    );
+    for (item, draft) in items.iter().zip(written) {
+        let story = draft.map(|draft| finish(teller, item, &draft.into_hypotheses()));
+        stories[item.place] = Some(story.ok_or(Error::Cancelled));
+    }
+}
+
+/// Sets the best text.
+fn finish(teller: &Storyteller, item: &Item, hypotheses: &[Hypothesis]) -> Story {
+    let chosen = match item.options.mode {
+        Mode::Beam => best(hypotheses),
+        Mode::Sample { .. } => hypotheses.first(),
+    };
+    let words =
+        |ids: &[i64]| -> Vec<&str> { ids.iter().map(|&id| teller.vocabulary.word(id)).collect() };
+    let form = item.options.form;
+    let text = match chosen {
+        None => String::new(),
+        Some(h) if item.options.strict => ending::strict(&words(h.text()), form),
+        Some(h) => {
+            let ids = if h.is_finished() { h.text() } else { &h.words };
+            ending::for_people(&words(ids), item.options.max_words, form)
+        }
+    };
+    let caption = |found: &Match| UsedCaption {
+        text: teller.gallery.caption(found.index).to_owned(),
+        similarity: found.similarity,
+    };
+    Story {
+        words: ending::count_words(&text),
+        text,
+        captions: item.captions.iter().map(caption).collect(),
+        score: chosen.map_or(0.0, |h| h.cost),
+    }
+}

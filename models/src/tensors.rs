@@ -1,0 +1,8 @@
+//! Numbers and where they lie: named arrays of a file, matrices that may stay on disk, the device they are computed on.
+//!
+//! The lowest floor of this crate, and the only one with `unsafe` (in `device`).
+
+pub mod device;
+pub mod matrix;
+pub mod unit_rows;
+pub mod weights;

@@ -1,0 +1,229 @@
+//! Named arrays of 32-bit floats: what every network here is made from.
+//!
+//! Names and layout are those of the published models: matrices are (in, out), a GRU called `p` has
+//! `p_W`, `p_U`, `p_b`, `p_Wx`, `p_Ux`, `p_bx` (algorithm.md §1.2). Files are safetensors
+//! (`originals` reads what came before). A network asks for each array with the shape it needs, so that a wrong file
+//! is refused when it is loaded and never in the middle of a computation.
+
+use crate::tensors::device::mapped::Mapped;
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+/// A set of named f32 tensors that came from one place.
+#[derive(Debug)]
+pub struct Weights {
+    label: String,
+    arrays: BTreeMap<String, Tensor>,
+}
+
+impl Weights {
+    /// Collects tensors under a label that error messages will show. Integer and half-precision
+    /// tensors become f32; tensors that require gradients keep their graph.
+    pub fn from_tensors(
+        label: impl Into<String>,
+        arrays: impl IntoIterator<Item = (String, Tensor)>,
+    ) -> Self {
+        let arrays = arrays
+            .into_iter()
+            .map(|(name, t)| (name, as_float(t)))
+            .collect();
+        Self {
+            label: label.into(),
+            arrays,
+        }
+    }
+
+    /// Reads a safetensors file with f16, bf16, f32 or f64 arrays.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is damaged, or holds another type.
+    pub fn from_safetensors(path: &Path) -> Result<Self> {
+        Self::from_mapped(&Mapped::open(path)?)
+    }
+
+    /// As [`Weights::from_safetensors`], from a file that is mapped: each array is copied once, and the pages it was
+    /// copied from leave the process.
+    ///
+    /// # Errors
+    /// When the bytes are damaged or hold a type that is no float.
+    pub fn from_mapped(file: &Mapped) -> Result<Self> {
+        let label = file.path().display().to_string();
+        let held = safetensors::SafeTensors::deserialize(file.bytes())
+            .map_err(|error| Error::format(&label, format!("not a safetensors file: {error}")))?;
+        let mut arrays = Vec::new();
+        for (name, view) in held.iter() {
+            let kind = float_kind(view.dtype()).ok_or_else(|| {
+                let reason = format!("array `{name}` is {:?}, a float is needed", view.dtype());
+                Error::format(&label, reason)
+            })?;
+            let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
+            let array = Tensor::from_data_size(view.data(), &shape, kind);
+            arrays.push((name.to_owned(), as_float(array)));
+            file.release();
+        }
+        Ok(Self::from_tensors(label, arrays))
+    }
+
+    /// The array called `name`; -1 in `shape` accepts any length. The tensor shares its storage with
+    /// this set.
+    ///
+    /// # Errors
+    /// When there is no such array, or its shape differs: the message names the file, the array and
+    /// both shapes.
+    pub fn tensor(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
+        let array = self.arrays.get(name).ok_or_else(|| self.missing(name))?;
+        let found = array.size();
+        let fits =
+            found.len() == shape.len() && found.iter().zip(shape).all(|(&f, &w)| w == -1 || w == f);
+        if !fits {
+            return Err(Error::Shape {
+                file: self.label.clone(),
+                name: name.to_owned(),
+                found,
+                wanted: shape.to_vec(),
+            });
+        }
+        Ok(array.shallow_clone())
+    }
+
+    /// Whether there is an array of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.arrays.contains_key(name)
+    }
+
+    /// All names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.arrays.keys().map(String::as_str)
+    }
+
+    /// All arrays with their names, in order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.arrays
+            .iter()
+            .map(|(name, array)| (name.as_str(), array))
+    }
+
+    /// Where the arrays came from.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The same arrays on another device.
+    pub fn to_device(&self, device: Device) -> Self {
+        let arrays = self
+            .arrays
+            .iter()
+            .map(|(n, t)| (n.clone(), t.to_device(device)))
+            .collect();
+        Self {
+            label: self.label.clone(),
+            arrays,
+        }
+    }
+
+    /// Writes a safetensors file with every array cast to `kind`. The file appears whole or not at
+    /// all: it is written beside its place and renamed.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: &Path, kind: Kind) -> Result<()> {
+        let cast: Vec<(&str, Tensor)> = self
+            .iter()
+            .map(|(name, t)| {
+                (
+                    name,
+                    t.detach().to_device(Device::Cpu).to_kind(kind).contiguous(),
+                )
+            })
+            .collect();
+        let draft = path.with_extension(format!("draft{}", std::process::id()));
+        Tensor::write_safetensors(&cast, &draft)
+            .map_err(|error| Error::format(draft.display().to_string(), error.to_string()))?;
+        std::fs::rename(&draft, path).map_err(|error| Error::file("write", path, error))
+    }
+
+    fn missing(&self, name: &str) -> Error {
+        let mut held: Vec<&str> = self.names().take(8).collect();
+        if self.arrays.len() > held.len() {
+            held.push("…");
+        }
+        Error::MissingArray {
+            file: self.label.clone(),
+            name: name.to_owned(),
+            held: if held.is_empty() {
+                "nothing".to_owned()
+            } else {
+                held.join(", ")
+            },
+        }
+    }
+}
+
+fn as_float(tensor: Tensor) -> Tensor {
+    if tensor.kind() == Kind::Float {
+        tensor
+    } else {
+        tensor.to_kind(Kind::Float)
+    }
+}
+
+/// The kind of a float type of safetensors files.
+pub(crate) fn float_kind(dtype: safetensors::Dtype) -> Option<Kind> {
+    match dtype {
+        safetensors::Dtype::F16 => Some(Kind::Half),
+        safetensors::Dtype::BF16 => Some(Kind::BFloat16),
+        safetensors::Dtype::F32 => Some(Kind::Float),
+        safetensors::Dtype::F64 => Some(Kind::Double),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn two_arrays() -> Weights {
+        let ramp = Tensor::arange(6, (Kind::Float, Device::Cpu));
+        let arrays = [
+            ("b".to_owned(), ramp.narrow(0, 0, 3)),
+            ("W".to_owned(), ramp.view([2, 3])),
+        ];
+        Weights::from_tensors("two.npz", arrays)
+    }
+
+    #[test]
+    fn a_saved_half_precision_file_reads_back_as_floats() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("two.safetensors");
+        two_arrays().save(&path, Kind::Half).unwrap();
+        let back = Weights::from_safetensors(&path).unwrap();
+        let matrix = back.tensor("W", &[-1, 3]).unwrap();
+        assert_eq!(matrix.kind(), Kind::Float);
+        assert_eq!(
+            Vec::<Vec<f32>>::try_from(matrix).unwrap(),
+            [[0., 1., 2.], [3., 4., 5.]]
+        );
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "no draft is left"
+        );
+    }
+
+    #[test]
+    fn a_wrong_shape_names_the_file_the_array_and_both_shapes() {
+        let text = two_arrays().tensor("W", &[3, -1]).unwrap_err().to_string();
+        for part in ["two.npz", "`W`", "[2, 3]", "[3, -1]"] {
+            assert!(text.contains(part), "{part} is missing in: {text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_array_is_named_with_what_there_is() {
+        let text = two_arrays().tensor("U", &[-1]).unwrap_err().to_string();
+        assert!(text.contains("`U`") && text.contains("W, b"), "{text}");
+    }
+}

@@ -1,0 +1,8 @@
+//! Text to tokens and back: books, sentences, words and their numbers, and text as people write it.
+//!
+//! The trained weights fit one way of cutting only, so whoever reads text for a network comes through here.
+
+pub mod book;
+pub mod detokenize;
+pub mod tokenize;
+pub mod vocabulary;

@@ -1,9 +1,0 @@
-//! What trained networks are worth, in numbers: sentence vectors, stories, and what tells styles apart.
-//!
-//! `storyteller evaluate` prints them, and a bundle's card quotes them. What must stay true: the same inputs and the same
-//! seed give the same numbers. Retrieval is measured by [`crate::train::vse::recall`], the decoder by
-//! [`crate::train::decoder::perplexity`].
-
-pub mod probe;
-pub mod sentences;
-pub mod stories;

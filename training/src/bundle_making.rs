@@ -1,0 +1,263 @@
+//! Puts trained weights, words, captions and style vectors together into a bundle folder.
+//!
+//! `storyteller train bundle` calls [`write()`]. Weights are stored as 16-bit floats; every file's checksum goes into
+//! `bundle.toml`, which is written last, so that an interrupted run leaves no folder that looks whole.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tch::{Kind, Tensor};
+
+use crate::thoughts::Folder;
+use models::bundle::{
+    DecoderPart, GalleryPart, ImageEncoder, ImageEncoderKind, MANIFEST, Manifest, SkipThoughtsPart,
+    Style, VsePart, sha256,
+};
+use models::networks::skip_thoughts::{Encoding, SkipThoughtParts};
+use models::networks::vse::SentenceEncoder;
+use models::{Error, Result, SkipThoughts, Weights};
+
+/// What a bundle is made of: the file given to `storyteller train bundle`.
+#[derive(Debug, Deserialize)]
+pub struct Recipe {
+    /// The bundle's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The language of its stories.
+    pub language: String,
+    /// How much further from their mean the styles are set: 1 unless said; a small decoder wants more.
+    #[serde(default = "models::bundle::default_emphasis")]
+    pub style_emphasis: f64,
+    /// The styles, each with the books it is the mean of.
+    pub styles: Vec<StyleRecipe>,
+    /// Data, terms and measured quality; copied into the manifest.
+    #[serde(default)]
+    pub training: toml::Table,
+}
+
+/// A style and its books.
+#[derive(Debug, Deserialize)]
+pub struct StyleRecipe {
+    /// Name in requests.
+    pub name: String,
+    /// One sentence for people.
+    pub description: String,
+    /// Where the books are from.
+    pub source: String,
+    /// Names of books, or the beginnings of names.
+    pub books: Vec<String>,
+}
+
+/// The trained parts.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Weights of the joint space.
+    pub vse: PathBuf,
+    /// Its words.
+    pub vse_words: PathBuf,
+    /// Weights of the uni half, with its word vectors.
+    pub uni: PathBuf,
+    /// Weights of the bi half, with its word vectors.
+    pub bi: PathBuf,
+    /// The words of both.
+    pub skip_words: PathBuf,
+    /// Weights of the decoder.
+    pub decoder: PathBuf,
+    /// Its words.
+    pub decoder_words: PathBuf,
+    /// The caption gallery.
+    pub captions: PathBuf,
+    /// The folder of book thoughts.
+    pub thoughts: PathBuf,
+}
+
+/// Reads the encoders that `train skip-thoughts` wrote, and the words of their table rows.
+///
+/// # Errors
+/// When a file is missing or does not fit the others.
+pub fn encoder(
+    uni: &Path,
+    bi: &Path,
+    words: &Path,
+) -> Result<(SkipThoughts, [Weights; 3], Vec<String>)> {
+    let uni = Weights::from_safetensors(uni)?;
+    let bi = Weights::from_safetensors(bi)?;
+    let table = |name: &str, from: &Weights| {
+        Ok::<_, Error>((name.to_owned(), from.tensor("Wemb", &[-1, -1])?))
+    };
+    let tables = Weights::from_tensors(
+        "word vectors",
+        [table("utable", &uni)?, table("btable", &bi)?],
+    );
+    let mut rows = vec!["<eos>".to_owned(), "UNK".to_owned()];
+    rows.extend(read(words)?.lines().map(str::to_owned));
+    let encoder = SkipThoughts::new(&SkipThoughtParts {
+        uni: &uni,
+        bi: &bi,
+        tables: &tables,
+        words: &rows,
+    })?;
+    Ok((encoder, [uni, bi, tables], rows))
+}
+
+/// Writes the bundle into `folder`.
+///
+/// # Errors
+/// When a part is missing, parts do not fit each other, a style has no books, or the disk is full.
+pub fn write(recipe: &Recipe, parts: &Parts, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|error| Error::file("make", folder, error))?;
+    let (encoder, [uni, bi, tables], rows) = encoder(&parts.uni, &parts.bi, &parts.skip_words)?;
+    let save = |name: &str, weights: &Weights| weights.save(&folder.join(name), Kind::Half);
+    save("vse.safetensors", &Weights::from_safetensors(&parts.vse)?)?;
+    save(
+        "decoder.safetensors",
+        &Weights::from_safetensors(&parts.decoder)?,
+    )?;
+    save("uni_skip.safetensors", &only(&uni, "encoder"))?;
+    save("bi_skip.safetensors", &only(&bi, "encoder"))?;
+    save("skip_tables.safetensors", &tables)?;
+    put(folder, "vse.words.txt", &read(&parts.vse_words)?)?;
+    put(folder, "decoder.words.txt", &read(&parts.decoder_words)?)?;
+    put(folder, "skip.words.txt", &(rows.join("\n") + "\n"))?;
+    let captions = read(&parts.captions)?;
+    put(folder, "captions.txt", &captions)?;
+    let (styles, mut vectors) = styles(recipe, &parts.thoughts)?;
+    vectors.push(("caption".to_owned(), caption_style(&encoder, &captions)));
+    // style vectors are small and added to everything: they stay in 32 bits
+    Weights::from_tensors("styles", vectors)
+        .save(&folder.join("styles.safetensors"), Kind::Float)?;
+    let manifest = manifest(recipe, styles, folder)?;
+    let text = toml::to_string_pretty(&manifest)
+        .map_err(|error| Error::format(MANIFEST, error.to_string()))?;
+    put(folder, MANIFEST, &text)
+}
+
+fn manifest(recipe: &Recipe, styles: Vec<Style>, folder: &Path) -> Result<Manifest> {
+    let mut files = BTreeMap::new();
+    for name in FILES {
+        let path = folder.join(name);
+        let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, error))?;
+        files.insert(name.to_owned(), sha256(&bytes));
+    }
+    Ok(Manifest {
+        name: recipe.name.clone(),
+        version: recipe.version.clone(),
+        language: recipe.language.clone(),
+        caption_style: "caption".to_owned(),
+        style_vectors: "styles.safetensors".to_owned(),
+        style_emphasis: recipe.style_emphasis,
+        image_encoder: ImageEncoder {
+            kind: ImageEncoderKind::EfficientnetLite0,
+            file: None,
+            fetched: Some("efficientnet_lite0.safetensors".to_owned()),
+        },
+        vse: VsePart {
+            file: "vse.safetensors".to_owned(),
+            words: "vse.words.txt".to_owned(),
+            known_words: None,
+            encoder: SentenceEncoder::Gru,
+        },
+        skip_thoughts: SkipThoughtsPart {
+            uni: "uni_skip.safetensors".to_owned(),
+            bi: "bi_skip.safetensors".to_owned(),
+            tables: "skip_tables.safetensors".to_owned(),
+            words: "skip.words.txt".to_owned(),
+        },
+        decoder: DecoderPart {
+            file: "decoder.safetensors".to_owned(),
+            words: "decoder.words.txt".to_owned(),
+            deep_output: true,
+        },
+        gallery: GalleryPart {
+            captions: "captions.txt".to_owned(),
+            vectors: None,
+        },
+        styles,
+        training: recipe.training.clone(),
+        files,
+    })
+}
+
+type Vectors = Vec<(String, Tensor)>;
+
+/// Every file of the folder but the manifest.
+const FILES: [&str; 10] = [
+    "vse.safetensors",
+    "vse.words.txt",
+    "uni_skip.safetensors",
+    "bi_skip.safetensors",
+    "skip_tables.safetensors",
+    "skip.words.txt",
+    "decoder.safetensors",
+    "decoder.words.txt",
+    "captions.txt",
+    "styles.safetensors",
+];
+
+/// The mean passage vector of each style's books, with how many passages it is the mean of.
+fn styles(recipe: &Recipe, thoughts: &Path) -> Result<(Vec<Style>, Vectors)> {
+    let books = Folder(thoughts.to_owned()).books()?;
+    let mut styles = Vec::new();
+    let mut vectors = Vec::new();
+    for style in &recipe.styles {
+        let own: Vec<_> = books
+            .iter()
+            .filter(|book| is_of(style, &book.name))
+            .collect();
+        let count: usize = own.iter().map(|book| book.styled.1).sum();
+        if count == 0 {
+            let reason = format!("none of its books is in {}", thoughts.display());
+            return Err(Error::format(format!("the style {}", style.name), reason));
+        }
+        let sums: Vec<&Tensor> = own.iter().map(|book| &book.styled.0).collect();
+        let mean = Tensor::stack(&sums, 0).sum_dim_intlist(0i64, false, Kind::Float) / count as f64;
+        vectors.push((style.name.clone(), mean));
+        styles.push(Style {
+            name: style.name.clone(),
+            description: style.description.clone(),
+            passages: count as u64,
+            source: style.source.clone(),
+        });
+    }
+    Ok((styles, vectors))
+}
+
+fn is_of(style: &StyleRecipe, name: &str) -> bool {
+    style
+        .books
+        .iter()
+        .any(|book| name.starts_with(book.as_str()))
+}
+
+/// The mean vector of the gallery: what is taken away from a story's captions.
+fn caption_style(encoder: &SkipThoughts, captions: &str) -> Tensor {
+    let _no_grad = tch::no_grad_guard();
+    let texts: Vec<Vec<String>> = captions
+        .lines()
+        .map(models::text::tokenize::preprocess)
+        .collect();
+    encoder
+        .encode(&texts, Encoding::default(), &mut |_| {})
+        .mean_dim(0i64, false, Kind::Float)
+}
+
+fn only(weights: &Weights, beginning: &str) -> Weights {
+    let kept = weights
+        .iter()
+        .filter(|(name, _)| name.starts_with(beginning));
+    Weights::from_tensors(
+        weights.label(),
+        kept.map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone())),
+    )
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))
+}
+
+fn put(folder: &Path, name: &str, text: &str) -> Result<()> {
+    let path = folder.join(name);
+    std::fs::write(&path, text).map_err(|error| Error::file("write", &path, error))
+}

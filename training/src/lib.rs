@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+pub mod adam;
+pub mod bundle_making;
+pub mod checkpoint;
+pub mod corpus;
+pub mod course;
+pub mod expansion;
+pub mod grammar;
+pub mod measure;
+pub mod order;
+pub mod parameters;
+pub mod recipes;
+pub mod shelf;
+pub mod thoughts;
+
+pub use adam::{Adam, AdamKind};
+pub use checkpoint::Keeper;
+pub use course::{Course, Measured, Progress, Schedule, Standing, Watcher};
+pub use order::Grouping;
+pub use parameters::Parameters;

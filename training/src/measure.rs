@@ -1,0 +1,9 @@
+//! What trained networks are worth, in numbers: sentence vectors, stories, and what tells styles apart.
+//!
+//! `storyteller evaluate` prints them, and a bundle's card quotes them. What must stay true: the same inputs and the same
+//! seed give the same numbers. Retrieval is measured by [`crate::recipes::vse::recall`], the decoder by
+//! [`crate::recipes::decoder::perplexity`].
+
+pub mod probe;
+pub mod sentences;
+pub mod stories;
