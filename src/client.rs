@@ -68,14 +68,17 @@ impl Client {
     /// When no HTTP client can be set up on this machine.
     pub fn new(server: &str) -> Result<Self, Error> {
         let server = server.trim_end_matches('/').to_owned();
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder()
             // longer than the 60 s for which the service holds a waiting poll
-            .timeout(Duration::from_secs(90))
-            .build()
-            .map_err(|cause| Error::Unreachable {
-                server: server.clone(),
-                cause,
-            })?;
+            .timeout(Duration::from_secs(90));
+        if is_here(&server) {
+            // a proxy for the world knows nothing of what listens on this machine
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(|cause| Error::Unreachable {
+            server: server.clone(),
+            cause,
+        })?;
         Ok(Client { http, server })
     }
 
@@ -209,6 +212,17 @@ impl Client {
         let status = answer.status().as_u16();
         Ok((status, answer.text().await.map_err(unreachable)?))
     }
+}
+
+/// Whether an address leads to this machine itself.
+fn is_here(server: &str) -> bool {
+    let url = reqwest::Url::parse(server).ok();
+    let host = url.as_ref().and_then(reqwest::Url::host_str);
+    host.is_some_and(|host| {
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        let loopback = |address: std::net::IpAddr| address.is_loopback();
+        host == "localhost" || address.parse().is_ok_and(loopback)
+    })
 }
 
 /// The story of a job that has ended.

@@ -9,12 +9,13 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 use indicatif::ProgressBar;
+use operation::signals::stop_signal;
 use serde_json::Value;
 use storyteller::client::{Client, story_of};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::command_line::block_on;
-use crate::commands::serve::{Service, stop_signal};
+use crate::commands::serve::Service;
 use crate::commands::tell::Telling;
 
 /// What `demo` takes.

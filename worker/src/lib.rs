@@ -16,7 +16,6 @@ mod outcome;
 mod picture;
 pub mod scripted;
 mod shared;
-pub mod status;
 mod sweeper;
 mod work;
 
@@ -24,5 +23,4 @@ pub use config::Config;
 pub use dispatcher::{Dispatcher, Sending};
 pub use engine::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
 pub use error::{Error, HUNG};
-pub use status::Status;
 pub use work::{Places, run};
