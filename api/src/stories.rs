@@ -113,7 +113,7 @@ pub(crate) async fn image(
 /// Stories, the newest first, page by page.
 #[utoipa::path(get, path = "/v1/stories", tag = "stories",
     params(
-        ("state" = Option<crate::view::StateName>, Query, description = "Only those in this state"),
+        ("state" = Option<State>, Query, description = "Only those in this state"),
         ("limit" = Option<u32>, Query, description = "How many a page, 1 to 100; 20 unless said"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
     ),

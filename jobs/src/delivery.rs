@@ -8,7 +8,8 @@ pub mod schedule;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use message::{EVENTS, body, check_events, message_id};
@@ -100,8 +101,9 @@ impl Verdict {
 }
 
 /// Where a delivery stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = DeliveryStateName)]
 pub enum DeliveryState {
     /// Waits for its next attempt.
     Waiting,

@@ -35,12 +35,12 @@ pub(crate) struct Serve {
     open_to_everyone: bool,
     /// What the service runs on.
     #[command(flatten)]
-    service: Service,
+    service: ServiceOptions,
 }
 
 /// What the service runs on.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Service {
+pub(crate) struct ServiceOptions {
     /// Where weights are.
     #[command(flatten)]
     weights: Weights,
@@ -83,7 +83,7 @@ pub(crate) struct Service {
     drain_seconds: u64,
 }
 
-impl Service {
+impl ServiceOptions {
     /// The service, ready to be awaited; it ends when `shutdown` is cancelled and all is drained.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 mod curve;
 mod encoders;
 mod expansion;
-mod following;
+mod progress;
 pub(crate) mod photos;
 mod recipe;
 mod storytelling;
