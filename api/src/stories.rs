@@ -5,9 +5,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::body::SizedStream;
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, EntityTag};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use jobs::{Cancelled, Job, JobKind, Retried, State};
@@ -35,7 +33,7 @@ pub(crate) struct Seen {
     /// The answer.
     pub(crate) view: StoryView,
     /// Which version of the job it is.
-    pub(crate) tag: String,
+    pub(crate) tag: EntityTag,
     /// Whether it has reached its last state.
     pub(crate) ended: bool,
 }
@@ -63,11 +61,11 @@ pub(crate) async fn one(
     let id = known_id(&id)?;
     only(&query, &["wait"])?;
     let patience = wait::of_query(query.get("wait").map(String::as_str))?;
-    let known = request.headers().get(IF_NONE_MATCH);
-    let seen = wait::for_change(&service, id, patience, known).await?;
-    if etag::matches(known, &seen.tag) {
+    let known = etag::known(&request);
+    let seen = wait::for_change(&service, id, patience, known.as_ref()).await?;
+    if etag::matches(known.as_ref(), &seen.tag) {
         return Ok(HttpResponse::NotModified()
-            .insert_header((ETAG, seen.tag))
+            .insert_header((ETAG, seen.tag.to_string()))
             .finish());
     }
     Ok(shown(&mut HttpResponse::Ok(), seen))
@@ -95,9 +93,9 @@ pub(crate) async fn image(
         )
     })?;
     let tag = etag::of(image.sha256.as_bytes());
-    if etag::matches(request.headers().get(IF_NONE_MATCH), &tag) {
+    if etag::matches(etag::known(&request).as_ref(), &tag) {
         return Ok(HttpResponse::NotModified()
-            .insert_header((ETAG, tag))
+            .insert_header((ETAG, tag.to_string()))
             .finish());
     }
     let reading = service.state.images.open(&image.key).await?;
@@ -106,7 +104,7 @@ pub(crate) async fn image(
         .insert_header((CONTENT_DISPOSITION, "inline"))
         // a stored picture never changes, but it can be removed: no cache but the caller's own keeps it
         .insert_header((CACHE_CONTROL, "private, max-age=3600"))
-        .insert_header((ETAG, tag))
+        .insert_header((ETAG, tag.to_string()))
         .body(SizedStream::new(reading.bytes, reading.chunks)))
 }
 
@@ -270,7 +268,7 @@ async fn eta(service: &Service, position: u64) -> Result<Option<u64>> {
 /// An answer with a job in it.
 pub(crate) fn shown(answer: &mut HttpResponseBuilder, seen: Seen) -> HttpResponse {
     answer
-        .insert_header((ETAG, seen.tag))
+        .insert_header((ETAG, seen.tag.to_string()))
         .insert_header((CACHE_CONTROL, "private, no-cache"))
         .json(seen.view)
 }

@@ -4,8 +4,8 @@
 mod curve;
 mod encoders;
 mod expansion;
-mod progress;
 pub(crate) mod photos;
+mod progress;
 mod recipe;
 mod storytelling;
 mod texts;

@@ -2,9 +2,7 @@
 //! Called by every handler that shows a job. What must stay true: nothing of a row is shown that is not in the
 //! documented shape; names of files and workers stay inside.
 
-use jobs::{
-    Attempt, Job, JobError, Stage, State, StoredImage, StoryResult, StyleEntry,
-};
+use jobs::{Attempt, Job, JobError, Stage, State, StoredImage, StoryResult, StyleEntry};
 use uuid::Uuid;
 
 use super::{

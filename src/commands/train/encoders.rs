@@ -14,8 +14,8 @@ use training::recipes::vse;
 use training::recipes::vse::{Loss, Pair};
 use training::{Grouping, Measured};
 
-use crate::commands::train::progress::TrainingProgress;
 use crate::commands::train::photos::Photos;
+use crate::commands::train::progress::TrainingProgress;
 use crate::commands::train::recipe::{self, Defaults, RecipeFlags, Rhythm};
 
 /// Trains the joint space.
