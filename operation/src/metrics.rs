@@ -151,10 +151,7 @@ impl Metrics {
                 &SECONDS,
             ),
             accepted: make.counter("storyteller_accepted_total", "Jobs accepted"),
-            unreadable: make.counter(
-                "storyteller_unreadable_total",
-                "Jobs left out of lists because this version cannot read them",
-            ),
+            unreadable: make.counter("storyteller_unreadable_total", "Rows left out of lists"),
             queue_jobs: make.gauges("storyteller_queue_jobs", "Jobs that wait or run", "state"),
             queue_work_seconds: make.keep(Gauge::new(
                 "storyteller_queue_work_seconds",

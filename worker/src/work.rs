@@ -147,7 +147,9 @@ async fn infallible(work: impl Future<Output = ()>) -> Result<(), Error> {
 /// The end of a stop that takes too long.
 async fn late(shared: &Shared, shutdown: &CancellationToken) {
     shutdown.cancelled().await;
-    tokio::time::sleep(shared.config.drain).await;
+    // a claim that is still under way would only take again what is released
+    let patience = shared.config.drain.max(shared.config.claim_patience);
+    tokio::time::sleep(patience).await;
     tracing::warn!("the running batch takes too long for this stop; its jobs are released");
     let released = timeout(RELEASED_WITHIN, release(shared)).await;
     if released.is_err() {
