@@ -55,12 +55,16 @@ pub async fn run(
     health.not_ready(WORKER, "the networks are being loaded");
     let activity = Arc::new(Activity::default());
     let mut engine = thread::start(factory, activity.clone())?;
-    let (bundle, styles) = tokio::select! {
-        () = shutdown.cancelled() => return Ok(()),
-        styles = open(&config, &places, &mut engine) => {
-            styles.inspect_err(|error| health.not_ready(WORKER, error.to_string()))?
-        }
+    let opened = tokio::select! {
+        () = shutdown.cancelled() => None,
+        opened = open(&config, &places, &mut engine) => Some(opened),
     };
+    let Some(opened) = opened else {
+        engine.end(config.stop_within).await;
+        return Ok(());
+    };
+    let (bundle, styles) =
+        opened.inspect_err(|error| health.not_ready(WORKER, error.to_string()))?;
     health.ready(WORKER);
     let shared = Arc::new(Shared {
         config,
