@@ -4,9 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use api::view::{DeliveriesView, DeliveryView, PageView, StoryView};
+use jobs::{State, StoryRequest};
 use reqwest::RequestBuilder;
 use reqwest::multipart::{Form, Part};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use uuid::Uuid;
 
 /// Why the service could not be asked, or what it said.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +33,7 @@ pub enum Error {
     },
     /// Somebody answers, but not our service.
     #[error(
-        "{server} answered {status} with something that is not JSON: it is not a storyteller service"
+        "{server} answered {status} with something that this program does not understand: it is no storyteller service, or one of another version"
     )]
     NotOurs {
         /// The service that was asked.
@@ -68,26 +72,25 @@ impl Client {
     /// When no HTTP client can be set up on this machine.
     pub fn new(server: &str) -> Result<Self, Error> {
         let server = server.trim_end_matches('/').to_owned();
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder()
             // longer than the 60 s for which the service holds a waiting poll
-            .timeout(Duration::from_secs(90))
-            .build()
-            .map_err(|cause| Error::Unreachable {
-                server: server.clone(),
-                cause,
-            })?;
+            .timeout(Duration::from_secs(90));
+        if is_here(&server) {
+            // a proxy for the world knows nothing of what listens on this machine
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(|cause| Error::Unreachable {
+            server: server.clone(),
+            cause,
+        })?;
         Ok(Client { http, server })
     }
 
-    /// Sends a picture to be told, with fields such as `("style", "romance")`; answers with the accepted job.
+    /// Sends a picture to be told; answers with the accepted job.
     ///
     /// # Errors
     /// When the file cannot be read, nobody answers, or the service refuses the picture or a field.
-    pub async fn submit(
-        &self,
-        photo: &Path,
-        fields: &[(&'static str, String)],
-    ) -> Result<Value, Error> {
+    pub async fn submit(&self, photo: &Path, wishes: &StoryRequest) -> Result<StoryView, Error> {
         let bytes = tokio::fs::read(photo).await.map_err(|cause| Error::Photo {
             file: photo.to_owned(),
             cause,
@@ -98,8 +101,8 @@ impl Client {
             .to_string_lossy()
             .into_owned();
         let mut form = Form::new().part("image", Part::bytes(bytes).file_name(name));
-        for (field, value) in fields {
-            form = form.text(*field, value.clone());
+        for (field, text) in texts(wishes) {
+            form = form.text(field, text);
         }
         let request = self
             .http
@@ -112,7 +115,7 @@ impl Client {
     ///
     /// # Errors
     /// When nobody answers or there is no such job.
-    pub async fn job(&self, id: &str, wait: Duration) -> Result<Value, Error> {
+    pub async fn job(&self, id: Uuid, wait: Duration) -> Result<StoryView, Error> {
         let url = format!("{}/v1/stories/{id}?wait={}", self.server, wait.as_secs());
         self.answer(self.http.get(url)).await
     }
@@ -121,11 +124,15 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::job`].
-    pub async fn finished(&self, id: &str, mut watch: impl FnMut(&Value)) -> Result<Value, Error> {
+    pub async fn finished(
+        &self,
+        id: Uuid,
+        mut watch: impl FnMut(&StoryView),
+    ) -> Result<StoryView, Error> {
         loop {
             let job = self.job(id, Duration::from_secs(2)).await?;
             watch(&job);
-            if !matches!(job["state"].as_str(), Some("queued" | "running")) {
+            if job.state.is_final() {
                 return Ok(job);
             }
         }
@@ -135,7 +142,7 @@ impl Client {
     ///
     /// # Errors
     /// When nobody answers or there is no such job.
-    pub async fn deliveries(&self, id: &str) -> Result<Value, Error> {
+    pub async fn deliveries(&self, id: Uuid) -> Result<DeliveriesView, Error> {
         let url = format!("{}/v1/stories/{id}/deliveries", self.server);
         self.answer(self.http.get(url)).await
     }
@@ -144,7 +151,7 @@ impl Client {
     ///
     /// # Errors
     /// When nobody answers or there is no such delivery.
-    pub async fn replay(&self, id: &str, number: u32) -> Result<Value, Error> {
+    pub async fn replay(&self, id: Uuid, number: u32) -> Result<DeliveryView, Error> {
         let url = format!("{}/v1/stories/{id}/deliveries/{number}/replay", self.server);
         self.answer(self.http.post(url)).await
     }
@@ -153,7 +160,7 @@ impl Client {
     ///
     /// # Errors
     /// When nobody answers or there is no such state.
-    pub async fn stories(&self, state: &str, cursor: Option<&str>) -> Result<Value, Error> {
+    pub async fn stories(&self, state: State, cursor: Option<&str>) -> Result<PageView, Error> {
         let mut url = format!("{}/v1/stories?limit=100&state={state}", self.server);
         if let Some(cursor) = cursor {
             url += &format!("&cursor={cursor}");
@@ -165,7 +172,7 @@ impl Client {
     ///
     /// # Errors
     /// When nobody answers, there is no such job, or it is told already.
-    pub async fn retry(&self, id: &str) -> Result<Value, Error> {
+    pub async fn retry(&self, id: Uuid) -> Result<StoryView, Error> {
         let url = format!("{}/v1/stories/{id}/retry", self.server);
         self.answer(self.http.post(url)).await
     }
@@ -181,15 +188,16 @@ impl Client {
         Ok((status == 200, text))
     }
 
-    async fn answer(&self, request: RequestBuilder) -> Result<Value, Error> {
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
         let (status, text) = self.exchange(request).await?;
-        let body: Value = serde_json::from_str(&text).map_err(|_| Error::NotOurs {
+        let stranger = |_| Error::NotOurs {
             server: self.server.clone(),
             status,
-        })?;
+        };
         if (200..300).contains(&status) {
-            return Ok(body);
+            return serde_json::from_str(&text).map_err(stranger);
         }
+        let body: Value = serde_json::from_str(&text).map_err(stranger)?;
         let detail = body["detail"]
             .as_str()
             .or(body["title"].as_str())
@@ -211,20 +219,45 @@ impl Client {
     }
 }
 
+/// Whether an address leads to this machine itself.
+fn is_here(server: &str) -> bool {
+    let url = reqwest::Url::parse(server).ok();
+    let host = url.as_ref().and_then(reqwest::Url::host_str);
+    host.is_some_and(|host| {
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        let loopback = |address: std::net::IpAddr| address.is_loopback();
+        host == "localhost" || address.parse().is_ok_and(loopback)
+    })
+}
+
+/// The fields of a form that say what a request does.
+fn texts(wishes: &StoryRequest) -> Vec<(String, String)> {
+    let Ok(Value::Object(fields)) = serde_json::to_value(wishes) else {
+        return Vec::new();
+    };
+    let said = fields.into_iter().filter_map(|(field, value)| match value {
+        Value::Null => None,
+        Value::Array(values) if values.is_empty() => None,
+        Value::Object(members) if members.is_empty() => None,
+        Value::String(text) => Some((field, text)),
+        other => Some((field, other.to_string())),
+    });
+    said.collect()
+}
+
 /// The story of a job that has ended.
 ///
 /// # Errors
 /// When the job did not succeed: its own error.
-pub fn story_of(job: &Value) -> Result<&str, Error> {
-    let state = job["state"].as_str().unwrap_or("has no state");
-    match job["result"]["story"].as_str() {
-        Some(story) if state == "succeeded" => Ok(story),
-        _ => Err(Error::NoStory {
-            state: state.to_owned(),
-            reason: job["error"]["message"]
-                .as_str()
-                .unwrap_or("no reason was given")
-                .to_owned(),
+pub fn story_of(job: &StoryView) -> Result<&str, Error> {
+    match (&job.result, &job.error) {
+        (Some(result), _) => Ok(&result.story),
+        (None, error) => Err(Error::NoStory {
+            state: job.state.to_string(),
+            reason: error.as_ref().map_or_else(
+                || "no reason was given".to_owned(),
+                |error| error.message.clone(),
+            ),
         }),
     }
 }

@@ -10,7 +10,6 @@ pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod health;
 pub(crate) mod import;
-pub(crate) mod logging;
 pub(crate) mod place;
 pub(crate) mod progress;
 pub(crate) mod serve;

@@ -32,7 +32,7 @@ pub struct AllInOne {
     pub postgres_bin: Option<PathBuf>,
     /// How many stories are told together at most.
     pub max_batch: usize,
-    /// Who rings for workers, if not Postgres.
+    /// Where workers hear of jobs, if not from Postgres.
     pub queue: QueueOptions,
     /// Where pictures are kept, if not with the data.
     pub images: ImageOptions,

@@ -8,13 +8,16 @@ use clap::Parser as _;
 mod commands;
 
 use commands::command_line::{self, CommandLine};
-use commands::logging;
+
+/// What the program logs unless told otherwise: what our own parts do, and what goes wrong elsewhere.
+const PROGRAM: &str = "warn,storyteller=info,worker=info,api=info,jobs=info,pictures=info,outbound=info,embedded=info,\
+                       operation=info";
 
 fn main() -> ExitCode {
     // Before any thread exists: the allocator's settings hold for the whole process.
     models::tensors::device::keep_large_blocks();
     let line = CommandLine::parse();
-    logging::start(&line.logging);
+    line.logging.start(PROGRAM);
     match command_line::run(line) {
         Ok(code) => code,
         Err(error) => {

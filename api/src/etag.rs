@@ -1,41 +1,52 @@
 //! Entity tags: how a caller says which version of an answer it already has.
 //! Used by the job and the page's files. What must stay true: equal bytes have equal tags, in every process.
 
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{EntityTag, IF_NONE_MATCH, IfNoneMatch};
+use actix_web::{HttpMessage as _, HttpRequest};
 
 /// A weak tag of these bytes (FNV-1a, 64 bits: a tag tells versions of one thing apart, it guards nothing).
-pub(crate) fn of(bytes: &[u8]) -> String {
+pub(crate) fn of(bytes: &[u8]) -> EntityTag {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in bytes {
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }
-    format!("W/\"{hash:016x}\"")
+    EntityTag::new_weak(format!("{hash:016x}"))
 }
 
-/// Whether an `If-None-Match` header names this tag (weak comparison, RFC 9110 §13.1.2).
-pub(crate) fn matches(header: Option<&HeaderValue>, tag: &str) -> bool {
-    let Some(header) = header.and_then(|header| header.to_str().ok()) else {
-        return false;
-    };
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    header
-        .split(',')
-        .any(|known| known.trim() == "*" || opaque(known) == opaque(tag))
+/// The versions that a caller has, if it says so.
+pub(crate) fn known(request: &HttpRequest) -> Option<IfNoneMatch> {
+    let said = request.headers().contains_key(IF_NONE_MATCH);
+    said.then(|| request.get_header()).flatten()
+}
+
+/// Whether this version is one that the caller has (weak comparison, RFC 9110 §13.1.2).
+pub(crate) fn matches(known: Option<&IfNoneMatch>, tag: &EntityTag) -> bool {
+    match known {
+        None => false,
+        Some(IfNoneMatch::Any) => true,
+        Some(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(tag)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+
     use super::*;
 
     #[test]
     fn a_tag_matches_itself_in_a_list_weak_or_strong_and_nothing_else() {
         let tag = of(b"one");
-        let header =
-            |text: &str| HeaderValue::from_str(text).expect("plain text is a header value");
-        assert!(matches(Some(&header(&format!("\"x\", {tag}"))), &tag));
-        assert!(matches(Some(&header(tag.trim_start_matches("W/"))), &tag));
-        assert!(matches(Some(&header("*")), &tag));
-        assert!(!matches(Some(&header(&of(b"two"))), &tag));
+        let has = |text: String| {
+            let request = TestRequest::default().insert_header((IF_NONE_MATCH, text));
+            matches(known(&request.to_http_request()).as_ref(), &tag)
+        };
+        assert!(has(format!("\"x\", {tag}")));
+        assert!(has(tag.to_string().trim_start_matches("W/").to_owned()));
+        assert!(has("*".to_owned()));
+        assert!(!has(of(b"two").to_string()));
         assert!(!matches(None, &tag));
+        let silent = TestRequest::default().to_http_request();
+        assert!(known(&silent).is_none());
     }
 }

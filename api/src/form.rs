@@ -3,10 +3,7 @@
 //! body that is refused is still read to its end (within reason), or the caller would see a broken
 //! connection instead of the answer.
 
-mod json;
-
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,6 +14,7 @@ use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, stream};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Kind, Result};
 
@@ -44,8 +42,8 @@ pub(crate) struct FileField {
 pub(crate) struct Form {
     /// The bytes of the file.
     pub(crate) file: Option<Bytes>,
-    /// Every other field.
-    pub(crate) texts: BTreeMap<String, String>,
+    /// Every other field: texts of a form, or members of a JSON object.
+    pub(crate) fields: Map<String, Value>,
 }
 
 /// The body of one request, shared by the form's reader and by the one who empties it after a refusal.
@@ -57,6 +55,15 @@ struct Body {
 }
 
 impl Form {
+    /// Takes a field out as a text; `null` is as good as not given.
+    pub(crate) fn take_text(&mut self, name: &str) -> Option<String> {
+        match self.fields.remove(name)? {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            other => Some(other.to_string()),
+        }
+    }
+
     /// Reads the form of a request with one file.
     ///
     /// # Errors
@@ -111,7 +118,7 @@ impl Form {
             })?;
             let text = String::from_utf8(text.into())
                 .map_err(|_| Error::field(&*name, format!("`{name}` is not text in UTF-8")))?;
-            if form.texts.insert(name.clone(), text).is_some() {
+            if form.fields.insert(name.clone(), text.into()).is_some() {
                 return Err(Error::field(&*name, format!("`{name}` is given twice")));
             }
         }
@@ -148,10 +155,13 @@ impl Body {
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Form {
-            file: None,
-            texts: json::texts(&bytes)?,
-        })
+        let fields = serde_json::from_slice(&bytes).map_err(|error| {
+            Error::Refused(
+                Kind::MalformedRequest,
+                format!("the body is no JSON object with the fields of a story: {error}"),
+            )
+        })?;
+        Ok(Form { file: None, fields })
     }
 
     /// Reads what is left, so that the refusal reaches a caller who writes before reading.

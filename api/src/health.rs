@@ -28,12 +28,21 @@ pub struct Readiness {
     pub reasons: BTreeMap<String, String>,
 }
 
-/// The process runs and answers.
-#[utoipa::path(get, path = "/livez", tag = "operation", responses((status = 200, description = "The process answers")))]
-pub(crate) async fn livez() -> HttpResponse {
-    HttpResponse::Ok()
+/// The process runs, answers and can recover from whatever keeps it from working.
+#[utoipa::path(get, path = "/livez", tag = "operation", responses(
+    (status = 200, description = "The process lives"),
+    (status = 503, description = "It has to be started anew, and why"),
+))]
+pub(crate) async fn livez(service: Data<Service>) -> HttpResponse {
+    let doomed = service.state.health.doomed();
+    let mut answer = if doomed.is_none() {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::ServiceUnavailable()
+    };
+    answer
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(serde_json::json!({"alive": true}))
+        .json(serde_json::json!({"alive": doomed.is_none(), "reason": doomed}))
 }
 
 /// The service can take and tell stories.

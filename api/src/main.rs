@@ -2,7 +2,7 @@
 //! Everything is set by options or the environment (`--help` is the reference). What must stay true: it listens
 //! beyond this machine only if told so in as many words, because nothing asks callers who they are yet.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
@@ -10,12 +10,12 @@ use anyhow::{Context as _, bail};
 use api::{ApiState, Config};
 use clap::{Parser, Subcommand};
 use jobs::{QueueOptions, Rules, Store};
-use operation::Health;
+use operation::logging::SERVICE;
+use operation::signals::drain_on_signal;
+use operation::{Health, Logging};
 use outbound::FetchOptions;
 use pictures::ImageOptions;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 /// The HTTP service of the storyteller, without workers.
 #[derive(Parser, Debug)]
@@ -23,6 +23,9 @@ use tracing_subscriber::EnvFilter;
 struct Options {
     #[command(subcommand)]
     question: Option<Question>,
+    /// Logging.
+    #[command(flatten)]
+    logging: Logging,
     /// The Postgres that all parts of the service share.
     #[arg(
         long,
@@ -35,7 +38,7 @@ struct Options {
     /// Where pictures are, the same as the workers'.
     #[command(flatten)]
     images: ImageOptions,
-    /// Who rings for workers, the same as the workers'.
+    /// Where workers hear of jobs, the same as the workers'.
     #[command(flatten)]
     queue: QueueOptions,
     /// Whom callers may make this service reach.
@@ -84,16 +87,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(options: Options) -> anyhow::Result<()> {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() {
-        lines.init();
-    } else {
-        lines.json().init();
-    }
+    options.logging.start(SERVICE);
     if !options.listen.ip().is_loopback() && !options.open_to_everyone {
         bail!(
             "{} can be reached from other machines: listen on 127.0.0.1, or say --open-to-everyone",
@@ -113,18 +107,8 @@ async fn serve(options: Options) -> anyhow::Result<()> {
         store,
     };
     let shutdown = CancellationToken::new();
-    tokio::spawn(stop_on_signal(shutdown.clone()));
+    tokio::spawn(drain_on_signal(shutdown.clone()));
     tracing::info!(address = %listener.local_addr()?, "listening");
     api::run(Config::default(), state, listener, shutdown).await?;
     Ok(())
-}
-
-async fn stop_on_signal(shutdown: CancellationToken) {
-    let mut terminate = signal(SignalKind::terminate())
-        .expect("the runtime handles signals: tokio::main turns all drivers on");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-    shutdown.cancel();
 }

@@ -2,7 +2,7 @@
 //! A browser asks for them; they speak only the documented API. What must stay true: no inline script or style,
 //! or the Content-Security-Policy of `requests.rs` would block it.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -41,14 +41,14 @@ pub(crate) async fn icon(request: HttpRequest) -> HttpResponse {
 /// A browser keeps the files but asks each time whether they are still these: an upgrade shows at once.
 fn file(request: &HttpRequest, media_type: &'static str, text: String) -> HttpResponse {
     let tag = etag::of(text.as_bytes());
-    if etag::matches(request.headers().get(IF_NONE_MATCH), &tag) {
+    if etag::matches(etag::known(request).as_ref(), &tag) {
         return HttpResponse::NotModified()
-            .insert_header((ETAG, tag))
+            .insert_header((ETAG, tag.to_string()))
             .finish();
     }
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, media_type))
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .insert_header((ETAG, tag))
+        .insert_header((ETAG, tag.to_string()))
         .body(text)
 }

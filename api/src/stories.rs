@@ -5,12 +5,11 @@
 use std::collections::BTreeMap;
 
 use actix_web::body::SizedStream;
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, EntityTag};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use jobs::{Cancelled, Job, JobKind, Retried, State};
+use operation::metrics::METRICS;
 use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
@@ -34,7 +33,7 @@ pub(crate) struct Seen {
     /// The answer.
     pub(crate) view: StoryView,
     /// Which version of the job it is.
-    pub(crate) tag: String,
+    pub(crate) tag: EntityTag,
     /// Whether it has reached its last state.
     pub(crate) ended: bool,
 }
@@ -62,11 +61,11 @@ pub(crate) async fn one(
     let id = known_id(&id)?;
     only(&query, &["wait"])?;
     let patience = wait::of_query(query.get("wait").map(String::as_str))?;
-    let known = request.headers().get(IF_NONE_MATCH);
-    let seen = wait::for_change(&service, id, patience, known).await?;
-    if etag::matches(known, &seen.tag) {
+    let known = etag::known(&request);
+    let seen = wait::for_change(&service, id, patience, known.as_ref()).await?;
+    if etag::matches(known.as_ref(), &seen.tag) {
         return Ok(HttpResponse::NotModified()
-            .insert_header((ETAG, seen.tag))
+            .insert_header((ETAG, seen.tag.to_string()))
             .finish());
     }
     Ok(shown(&mut HttpResponse::Ok(), seen))
@@ -94,9 +93,9 @@ pub(crate) async fn image(
         )
     })?;
     let tag = etag::of(image.sha256.as_bytes());
-    if etag::matches(request.headers().get(IF_NONE_MATCH), &tag) {
+    if etag::matches(etag::known(&request).as_ref(), &tag) {
         return Ok(HttpResponse::NotModified()
-            .insert_header((ETAG, tag))
+            .insert_header((ETAG, tag.to_string()))
             .finish());
     }
     let reading = service.state.images.open(&image.key).await?;
@@ -105,14 +104,14 @@ pub(crate) async fn image(
         .insert_header((CONTENT_DISPOSITION, "inline"))
         // a stored picture never changes, but it can be removed: no cache but the caller's own keeps it
         .insert_header((CACHE_CONTROL, "private, max-age=3600"))
-        .insert_header((ETAG, tag))
+        .insert_header((ETAG, tag.to_string()))
         .body(SizedStream::new(reading.bytes, reading.chunks)))
 }
 
 /// Stories, the newest first, page by page.
 #[utoipa::path(get, path = "/v1/stories", tag = "stories",
     params(
-        ("state" = Option<crate::view::StateName>, Query, description = "Only those in this state"),
+        ("state" = Option<State>, Query, description = "Only those in this state"),
         ("limit" = Option<u32>, Query, description = "How many a page, 1 to 100; 20 unless said"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
     ),
@@ -141,18 +140,14 @@ pub(crate) async fn list(query: Texts, service: Data<Service>) -> Result<HttpRes
             ));
         }
     };
-    // one more than shown tells whether there is a next page
-    let mut jobs = service
+    let listed = service
         .state
         .store
-        .list(filter, before.transpose()?, limit + 1)
+        .list(filter, before.transpose()?, limit)
         .await?;
-    let more = jobs.len() > limit as usize;
-    jobs.truncate(limit as usize);
-    let next = more
-        .then(|| jobs.last().map(|job| job.id.to_string()))
-        .flatten();
-    let stories = jobs.into_iter().map(StoryView::of).collect();
+    METRICS.unreadable.inc_by(listed.unreadable);
+    let next = listed.next.map(|last| last.to_string());
+    let stories = listed.jobs.into_iter().map(StoryView::of).collect();
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(PageView { stories, next }))
@@ -273,7 +268,7 @@ async fn eta(service: &Service, position: u64) -> Result<Option<u64>> {
 /// An answer with a job in it.
 pub(crate) fn shown(answer: &mut HttpResponseBuilder, seen: Seen) -> HttpResponse {
     answer
-        .insert_header((ETAG, seen.tag))
+        .insert_header((ETAG, seen.tag.to_string()))
         .insert_header((CACHE_CONTROL, "private, no-cache"))
         .json(seen.view)
 }

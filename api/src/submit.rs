@@ -2,8 +2,6 @@
 //! What must stay true: whatever can be known about the request is said now, with a 4xx; a 202 means that the
 //! picture is on the disk and the job in the database; a picture of a job that was not accepted is not kept.
 
-use std::collections::BTreeMap;
-
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -20,7 +18,7 @@ use crate::nearest::nearest;
 use crate::requests::OwnSite;
 use crate::source::Source;
 use crate::stories::{Seen, see, shown};
-use crate::view::{CompatName, FormName, ModeName, StoryView};
+use crate::view::StoryView;
 use crate::{Service, wait};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -32,7 +30,7 @@ const LONGEST_KEY: usize = 255;
 const FIRST_RETRY: u64 = 2;
 const LATEST_RETRY: u64 = 60;
 
-/// The form of a submit. Only `image` is needed.
+/// The form of a submit. Only `image` is needed, or `image_url` in its place.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
@@ -42,56 +40,12 @@ pub(crate) struct StoryForm {
     /// The picture: JPEG, PNG, WebP or a still GIF.
     #[schema(value_type = String, format = Binary)]
     image: Vec<u8>,
-    /// A style's name, or a mix such as `romance:0.7,adventure:0.3`.
-    #[schema(default = "romance")]
-    style: Option<String>,
-    /// 0 stays with the captions, 1 goes to the style, 2 beyond it.
-    #[schema(default = 1.0, minimum = 0, maximum = 2)]
-    style_strength: Option<f64>,
-    /// Prose, or lyrics with a line for each clause.
-    #[schema(default = "prose")]
-    form: Option<FormName>,
-    /// How many beginnings a search keeps, or how many stories are drawn to choose from.
-    #[schema(default = 50, minimum = 1, maximum = 100)]
-    beam_width: Option<u32>,
-    /// How many captions the story is made of.
-    #[schema(default = 100, minimum = 1, maximum = 1000)]
-    captions: Option<u32>,
-    /// The most words it may have.
-    #[schema(default = 120, minimum = 20, maximum = 400)]
-    max_words: Option<u32>,
-    /// Draw `beam_width` stories word by word and tell the best, or search for the likeliest one. `compat=strict` always
-    /// searches.
-    #[schema(default = "sample")]
-    mode: Option<ModeName>,
-    /// Sampling only: below 1 safer, above 1 wilder.
-    #[schema(default = 0.6, minimum = 0.05, maximum = 2)]
-    temperature: Option<f64>,
-    /// Sampling only: draw from the likeliest words that together have this probability.
-    #[schema(default = 0.9, maximum = 1)]
-    top_p: Option<f64>,
-    /// Sampling only: the same seed draws the same story.
-    #[schema(default = 1)]
-    seed: Option<u64>,
-    /// Written for people, or exactly by the rules of the original of 2015 (then `max_words` does not count, and only
-    /// `mode=beam` is possible).
-    #[schema(default = "modern")]
-    compat: Option<CompatName>,
-    /// Your own labels: a JSON object of up to 16 texts.
-    metadata: Option<BTreeMap<String, String>>,
-    /// Not told at all if no worker has taken it by then.
-    deadline: Option<chrono::DateTime<chrono::Utc>>,
-    /// Higher is told earlier.
-    #[schema(default = 0, minimum = 0, maximum = 9)]
-    priority: Option<u8>,
-    /// Told of the end of the story by Standard Webhooks: an https address.
-    webhook_url: Option<String>,
-    /// Which ends it is told of, separated by commas: `story.succeeded`, `story.failed`, `story.cancelled`,
-    /// `story.expired`. All of them if none is named.
-    webhook_events: Option<Vec<String>>,
+    /// How it is to be told.
+    #[serde(flatten)]
+    request: StoryRequest,
 }
 
-/// The same in JSON: `image_url` instead of `image`, and beside it any other field of `StoryForm`.
+/// The same in JSON, with `image_url` in place of the picture.
 #[derive(ToSchema)]
 #[schema(example = json!({"image_url": "https://example.com/dogs.jpg", "style": "romance", "metadata": {"album": "2026"}}))]
 #[expect(
@@ -101,6 +55,9 @@ pub(crate) struct StoryForm {
 pub(crate) struct StoryByAddress {
     /// Where the picture is, on the public web. Redirects are followed.
     image_url: String,
+    /// How it is to be told.
+    #[serde(flatten)]
+    request: StoryRequest,
 }
 
 /// Asks for a story about a picture.
@@ -136,8 +93,8 @@ pub(crate) async fn submit(
 ) -> Result<HttpResponse> {
     let mut form = Form::read(&request, payload, picture_field(&service)).await?;
     let key = idempotency_key(&request)?;
-    let address = form.texts.remove("image_url");
-    let wishes = fields::request_of(&form.texts)?;
+    let address = form.take_text("image_url");
+    let wishes = fields::request_of(form.fields)?;
     check_styles(&service, &wishes).await?;
     if let Some(url) = &wishes.webhook_url {
         let checked = service.state.fetch.check_webhook(url);
@@ -265,7 +222,7 @@ async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)>
     let state = &service.state;
     match submitted {
         Submitted::New(job) => {
-            if let Err(error) = state.queue.ring(&[job.id]).await {
+            if let Err(error) = state.queue.publish(&[job.id]).await {
                 tracing::warn!(story = %job.id, cause = %error, "no worker could be told; the sweeper will");
             }
             METRICS.accepted.inc();

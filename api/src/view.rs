@@ -9,14 +9,15 @@ mod rows;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use jobs::{State, StoryRequest};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use deliveries::{DeliveriesView, DeliveryAttemptView, DeliveryStateName, DeliveryView};
+pub use deliveries::{DeliveriesView, DeliveryAttemptView, DeliveryView};
 
 /// A story that was asked for, from its submit to its end.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Story, example = json!({
     "id": "01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11", "state": "succeeded",
     "created_at": "2026-11-23T09:30:00.120Z", "started_at": "2026-11-23T09:30:00.480Z",
@@ -37,8 +38,7 @@ pub struct StoryView {
     /// The job's own id, in the order of submission.
     pub id: Uuid,
     /// Where it stands.
-    #[schema(value_type = StateName)]
-    pub state: &'static str,
+    pub state: State,
     /// When it was accepted.
     pub created_at: DateTime<Utc>,
     /// When a worker took it (the last time, if more than one did).
@@ -62,7 +62,7 @@ pub struct StoryView {
     /// Each attempt so far, the first one first; only where a single story is asked for.
     pub history: Option<Vec<AttemptView>>,
     /// What was asked for, defaults filled in.
-    pub request: RequestView,
+    pub request: StoryRequest,
     /// The picture as it is kept: metadata removed.
     pub image: Option<ImageView>,
     /// Once succeeded: the story.
@@ -72,7 +72,7 @@ pub struct StoryView {
 }
 
 /// How far a stage is.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Progress)]
 pub struct ProgressView {
     /// Steps done.
@@ -82,7 +82,7 @@ pub struct ProgressView {
 }
 
 /// One attempt at a story.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Attempt)]
 pub struct AttemptView {
     /// When a worker took it.
@@ -95,103 +95,8 @@ pub struct AttemptView {
     pub error: Option<ErrorView>,
 }
 
-/// The states of a job: `queued → running → succeeded | failed | cancelled`, `queued → expired`, and back from
-/// `running` to `queued` for a retry.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StateName {
-    /// Waits for a worker.
-    Queued,
-    /// A worker has it.
-    Running,
-    /// The story is told.
-    Succeeded,
-    /// It could not be told; `error` says why.
-    Failed,
-    /// Somebody said never mind.
-    Cancelled,
-    /// Its deadline passed before any work was done.
-    Expired,
-}
-
-/// What was asked for, defaults filled in.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = StoryRequest)]
-pub struct RequestView {
-    /// A style's name, or a mix such as `romance:0.7,adventure:0.3`.
-    pub style: String,
-    /// 0 stays with the captions, 1 goes to the style, 2 beyond it.
-    #[schema(minimum = 0, maximum = 2)]
-    pub style_strength: f64,
-    /// Prose, or lyrics with a line for each clause.
-    #[schema(value_type = FormName)]
-    pub form: &'static str,
-    /// How many beginnings the search keeps.
-    #[schema(minimum = 1, maximum = 100)]
-    pub beam_width: u32,
-    /// How many captions the story is made of.
-    #[schema(minimum = 1, maximum = 1000)]
-    pub captions: u32,
-    /// The most words it may have.
-    #[schema(minimum = 20, maximum = 400)]
-    pub max_words: u32,
-    /// Search for the likeliest story, or draw words at random.
-    #[schema(value_type = ModeName)]
-    pub mode: &'static str,
-    /// Sampling only: below 1 safer, above 1 wilder.
-    pub temperature: f64,
-    /// Sampling only: draw from the likeliest words that together have this probability.
-    pub top_p: f64,
-    /// Sampling only: the same seed draws the same story.
-    pub seed: Option<u64>,
-    /// Written for people, or by the rules of the original of 2015.
-    #[schema(value_type = CompatName)]
-    pub compat: &'static str,
-    /// The caller's own labels.
-    pub metadata: BTreeMap<String, String>,
-    /// Not told at all if no worker has taken it by then.
-    pub deadline: Option<DateTime<Utc>>,
-    /// Higher is told earlier.
-    #[schema(minimum = 0, maximum = 9)]
-    pub priority: u8,
-    /// Who is told of the end.
-    pub webhook_url: Option<String>,
-    /// Of which ends; all of them if none is named.
-    pub webhook_events: Vec<String>,
-}
-
-/// What a story looks like.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FormName {
-    /// One paragraph.
-    Prose,
-    /// A line for each clause.
-    Lyrics,
-}
-
-/// How words are found.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ModeName {
-    /// The likeliest story.
-    Beam,
-    /// A story drawn at random.
-    Sample,
-}
-
-/// Whose rules a story follows.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CompatName {
-    /// Whole sentences, set as in a book, no phrase twice; the picture upright.
-    Modern,
-    /// The original's: its likeliest text as bare tokens without the last one; the picture as its pixels are stored.
-    Strict,
-}
-
 /// The stored picture.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Image)]
 pub struct ImageView {
     /// Where it is.
@@ -207,7 +112,7 @@ pub struct ImageView {
 }
 
 /// A story that was told.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = StoryResult)]
 pub struct ResultView {
     /// The story itself.
@@ -223,7 +128,7 @@ pub struct ResultView {
 }
 
 /// A caption of the gallery that is near the picture.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = UsedCaption)]
 pub struct CaptionView {
     /// Its text, as the networks read it.
@@ -233,14 +138,14 @@ pub struct CaptionView {
 }
 
 /// Why a job ended without a story.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = JobError)]
 pub struct ErrorView {
     /// `/problems/{kind}`.
     #[serde(rename = "type")]
     pub type_: String,
     /// The kind's name, from the closed list at `GET /problems`.
-    pub kind: &'static str,
+    pub kind: String,
     /// What happened.
     pub message: String,
     /// Whether submitting it again may help.
@@ -248,7 +153,7 @@ pub struct ErrorView {
 }
 
 /// A page of jobs, the newest first.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = StoryPage)]
 pub struct PageView {
     /// The jobs of this page.
@@ -258,7 +163,7 @@ pub struct PageView {
 }
 
 /// The styles this service can tell in.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Styles, example = json!({"bundle": "starter-0.1.0-5f2c9a1e", "styles": [
     {"name": "romance", "description": "Novels of love and marriage", "passages": 14000, "source": "Austen, the Brontës, Flaubert"}
 ]}))]
@@ -270,7 +175,7 @@ pub struct StylesView {
 }
 
 /// A style a story can be told in.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Style)]
 pub struct StyleView {
     /// The name to ask for.
@@ -282,8 +187,7 @@ pub struct StyleView {
     /// The texts they were taken from.
     pub source: String,
     /// `queued` or `running` while a style that was added is made, then `ready`; `failed` if it cannot be.
-    #[schema(value_type = StyleStateName)]
-    pub state: &'static str,
+    pub state: StyleState,
     /// While it is made: how far that is, in passages.
     pub progress: Option<ProgressView>,
     /// Why it could not be made, or why the attempt before failed.
@@ -291,9 +195,10 @@ pub struct StyleView {
 }
 
 /// How a style stands.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum StyleStateName {
+#[schema(as = StyleStateName)]
+pub enum StyleState {
     /// Waits for a worker.
     Queued,
     /// A worker reads its text.

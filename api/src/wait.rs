@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, IfNoneMatch};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
@@ -60,7 +60,7 @@ pub(crate) async fn for_change(
     service: &Service,
     id: Uuid,
     patience: Duration,
-    known: Option<&HeaderValue>,
+    known: Option<&IfNoneMatch>,
 ) -> Result<Seen> {
     let until = Instant::now() + patience;
     // before the first look, or a change right after it would be missed

@@ -18,6 +18,8 @@ pub struct Rules {
     pub lease_timeout: Duration,
     /// How often the sweeper looks for late heartbeats and passed deadlines.
     pub sweep_every: Duration,
+    /// How often old idempotency keys are forgotten.
+    pub forget_every: Duration,
     /// How long a job waits after a failed attempt.
     pub backoff: Backoff,
     /// How many jobs may wait; more are refused.
@@ -33,9 +35,20 @@ impl Default for Rules {
             heartbeat: Duration::from_secs(1),
             lease_timeout: Duration::from_secs(4),
             sweep_every: Duration::from_millis(500),
+            forget_every: Duration::from_secs(10),
             backoff: Backoff::default(),
             max_queued: 10_000,
             connections: 10,
         }
+    }
+}
+
+impl Rules {
+    /// For how long the database may be away from the sweeper before the leases of all workers begin anew. A beat is at
+    /// worst one heartbeat old when the database goes, and the next one comes up to one after it is back, or a little
+    /// later; what is left of a lease may be spent in between.
+    pub(crate) fn longest_silence(&self) -> Duration {
+        self.lease_timeout
+            .saturating_sub(self.heartbeat.mul_f64(2.5))
     }
 }

@@ -8,12 +8,11 @@ pub mod schedule;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use message::{EVENTS, body, check_events, message_id};
-
-use crate::error::{Error, Result};
 
 /// How many deliveries are taken, by whom, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -102,8 +101,9 @@ impl Verdict {
 }
 
 /// Where a delivery stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = DeliveryStateName)]
 pub enum DeliveryState {
     /// Waits for its next attempt.
     Waiting,
@@ -138,13 +138,10 @@ impl DeliveryState {
         }
     }
 
-    pub(crate) fn named(name: &str) -> Result<Self> {
-        let known = DeliveryState::ALL
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        DeliveryState::ALL
             .into_iter()
-            .find(|state| state.name() == name);
-        known.ok_or_else(|| {
-            Error::unexpected("read the state of a webhook", format!("`{name}` is none"))
-        })
+            .find(|state| state.name() == name)
     }
 }
 

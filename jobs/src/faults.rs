@@ -12,12 +12,12 @@ pub const POINTS: [&str; 12] = [
     "submit:received",
     "submit:image_kept",
     "submit:committed",
-    "ring:taken",
-    "ring:confirmed",
+    "publish:taken",
+    "publish:confirmed",
     "claim:committed",
-    "finish:told",
+    "finish:ready",
     "finish:committed",
-    "settle:done",
+    "ack:done",
     "delivery:claimed",
     "delivery:sent",
     "delivery:written",
@@ -65,13 +65,13 @@ mod tests {
 
     #[test]
     fn only_a_point_that_exists_with_a_chance_between_0_and_1_is_taken() {
-        let fault = parse("ring:taken=0.25").map(|fault| (fault.point, fault.chance));
-        assert_eq!(fault, Some(("ring:taken".to_owned(), 0.25)));
+        let fault = parse("publish:taken=0.25").map(|fault| (fault.point, fault.chance));
+        assert_eq!(fault, Some(("publish:taken".to_owned(), 0.25)));
         for wrong in [
             "",
-            "ring:taken",
-            "ring:taken=2",
-            "ring:taken=x",
+            "publish:taken",
+            "publish:taken=2",
+            "publish:taken=x",
             "nowhere=0.5",
         ] {
             assert!(parse(wrong).is_none(), "{wrong}");

@@ -8,13 +8,15 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::request::StoryRequest;
 
 /// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = StateName)]
 pub enum State {
     /// Waits for a worker, or for its next attempt.
     Queued,
@@ -171,7 +173,13 @@ pub struct UsedCaption {
     /// The caption's words.
     pub text: String,
     /// How near it is to the picture, −1 to 1.
+    #[serde(deserialize_with = "number_or_nothing")]
     pub similarity: f64,
+}
+
+/// What is no number is written as `null` in JSON: it must not keep a whole story from being read.
+fn number_or_nothing<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// Why a job, or one attempt at it, has failed.
@@ -231,11 +239,14 @@ pub enum ErrorKind {
     StorageUnavailable,
     /// The deadline passed before the story was told.
     DeadlinePassed,
+    /// A newer version of the service knows it, and the message says what it is.
+    #[serde(other)]
+    Other,
 }
 
 impl ErrorKind {
     /// Every kind, for documentation.
-    pub const ALL: [ErrorKind; 12] = [
+    pub const ALL: [ErrorKind; 13] = [
         ErrorKind::ImageUnreadable,
         ErrorKind::ImageTooLarge,
         ErrorKind::ImageAnimated,
@@ -248,6 +259,7 @@ impl ErrorKind {
         ErrorKind::ModelError,
         ErrorKind::StorageUnavailable,
         ErrorKind::DeadlinePassed,
+        ErrorKind::Other,
     ];
 
     /// The name in the database and in the API.
@@ -265,6 +277,7 @@ impl ErrorKind {
             ErrorKind::ModelError => "model_error",
             ErrorKind::StorageUnavailable => "storage_unavailable",
             ErrorKind::DeadlinePassed => "deadline_passed",
+            ErrorKind::Other => "other",
         }
     }
 

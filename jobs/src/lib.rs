@@ -17,10 +17,10 @@ pub use job::{
     Attempt, ErrorKind, Job, JobError, JobKind, Stage, State, StoredImage, StoryResult, StyleEntry,
     UsedCaption,
 };
-pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings};
+pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings, Ticket};
 pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};
 pub use store::{
-    Beat, Cancelled, Catalogue, Depth, Idempotency, Lease, NewJob, Outcome, Retried, Store,
+    Beat, Cancelled, Catalogue, Depth, Idempotency, Lease, Listed, NewJob, Outcome, Retried, Store,
     Submitted, Swept, Written,
 };
 pub use style::{AddedStyle, LearntStyle, StyleDraft, StyleStanding, StyleSubmitted};

@@ -1,12 +1,17 @@
 //! What can be asked for: the fields of a story request, their defaults and their limits.
-//! The API fills it in from a form or JSON, the worker turns it into the networks' options. What must stay true:
-//! a request that passes [`StoryRequest::validate`] can be told, but for a style nobody knows.
+//! The API reads it from a form or JSON, the worker turns it into the networks' options. What must stay true:
+//! a request that passes [`StoryRequest::validate`] can be told, but for a style nobody knows. A new field is added to
+//! [`StoryRequest`], to its default and, if it has limits, to `validate`; the form, the JSON, the document and the views
+//! follow by themselves.
+
+mod reading;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::delivery;
 
@@ -21,50 +26,67 @@ const LONGEST_METADATA_VALUE: usize = 512;
 /// The largest whole number that every JSON reader keeps exactly.
 const LARGEST_SEED: u64 = (1 << 53) - 1;
 
-/// What a story should be like. Fields that are not given have the defaults of [`StoryRequest::default`], and
-/// unknown ones are passed over: rows outlive versions. The API refuses them before.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What a story should be like: the one type behind the form and the JSON of a submit, the rows of the database, what
+/// callers are shown, and the options of the program. Fields that are not given have the defaults of
+/// [`StoryRequest::default`]. Rows outlive versions, so serde passes over fields that it does not know; a caller's are
+/// refused by [`StoryRequest::read`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct StoryRequest {
     /// A style's name, or a mix such as `romance:0.7,adventure:0.3`.
+    #[schema(default = "romance")]
     pub style: String,
     /// How far the thought is moved from captions towards the style: 0 not at all, 1 fully, at most 2.
+    #[schema(default = 1.0, minimum = 0, maximum = 2)]
     pub style_strength: f64,
-    /// Running text or verse.
+    /// Prose, or lyrics with a line for each clause.
+    #[schema(default = "prose")]
     pub form: Form,
-    /// How many unfinished stories are kept at each step of a search, or how many are drawn to choose from, 1–100.
+    /// How many beginnings a search keeps, or how many stories are drawn to choose from.
+    #[schema(default = 50, minimum = 1, maximum = 100)]
     pub beam_width: u32,
-    /// From how many captions the story is told, 1–1000.
+    /// From how many captions the story is told.
+    #[schema(default = 100, minimum = 1, maximum = 1000)]
     pub captions: u32,
-    /// Where the story is cut at the latest, 20–400.
+    /// The most words it may have.
+    #[schema(default = 120, minimum = 20, maximum = 400)]
     pub max_words: u32,
-    /// Search for the likeliest story, or draw some and tell the best. Settled at submit if not given.
+    /// Draw `beam_width` stories word by word and tell the best, or search for the likeliest one. Settled at submit if not
+    /// given: `compat=strict` always searches, others are drawn.
+    #[schema(default = "sample")]
     pub mode: Option<Mode>,
-    /// Drawing: below 1 bolder words become rarer; 0.05–2.
+    /// Drawing only: below 1 safer, above 1 wilder.
+    #[schema(default = 0.6, minimum = 0.05, maximum = 2)]
     pub temperature: f64,
-    /// Drawing: only among the likeliest words that together have this probability; above 0, at most 1.
+    /// Drawing only: among the likeliest words that together have this probability; above 0.
+    #[schema(default = 0.9, maximum = 1)]
     pub top_p: f64,
-    /// Drawing: the same seed draws the same story; 1 if none is given, so that the same picture tells the same story.
+    /// Drawing only: the same seed draws the same story.
+    #[schema(default = 1)]
     pub seed: Option<u64>,
-    /// For people, or exactly as the original of 2015.
+    /// Written for people, or exactly by the rules of the original of 2015 (then `max_words` does not count, and only
+    /// `mode=beam` is possible).
+    #[schema(default = "modern")]
     pub compat: Compat,
-    /// The caller's own labels, at most 16.
+    /// The caller's own labels: up to 16 texts.
     pub metadata: BTreeMap<String, String>,
-    /// Not worth telling after this time.
+    /// Not told at all if no worker has taken it by then.
     pub deadline: Option<DateTime<Utc>>,
-    /// Higher ones are told first, 0–9.
+    /// Higher is told earlier.
+    #[schema(default = 0, minimum = 0, maximum = 9)]
     pub priority: u8,
-    /// Who is told when it has ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Told of the end of the story by Standard Webhooks: an https address.
     pub webhook_url: Option<String>,
-    /// Of which ends; all of them if none is named.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Of which ends it is told: `story.succeeded`, `story.failed`, `story.cancelled`, `story.expired`. All of them if none
+    /// is named.
+    #[serde(deserialize_with = "reading::names")]
     pub webhook_events: Vec<String>,
 }
 
 /// How the text is laid out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = FormName)]
 pub enum Form {
     /// Running text.
     #[default]
@@ -73,19 +95,10 @@ pub enum Form {
     Lyrics,
 }
 
-impl Form {
-    /// The name in the database and in the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Form::Prose => "prose",
-            Form::Lyrics => "lyrics",
-        }
-    }
-}
-
 /// How words are chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ModeName)]
 pub enum Mode {
     /// The best story that a beam search finds.
     #[default]
@@ -94,35 +107,16 @@ pub enum Mode {
     Sample,
 }
 
-impl Mode {
-    /// The name in the database and in the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Mode::Beam => "beam",
-            Mode::Sample => "sample",
-        }
-    }
-}
-
 /// Whose rules a story follows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CompatName)]
 pub enum Compat {
     /// Written for people: whole sentences, set as in a book, no phrase twice, the picture upright.
     #[default]
     Modern,
     /// The original's rules: the likeliest text, its bare tokens but the last, the picture as its pixels are stored.
     Strict,
-}
-
-impl Compat {
-    /// The name in the database and in the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Compat::Modern => "modern",
-            Compat::Strict => "strict",
-        }
-    }
 }
 
 /// A field that cannot be used, and why.

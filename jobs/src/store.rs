@@ -2,14 +2,14 @@
 //! The API submits and reads, the worker claims (through a queue), beats and finishes, the sweeper tidies. What must
 //! stay true: every write about a running job names its lease, and a write that changes no row is told as stale.
 
-mod bell;
 mod chores;
 mod claiming;
 mod deliveries;
 mod finishing;
+mod listener;
+mod publishing;
 mod reading;
 mod retrying;
-mod ringing;
 mod row;
 mod styles;
 mod submitting;
@@ -29,8 +29,8 @@ use crate::error::{Error, Result};
 use crate::job::{Job, JobError, Stage, StoredImage, StoryResult, StyleEntry};
 use crate::request::StoryRequest;
 use crate::style::LearntStyle;
-use bell::Bell;
-pub use ringing::Ring;
+use listener::Listener;
+pub use publishing::Unpublished;
 use row::{DATABASE, failed};
 
 /// No statement here takes longer unless something is badly wrong, and then waiting makes it worse.
@@ -151,6 +151,17 @@ pub enum Retried {
     NotFound,
 }
 
+/// Part of all jobs.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    /// In the order that was asked for.
+    pub jobs: Vec<Job>,
+    /// How many more there are among them that this version cannot read.
+    pub unreadable: u64,
+    /// If there are more: the last of these, readable or not. The next page begins after it.
+    pub next: Option<Uuid>,
+}
+
 /// How much there is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Depth {
@@ -185,7 +196,7 @@ pub struct Catalogue {
 pub struct Store {
     pool: PgPool,
     rules: Rules,
-    bell: Arc<Bell>,
+    listener: Arc<Listener>,
 }
 
 impl Store {
@@ -204,8 +215,12 @@ impl Store {
             .connect_with(options)
             .await
             .map_err(|error| failed("connect", error))?;
-        let bell = Arc::new(Bell::new(pool.clone()));
-        Ok(Store { pool, rules, bell })
+        let listener = Arc::new(Listener::new(pool.clone()));
+        Ok(Store {
+            pool,
+            rules,
+            listener,
+        })
     }
 
     /// The rules that jobs here live by.
@@ -254,16 +269,16 @@ impl Store {
     /// The ids of jobs whose state or stage changes from now on, in any process. A receiver that lags or a lost
     /// connection misses some: look at the job by yourself about every second as well.
     pub fn changes(&self) -> broadcast::Receiver<Uuid> {
-        self.bell.changes()
+        self.listener.changes()
     }
 
     /// Marked as changed whenever a webhook may have become due, or the connection was lost meanwhile.
     pub fn deliveries_due(&self) -> watch::Receiver<()> {
-        self.bell.deliveries()
+        self.listener.deliveries()
     }
 
     /// Marked as changed whenever a job may have become due, or the connection was lost meanwhile.
     pub(crate) fn due(&self) -> watch::Receiver<()> {
-        self.bell.due()
+        self.listener.due()
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Shorter than container health checks wait, longer than `/readyz` does.
@@ -19,6 +19,8 @@ pub struct Silent(#[source] reqwest::Error);
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     reasons: Arc<Mutex<BTreeMap<String, String>>>,
+    /// The part that will not recover, if there is one.
+    doomed: Arc<OnceLock<String>>,
 }
 
 impl Health {
@@ -41,6 +43,20 @@ impl Health {
         if self.entries().remove(part).is_some() {
             tracing::info!(part, "ready");
         }
+    }
+
+    /// Says that `part` will never do its work again in this process, which therefore has to be started anew.
+    pub fn not_alive(&self, part: &str, reason: impl Into<String>) {
+        let reason = reason.into();
+        tracing::error!(part, reason, "not alive");
+        // the first one to say so is as good as any other
+        let _ = self.doomed.set(format!("{part}: {reason}"));
+        self.not_ready(part, reason);
+    }
+
+    /// Why this process has to be started anew, if it has to.
+    pub fn doomed(&self) -> Option<&str> {
+        self.doomed.get().map(String::as_str)
     }
 
     /// Whether every part can do its work.

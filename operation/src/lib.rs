@@ -1,6 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 pub mod health;
+pub mod logging;
 pub mod metrics;
+pub mod signals;
+pub mod status;
 
 pub use health::Health;
+pub use logging::Logging;
+pub use status::Status;

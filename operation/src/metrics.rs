@@ -51,6 +51,8 @@ pub struct Metrics {
     pub request_seconds: Histogram,
     /// Jobs that were accepted.
     pub accepted: IntCounter,
+    /// Jobs left out of lists because this version cannot read them.
+    pub unreadable: IntCounter,
     queue_jobs: GaugeVec,
     queue_work_seconds: Gauge,
     ready: Gauge,
@@ -149,6 +151,7 @@ impl Metrics {
                 &SECONDS,
             ),
             accepted: make.counter("storyteller_accepted_total", "Jobs accepted"),
+            unreadable: make.counter("storyteller_unreadable_total", "Rows left out of lists"),
             queue_jobs: make.gauges("storyteller_queue_jobs", "Jobs that wait or run", "state"),
             queue_work_seconds: make.keep(Gauge::new(
                 "storyteller_queue_work_seconds",

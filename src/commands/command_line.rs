@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use operation::Logging;
+
 use crate::commands::{
-    check_parity, dead_letters, demo, describe, doctor, evaluate, health, import, logging::Logging,
-    serve, styles, submit, tell, train, webhooks,
+    check_parity, dead_letters, demo, describe, doctor, evaluate, health, import, serve, styles,
+    submit, tell, train, webhooks,
 };
 
 /// Tells stories about pictures, on your own machine.

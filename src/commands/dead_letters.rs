@@ -4,8 +4,10 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use api::view::StoryView;
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use jobs::State;
+use uuid::Uuid;
 
 use crate::commands::command_line::block_on;
 use storyteller::client::Client;
@@ -35,13 +37,13 @@ enum Action {
     /// Show one with every attempt at it.
     Show {
         /// The story's id.
-        id: String,
+        id: Uuid,
     },
     /// Put stories back into the queue, with all their attempts before them.
     #[command(arg_required_else_help = true)]
     Replay {
         /// Their ids.
-        ids: Vec<String>,
+        ids: Vec<Uuid>,
         /// All that failed; with --kind only those.
         #[arg(long, conflicts_with = "ids")]
         all: bool,
@@ -75,19 +77,19 @@ impl DeadLetters {
                     }
                 }
                 Action::Show { id } => {
-                    let job = client.job(&id, std::time::Duration::ZERO).await?;
+                    let job = client.job(id, std::time::Duration::ZERO).await?;
                     write!(out, "{}", with_attempts(&job))?;
                 }
                 Action::Replay { ids, all, which } => {
                     let ids = if all {
                         let stories = failed(&client, &which).await?;
-                        stories.iter().map(|story| text(&story["id"])).collect()
+                        stories.iter().map(|story| story.id).collect()
                     } else {
                         ids
                     };
                     for id in ids {
-                        let job = client.retry(&id).await?;
-                        writeln!(out, "{id}  {}", text(&job["state"]))?;
+                        let job = client.retry(id).await?;
+                        writeln!(out, "{id}  {}", job.state)?;
                     }
                 }
             }
@@ -97,50 +99,42 @@ impl DeadLetters {
 }
 
 /// All failed stories. They are collected before any is tried again, because a page ends where the last one began.
-async fn failed(client: &Client, which: &Which) -> anyhow::Result<Vec<Value>> {
+async fn failed(client: &Client, which: &Which) -> anyhow::Result<Vec<StoryView>> {
     let mut found = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
-        let page = client.stories("failed", cursor.as_deref()).await?;
-        let stories = page["stories"].as_array().into_iter().flatten();
-        let wanted = |story: &&Value| {
-            let kind = story["error"]["kind"].as_str();
+        let page = client.stories(State::Failed, cursor.as_deref()).await?;
+        let wanted = |story: &StoryView| {
+            let kind = story.error.as_ref().map(|error| error.kind.as_str());
             which.kind.is_none() || which.kind.as_deref() == kind
         };
-        found.extend(stories.filter(wanted).cloned());
-        match page["next"].as_str() {
-            Some(next) => cursor = Some(next.to_owned()),
+        found.extend(page.stories.into_iter().filter(wanted));
+        match page.next {
+            Some(next) => cursor = Some(next),
             None => return Ok(found),
         }
     }
 }
 
-fn line(story: &Value) -> String {
-    let error = &story["error"];
-    let words = [
-        &story["id"],
-        &story["finished_at"],
-        &error["kind"],
-        &error["message"],
-    ];
-    words.map(text).join("  ")
+fn line(story: &StoryView) -> String {
+    let none = || "-".to_owned();
+    let finished = story.finished_at.map_or_else(none, |at| at.to_rfc3339());
+    let error = story.error.as_ref();
+    let kind = error.map_or_else(none, |error| error.kind.clone());
+    let message = error.map_or_else(none, |error| error.message.clone());
+    format!("{}  {finished}  {kind}  {message}", story.id)
 }
 
-fn with_attempts(job: &Value) -> String {
-    let mut lines = format!("{}  {}\n", text(&job["id"]), text(&job["state"]));
-    for attempt in job["history"].as_array().into_iter().flatten() {
-        let outcome = attempt["outcome"].as_str().unwrap_or("running");
-        let error = attempt["error"]["message"].as_str().unwrap_or_default();
-        let line = format!("   {}  {outcome}  {error}", text(&attempt["started_at"]));
-        lines += &(line.trim_end().to_owned() + "\n");
+fn with_attempts(job: &StoryView) -> String {
+    let mut lines = format!("{}  {}\n", job.id, job.state);
+    for attempt in job.history.iter().flatten() {
+        let outcome = attempt.outcome.as_deref().unwrap_or("running");
+        let error = attempt.error.as_ref().map_or("", |error| &error.message);
+        let started = attempt.started_at.to_rfc3339();
+        lines += &(format!("   {started}  {outcome}  {error}")
+            .trim_end()
+            .to_owned()
+            + "\n");
     }
     lines
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "-".to_owned(),
-        other => other.to_string(),
-    }
 }

@@ -7,14 +7,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use api::view::StoryView;
 use clap::Args;
 use indicatif::ProgressBar;
-use serde_json::Value;
+use operation::signals::stop_signal;
 use storyteller::client::{Client, story_of};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::command_line::block_on;
-use crate::commands::serve::{Service, stop_signal};
+use crate::commands::serve::ServiceOptions;
 use crate::commands::tell::Telling;
 
 /// What `demo` takes.
@@ -27,7 +28,7 @@ pub(crate) struct Demo {
     telling: Telling,
     /// What the service runs on.
     #[command(flatten)]
-    service: Service,
+    service: ServiceOptions,
 }
 
 impl Demo {
@@ -63,10 +64,8 @@ impl Demo {
         let client = Client::new(page)?;
         let spinner = ProgressBar::new_spinner().with_message("starting the service");
         spinner.enable_steady_tick(std::time::Duration::from_millis(120));
-        let job = client.submit(&self.photo, &self.telling.fields()).await?;
-        let id = job["id"]
-            .as_str()
-            .context("the service accepted a job without an id")?;
+        let job = client.submit(&self.photo, &self.telling.request()).await?;
+        let id = job.id;
         let job = client
             .finished(id, |job| spinner.set_message(doing(job)))
             .await?;
@@ -74,13 +73,9 @@ impl Demo {
         let story = story_of(&job)?;
         let mut out = std::io::stdout().lock();
         writeln!(out, "\n{} saw:", self.photo.display())?;
-        for caption in job["result"]["captions"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .take(5)
-        {
-            writeln!(out, "  {}", caption["text"].as_str().unwrap_or_default())?;
+        let captions = job.result.iter().flat_map(|result| &result.captions);
+        for caption in captions.take(5) {
+            writeln!(out, "  {}", caption.text)?;
         }
         writeln!(
             out,
@@ -92,11 +87,10 @@ impl Demo {
     }
 }
 
-fn doing(job: &Value) -> String {
-    match (job["state"].as_str(), job["stage"].as_str()) {
-        (Some("running"), Some(stage)) => format!("telling: {stage}"),
-        (Some(state), _) => state.to_owned(),
-        _ => "waiting".to_owned(),
+fn doing(job: &StoryView) -> String {
+    match &job.stage {
+        Some(stage) => format!("telling: {stage}"),
+        None => job.state.to_string(),
     }
 }
 

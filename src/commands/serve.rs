@@ -9,11 +9,11 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use jobs::QueueOptions;
+use operation::signals::{drain_on_signal, end_with};
 use outbound::FetchOptions;
 use outbound::WebhookOptions;
 use pictures::ImageOptions;
 use storyteller::AllInOne;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::command_line::block_on;
@@ -35,12 +35,12 @@ pub(crate) struct Serve {
     open_to_everyone: bool,
     /// What the service runs on.
     #[command(flatten)]
-    service: Service,
+    service: ServiceOptions,
 }
 
 /// What the service runs on.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Service {
+pub(crate) struct ServiceOptions {
     /// Where weights are.
     #[command(flatten)]
     weights: Weights,
@@ -53,7 +53,7 @@ pub(crate) struct Service {
     /// The folder of the Postgres programs to start [default: found on this machine, or the one set-up fetched].
     #[arg(long, env = "STORYTELLER_POSTGRES_BIN", value_name = "DIR")]
     postgres_bin: Option<PathBuf>,
-    /// Who rings for workers [default: Postgres].
+    /// Where workers hear of jobs [default: Postgres].
     #[command(flatten)]
     queue: QueueOptions,
     /// Where pictures are [default: with the data].
@@ -83,7 +83,7 @@ pub(crate) struct Service {
     drain_seconds: u64,
 }
 
-impl Service {
+impl ServiceOptions {
     /// The service, ready to be awaited; it ends when `shutdown` is cancelled and all is drained.
     ///
     /// # Errors
@@ -137,31 +137,16 @@ impl Serve {
         block_on(async {
             let shutdown = CancellationToken::new();
             let service = self.service.start(listener, shutdown.clone())?;
-            tokio::spawn(async move {
-                stop_signal().await;
-                tracing::info!(
-                    "stopping: running stories are finished, the rest is told after the next start"
-                );
-                shutdown.cancel();
-                stop_signal().await;
-                tracing::warn!(
-                    "stopped at once by a second signal; what was running is told again after the next start"
-                );
-                std::process::exit(130);
-            });
-            service.await?;
+            tokio::spawn(drain_on_signal(shutdown));
+            match service.await {
+                Err(error @ storyteller::Error::Worker(worker::Error::Hung { .. })) => {
+                    tracing::error!(%error, "this process ends");
+                    end_with(worker::HUNG);
+                }
+                served => served?,
+            }
             Ok(ExitCode::SUCCESS)
         })
-    }
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-pub(crate) async fn stop_signal() {
-    let mut terminate = signal(SignalKind::terminate())
-        .expect("the runtime handles signals: it was built with all drivers");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
     }
 }
 

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Args;
+use jobs::StoryRequest;
 
 use crate::commands::command_line::block_on;
 use crate::commands::tell::Telling;
@@ -47,21 +47,19 @@ impl Submit {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
             let client = Client::new(&self.server)?;
-            let mut fields = self.telling.fields();
-            fields.extend(self.webhook_url.clone().map(|url| ("webhook_url", url)));
-            let mut job = client.submit(&self.photo, &fields).await?;
-            let id = job["id"]
-                .as_str()
-                .context("the service accepted a job without an id")?
-                .to_owned();
+            let wishes = StoryRequest {
+                webhook_url: self.webhook_url.clone(),
+                ..self.telling.request()
+            };
+            let mut job = client.submit(&self.photo, &wishes).await?;
             if self.wait {
-                job = client.finished(&id, |_| {}).await?;
+                job = client.finished(job.id, |_| {}).await?;
             }
             let mut out = std::io::stdout().lock();
             match (self.json, self.wait) {
-                (true, _) => writeln!(out, "{job}")?,
+                (true, _) => writeln!(out, "{}", serde_json::to_string(&job)?)?,
                 (false, true) => writeln!(out, "{}", story_of(&job)?)?,
-                (false, false) => writeln!(out, "{id}")?,
+                (false, false) => writeln!(out, "{}", job.id)?,
             }
             Ok(ExitCode::SUCCESS)
         })

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use models::pipeline::options::{Form, Mode, Options};
+use jobs::StoryRequest;
 use models::pipeline::picture::Limits;
 use models::pipeline::storyteller::{Request, Story, Told};
 use models::{Picture, Storyteller};
@@ -92,76 +92,35 @@ pub(crate) enum Compat {
     Strict,
 }
 
-impl Compat {
-    fn name(self) -> &'static str {
-        match self {
-            Compat::Modern => "modern",
-            Compat::Strict => "strict",
-        }
-    }
-}
-
 impl Telling {
-    /// The same as the fields of a request to the service.
-    pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
-        let mut fields = vec![
-            ("style", self.style.clone()),
-            ("style_strength", self.style_strength.to_string()),
-            ("captions", self.k.to_string()),
-            ("beam_width", self.beam.to_string()),
-            ("max_words", self.max_words.to_string()),
-            (
-                "form",
-                if self.lyrics { "lyrics" } else { "prose" }.to_owned(),
-            ),
-            ("compat", self.compat.name().to_owned()),
-        ];
-        match self.manner() {
-            Manner::Beam => fields.push(("mode", "beam".to_owned())),
-            Manner::Sample => fields.extend([
-                ("mode", "sample".to_owned()),
-                ("seed", self.seed.to_string()),
-                ("temperature", self.temperature.to_string()),
-                ("top_p", self.top_p.to_string()),
-            ]),
-        }
-        fields
-    }
-
-    fn manner(&self) -> Manner {
-        match self.compat {
-            Compat::Modern => self.mode,
-            Compat::Strict => Manner::Beam,
-        }
-    }
-
-    fn options(&self) -> anyhow::Result<Options> {
-        let mode = match self.manner() {
-            Manner::Sample => Mode::Sample {
-                temperature: self.temperature as f32,
-                top_p: self.top_p as f32,
-                seed: self.seed,
-            },
-            Manner::Beam => Mode::Beam,
+    /// The same as a request to the service.
+    pub(crate) fn request(&self) -> StoryRequest {
+        let compat = match self.compat {
+            Compat::Modern => jobs::Compat::Modern,
+            Compat::Strict => jobs::Compat::Strict,
         };
-        Ok(Options {
-            style: jobs::request::parse_style(&self.style)
-                .map_err(|problem| anyhow::anyhow!("--style: {problem}"))?
-                .into_iter()
-                .map(|(name, share)| (name, share as f32))
-                .collect(),
-            style_strength: self.style_strength as f32,
-            captions: self.k as usize,
-            beam_width: self.beam as usize,
-            max_words: self.max_words as usize,
+        let mode = match self.mode {
+            Manner::Sample if compat == jobs::Compat::Modern => jobs::Mode::Sample,
+            _ => jobs::Mode::Beam,
+        };
+        StoryRequest {
+            style: self.style.clone(),
+            style_strength: self.style_strength,
             form: if self.lyrics {
-                Form::Lyrics
+                jobs::Form::Lyrics
             } else {
-                Form::Prose
+                jobs::Form::Prose
             },
-            mode,
-            strict: self.compat == Compat::Strict,
-        })
+            beam_width: self.beam,
+            captions: self.k,
+            max_words: self.max_words,
+            mode: Some(mode),
+            temperature: self.temperature,
+            top_p: self.top_p,
+            seed: (mode == jobs::Mode::Sample).then_some(self.seed),
+            compat,
+            ..StoryRequest::default()
+        }
     }
 }
 
@@ -172,7 +131,11 @@ impl Tell {
     /// When the bundle cannot be opened or the options make no sense. A picture that cannot be told
     /// does not stop the others: it is reported and the exit code is 1.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let options = self.telling.options()?;
+        let request = self.telling.request();
+        request
+            .validate()
+            .map_err(|problem| anyhow::anyhow!("--style and its company: {problem}"))?;
+        let options = worker::engine::storyteller::options(&request)?;
         let storyteller = open(&self.weights)?;
         let mut failures = 0;
         let mut pictures = Vec::new();

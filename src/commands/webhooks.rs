@@ -4,9 +4,10 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use api::view::DeliveryView;
 use clap::{Args, Subcommand};
 use outbound::Secret;
-use serde_json::Value;
+use uuid::Uuid;
 
 use crate::commands::command_line::block_on;
 use storyteller::client::Client;
@@ -27,27 +28,27 @@ enum Action {
     /// List what was sent for a story, attempt by attempt.
     List {
         /// The story's id.
-        id: String,
+        id: Uuid,
         /// The service to ask.
         #[command(flatten)]
-        service: Service,
+        service: Server,
     },
     /// Send a webhook again, now.
     Replay {
         /// The story's id.
-        id: String,
+        id: Uuid,
         /// Which of its deliveries.
         #[arg(default_value_t = 1)]
         number: u32,
         /// The service to ask.
         #[command(flatten)]
-        service: Service,
+        service: Server,
     },
 }
 
 /// Which service.
 #[derive(Args, Debug)]
-struct Service {
+struct Server {
     /// The service to ask.
     #[arg(
         long,
@@ -69,8 +70,8 @@ impl Webhooks {
             Action::Secret => writeln!(out, "{}", Secret::new().reveal())?,
             Action::List { id, service } => {
                 let listed =
-                    block_on(async { Ok(Client::new(&service.server)?.deliveries(&id).await?) })?;
-                for delivery in listed["deliveries"].as_array().into_iter().flatten() {
+                    block_on(async { Ok(Client::new(&service.server)?.deliveries(id).await?) })?;
+                for delivery in &listed.deliveries {
                     write!(out, "{}", described(delivery))?;
                 }
             }
@@ -80,7 +81,7 @@ impl Webhooks {
                 service,
             } => {
                 let delivery = block_on(async {
-                    Ok(Client::new(&service.server)?.replay(&id, number).await?)
+                    Ok(Client::new(&service.server)?.replay(id, number).await?)
                 })?;
                 write!(out, "{}", described(&delivery))?;
             }
@@ -90,20 +91,20 @@ impl Webhooks {
 }
 
 /// A line for the delivery and one for each attempt.
-fn described(delivery: &Value) -> String {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let head = ["number", "event", "state", "url"].map(|name| text(&delivery[name]));
-    let mut lines = head.join("  ") + "\n";
-    for attempt in delivery["attempts"].as_array().into_iter().flatten() {
-        let answer = match &attempt["status"] {
-            Value::Null => "no answer".to_owned(),
-            status => text(status),
-        };
-        let error = attempt["error"].as_str().unwrap_or("delivered");
-        lines += &format!("   {}  {answer}  {error}\n", text(&attempt["started_at"]));
+fn described(delivery: &DeliveryView) -> String {
+    let DeliveryView {
+        number, event, url, ..
+    } = delivery;
+    let mut lines = format!("{number}  {event}  {}  {url}\n", delivery.state.name());
+    for attempt in &delivery.attempts {
+        let answer = attempt
+            .status
+            .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        let error = attempt.error.as_deref().unwrap_or("delivered");
+        lines += &format!(
+            "   {}  {answer}  {error}\n",
+            attempt.started_at.to_rfc3339()
+        );
     }
     lines
 }

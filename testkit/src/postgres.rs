@@ -51,6 +51,31 @@ pub async fn fresh() -> String {
     server.replace("/postgres?", &format!("/{name}?"))
 }
 
+/// A transaction that goes on for as long as a test wants.
+pub struct Held(PgConnection);
+
+impl Held {
+    /// Ends it, as if it had not been.
+    pub async fn rollback(mut self) {
+        sqlx::raw_sql("rollback")
+            .execute(&mut self.0)
+            .await
+            .unwrap();
+    }
+}
+
+/// A transaction in this database that has done `statement` and holds what it has locked.
+pub async fn holding(url: &str, statement: &'static str) -> Held {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    for statement in ["begin", statement] {
+        sqlx::raw_sql(statement)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    Held(connection)
+}
+
 /// Another server.
 pub async fn server() -> EmbeddedPostgres {
     static SERVERS: AtomicU32 = AtomicU32::new(0);

@@ -5,7 +5,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use jobs::{State, StoryRequest};
 use storyteller::client::Client;
+use uuid::Uuid;
 
 use crate::harness::small_picture;
 use testkit::postgres::{cache, open_folder};
@@ -82,10 +84,12 @@ async fn ready(client: &Client) {
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_jobs_survive_a_kill_and_none_is_told_twice() {
     let folder = open_folder();
-    let quick: Vec<(&'static str, String)> =
-        [("captions", "5"), ("beam_width", "2"), ("max_words", "20")]
-            .map(|(name, value)| (name, value.to_owned()))
-            .into();
+    let quick = StoryRequest {
+        captions: 5,
+        beam_width: 2,
+        max_words: 20,
+        ..StoryRequest::default()
+    };
     let program = Program::start(folder.path());
     let client = Client::new(&program.address).unwrap();
     ready(&client).await;
@@ -93,40 +97,34 @@ async fn fifty_jobs_survive_a_kill_and_none_is_told_twice() {
     for seed in 0..JOBS {
         let photo = folder.path().join(format!("{seed}.png"));
         std::fs::write(&photo, small_picture(seed as u8)).unwrap();
-        ids.push(
-            client.submit(&photo, &quick).await.unwrap()["id"]
-                .as_str()
-                .unwrap()
-                .to_owned(),
-        );
+        ids.push(client.submit(&photo, &quick).await.unwrap().id);
     }
     let before = states(&client, &ids).await;
     program.kill();
     assert!(
-        before.iter().any(|state| state != "succeeded"),
+        before.iter().any(|state| *state != State::Succeeded),
         "all were told before the kill: it proves nothing"
     );
 
     let program = Program::start(folder.path());
     let client = Client::new(&program.address).unwrap();
-    for id in &ids {
+    for &id in &ids {
         let job = client.finished(id, |_| {}).await.unwrap();
-        assert_eq!(job["state"], "succeeded", "{job}");
-        let attempts = job["history"].as_array().unwrap();
+        assert_eq!(job.state, State::Succeeded, "{job:?}");
+        let attempts = job.history.iter().flatten();
         let told = attempts
-            .iter()
-            .filter(|attempt| attempt["outcome"] == "succeeded")
+            .filter(|attempt| attempt.outcome.as_deref() == Some("succeeded"))
             .count();
-        assert_eq!(told, 1, "one visible result: {job}");
+        assert_eq!(told, 1, "one visible result: {job:?}");
     }
     program.stop();
 }
 
-async fn states(client: &Client, ids: &[String]) -> Vec<String> {
+async fn states(client: &Client, ids: &[Uuid]) -> Vec<State> {
     let mut states = Vec::new();
-    for id in ids {
+    for &id in ids {
         let job = client.job(id, std::time::Duration::ZERO).await.unwrap();
-        states.push(job["state"].as_str().unwrap().to_owned());
+        states.push(job.state);
     }
     states
 }

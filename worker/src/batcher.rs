@@ -1,5 +1,5 @@
 //! Forms batches: items and a clock in, a batch out. No threads, no sleeping, so every rule is tested as arithmetic.
-//! The line pushes whatever intake has prepared, also while the engine is busy, and takes a batch when it is free.
+//! Batching pushes whatever intake has prepared, also while the engine is busy, and takes a batch when it is free.
 //! What must stay true: items leave in the order they came but for those that must be alone, no batch is over its
 //! limits unless it is a single item, and an item is never kept longer than `longest_wait` from a free engine.
 

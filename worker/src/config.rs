@@ -15,11 +15,15 @@ pub struct Config {
     pub batch: Limits,
     /// How long a claim waits for jobs; a stop waits for the claim.
     pub claim_patience: Duration,
-    /// How long a stop waits for the running batch.
+    /// How long a stop waits for the running batch; then its jobs are released, and nobody is charged.
     pub drain: Duration,
+    /// How long a stop waits after that for the engine, which looks between any two steps whether it is still wanted.
+    pub stop_within: Duration,
     /// How long the engine may say nothing before it counts as hung. With the end of its leases that makes the
     /// half minute in which the service promises to have a hung worker's jobs run again.
     pub hung_after: Duration,
+    /// How long the engine may say nothing before the worker ends: whatever blocks the device goes with its process only.
+    pub give_up_after: Duration,
     /// How long a job waits for a picture which the store, though it answers, cannot read; then its attempt has failed.
     pub picture_patience: Duration,
     /// The first wait when the database or the pictures cannot be reached.
@@ -35,7 +39,9 @@ impl Default for Config {
             batch: Limits::of(8),
             claim_patience: Duration::from_millis(500),
             drain: Duration::from_secs(60),
+            stop_within: Duration::from_secs(5),
             hung_after: Duration::from_secs(25),
+            give_up_after: Duration::from_secs(75),
             picture_patience: Duration::from_secs(60),
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(5),

@@ -1,5 +1,5 @@
 //! Takes jobs from the queue and makes them ready for the engine: known style, picture fetched and decoded.
-//! [`crate::run`] runs it beside the line. What must stay true: no more jobs are claimed than one running and one
+//! [`crate::run`] runs it beside batching. What must stay true: no more jobs are claimed than one running and one
 //! prepared batch, nothing is claimed while it could not be worked on, and trouble with a store charges nobody.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::batcher::Terms;
 use crate::engine::thread::{Item, Task};
 use crate::engine::{Lesson, Work};
-use crate::held::Hold;
+use crate::leases::Leased;
 use crate::outcome;
 use crate::picture::{self, Problem};
 use crate::shared::{IMAGES, Pauses, QUEUE, Shared};
@@ -24,10 +24,10 @@ use crate::shared::{IMAGES, Pauses, QUEUE, Shared};
 /// A job that only needs the engine.
 pub(crate) type Prepared = (Item, Terms);
 
-/// Claims and prepares until `shutdown`; returns when everything claimed has gone on to the line or was given back.
+/// Claims and prepares until `shutdown`; returns when everything claimed has gone on to batching or was released.
 pub(crate) async fn run(
     shared: Arc<Shared>,
-    line: mpsc::Sender<Prepared>,
+    batching: mpsc::Sender<Prepared>,
     shutdown: CancellationToken,
 ) {
     let room = Arc::new(Semaphore::new(2 * shared.config.batch.items));
@@ -42,13 +42,19 @@ pub(crate) async fn run(
         let claimed = claim(&shared, permits.len(), &mut pauses).await;
         shared.coming.send_modify(|coming| *coming += claimed.len());
         for (claimed, permit) in claimed.into_iter().zip(permits) {
-            let hold = shared.held.take(claimed.lease, permit);
+            let Claimed {
+                job,
+                lease,
+                alone,
+                ticket,
+            } = claimed;
+            let leased = shared.leases.take(lease, ticket, permit);
             let intake = Intake {
                 shared: shared.clone(),
-                line: line.clone(),
+                batching: batching.clone(),
                 shutdown: shutdown.clone(),
             };
-            preparing.spawn(intake.take_in(claimed, hold));
+            preparing.spawn(intake.take_in(job, alone, leased));
         }
     }
     while preparing.join_next().await.is_some() {}
@@ -103,45 +109,41 @@ async fn claim(shared: &Shared, most: usize, pauses: &mut Pauses) -> Vec<Claimed
     }
 }
 
-/// The way of one job from its claim to the line.
+/// The way of one job from its claim to its batch.
 struct Intake {
     shared: Arc<Shared>,
-    line: mpsc::Sender<Prepared>,
+    batching: mpsc::Sender<Prepared>,
     shutdown: CancellationToken,
 }
 
 impl Intake {
-    async fn take_in(self, claimed: Claimed, hold: Arc<Hold>) {
+    async fn take_in(self, job: Job, alone: bool, leased: Arc<Leased>) {
         let prepared = tokio::select! {
             () = self.shutdown.cancelled() => Err(Outcome::Returned),
-            task = self.prepare(&claimed.job, &hold) => task,
+            task = self.prepare(&job, &leased) => task,
         };
-        if let Err(outcome) = self.pass_on(prepared, claimed, &hold).await {
-            self.shared.has_come();
-            outcome::write(&self.shared, &hold, Some(outcome)).await;
-        }
-    }
-
-    /// Sends a job with what it needs to the line; otherwise says what becomes of the job.
-    async fn pass_on(
-        &self,
-        prepared: Result<Task, Outcome>,
-        claimed: Claimed,
-        hold: &Arc<Hold>,
-    ) -> Result<(), Outcome> {
-        let (task, terms, hold) = (prepared?, terms(&claimed), hold.clone());
-        let sent = self.line.send((Item { task, hold }, terms)).await;
-        // the line ends before intake only when the engine is gone
-        sent.map_err(|_| Outcome::Returned)
+        let (leased, outcome) = match prepared {
+            Ok(task) => {
+                let item = (Item { task, leased }, terms(&job, alone));
+                match self.batching.send(item).await {
+                    Ok(()) => return,
+                    // batching ends before intake only when the engine is gone
+                    Err(unsent) => (unsent.0.0.leased, Outcome::Returned),
+                }
+            }
+            Err(outcome) => (leased, outcome),
+        };
+        self.shared.has_come();
+        outcome::write(&self.shared, leased, Some(outcome)).await;
     }
 
     /// What a job needs, or what became of the job.
-    async fn prepare(&self, job: &Job, hold: &Hold) -> Result<Task, Outcome> {
+    async fn prepare(&self, job: &Job, leased: &Leased) -> Result<Task, Outcome> {
         if job.kind == JobKind::Style {
             return self.lesson(job).await.map(Task::Learn);
         }
         let added = self.added_styles(job).await?;
-        let picture = self.picture(job, hold).await?;
+        let picture = self.picture(job, leased).await?;
         Ok(Task::Tell(Work {
             id: job.id,
             picture,
@@ -161,7 +163,7 @@ impl Intake {
 
     /// A store that has just come back answers before it can read all of its objects. The wait for them takes up
     /// room, so a worker that finds only such jobs soon claims no more.
-    async fn picture(&self, job: &Job, hold: &Hold) -> Result<Picture, Outcome> {
+    async fn picture(&self, job: &Job, leased: &Leased) -> Result<Picture, Outcome> {
         let images = &*self.shared.places.images;
         let until = Instant::now() + self.shared.config.picture_patience;
         let mut pauses = self.shared.pauses();
@@ -176,7 +178,7 @@ impl Intake {
                 self.doubt(&error);
                 return Err(Outcome::Returned);
             }
-            if hold.is_lost() {
+            if leased.is_lost() {
                 return Err(Outcome::Returned);
             }
             if Instant::now() >= until {
@@ -236,18 +238,16 @@ impl Intake {
 
 /// The database went away between the claim and this: nobody's fault.
 fn returned(job: &Job, error: &jobs::Error) -> Outcome {
-    tracing::warn!(job = %job.id, %error, "a job is given back");
+    tracing::warn!(job = %job.id, %error, "a job is released");
     Outcome::Returned
 }
 
 /// A job whose last attempt may have harmed others is told alone.
-fn terms(claimed: &Claimed) -> Terms {
+fn terms(job: &Job, alone: bool) -> Terms {
     let harmful =
         |error: &JobError| matches!(error.kind, ErrorKind::ModelError | ErrorKind::OutOfMemory);
     Terms {
-        cost: u64::from(claimed.job.request.beam_width),
-        alone: claimed.job.kind == JobKind::Style
-            || claimed.alone
-            || claimed.job.error.as_ref().is_some_and(harmful),
+        cost: u64::from(job.request.beam_width),
+        alone: job.kind == JobKind::Style || alone || job.error.as_ref().is_some_and(harmful),
     }
 }

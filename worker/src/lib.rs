@@ -4,24 +4,23 @@
 //! one written outcome or loses its lease, and nothing that goes wrong with one job touches its neighbours.
 
 pub mod batcher;
+mod batching;
 mod config;
 pub mod dispatcher;
 pub mod engine;
 mod error;
-mod held;
+mod heartbeat;
 mod intake;
-mod line;
+mod leases;
 mod outcome;
 mod picture;
-mod pulse;
 pub mod scripted;
 mod shared;
-pub mod status;
+mod sweeper;
 mod work;
 
 pub use config::Config;
 pub use dispatcher::{Dispatcher, Sending};
 pub use engine::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
-pub use error::Error;
-pub use status::Status;
+pub use error::{Error, HUNG};
 pub use work::{Places, run};

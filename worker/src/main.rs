@@ -2,7 +2,7 @@
 //! `storyteller serve` has a worker inside and does not need it. What must stay true: a signal drains, a second one
 //! ends at once, and either way no job is lost.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,14 +11,14 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 use jobs::{QueueOptions, Rules, Store};
-use operation::Health;
+use operation::logging::SERVICE;
+use operation::signals::{drain_on_signal, end_with};
+use operation::{Health, Logging, Status, status};
 use outbound::FetchOptions;
 use outbound::WebhookOptions;
 use pictures::ImageOptions;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
-use worker::{Config, Dispatcher, EngineFactory, Places, Sending, Status, dispatcher, status};
+use worker::{Config, Dispatcher, EngineFactory, Places, Sending, dispatcher};
 
 /// Tells the stories of the jobs in a Postgres database.
 #[derive(Debug, Parser)]
@@ -26,6 +26,9 @@ use worker::{Config, Dispatcher, EngineFactory, Places, Sending, Status, dispatc
 struct Settings {
     #[command(subcommand)]
     instead: Option<Instead>,
+    /// Logging.
+    #[command(flatten)]
+    logging: Logging,
     /// The database that holds the jobs.
     #[arg(
         long,
@@ -38,7 +41,7 @@ struct Settings {
     /// Where pictures are, the same as the API's.
     #[command(flatten)]
     images: ImageOptions,
-    /// Who rings for jobs, the same as the API's.
+    /// Where jobs are heard of, the same as the API's.
     #[command(flatten)]
     queue: QueueOptions,
     /// How webhooks are signed; without a secret this process sends none.
@@ -121,16 +124,8 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn begin() -> anyhow::Result<ExitCode> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() {
-        lines.init();
-    } else {
-        lines.json().init();
-    }
     let settings = Settings::parse();
+    settings.logging.start(SERVICE);
     match settings.instead {
         Some(Instead::Health { listen }) => {
             let (ready, words) = operation::health::ask(listen).await?;
@@ -139,9 +134,21 @@ async fn begin() -> anyhow::Result<ExitCode> {
         }
         // loading them makes what is missing
         Some(Instead::Prepare) => drop(factory(&settings)?().map_err(anyhow::Error::msg)?),
-        None => work(settings).await?,
+        None => match work(settings).await {
+            Err(error) if is_hung(&error) => {
+                tracing::error!(%error, "this process ends");
+                end_with(worker::HUNG);
+            }
+            worked => worked?,
+        },
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a thread of this process is stuck, so that it cannot end as usual.
+fn is_hung(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<worker::Error>();
+    matches!(cause, Some(worker::Error::Hung { .. }))
 }
 
 async fn work(settings: Settings) -> anyhow::Result<()> {
@@ -156,7 +163,7 @@ async fn work(settings: Settings) -> anyhow::Result<()> {
         health: Health::new(),
     };
     let shutdown = CancellationToken::new();
-    tokio::spawn(listen(shutdown.clone()));
+    tokio::spawn(drain_on_signal(shutdown.clone()));
     let answering = answering(&settings, &places, &shutdown)?;
     let working = tell_and_send(settings, places, shutdown);
     tokio::select! {
@@ -269,25 +276,5 @@ fn config(settings: Settings) -> Config {
     match name {
         Some(name) => Config { name, ..config },
         None => config,
-    }
-}
-
-/// Drains at the first signal; ends the process at the second.
-async fn listen(shutdown: CancellationToken) {
-    stop_signal().await;
-    tracing::info!("stopping: the running batch is finished, the rest is given back");
-    shutdown.cancel();
-    stop_signal().await;
-    tracing::warn!("stopped at once by a second signal; other workers take over within seconds");
-    std::process::exit(130);
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-async fn stop_signal() {
-    let mut terminate = signal(SignalKind::terminate())
-        .expect("the runtime handles signals: it was built with all drivers");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
     }
 }

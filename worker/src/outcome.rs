@@ -1,17 +1,19 @@
-//! What became of a job, written into the store and then settled with the queue.
-//! Intake and the line call [`write`]. What must stay true: an outcome is written until the store has answered, the
-//! lease is released only after that, and a result whose lease is over is dropped.
+//! What became of a job, written into the store. With it ends the claim of the job.
+//! Intake and batching call [`write`]. What must stay true: an outcome is written until the store has answered, only after
+//! that is the job let go of, and a result whose lease is over is dropped.
+
+use std::sync::Arc;
 
 use jobs::{ErrorKind, JobError, Outcome, Written, faults};
 use operation::metrics::METRICS;
 
 use crate::engine::EngineError;
 use crate::engine::thread::Product;
-use crate::held::Hold;
+use crate::leases::Leased;
 use crate::shared::Shared;
 
 /// The outcome of a telling; none if nobody wants to know it.
-pub(crate) fn of(hold: &Hold, result: Result<Product, EngineError>) -> Option<Outcome> {
+pub(crate) fn of(leased: &Leased, result: Result<Product, EngineError>) -> Option<Outcome> {
     let error = match result {
         Ok(Product::Story(story)) => return Some(Outcome::Succeeded(story)),
         Ok(Product::Style(style)) => return Some(Outcome::Learnt(style)),
@@ -19,7 +21,7 @@ pub(crate) fn of(hold: &Hold, result: Result<Product, EngineError>) -> Option<Ou
     };
     let message = error.to_string();
     Some(match error {
-        EngineError::Cancelled if hold.is_lost() => return None,
+        EngineError::Cancelled if leased.is_lost() => return None,
         // the engine gave it up without being asked to: nobody's fault
         EngineError::Cancelled => Outcome::Returned,
         EngineError::UnknownStyle(_) => {
@@ -37,35 +39,35 @@ pub(crate) fn of(hold: &Hold, result: Result<Product, EngineError>) -> Option<Ou
     })
 }
 
-/// Writes an outcome and releases the hold. While the store cannot be reached it tries again and again: the
-/// heartbeat cannot reach it either, so nobody else gets the job before.
-pub(crate) async fn write(shared: &Shared, hold: &Hold, outcome: Option<Outcome>) {
-    if let Some(outcome) = outcome {
-        write_down(shared, hold, outcome).await;
+/// Writes an outcome, if anybody wants to know it, and lets go of the job. While the store cannot be reached it tries again
+/// and again: the heartbeat cannot reach it either, and no lease runs out over that.
+pub(crate) async fn write(shared: &Shared, leased: Arc<Leased>, outcome: Option<Outcome>) {
+    if let Some(outcome) = outcome.filter(|_| !leased.is_lost()) {
+        write_down(shared, &leased, outcome).await;
     }
-    shared.held.release(hold.lease);
+    drop(leased);
+    faults::point("ack:done");
 }
 
-async fn write_down(shared: &Shared, hold: &Hold, mut outcome: Outcome) {
-    let (job, lease) = (hold.lease.job, hold.lease.number);
+async fn write_down(shared: &Shared, leased: &Leased, mut outcome: Outcome) {
+    let (job, lease) = (leased.lease.job, leased.lease.number);
     let mut pauses = shared.pauses();
-    faults::point("finish:told");
+    faults::point("finish:ready");
     loop {
         match shared
             .places
             .store
-            .finish(hold.lease, outcome.clone())
+            .finish(leased.lease, outcome.clone())
             .await
         {
             Ok(Written::Done) => {
                 faults::point("finish:committed");
-                note(hold, &outcome);
-                break;
+                return note(leased, &outcome);
             }
             Ok(Written::Stale) => {
                 METRICS.outcomes.with_label_values(&["stale"]).inc();
                 tracing::info!(%job, lease, "dropped the result of a lease that is over");
-                break;
+                return;
             }
             Err(error) if error.is_unavailable() => {
                 tracing::warn!(%job, lease, %error, "an outcome waits for the database");
@@ -82,26 +84,22 @@ async fn write_down(shared: &Shared, hold: &Hold, mut outcome: Outcome) {
             }
         }
     }
-    if let Err(error) = shared.places.queue.settle(hold.lease).await {
-        tracing::warn!(%job, lease, %error, "a job was not settled; the queue will offer it again in vain");
-    }
-    faults::point("settle:done");
 }
 
-fn note(hold: &Hold, outcome: &Outcome) {
-    let (job, lease) = (hold.lease.job, hold.lease.number);
+fn note(leased: &Leased, outcome: &Outcome) {
+    let (job, lease) = (leased.lease.job, leased.lease.number);
     METRICS.outcomes.with_label_values(&[name(outcome)]).inc();
     METRICS
         .attempt_seconds
-        .observe(hold.since.elapsed().as_secs_f64());
+        .observe(leased.since.elapsed().as_secs_f64());
     match outcome {
-        Outcome::Succeeded(_) => tracing::info!(%job, lease, "told"),
+        Outcome::Succeeded(_) => tracing::info!(%job, lease, "finished"),
         Outcome::Learnt(style) => {
-            tracing::info!(%job, lease, passages = style.passages, "learnt a style");
+            tracing::info!(%job, lease, passages = style.passages, "finished a style");
         }
         Outcome::Failed(error) => tracing::info!(%job, lease, %error, "failed"),
         Outcome::Retry(error) => tracing::warn!(%job, lease, %error, "this attempt failed"),
-        Outcome::Returned => tracing::info!(%job, lease, "returned"),
+        Outcome::Returned => tracing::info!(%job, lease, "released"),
     }
 }
 

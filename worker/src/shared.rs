@@ -1,4 +1,4 @@
-//! What all parts of one worker share: where jobs and pictures are, what is held, who is told about trouble.
+//! What all parts of one worker share: where jobs and pictures are, what is leased, who is told about trouble.
 //! [`crate::run`] makes it. What must stay true: every part is reported under its own name, by one place in the code.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::engine::thread::Activity;
-use crate::held::Held;
+use crate::leases::Leases;
 use crate::work::Places;
 
 /// The worker's own entry in the health: loading, hung, stopping.
@@ -22,21 +22,21 @@ pub(crate) const HEARTBEAT: &str = "heartbeat";
 /// The entry of the picture store.
 pub(crate) const IMAGES: &str = "images";
 
-/// The common ground of intake, line and pulse.
+/// The common ground of intake, batching and heartbeat.
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) places: Places,
-    pub(crate) held: Held,
+    pub(crate) leases: Leases,
     pub(crate) activity: Arc<Activity>,
     /// The bundle that the engine tells with.
     pub(crate) bundle: String,
     /// The names of the styles that the engine knows.
     pub(crate) styles: BTreeSet<String>,
-    /// How many jobs were claimed and are not yet on the line.
+    /// How many jobs were claimed and are not yet prepared.
     pub(crate) coming: watch::Sender<usize>,
     /// A job could not get its picture: intake asks the picture store before it claims more.
     pub(crate) images_doubted: AtomicBool,
-    /// The engine has said nothing for too long: intake claims nothing, the pulse beats no more.
+    /// The engine has said nothing for too long: intake claims nothing, the heart beats no more.
     pub(crate) hung: watch::Sender<bool>,
 }
 
@@ -46,7 +46,7 @@ impl Shared {
         *self.hung.borrow()
     }
 
-    /// One job that was claimed is on the line, or will never be.
+    /// One job that was claimed is prepared, or will never be.
     pub(crate) fn has_come(&self) {
         self.coming
             .send_modify(|coming| *coming = coming.saturating_sub(1));

@@ -5,21 +5,27 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use jobs::{Queue, Store, StyleEntry};
+use futures_util::future::join_all;
+use jobs::{Outcome, Queue, Store, StyleEntry, Written};
 use operation::Health;
 use pictures::Images;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::batching::Batching;
 use crate::config::Config;
 use crate::engine::EngineFactory;
 use crate::engine::thread::{self, Activity, EngineThread, Event};
 use crate::error::Error;
-use crate::held::Held;
-use crate::line::Line;
+use crate::leases::Leases;
 use crate::shared::{Pauses, Shared, WORKER};
-use crate::{intake, pulse};
+use crate::{heartbeat, intake, sweeper};
+
+/// A database that answers releases a batch in milliseconds; supervisors lose their patience after some seconds.
+const RELEASED_WITHIN: Duration = Duration::from_secs(3);
 
 /// Where a worker's jobs and pictures are, and whom it tells about trouble.
 #[derive(Clone)]
@@ -34,11 +40,11 @@ pub struct Places {
     pub health: Health,
 }
 
-/// Works until `shutdown`: then claims no more, finishes the running batch, gives the rest back and ends. If that
-/// takes longer than the configured drain, it leaves its jobs to whoever comes next.
+/// Works until `shutdown`: then claims no more, finishes the running batch, releases the rest and ends. If that takes
+/// longer than the configured drain, it releases the running batch as well; nobody is charged for a stop.
 ///
 /// # Errors
-/// When the engine cannot be loaded or its thread is gone, or when the database refuses the styles.
+/// When the engine cannot be loaded, hangs for good or is gone, or when the database refuses the styles.
 pub async fn run(
     config: Config,
     places: Places,
@@ -49,17 +55,21 @@ pub async fn run(
     health.not_ready(WORKER, "the networks are being loaded");
     let activity = Arc::new(Activity::default());
     let mut engine = thread::start(factory, activity.clone())?;
-    let (bundle, styles) = tokio::select! {
-        () = shutdown.cancelled() => return Ok(()),
-        styles = open(&config, &places, &mut engine) => {
-            styles.inspect_err(|error| health.not_ready(WORKER, error.to_string()))?
-        }
+    let opened = tokio::select! {
+        () = shutdown.cancelled() => None,
+        opened = open(&config, &places, &mut engine) => Some(opened),
     };
+    let Some(opened) = opened else {
+        engine.end(config.stop_within).await;
+        return Ok(());
+    };
+    let (bundle, styles) =
+        opened.inspect_err(|error| health.not_ready(WORKER, error.to_string()))?;
     health.ready(WORKER);
     let shared = Arc::new(Shared {
         config,
         places,
-        held: Held::default(),
+        leases: Leases::default(),
         activity,
         bundle,
         styles,
@@ -69,10 +79,7 @@ pub async fn run(
     });
     let worked = tokio::select! {
         worked = work(&shared, engine, &shutdown) => worked,
-        () = late(&shared, &shutdown) => {
-            tracing::warn!("the running batch took too long for this stop; its jobs are told again later");
-            Ok(())
-        }
+        () = late(&shared, &shutdown) => Ok(()),
     };
     health.not_ready(WORKER, "the worker has stopped");
     worked
@@ -87,7 +94,7 @@ async fn open(
     let (bundle, styles) = match engine.events.recv().await {
         Some(Event::Loaded { bundle, styles }) => (bundle, styles),
         Some(Event::Broken(reason)) => return Err(Error::Engine(reason)),
-        Some(Event::Told { .. } | Event::Free) | None => return Err(Error::EngineGone),
+        Some(Event::Finished { .. } | Event::Free) | None => return Err(Error::EngineGone),
     };
     tracing::info!(bundle, styles = styles.len(), "the networks are loaded");
     register(config, places, (&bundle, &styles)).await?;
@@ -113,7 +120,7 @@ async fn register(
     }
 }
 
-/// Intake, line and pulse side by side; the pulse ends last, because jobs are held until then.
+/// Intake, batching, heartbeat and sweeper side by side; the heartbeat ends last, because jobs are held until then.
 async fn work(
     shared: &Arc<Shared>,
     engine: EngineThread,
@@ -123,25 +130,59 @@ async fn work(
     let (sender, receiver) = mpsc::channel(shared.config.batch.items);
     let done = CancellationToken::new();
     let intake = intake::run(shared.clone(), sender, shutdown.clone());
-    let line = Line::new(shared.clone(), engine).run(receiver, shutdown.clone());
+    let batching = Batching::new(shared.clone(), engine).run(receiver, shutdown.clone());
     let busy = async {
-        // an engine that is gone ends the line, and then there is nothing to take in for
-        let worked = tokio::try_join!(
-            async {
-                intake.await;
-                Ok(())
-            },
-            line
-        )
-        .map(|_| ());
+        // an engine that is gone ends batching, and then there is nothing to take in for
+        let worked = tokio::try_join!(infallible(intake), batching).map(|_| ());
         done.cancel();
         worked
     };
-    let (worked, ()) = tokio::join!(busy, pulse::run(shared.clone(), done.clone()));
-    worked
+    let beating = heartbeat::run(shared, done.clone());
+    let sweeping = infallible(sweeper::run(shared, done.clone()));
+    // a heart that gives up on a hung engine ends everything at once
+    tokio::try_join!(busy, beating, sweeping).map(|_| ())
 }
 
+async fn infallible(work: impl Future<Output = ()>) -> Result<(), Error> {
+    work.await;
+    Ok(())
+}
+
+/// The end of a stop that takes too long.
 async fn late(shared: &Shared, shutdown: &CancellationToken) {
     shutdown.cancelled().await;
-    tokio::time::sleep(shared.config.drain).await;
+    // a claim that is still under way would only take again what is released
+    let patience = shared.config.drain.max(shared.config.claim_patience);
+    tokio::time::sleep(patience).await;
+    tracing::warn!("the running batch takes too long for this stop; its jobs are released");
+    let released = timeout(RELEASED_WITHIN, release(shared)).await;
+    if released.is_err() {
+        tracing::warn!("not all jobs could be released; they are taken back when their leases end");
+    }
+    // the engine learns of it between two steps, and then everything ends by itself
+    tokio::time::sleep(shared.config.stop_within).await;
+}
+
+/// Puts everything that is held back where it stood.
+async fn release(shared: &Shared) {
+    let releases = shared
+        .leases
+        .standing()
+        .into_iter()
+        .map(|leased| async move {
+            let (job, lease) = (leased.lease.job, leased.lease.number);
+            match shared
+                .places
+                .store
+                .finish(leased.lease, Outcome::Returned)
+                .await
+            {
+                Ok(Written::Done) => tracing::info!(%job, lease, "released"),
+                // it has just been finished, or is somebody else's
+                Ok(Written::Stale) => {}
+                Err(error) => tracing::warn!(%job, lease, %error, "a job could not be released"),
+            }
+            leased.lose();
+        });
+    join_all(releases).await;
 }

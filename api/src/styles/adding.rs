@@ -2,20 +2,18 @@
 //! `routes.rs` leads here. What must stay true: what can be known about name and text is said now, with a 4xx; a 202 means
 //! that the text is in the database, and only the text itself can still be refused, by the worker that reads it.
 
-use std::collections::BTreeMap;
-
 use actix_web::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use jobs::{StyleDraft, StyleStanding, StyleSubmitted};
+use jobs::{State, StyleDraft, StyleStanding, StyleSubmitted};
 use utoipa::ToSchema;
 
 use crate::Service;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::form::{FileField, Form};
 use crate::requests::OwnSite;
-use crate::view::{ErrorView, ProgressView, StyleView};
+use crate::view::{ErrorView, ProgressView, StyleState, StyleView};
 
 /// A long novel has 2 MiB; a mean over more texts hardly differs.
 const LARGEST_TEXT: usize = 16 * 1024 * 1024;
@@ -83,7 +81,7 @@ pub(crate) async fn add(
             });
         }
     };
-    if let Err(error) = service.state.queue.ring(&[]).await {
+    if let Err(error) = service.state.queue.publish(&[]).await {
         tracing::warn!(style = draft.name, cause = %error, "no worker could be told; the sweeper will");
     }
     tracing::info!(
@@ -185,9 +183,8 @@ fn text_field() -> FileField {
 }
 
 /// Everything that can be said about a draft without reading the text.
-fn draft(form: Form) -> Result<StyleDraft> {
-    let mut texts = form.texts;
-    let text = match (form.file, texts.remove("text")) {
+fn draft(mut form: Form) -> Result<StyleDraft> {
+    let text = match (form.file.take(), form.take_text("text")) {
         (Some(bytes), _) => plain(&bytes)?,
         (None, Some(text)) => text.replace('\0', ""),
         (None, None) => {
@@ -200,20 +197,20 @@ fn draft(form: Form) -> Result<StyleDraft> {
     if text.trim().is_empty() {
         return Err(Error::field("text", "`text` is empty"));
     }
-    let name = texts
-        .remove("name")
+    let name = form
+        .take_text("name")
         .ok_or_else(|| Error::field("name", "the form has no `name` for the style"))?;
     if !is_name(&name) {
         let message =
             "`name` is 1 to 40 small letters, digits and hyphens, and begins with no hyphen";
         return Err(Error::field("name", message));
     }
-    let description = words(&mut texts, "description")?;
-    let source = words(&mut texts, "source")?;
-    if let Some(unknown) = texts.into_keys().next() {
+    let description = words(&mut form, "description")?;
+    let source = words(&mut form, "source")?;
+    if let Some(unknown) = form.fields.keys().next() {
         let message =
             format!("there is no field `{unknown}`; there are name, text, description, source");
-        return Err(Error::field(unknown, message));
+        return Err(Error::field(unknown.clone(), message));
     }
     Ok(StyleDraft {
         name,
@@ -239,8 +236,8 @@ fn is_name(name: &str) -> bool {
 }
 
 /// A field of words for people.
-fn words(texts: &mut BTreeMap<String, String>, field: &str) -> Result<Option<String>> {
-    let given = texts.remove(field);
+fn words(form: &mut Form, field: &str) -> Result<Option<String>> {
+    let given = form.take_text(field);
     if given
         .as_ref()
         .is_some_and(|words| words.chars().count() > LONGEST_WORDS)
@@ -257,10 +254,10 @@ impl StyleView {
     fn standing(style: StyleStanding) -> Self {
         StyleView {
             state: match style.state {
-                jobs::State::Queued => "queued",
-                jobs::State::Running => "running",
-                jobs::State::Succeeded => "ready",
-                jobs::State::Failed | jobs::State::Cancelled | jobs::State::Expired => "failed",
+                State::Queued => StyleState::Queued,
+                State::Running => StyleState::Running,
+                State::Succeeded => StyleState::Ready,
+                State::Failed | State::Cancelled | State::Expired => StyleState::Failed,
             },
             progress: style.stage.and_then(ProgressView::of_stage),
             error: style.error.map(ErrorView::of),

@@ -2,14 +2,13 @@
 //! `deliveries.rs` answers with them. What must stay true: as for every shape, fields are only ever added.
 
 use chrono::{DateTime, Utc};
-use jobs::delivery::message_id;
-use jobs::delivery::{Delivery, DeliveryAttempt, DeliveryState};
-use serde::Serialize;
+use jobs::delivery::{Delivery, DeliveryAttempt, DeliveryState, message_id};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// The webhooks of one story.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Deliveries)]
 pub struct DeliveriesView {
     /// In the order of the ends they tell of.
@@ -17,7 +16,7 @@ pub struct DeliveriesView {
 }
 
 /// One message to a webhook.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Delivery, example = json!({
     "number": 1, "message": "msg_01993e6a5d1c7e9bb2a56f0d7c1b8a11_1", "event": "story.succeeded",
     "url": "https://example.com/hook", "state": "delivered", "created_at": "2026-11-23T09:30:19.015Z", "due_at": null,
@@ -36,8 +35,7 @@ pub struct DeliveryView {
     /// Where to.
     pub url: String,
     /// Where it stands.
-    #[schema(value_type = DeliveryStateName)]
-    pub state: &'static str,
+    pub state: DeliveryState,
     /// When the story ended.
     pub created_at: DateTime<Utc>,
     /// While waiting: when it is sent.
@@ -48,24 +46,8 @@ pub struct DeliveryView {
     pub attempts: Vec<DeliveryAttemptView>,
 }
 
-/// Where a delivery stands.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryStateName {
-    /// For its next attempt.
-    Waiting,
-    /// Is on its way.
-    Sending,
-    /// The receiver answered 2xx.
-    Delivered,
-    /// Ten attempts failed, or its address leads where nothing is sent.
-    Failed,
-    /// Its address answered 410; a replay puts it to use again.
-    Disabled,
-}
-
 /// One attempt at a delivery.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = DeliveryAttempt)]
 pub struct DeliveryAttemptView {
     /// When it was taken up.
@@ -86,7 +68,7 @@ impl DeliveryView {
             message: message_id(job, delivery.number),
             event: delivery.event,
             url: delivery.url,
-            state: delivery.state.name(),
+            state: delivery.state,
             created_at: delivery.created_at,
             due_at: waits.then_some(delivery.due_at),
             ended_at: delivery.ended_at,

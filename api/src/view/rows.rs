@@ -2,14 +2,12 @@
 //! Called by every handler that shows a job. What must stay true: nothing of a row is shown that is not in the
 //! documented shape; names of files and workers stay inside.
 
-use jobs::{
-    Attempt, Job, JobError, Stage, State, StoredImage, StoryRequest, StoryResult, StyleEntry,
-};
+use jobs::{Attempt, Job, JobError, Stage, State, StoredImage, StoryResult, StyleEntry};
 use uuid::Uuid;
 
 use super::{
-    AttemptView, CaptionView, ErrorView, ImageView, ProgressView, RequestView, ResultView,
-    StoryView, StyleView,
+    AttemptView, CaptionView, ErrorView, ImageView, ProgressView, ResultView, StoryView,
+    StyleState, StyleView,
 };
 use crate::error::Kind;
 
@@ -19,7 +17,7 @@ impl StoryView {
         let running = job.stage.filter(|_| job.state == State::Running);
         StoryView {
             id: job.id,
-            state: job.state.name(),
+            state: job.state,
             created_at: job.created_at,
             started_at: job.started_at,
             finished_at: job.finished_at,
@@ -31,7 +29,7 @@ impl StoryView {
             attempts: job.attempts,
             max_attempts: job.max_attempts,
             history: None,
-            request: RequestView::of(job.request),
+            request: job.request.settled(),
             image: job.image.map(|image| ImageView::of(job.id, image)),
             result: job.result.map(ResultView::of),
             error: job.error.map(ErrorView::of),
@@ -44,29 +42,6 @@ impl ProgressView {
     pub(crate) fn of_stage(stage: Stage) -> Option<Self> {
         let Stage { done, of, .. } = stage;
         (of > 0).then_some(ProgressView { done, of })
-    }
-}
-
-impl RequestView {
-    fn of(request: StoryRequest) -> Self {
-        RequestView {
-            style: request.style,
-            style_strength: request.style_strength,
-            form: request.form.name(),
-            beam_width: request.beam_width,
-            captions: request.captions,
-            max_words: request.max_words,
-            mode: request.mode.unwrap_or_default().name(),
-            temperature: request.temperature,
-            top_p: request.top_p,
-            seed: request.seed,
-            compat: request.compat.name(),
-            metadata: request.metadata,
-            deadline: request.deadline,
-            priority: request.priority,
-            webhook_url: request.webhook_url,
-            webhook_events: request.webhook_events,
-        }
     }
 }
 
@@ -105,7 +80,7 @@ impl ErrorView {
     pub(crate) fn of(error: JobError) -> Self {
         ErrorView {
             type_: Kind::of_job(error.kind).uri(),
-            kind: error.kind.name(),
+            kind: error.kind.name().to_owned(),
             message: error.message,
             retryable: error.retryable,
         }
@@ -132,7 +107,7 @@ impl StyleView {
             description: style.description,
             passages: style.passages,
             source: style.source,
-            state: "ready",
+            state: StyleState::Ready,
             progress: None,
             error: None,
         }

@@ -212,7 +212,6 @@ impl TestService {
             self.store.finish(claimed.lease, outcome).await.unwrap(),
             Written::Done
         );
-        self.queue.settle(claimed.lease).await.unwrap();
     }
 
     /// Asks the service to stop, as Ctrl-C does.

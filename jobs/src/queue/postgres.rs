@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::{Claimed, Queue};
 use crate::error::Result;
-use crate::store::{Lease, Store};
+use crate::store::Store;
 
-/// How long a waiting claim trusts the bell. Retries that become due ring none, so this is also their delay.
+/// How long a waiting claim trusts notifications. Retries that become due send none, so this is also their delay.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The queue for which Postgres is enough.
@@ -41,15 +41,15 @@ impl PostgresQueue {
             if !claimed.is_empty() || now >= end {
                 return Ok(claimed);
             }
-            // whether it rang, or the time is over, or the bell is gone: look again
+            // whether there was a notification, or the time is over, or nobody listens any more: look again
             let _ = tokio::time::timeout_at(end.min(now + LOOK_EVERY), due.changed()).await;
         }
     }
 }
 
 impl Queue for PostgresQueue {
-    /// Nothing to do: the transaction that made the job due has rung.
-    fn ring<'a>(&'a self, _jobs: &'a [Uuid]) -> BoxFuture<'a, Result<()>> {
+    /// Nothing to do: the transaction that made the job due has notified.
+    fn publish<'a>(&'a self, _jobs: &'a [Uuid]) -> BoxFuture<'a, Result<()>> {
         async { Ok(()) }.boxed()
     }
 
@@ -60,14 +60,5 @@ impl Queue for PostgresQueue {
         patience: Duration,
     ) -> BoxFuture<'a, Result<Vec<Claimed>>> {
         self.claim_within(worker, max, patience).boxed()
-    }
-
-    /// Nothing to do: the outcome in the table is all there is.
-    fn settle(&self, _lease: Lease) -> BoxFuture<'_, Result<()>> {
-        async { Ok(()) }.boxed()
-    }
-
-    fn ping(&self) -> BoxFuture<'_, Result<()>> {
-        self.store.ping().boxed()
     }
 }

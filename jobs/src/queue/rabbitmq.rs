@@ -1,12 +1,13 @@
-//! RabbitMQ as the doorbell: messages name jobs, the claims themselves stay in Postgres.
-//! API and workers open it where `--amqp-url` is given. What must stay true: a message is acknowledged after its job's
-//! outcome is committed or when it means nothing any more, and any message may be lost or come twice without harm.
+//! RabbitMQ as the queue: messages name jobs, the claims themselves stay in Postgres.
+//! API and workers open it where `--amqp-url` is given. What must stay true: a message is acknowledged when the claim of
+//! its job has ended or when it means nothing any more, and any message may be lost or come twice without harm.
 
 mod inbox;
 mod publisher;
 mod session;
 mod topology;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,12 +21,12 @@ use uuid::Uuid;
 use self::inbox::{Inbox, Message};
 use super::{Claimed, PostgresQueue, Queue};
 use crate::error::{Error, Result};
-use crate::store::{Lease, Store};
+use crate::store::Store;
 
-/// Who rings for workers.
+/// Where workers hear of jobs.
 #[derive(Args, Clone, Debug, Default)]
 pub struct QueueOptions {
-    /// A RabbitMQ (3.10 or newer) that rings for jobs [default: Postgres does]. Of a cluster, name the nodes one after
+    /// A RabbitMQ (3.10 or newer) through which workers hear of jobs [default: Postgres]. Of a cluster, name the nodes one after
     /// the other, separated by commas: when one is lost, the next is tried.
     #[arg(
         long,
@@ -38,7 +39,7 @@ pub struct QueueOptions {
 }
 
 impl QueueOptions {
-    /// The queue that is asked for. `prefetch` is how many jobs a worker holds at most; 0 for those who only ring.
+    /// The queue that is asked for. `prefetch` is how many jobs a worker holds at most; 0 for those who only publish.
     pub fn open(&self, store: Store, prefetch: u16) -> Arc<dyn Queue> {
         if self.amqp_url.is_empty() {
             return Arc::new(PostgresQueue::new(store));
@@ -63,7 +64,7 @@ pub struct RabbitSettings {
     pub prefetch: u16,
 }
 
-/// The queue that a broker rings for. It connects by itself, again and again, until it is dropped.
+/// The queue whose messages a broker keeps. It connects by itself, again and again, until it is dropped.
 pub struct RabbitQueue {
     shared: Arc<Shared>,
     supervisor: AbortHandle,
@@ -75,7 +76,7 @@ struct Shared {
     settings: RabbitSettings,
     inbox: Mutex<Inbox>,
     arrived: Notify,
-    to_ring: Notify,
+    to_publish: Notify,
     /// Why it does not work now, in words for an operator.
     trouble: Mutex<Option<String>>,
 }
@@ -110,7 +111,7 @@ impl RabbitQueue {
             settings,
             inbox: Mutex::default(),
             arrived: Notify::new(),
-            to_ring: Notify::new(),
+            to_publish: Notify::new(),
             trouble: Mutex::new(Some("it is not connected yet".to_owned())),
         });
         let supervisor = tokio::spawn(session::supervise(shared.clone())).abort_handle();
@@ -137,7 +138,7 @@ impl RabbitQueue {
             } else if Instant::now() >= end {
                 return self.shared.check().map(|()| Vec::new());
             } else {
-                // whether it rang or the time is over: look again
+                // whether a message came or the time is over: look again
                 let _ = tokio::time::timeout_at(end, arrived).await;
             }
         }
@@ -152,8 +153,7 @@ impl RabbitQueue {
                 return Err(error);
             }
         };
-        let leases = claimed.iter().map(|claimed| claimed.lease).collect();
-        let idle = self.shared.inbox().hold(messages, leases);
+        let (claimed, idle) = with_tickets(claimed, messages);
         for message in idle {
             message.ack().await;
         }
@@ -161,10 +161,28 @@ impl RabbitQueue {
     }
 }
 
+/// Ties each message to the claim of its job; answers with those that mean nothing any more as well.
+fn with_tickets(claimed: Vec<Claimed>, messages: Vec<Message>) -> (Vec<Claimed>, Vec<Message>) {
+    let mut idle = Vec::new();
+    let mut by_job = HashMap::new();
+    for message in messages {
+        // a message may have come twice: one of the two is enough
+        idle.extend(by_job.insert(message.job, message));
+    }
+    let tied = claimed.into_iter().map(|claimed| {
+        let message = by_job.remove(&claimed.job.id);
+        let ticket = message.map(Message::ticket).unwrap_or_default();
+        Claimed { ticket, ..claimed }
+    });
+    let tied = tied.collect();
+    idle.extend(by_job.into_values());
+    (tied, idle)
+}
+
 impl Queue for RabbitQueue {
-    /// The transaction has written that a ring is due; this only spares the publisher its next look.
-    fn ring<'a>(&'a self, _jobs: &'a [Uuid]) -> BoxFuture<'a, Result<()>> {
-        self.shared.to_ring.notify_one();
+    /// The transaction has written that a message is due; this only spares the publisher its next look.
+    fn publish<'a>(&'a self, _jobs: &'a [Uuid]) -> BoxFuture<'a, Result<()>> {
+        self.shared.to_publish.notify_one();
         async { Ok(()) }.boxed()
     }
 
@@ -175,21 +193,6 @@ impl Queue for RabbitQueue {
         patience: Duration,
     ) -> BoxFuture<'a, Result<Vec<Claimed>>> {
         self.claim_within(worker, max, patience).boxed()
-    }
-
-    fn settle(&self, lease: Lease) -> BoxFuture<'_, Result<()>> {
-        async move {
-            let message = self.shared.inbox().release(lease);
-            if let Some(message) = message {
-                message.ack().await;
-            }
-            Ok(())
-        }
-        .boxed()
-    }
-
-    fn ping(&self) -> BoxFuture<'_, Result<()>> {
-        async { self.shared.check() }.boxed()
     }
 }
 

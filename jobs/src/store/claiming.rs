@@ -12,7 +12,7 @@ use super::{Beat, Lease, Outcome, Store};
 use crate::error::Result;
 use crate::faults;
 use crate::job::{ErrorKind, JobError};
-use crate::queue::Claimed;
+use crate::queue::{Claimed, Ticket};
 
 const DOING: &str = "take jobs";
 
@@ -47,18 +47,11 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(|error| failed(DOING, error))?;
-        if !rows.is_empty() {
-            faults::point("claim:committed");
-        }
-        let mut claimed = Vec::with_capacity(rows.len());
-        for row in rows {
-            claimed.extend(self.readable(row).await?);
-        }
-        Ok(claimed)
+        self.claimed(rows).await
     }
 
-    /// Takes those of `jobs` that are due, as [`Store::claim`] does. Somebody rang for each of them; the others have
-    /// ended, run elsewhere, or will be rung for when they are due.
+    /// Takes those of `jobs` that are due, as [`Store::claim`] does. Each had a message; the others have
+    /// ended, run elsewhere, or get another message when they are due.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
@@ -87,6 +80,10 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(|error| failed(DOING, error))?;
+        self.claimed(rows).await
+    }
+
+    async fn claimed(&self, rows: Vec<JobRow>) -> Result<Vec<Claimed>> {
         if !rows.is_empty() {
             faults::point("claim:committed");
         }
@@ -124,7 +121,12 @@ impl Store {
         };
         let alone = row.alone;
         match row.job() {
-            Ok(job) => Ok(Some(Claimed { job, lease, alone })),
+            Ok(job) => Ok(Some(Claimed {
+                job,
+                lease,
+                alone,
+                ticket: Ticket::default(),
+            })),
             Err(cause) => {
                 tracing::error!(job = %lease.job, %cause, "a job in the table cannot be read");
                 let error = JobError::new(

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::row::{count, failed, job_rows, write};
-use super::{Cancelled, Lease, Outcome, Store, Written, styles};
+use super::{Cancelled, Lease, Outcome, Store, Written, reading, styles};
 use crate::error::Result;
 use crate::job::{JobError, State};
 
@@ -166,10 +166,9 @@ impl Store {
         .await
         .map_err(|error| failed(doing, error))?;
         let Some(row) = row else {
-            return Ok(self
-                .get(id)
-                .await?
-                .map_or(Cancelled::NotFound, Cancelled::TooLate));
+            // on the same connection: callers who each hold one and wait for another would wait for ever
+            let ended = reading::get(&mut *transaction, id).await?;
+            return Ok(ended.map_or(Cancelled::NotFound, Cancelled::TooLate));
         };
         let lease = Lease {
             job: id,

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::row::{JobRow, failed, job_rows, jobs, read_optional};
-use super::{Depth, Store};
+use super::{Depth, Listed, Store};
 use crate::error::Result;
 use crate::job::{Attempt, Job, State};
 
@@ -20,11 +21,7 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn get(&self, id: Uuid) -> Result<Option<Job>> {
-        let row = job_rows!("select", "from jobs where id = $1", id)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(|error| failed("read a job", error))?;
-        row.map(JobRow::job).transpose()
+        get(&self.pool, id).await
     }
 
     /// Up to `limit` stories' jobs, the newest first, of one state if one is given, and older than `before` if it is given.
@@ -36,9 +33,10 @@ impl Store {
         state: Option<State>,
         before: Option<Uuid>,
         limit: u32,
-    ) -> Result<Vec<Job>> {
+    ) -> Result<Listed> {
         let before = before.unwrap_or(Uuid::max());
-        let limit = i64::from(limit);
+        // one more than shown tells whether there is a next page
+        let most = i64::from(limit) + 1;
         let rows = match state {
             Some(state) => {
                 job_rows!(
@@ -46,7 +44,7 @@ impl Store {
                     "from jobs where kind = 'story' and state = $1 and id < $2 order by id desc limit $3",
                     state.name(),
                     before,
-                    limit
+                    most
                 )
                 .fetch_all(&self.pool)
                 .await
@@ -56,13 +54,17 @@ impl Store {
                     "select",
                     "from jobs where kind = 'story' and id < $1 order by id desc limit $2",
                     before,
-                    limit
+                    most
                 )
                 .fetch_all(&self.pool)
                 .await
             }
         };
-        jobs(rows.map_err(|error| failed("list jobs", error))?)
+        let mut rows = rows.map_err(|error| failed("list jobs", error))?;
+        let more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next = rows.last().filter(|_| more).map(|row| row.id);
+        Ok(Listed { next, ..jobs(rows) })
     }
 
     /// Every attempt at a job, the first one first.
@@ -154,6 +156,15 @@ impl Store {
                 .collect(),
         ))
     }
+}
+
+/// The job, as this connection sees it.
+pub(super) async fn get(connection: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Job>> {
+    let row = job_rows!("select", "from jobs where id = $1", id)
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| failed("read a job", error))?;
+    row.map(JobRow::job).transpose()
 }
 
 /// The time in which at least one of these was being told, divided among them: neither a batch that was told

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::job::{Job, JobKind};
+use crate::store::Listed;
 
 /// The name of the database in errors.
 pub(super) const DATABASE: &str = "the database";
@@ -80,8 +81,20 @@ impl JobRow {
     }
 }
 
-pub(super) fn jobs(rows: Vec<JobRow>) -> Result<Vec<Job>> {
-    rows.into_iter().map(JobRow::job).collect()
+/// Those that this version can read, and how many it cannot: one row must not hide all the others.
+pub(super) fn jobs(rows: Vec<JobRow>) -> Listed {
+    let mut listed = Listed::default();
+    for row in rows {
+        let id = row.id;
+        match row.job() {
+            Ok(job) => listed.jobs.push(job),
+            Err(cause) => {
+                tracing::error!(job = %id, %cause, "a job in the table cannot be read and is left out of a list");
+                listed.unreadable += 1;
+            }
+        }
+    }
+    listed
 }
 
 pub(super) fn read<T: DeserializeOwned>(doing: &'static str, value: Value) -> Result<T> {

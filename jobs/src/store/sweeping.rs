@@ -1,6 +1,7 @@
-//! The sweeper's step: jobs of workers that died come back, deadlines are kept, old keys are forgotten.
-//! Every worker takes this step twice a second. What must stay true: any number of them may do it at once, and
-//! a job is charged for a lost worker once.
+//! The sweeper's steps: jobs of workers that died come back, deadlines are kept, old keys are forgotten.
+//! Every worker takes them, by the periods of [`crate::Rules`]. What must stay true: of all processes one takes a step at
+//! a time and the others pass it by, each step is short, a job is charged for a lost worker once, and no lease runs out
+//! while the database could not have heard a heartbeat.
 
 use uuid::Uuid;
 
@@ -11,15 +12,18 @@ use crate::job::{ErrorKind, JobError, State};
 
 const DOING: &str = "look for jobs that were left behind";
 /// One step stays short; what is left is found by the next one.
-const MOST_AT_ONCE: i64 = 1000;
+const MOST_AT_ONCE: i64 = 200;
+/// What is locked while a step is taken; any numbers that nobody else on this database uses.
+const TAKE_BACK: i64 = 0x7374_6f72_7931;
+const EXPIRE: i64 = 0x7374_6f72_7932;
+const FORGET: i64 = 0x7374_6f72_7933;
 /// A job that was merely held when its worker died is not charged, but for so many times its attempts at most: one that
 /// kills workers before they begin with it must come to an end too.
 const FREE_CLAIMS: i32 = 3;
 
 impl Store {
     /// Puts the jobs of lost workers back or fails them if no attempt is left: those that were begun are charged and run
-    /// alone next time. Expires those whose deadline has passed, and forgets old idempotency keys. Any number of
-    /// processes may sweep.
+    /// alone next time. Expires those whose deadline has passed. Any number of processes may sweep.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
@@ -34,14 +38,14 @@ impl Store {
             .push(job);
         }
         swept.expired = self.expire().await?;
-        self.forget_keys().await?;
         if swept != Swept::default() {
             tracing::warn!(requeued = ?swept.requeued, failed = ?swept.failed, expired = ?swept.expired, "swept");
         }
         Ok(swept)
     }
 
-    /// They keep their place in the queue: they have waited long enough.
+    /// They keep their place in the queue: they have waited long enough. It is one statement, because then `now()` is
+    /// before any pause that it meets, and the next sweep sees the pause.
     async fn take_back(&self) -> Result<Vec<(Uuid, String)>> {
         let lost = JobError::new(
             ErrorKind::WorkerLost,
@@ -49,16 +53,31 @@ impl Store {
              parameters need more memory than a worker has",
         );
         let rows = sqlx::query!(
-            "with lost as (
-                select id, attempts - case when begun or lease > $4 * max_attempts then 0 else 1 end as charged
-                from jobs
-                where state = 'running' and heartbeat_at < now() - make_interval(secs => $1)
+            "with turn as materialized (
+                select pg_try_advisory_xact_lock($6) as mine
+            ), heard as (
+                update sweeps
+                set trusted_from = case
+                        -- kept away for so long that somebody's beat may have been lost: everybody gets a whole lease
+                        when seen_at < now() - make_interval(secs => $5) then now() + make_interval(secs => $1)
+                        else trusted_from
+                    end,
+                    seen_at = now()
+                from turn where turn.mine
+                returning trusted_from <= now() as trusted
+            ), lost as (
+                select id,
+                    -- a claim charges in advance; one that was merely held ready is given that back, but not for ever
+                    attempts - case when begun or lease > $4 * max_attempts then 0 else 1 end as charged
+                from jobs, heard
+                where heard.trusted and state = 'running' and heartbeat_at < now() - make_interval(secs => $1)
                 limit $3
-                for update skip locked
+                for update of jobs skip locked
             ), taken as (
                 update jobs
                 set state = case when charged < max_attempts then 'queued' else 'failed' end,
                     finished_at = case when charged < max_attempts then null else now() end,
+                    -- whoever was at work when its worker died may have killed it, and runs alone next time
                     attempts = charged, alone = alone or begun, error = $2, heartbeat_at = null, stage = null
                 from lost where jobs.id = lost.id
                 returning jobs.id, jobs.lease, jobs.state
@@ -71,6 +90,8 @@ impl Store {
             write(DOING, &lost)?,
             MOST_AT_ONCE,
             FREE_CLAIMS,
+            self.rules.longest_silence().as_secs_f64(),
+            TAKE_BACK,
         )
         .fetch_all(&self.pool)
         .await
@@ -84,26 +105,48 @@ impl Store {
             "the deadline passed before the story was told: submit it again with a later one or none",
         );
         sqlx::query_scalar!(
-            "update jobs set state = 'expired', finished_at = now(), error = $1
+            "with turn as materialized (
+                select pg_try_advisory_xact_lock($3) as mine
+            )
+            update jobs set state = 'expired', finished_at = now(), error = $1
             where id in (
-                select id from jobs where state = 'queued' and deadline <= now() limit $2 for update skip locked
+                select id from jobs, turn
+                where turn.mine and state = 'queued' and deadline <= now()
+                limit $2
+                for update of jobs skip locked
             )
             returning id",
             write(DOING, &late)?,
             MOST_AT_ONCE,
+            EXPIRE,
         )
         .fetch_all(&self.pool)
         .await
         .map_err(|error| failed(DOING, error))
     }
 
-    async fn forget_keys(&self) -> Result<()> {
-        sqlx::query!(
-            "delete from idempotency_keys where created_at <= now() - interval '24 hours'"
+    /// Forgets idempotency keys that are a day old, some at a time; how many they were.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn forget_keys(&self) -> Result<u64> {
+        let forgotten = sqlx::query!(
+            "with turn as materialized (
+                select pg_try_advisory_xact_lock($2) as mine
+            )
+            delete from idempotency_keys
+            where key in (
+                select key from idempotency_keys, turn
+                where turn.mine and created_at <= now() - interval '24 hours'
+                limit $1
+                for update of idempotency_keys skip locked
+            )",
+            MOST_AT_ONCE,
+            FORGET,
         )
         .execute(&self.pool)
         .await
-        .map_err(|error| failed(DOING, error))?;
-        Ok(())
+        .map_err(|error| failed("forget old keys", error))?;
+        Ok(forgotten.rows_affected())
     }
 }

@@ -1,7 +1,9 @@
 //! What an attempt promises: one holder, one visible result, and a fair account of who was charged.
 //! Every way in which a lease can end is met by somebody who still believes that he holds it.
 
-use jobs::{Beat, Cancelled, ErrorKind, Outcome, Retried, Stage, State, StoryRequest, Written};
+use jobs::{
+    Beat, Cancelled, ErrorKind, Outcome, Retried, Rules, Stage, State, StoryRequest, Written,
+};
 use uuid::Uuid;
 
 use testkit::service::{told, trouble};
@@ -180,7 +182,7 @@ async fn a_job_that_is_tried_again_has_all_its_attempts_and_forgets_a_deadline_t
 
 #[tokio::test]
 async fn a_failed_attempt_waits_before_the_next_one() {
-    let service = Service::with(jobs::Rules::default()).await;
+    let service = Service::with(Rules::default()).await;
     let job = service.submit().await;
     let lease = service.claim().await.lease;
     service
@@ -270,4 +272,20 @@ async fn a_job_that_cannot_be_read_fails_and_blocks_nobody() {
         (unread.state, unread.error.unwrap().kind),
         (State::Failed, ErrorKind::InvalidParameter)
     );
+}
+
+#[tokio::test]
+async fn no_wish_to_cancel_takes_a_second_connection() {
+    let rules = Rules {
+        connections: 1,
+        ..Rules::default()
+    };
+    let service = Service::with(rules).await;
+    let id = service.submit().await.id;
+    let first = service.store.cancel(id).await.unwrap();
+    assert!(matches!(first, Cancelled::Done(_)), "{first:?}");
+    let again = service.store.cancel(id).await.unwrap();
+    assert!(matches!(again, Cancelled::TooLate(_)), "{again:?}");
+    let nobody = service.store.cancel(Uuid::now_v7()).await.unwrap();
+    assert!(matches!(nobody, Cancelled::NotFound), "{nobody:?}");
 }

@@ -35,7 +35,6 @@ async fn work(service: Arc<Service>, queue: Arc<dyn Queue>, done: Arc<AtomicBool
             tokio::time::sleep(Duration::from_millis(10)).await;
             let written = service.store.finish(claimed.lease, told()).await.unwrap();
             assert_eq!(written, Written::Done, "nobody took this lease away");
-            queue.settle(claimed.lease).await.unwrap();
             ids.push(claimed.job.id);
         }
     }

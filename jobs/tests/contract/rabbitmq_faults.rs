@@ -8,7 +8,7 @@ use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 
-use crate::rabbitmq::{OnBroker, PATIENCE, connected, open, tell};
+use crate::rabbitmq::{OnBroker, PATIENCE, connected, looked, open, tell};
 use testkit::rabbitmq::{self as broker, Broker};
 use testkit::service::told;
 use testkit::{Service, eventually};
@@ -21,7 +21,7 @@ async fn private() -> Option<Broker> {
 /// Waits until the queue says why it does not work.
 async fn complaint(queue: &std::sync::Arc<dyn Queue>, about: &str) -> String {
     eventually(about, async || {
-        let error = queue.ping().await.err()?;
+        let error = looked(queue).await.err()?;
         let words = format!("{error} {:?}", std::error::Error::source(&error));
         words.contains(about).then_some(words)
     })
@@ -96,7 +96,6 @@ async fn a_channel_that_the_broker_closes_alone_is_noticed_and_its_job_is_told_o
     connected(&on.queue).await;
     let written = service.store.finish(held[0].lease, told()).await.unwrap();
     assert_eq!(written, Written::Done);
-    on.queue.settle(held[0].lease).await.unwrap();
     let next = service.submit().await.id;
     assert_eq!(tell(&service, &on.queue, 1).await, [next].into());
     assert_eq!(service.outcomes(slow).await, ["succeeded"]);

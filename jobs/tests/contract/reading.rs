@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use jobs::{Catalogue, Depth, State, StoryRequest, StyleEntry};
+use jobs::{
+    Catalogue, Depth, ErrorKind, Listed, Outcome, State, StoryRequest, StyleEntry, UsedCaption,
+};
 
 use testkit::Service;
-use testkit::service::told;
+use testkit::service::{story, told, trouble};
 
 #[tokio::test]
 async fn pages_of_jobs_go_from_the_newest_to_the_oldest() {
@@ -14,7 +16,10 @@ async fn pages_of_jobs_go_from_the_newest_to_the_oldest() {
     let mut ids = service.submit_many(5).await;
     service.store.cancel(ids[2]).await.unwrap();
     ids.reverse();
-    let page = |jobs: Vec<jobs::Job>| jobs.into_iter().map(|job| job.id).collect::<Vec<_>>();
+    let page = |listed: Listed| {
+        let ids = listed.jobs.into_iter().map(|job| job.id);
+        ids.collect::<Vec<_>>()
+    };
     let first = page(service.store.list(None, None, 3).await.unwrap());
     assert_eq!(first, ids[..3]);
     assert_eq!(
@@ -143,8 +148,64 @@ async fn whoever_waits_for_a_job_hears_of_its_changes() {
         }
         service
             .store
-            .finish(lease, jobs::Outcome::Returned)
+            .finish(lease, Outcome::Returned)
             .await
             .unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_page_says_whether_there_is_another_one() {
+    let service = Service::start().await;
+    let ids = service.submit_many(3).await;
+    let page = service.store.list(None, None, 2).await.unwrap();
+    assert_eq!((page.jobs.len(), page.next), (2, Some(ids[1])));
+    let last = service.store.list(None, page.next, 2).await.unwrap();
+    assert_eq!((last.jobs.len(), last.next), (1, None));
+    let whole = service.store.list(None, None, 3).await.unwrap();
+    assert_eq!((whole.jobs.len(), whole.next), (3, None));
+}
+
+#[tokio::test]
+async fn one_row_of_another_version_hides_no_other() {
+    let service = Service::start().await;
+    let ids = service.submit_many(3).await;
+    service
+        .tamper("update jobs set request = '5' where id = (select id from jobs order by id limit 1 offset 1)")
+        .await;
+    let page = service.store.list(None, None, 2).await.unwrap();
+    assert_eq!((page.jobs.len(), page.unreadable), (1, 1));
+    assert_eq!(page.next, Some(ids[1]), "the next page begins after it");
+    let next = service.store.list(None, page.next, 2).await.unwrap();
+    assert_eq!(next.jobs[0].id, ids[0]);
+}
+
+#[tokio::test]
+async fn what_a_newer_worker_wrote_can_be_read() {
+    let service = Service::start().await;
+    let failed = service.submit().await.id;
+    let lease = service.claim().await.lease;
+    let outcome = Outcome::Failed(trouble());
+    service.store.finish(lease, outcome).await.unwrap();
+    service
+        .tamper("update jobs set error = jsonb_set(error, '{kind}', '\"eclipse\"')")
+        .await;
+    let error = service.job(failed).await.error.unwrap();
+    assert_eq!(
+        (error.kind, error.message),
+        (ErrorKind::Other, trouble().message)
+    );
+
+    let id = service.submit().await.id;
+    let lease = service.claim().await.lease;
+    let mut result = story("They never met again.");
+    result.captions = vec![UsedCaption {
+        text: "a dog".to_owned(),
+        // no JSON has a word for it
+        similarity: f64::NAN,
+    }];
+    let outcome = Outcome::Succeeded(result);
+    service.store.finish(lease, outcome).await.unwrap();
+    let captions = service.job(id).await.result.unwrap().captions;
+    assert_eq!(captions[0].similarity, 0.0);
 }

@@ -5,6 +5,7 @@ use chrono::{TimeDelta, Utc};
 use jobs::{Beat, ErrorKind, Lease, State, StoryRequest, Swept};
 
 use testkit::Service;
+use testkit::postgres;
 use testkit::service::told;
 
 #[tokio::test]
@@ -145,4 +146,45 @@ async fn a_job_whose_deadline_has_passed_is_not_told() {
         (State::Expired, ErrorKind::DeadlinePassed)
     );
     assert_eq!(job.attempts, 0);
+}
+
+/// As if the database had been away until now, and everybody's last beat were from before.
+const AFTER_AN_OUTAGE: &str = "update jobs set heartbeat_at = now() - interval '6 s';
+    update sweeps set seen_at = now() - interval '6 s', trusted_from = now() - interval '1 hour'";
+
+#[tokio::test]
+async fn time_in_which_nobody_could_be_heard_ends_no_lease() {
+    let service = Service::start().await;
+    service.submit_many(2).await;
+    let claimed = service.store.claim("innocent", 2).await.unwrap();
+    service.tamper(AFTER_AN_OUTAGE).await;
+    // the first worker to reach the database again sweeps before the others have had time for a beat
+    for _ in 0..3 {
+        assert_eq!(service.store.sweep().await.unwrap(), Swept::default());
+    }
+    let lease = claimed[0].lease;
+    let beat = Beat { lease, stage: None };
+    service.store.heartbeat(&[beat]).await.unwrap();
+    // a whole lease later
+    service
+        .tamper("update sweeps set trusted_from = now()")
+        .await;
+    let swept = service.store.sweep().await.unwrap();
+    assert_eq!(swept.requeued, [claimed[1].job.id], "one did not come back");
+    assert_eq!(service.job(claimed[0].job.id).await.state, State::Running);
+}
+
+#[tokio::test]
+async fn a_step_that_another_process_takes_is_passed_by() {
+    let service = Service::impatient().await;
+    service.submit().await;
+    service.claim().await;
+    let held = postgres::holding(
+        &service.url,
+        "select pg_advisory_xact_lock(126943923173681)",
+    )
+    .await;
+    assert_eq!(service.store.sweep().await.unwrap(), Swept::default());
+    held.rollback().await;
+    assert_eq!(service.store.sweep().await.unwrap().requeued.len(), 1);
 }

@@ -14,8 +14,8 @@ use training::recipes::vse;
 use training::recipes::vse::{Loss, Pair};
 use training::{Grouping, Measured};
 
-use crate::commands::train::following::Following;
 use crate::commands::train::photos::Photos;
+use crate::commands::train::progress::TrainingProgress;
 use crate::commands::train::recipe::{self, Defaults, RecipeFlags, Rhythm};
 
 /// Trains the joint space.
@@ -90,7 +90,7 @@ impl VseStep {
             .iter()
             .map(|(caption, row)| (caption.as_str(), *row))
             .collect();
-        let mut following = Following::new(
+        let mut progress = TrainingProgress::new(
             &self.out,
             Box::new(|parameters| {
                 let weights = parameters.weights("vse", |_| true);
@@ -103,9 +103,9 @@ impl VseStep {
                 })
             }),
         );
-        let watch = (Some(&keeper), &mut following as _);
+        let watch = (Some(&keeper), &mut progress as _);
         let trained = vse::run(&settings, &words, (&features, &pairs), watch);
-        following.finish(&keeper, trained)
+        progress.finish(&keeper, trained)
     }
 
     fn settings(&self, pairs: &[Pair]) -> anyhow::Result<vse::Settings> {
@@ -263,7 +263,7 @@ impl SkipThoughtsStep {
         let (train, held_out) = split(triplets);
         let settings = self.settings()?;
         let keeper = self.recipe.keeper(&self.out)?;
-        let mut following = Following::new(
+        let mut progress = TrainingProgress::new(
             &self.out,
             Box::new(|parameters| {
                 if held_out.is_empty() {
@@ -276,9 +276,9 @@ impl SkipThoughtsStep {
                 })
             }),
         );
-        let watch = (Some(&keeper), &mut following as _);
+        let watch = (Some(&keeper), &mut progress as _);
         let trained = skip_thoughts::run(&settings, &words, &train, watch);
-        following.finish(&keeper, trained)
+        progress.finish(&keeper, trained)
     }
 
     fn settings(&self) -> anyhow::Result<skip_thoughts::Settings> {

@@ -16,7 +16,7 @@ use training::thoughts;
 use training::thoughts::Folder;
 use training::{Grouping, Measured};
 
-use crate::commands::train::following::Following;
+use crate::commands::train::progress::TrainingProgress;
 use crate::commands::train::recipe::{self, Defaults, RecipeFlags, Rhythm};
 
 /// The trained sentence encoder.
@@ -111,7 +111,7 @@ impl DecoderStep {
         let (passages, held_out) = Passages::gather(&Folder(self.thoughts.clone()), &words)?;
         let settings = self.settings()?;
         let keeper = self.recipe.keeper(&self.out)?;
-        let mut following = Following::new(
+        let mut progress = TrainingProgress::new(
             &self.out,
             Box::new(|parameters| {
                 let (own, others) = decoder::perplexity(parameters, &held_out);
@@ -121,9 +121,9 @@ impl DecoderStep {
                 })
             }),
         );
-        let watch = (Some(&keeper), &mut following as _);
+        let watch = (Some(&keeper), &mut progress as _);
         let trained = decoder::run(&settings, &words, &passages, watch);
-        following.finish(&keeper, trained)
+        progress.finish(&keeper, trained)
     }
 
     fn settings(&self) -> anyhow::Result<decoder::Settings> {

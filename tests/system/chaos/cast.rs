@@ -322,6 +322,6 @@ async fn environment(
         ("STORYTELLER_ALLOW_ADDRESSES", "127.0.0.1".to_owned()),
         ("STORYTELLER_CACHE", cache().display().to_string()),
         ("OMP_NUM_THREADS", "1".to_owned()),
-        ("RUST_LOG", "info,sqlx=warn".to_owned()),
+        ("STORYTELLER_LOG", "info,sqlx=warn".to_owned()),
     ]
 }

@@ -105,7 +105,7 @@ impl Engine for StorytellerEngine {
                 Some(Request { picture, options })
             })
             .collect();
-        let mut watcher = Places {
+        let mut watcher = Positions {
             watch,
             places: &places,
         };
@@ -162,7 +162,10 @@ impl StorytellerEngine {
 }
 
 /// What a request means for the networks.
-fn options(request: &StoryRequest) -> Result<Options, EngineError> {
+///
+/// # Errors
+/// `Parameter`, if the style cannot be read.
+pub fn options(request: &StoryRequest) -> Result<Options, EngineError> {
     let style = request
         .styles()
         .map_err(|problem| EngineError::Parameter(problem.to_string()))?;
@@ -208,12 +211,12 @@ fn reason(error: models::Error) -> EngineError {
 }
 
 /// Passes on what the networks say, with the places that the stories have in the whole batch.
-struct Places<'a> {
+struct Positions<'a> {
     watch: &'a mut dyn Watch,
     places: &'a [usize],
 }
 
-impl Watcher for Places<'_> {
+impl Watcher for Positions<'_> {
     fn stage(&mut self, item: usize, stage: Stage, done: usize, of: usize) {
         let name = match stage {
             Stage::Looking => "looking",

@@ -1,5 +1,5 @@
 //! The one thread that owns the engine and every tensor; async ends here.
-//! The line sends it batches and hears of every story as soon as it is told. What must stay true: an engine that
+//! Batching sends it batches and hears of every story as soon as it is told. What must stay true: an engine that
 //! panics or fails on a whole batch gets it again in halves, so that only a story that fails alone is charged, and
 //! every item that goes in comes out once.
 
@@ -13,17 +13,17 @@ use operation::metrics::METRICS;
 use tokio::sync::mpsc as channel;
 
 use super::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
-use crate::held::Hold;
+use crate::leases::Leased;
 
 /// A prepared job.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) task: Task,
-    pub(crate) hold: Arc<Hold>,
+    pub(crate) leased: Arc<Leased>,
 }
 
-/// A story to tell, with the hold on its job.
-type Held = (Work, Arc<Hold>);
+/// A story to tell, with the lease of its job.
+type LeasedWork = (Work, Arc<Leased>);
 
 /// What there is to do for a job.
 #[derive(Debug)]
@@ -51,8 +51,8 @@ pub(crate) enum Event {
     /// There will be no engine, and this is why.
     Broken(String),
     /// A story is told or a style is learnt, or not.
-    Told {
-        hold: Arc<Hold>,
+    Finished {
+        leased: Arc<Leased>,
         result: Result<Product, EngineError>,
     },
     /// All of a batch is told.
@@ -63,6 +63,23 @@ pub(crate) enum Event {
 pub(crate) struct EngineThread {
     pub(crate) batches: mpsc::Sender<Vec<Item>>,
     pub(crate) events: channel::UnboundedReceiver<Event>,
+}
+
+impl EngineThread {
+    /// Lets the thread end after its batch and waits until it has given up the engine, at most for `patience`: a process
+    /// that ends while a thread computes takes the library's memory away from under it.
+    pub(crate) async fn end(self, patience: Duration) {
+        let EngineThread {
+            batches,
+            mut events,
+        } = self;
+        drop(batches);
+        // the thread's end of the channel is the last thing that it drops
+        let ended = async { while events.recv().await.is_some() {} };
+        if tokio::time::timeout(patience, ended).await.is_err() {
+            tracing::warn!("the engine's thread has not ended yet");
+        }
+    }
 }
 
 /// When the engine last gave a sign of life, if it is at work.
@@ -131,10 +148,10 @@ impl Teller {
     /// Does what a batch asks for.
     fn work(&self, engine: &mut dyn Engine, batch: Vec<Item>) {
         let mut stories = Vec::new();
-        for Item { task, hold } in batch {
+        for Item { task, leased } in batch {
             match task {
-                Task::Tell(work) => stories.push((work, hold)),
-                Task::Learn(lesson) => self.learn(engine, &lesson, hold),
+                Task::Tell(work) => stories.push((work, leased)),
+                Task::Learn(lesson) => self.learn(engine, &lesson, leased),
             }
         }
         if !stories.is_empty() {
@@ -142,9 +159,9 @@ impl Teller {
         }
     }
 
-    fn learn(&self, engine: &mut dyn Engine, lesson: &Lesson, hold: Arc<Hold>) {
-        let mut watch = Holds {
-            holds: std::slice::from_ref(&hold),
+    fn learn(&self, engine: &mut dyn Engine, lesson: &Lesson, leased: Arc<Leased>) {
+        let mut watch = Progress {
+            leases: std::slice::from_ref(&leased),
             activity: &self.activity,
             stage: None,
         };
@@ -156,22 +173,22 @@ impl Teller {
             Err(EngineError::failure(reason))
         });
         let result = result.map(Product::Style);
-        self.say(Event::Told { hold, result });
+        self.say(Event::Finished { leased, result });
     }
 
     /// Tells stories, and again in halves what may have failed because of a neighbour.
-    fn tell(&self, engine: &mut dyn Engine, batch: Vec<Held>) {
+    fn tell(&self, engine: &mut dyn Engine, batch: Vec<LeasedWork>) {
         let mut batches = vec![batch];
         while let Some(batch) = batches.pop() {
             let single = batch.len() == 1;
             let mut again = Vec::new();
-            for ((work, hold), result) in self.tell_once(engine, batch) {
+            for ((work, leased), result) in self.tell_once(engine, batch) {
                 match result {
                     Err(error) if !single && error.may_be_a_neighbours() => {
-                        again.push((work, hold));
+                        again.push((work, leased));
                     }
-                    result => self.say(Event::Told {
-                        hold,
+                    result => self.say(Event::Finished {
+                        leased,
                         result: result.map(Product::Story),
                     }),
                 }
@@ -188,11 +205,11 @@ impl Teller {
     fn tell_once(
         &self,
         engine: &mut dyn Engine,
-        batch: Vec<Held>,
-    ) -> Vec<(Held, Result<StoryResult, EngineError>)> {
-        let (works, holds): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let mut watch = Holds {
-            holds: &holds,
+        batch: Vec<LeasedWork>,
+    ) -> Vec<(LeasedWork, Result<StoryResult, EngineError>)> {
+        let (works, leases): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let mut watch = Progress {
+            leases: &leases,
             activity: &self.activity,
             stage: None,
         };
@@ -212,7 +229,7 @@ impl Teller {
                 vec![Err(EngineError::failure(reason)); works.len()]
             }
         };
-        works.into_iter().zip(holds).zip(results).collect()
+        works.into_iter().zip(leases).zip(results).collect()
     }
 
     /// Nobody listens any more when the worker has been dropped; then there is nobody to tell that to.
@@ -228,15 +245,15 @@ fn words(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("without a word")
 }
 
-/// Lets the engine see and write into the holds of its batch.
-struct Holds<'a> {
-    holds: &'a [Arc<Hold>],
+/// Lets the engine see and write into the leases of its batch.
+struct Progress<'a> {
+    leases: &'a [Arc<Leased>],
     activity: &'a Activity,
     /// What the batch is at, and since when.
     stage: Option<(&'static str, Instant)>,
 }
 
-impl Holds<'_> {
+impl Progress<'_> {
     /// The stories of a batch go through the stages together: a new name is the end of the one before.
     fn time(&mut self, next: &'static str) {
         if self.stage.is_some_and(|(stage, _)| stage == next) {
@@ -256,18 +273,18 @@ impl Holds<'_> {
     }
 }
 
-impl Drop for Holds<'_> {
+impl Drop for Progress<'_> {
     fn drop(&mut self) {
         self.note();
     }
 }
 
-impl Watch for Holds<'_> {
+impl Watch for Progress<'_> {
     fn stage(&mut self, item: usize, stage: &'static str, done: usize, of: usize) {
         self.activity.set(Some(Instant::now()));
         self.time(stage);
         let count = |steps: usize| u32::try_from(steps).unwrap_or(u32::MAX);
-        self.holds[item].set_stage(Stage {
+        self.leases[item].set_stage(Stage {
             name: stage.to_owned(),
             done: count(done),
             of: count(of),
@@ -276,6 +293,6 @@ impl Watch for Holds<'_> {
 
     fn cancelled(&mut self, item: usize) -> bool {
         self.activity.set(Some(Instant::now()));
-        self.holds[item].is_lost()
+        self.leases[item].is_lost()
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jobs::{ErrorKind, Job, State, StoryRequest};
-use worker::Config;
+use worker::{Config, Error};
 
 use crate::harness::{Service, picture, request};
 use testkit::eventually;
@@ -162,4 +162,22 @@ async fn a_worker_whose_networks_do_not_load_says_why_and_ends() {
     let error = worker.end().await.unwrap_err();
     assert!(error.to_string().contains("the bundle is empty"), "{error}");
     assert_eq!(health.reasons()["worker"], error.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_engine_hangs_for_good_ends_and_says_so() {
+    let service = Service::start().await;
+    let id = service.submit("hang").await;
+    let config = Config {
+        hung_after: Duration::from_millis(200),
+        give_up_after: Duration::from_millis(600),
+        ..Config::default()
+    };
+    let worker = service.worker_with(config).await;
+    let health = worker.health.clone();
+    let ended = worker.end().await;
+    assert!(matches!(ended, Err(Error::Hung { .. })), "{ended:?}");
+    assert!(health.doomed().is_some(), "/livez says that all is well");
+    // its jobs were left to others before
+    assert_eq!(service.job(id).await.state, State::Running);
 }

@@ -9,7 +9,10 @@ use bytes::Bytes;
 use embedded::EmbeddedPostgres;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use jobs::retry::Backoff;
-use jobs::{Job, NewJob, PostgresQueue, Rules, Store, StoredImage, StoryRequest, Submitted};
+use jobs::{
+    Job, NewJob, PostgresQueue, Queue, RabbitQueue, RabbitSettings, Rules, Store, StoredImage,
+    StoryRequest, Submitted,
+};
 use operation::Health;
 use pictures::images::{Kept, Reading};
 use pictures::{Directory, Images};
@@ -220,9 +223,33 @@ impl Service {
     ) -> Running {
         // connections of its own, as another process has
         let store = self.store_with(self.rules.clone()).await;
+        let queue = Arc::new(PostgresQueue::new(store.clone()));
+        self.run(config, (store, queue), tells, factory)
+    }
+
+    /// A worker that hears of jobs through a broker.
+    pub(crate) async fn worker_at(
+        &self,
+        settings: RabbitSettings,
+        config: Config,
+        engine: ScriptedEngine,
+    ) -> Running {
+        let store = self.store_with(self.rules.clone()).await;
+        let queue = Arc::new(RabbitQueue::open(store.clone(), settings));
+        let tells = engine.tells();
+        self.run(config, (store, queue), tells, engine.factory())
+    }
+
+    fn run(
+        &self,
+        config: Config,
+        (store, queue): (Store, Arc<dyn Queue>),
+        tells: Arc<Tells>,
+        factory: EngineFactory,
+    ) -> Running {
         let (health, shutdown) = (Health::new(), CancellationToken::new());
         let places = Places {
-            queue: Arc::new(PostgresQueue::new(store.clone())),
+            queue,
             store,
             images: self.pictures.clone(),
             health: health.clone(),

@@ -1,13 +1,18 @@
 //! Who holds a job: stops, crashes, cancellations and results that come too late.
 //! What must stay true: however often a story is told, one result is shown and the log of attempts says why.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jobs::{Cancelled, Rules, State};
-use worker::Config;
+use jobs::{Cancelled, LearntStyle, RabbitSettings, Rules, State, StoryResult, StyleEntry};
+use uuid::Uuid;
+use worker::scripted::ScriptedEngine;
+use worker::{Config, Engine, EngineError, EngineFactory, Lesson, Watch, Work};
 
-use crate::harness::{Service, patient};
+use crate::harness::{Service, patient, together};
 use testkit::eventually;
+use testkit::postgres::holding;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drained_worker_charges_nobody() {
@@ -49,11 +54,12 @@ async fn a_drained_worker_charges_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_does_not_wait_for_ever() {
+async fn a_stop_does_not_wait_for_ever_and_charges_nobody() {
     let service = Service::start().await;
     let id = service.submit("hang").await;
     let config = Config {
         drain: Duration::from_millis(50),
+        stop_within: Duration::from_millis(50),
         ..Config::default()
     };
     let worker = service.worker_with(config).await;
@@ -63,7 +69,120 @@ async fn a_stop_does_not_wait_for_ever() {
     .await;
     worker.ask_to_stop();
     worker.end().await.unwrap();
-    assert_eq!(service.job(id).await.state, State::Running);
+    let job = service.job(id).await;
+    assert_eq!((job.state, job.attempts), (State::Queued, 0));
+    assert_eq!(service.outcomes(id).await, ["returned"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_in_the_middle_of_a_batch_waits_until_the_engine_has_let_go() {
+    let service = Service::start().await;
+    let id = service.submit("gate").await;
+    let config = Config {
+        drain: Duration::from_millis(50),
+        ..Config::default()
+    };
+    let engine = ScriptedEngine::new();
+    let tells = engine.tells();
+    let gone = Arc::new(AtomicBool::new(false));
+    let factory = Noticed::factory(engine, gone.clone());
+    let worker = service.worker_on(config, tells, factory).await;
+    eventually("the story is begun", async || {
+        worker.tells.has_begun(id).then_some(())
+    })
+    .await;
+    worker.ask_to_stop();
+    worker.end().await.unwrap();
+    assert!(gone.load(Ordering::SeqCst), "the engine is still there");
+    assert_eq!(service.outcomes(id).await, ["returned"]);
+}
+
+/// An engine whose end is noticed.
+struct Noticed {
+    engine: Box<dyn Engine>,
+    gone: Arc<AtomicBool>,
+}
+
+impl Noticed {
+    fn factory(engine: ScriptedEngine, gone: Arc<AtomicBool>) -> EngineFactory {
+        Box::new(move || {
+            let engine = engine.factory()()?;
+            Ok(Box::new(Noticed { engine, gone }))
+        })
+    }
+}
+
+impl Drop for Noticed {
+    fn drop(&mut self) {
+        self.gone.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Engine for Noticed {
+    fn bundle(&self) -> String {
+        self.engine.bundle()
+    }
+
+    fn styles(&self) -> Vec<StyleEntry> {
+        self.engine.styles()
+    }
+
+    fn tell(
+        &mut self,
+        batch: &[Work],
+        watch: &mut dyn Watch,
+    ) -> Vec<Result<StoryResult, EngineError>> {
+        self.engine.tell(batch, watch)
+    }
+
+    fn learn(
+        &mut self,
+        lesson: &Lesson,
+        watch: &mut dyn Watch,
+    ) -> Result<LearntStyle, EngineError> {
+        self.engine.learn(lesson, watch)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_that_takes_long_keeps_no_heart_from_beating() {
+    let service = Service::start().await;
+    let url = service.database_url();
+    let _held = holding(&url, "lock table sweeps in access exclusive mode").await;
+    let id = service.submit("gate").await;
+    let worker = service.worker(1).await;
+    eventually("a beat has told how far the story is", async || {
+        service.job(id).await.stage
+    })
+    .await;
+    worker.stop().await;
+}
+
+/// With room for one message at the broker: a worker that leaks it hears of no more jobs.
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelled_stories_leave_room_at_the_broker() {
+    let Some(url) = testkit::rabbitmq::shared().await else {
+        return;
+    };
+    let service = Service::start().await;
+    let settings = RabbitSettings {
+        urls: vec![url],
+        name: format!("test-{}", Uuid::new_v4().simple()),
+        prefetch: 1,
+    };
+    let engine = ScriptedEngine::new();
+    let worker = service.worker_at(settings, together(1), engine).await;
+    for _ in 0..3 {
+        let id = service.submit("gate").await;
+        eventually("the story is begun", async || {
+            worker.tells.has_begun(id).then_some(())
+        })
+        .await;
+        service.store.cancel(id).await.unwrap();
+    }
+    let last = service.submit("ok").await;
+    assert_eq!(service.finished(last).await.state, State::Succeeded);
+    worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

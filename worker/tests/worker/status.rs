@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 
 use operation::health::ask;
+use operation::{Status, status};
 use worker::scripted::ScriptedEngine;
-use worker::{Status, status};
 
 use crate::harness::{Service, together};
 use testkit::eventually;

@@ -1,26 +1,32 @@
-//! The messages this process holds: delivered and not claimed yet, or belonging to a job that it works on.
-//! The session fills it, claims empty it. What must stay true: no lane waits for ever behind a higher one, and
-//! messages of a connection that has ended are forgotten, because the broker delivers them again.
+//! The messages that were delivered to this process and whose jobs are not claimed yet.
+//! The session fills it, claims empty it; a message whose job is claimed goes along with the claim as its ticket. What
+//! must stay true: no lane waits for ever behind a higher one, and messages of a connection that has ended are
+//! forgotten, because the broker delivers them again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use lapin::Acker;
 use lapin::options::BasicAckOptions;
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::topology::LANES;
-use crate::store::Lease;
+use crate::queue::Ticket;
 
 /// One pick of so many begins with the lowest lane: under a constant load of urgent jobs the others still move.
 const LOW_FIRST_EVERY: u64 = 4;
+
+/// One connection, for as long as it or any of its messages is held.
+pub(super) type Session = Arc<()>;
 
 /// A delivered message.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) job: Uuid,
     pub(super) lane: usize,
-    /// Of which connection, counted.
-    pub(super) session: u64,
+    /// Of which connection.
+    pub(super) session: Session,
     pub(super) acker: Acker,
 }
 
@@ -31,26 +37,30 @@ impl Message {
             tracing::debug!(job = %self.job, %error, "a message will be delivered again");
         }
     }
+
+    /// Is acknowledged when the ticket is dropped, perhaps on a thread that knows no runtime.
+    pub(super) fn ticket(self) -> Ticket {
+        let runtime = Handle::current();
+        Ticket::new(move || drop(runtime.spawn(self.ack())))
+    }
 }
 
-/// What is held now.
+/// What was delivered and not claimed.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     lanes: [VecDeque<Message>; LANES],
-    held: HashMap<Lease, Message>,
     picks: u64,
-    session: u64,
+    session: Session,
     /// Messages ever delivered.
     pub(super) delivered: u64,
 }
 
 impl Inbox {
     /// A new connection has begun: what the one before delivered will come again.
-    pub(super) fn begin(&mut self) -> u64 {
+    pub(super) fn begin(&mut self) -> Session {
         self.lanes.iter_mut().for_each(VecDeque::clear);
-        self.held.clear();
-        self.session += 1;
-        self.session
+        self.session = Session::default();
+        self.session.clone()
     }
 
     pub(super) fn push(&mut self, message: Message) {
@@ -81,35 +91,15 @@ impl Inbox {
     /// The claim failed; the messages stay first in their lanes.
     pub(super) fn put_back(&mut self, messages: Vec<Message>) {
         for message in messages.into_iter().rev() {
-            if message.session == self.session {
+            if Arc::ptr_eq(&message.session, &self.session) {
                 self.lanes[message.lane].push_front(message);
             }
         }
     }
 
-    /// Keeps the messages of claimed jobs until they are settled; answers with those that mean nothing any more.
-    pub(super) fn hold(&mut self, messages: Vec<Message>, leases: Vec<Lease>) -> Vec<Message> {
-        let mut leases: HashMap<Uuid, Lease> =
-            leases.into_iter().map(|lease| (lease.job, lease)).collect();
-        let mut idle = Vec::new();
-        for message in messages {
-            match leases.remove(&message.job) {
-                Some(lease) if message.session == self.session => {
-                    self.held.insert(lease, message);
-                }
-                Some(_) => {}
-                None => idle.push(message),
-            }
-        }
-        idle
-    }
-
-    pub(super) fn release(&mut self, lease: Lease) -> Option<Message> {
-        self.held.remove(&lease)
-    }
-
-    /// Whether nothing is held, so that the broker has no reason to hold anything back.
-    pub(super) fn is_empty(&self) -> bool {
-        self.held.is_empty() && self.lanes.iter().all(VecDeque::is_empty)
+    /// Whether no message of this connection is held by anybody here, so that the broker has no reason to hold back.
+    /// Besides the messages, the inbox and the session itself hold the connection.
+    pub(super) fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.session) <= 2
     }
 }

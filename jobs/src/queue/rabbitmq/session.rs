@@ -16,7 +16,7 @@ use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionProperties, Event};
 use tokio::time::timeout;
 
-use super::inbox::Message;
+use super::inbox::{Message, Session};
 use super::topology::{LANES, lane_queue, waiting};
 use super::{Shared, publisher, topology};
 
@@ -53,11 +53,11 @@ async fn session(shared: &Shared, url: &str) -> Result<Infallible> {
         .confirm_select(ConfirmSelectOptions::default())
         .await?;
     topology::declare(&publishing, &shared.settings.name).await?;
-    let number = shared.inbox().begin();
+    let current = shared.inbox().begin();
     let looking = connection.create_channel().await?;
     let ended = async {
         tokio::try_join!(
-            consume(shared, &connection, number),
+            consume(shared, &connection, &current),
             publisher::run(shared, &publishing),
             watch_events(shared, events),
             watch_consumers(shared, &looking),
@@ -67,8 +67,8 @@ async fn session(shared: &Shared, url: &str) -> Result<Infallible> {
     Err("the connection has ended".into())
 }
 
-/// Takes messages of all lanes; a process that only rings waits for ever.
-async fn consume(shared: &Shared, connection: &Connection, session: u64) -> Result<()> {
+/// Takes messages of all lanes; a process that only publishes waits for ever.
+async fn consume(shared: &Shared, connection: &Connection, session: &Session) -> Result<()> {
     if shared.settings.prefetch == 0 {
         shared.set_trouble(None);
         return std::future::pending().await;
@@ -86,7 +86,7 @@ async fn consume(shared: &Shared, connection: &Connection, session: u64) -> Resu
 async fn consume_lane(
     shared: &Shared,
     channel: &Channel,
-    (session, lane): (u64, usize),
+    (session, lane): (&Session, usize),
 ) -> Result<()> {
     let mut consumer = channel
         .basic_consume(
@@ -103,7 +103,11 @@ async fn consume_lane(
 }
 
 /// A message that nobody can read goes to the dead letters; it would come again for ever.
-async fn take_in(shared: &Shared, delivery: Delivery, (session, lane): (u64, usize)) -> Result<()> {
+async fn take_in(
+    shared: &Shared,
+    delivery: Delivery,
+    (session, lane): (&Session, usize),
+) -> Result<()> {
     let job = std::str::from_utf8(&delivery.data)
         .ok()
         .and_then(|text| text.parse().ok());
@@ -121,7 +125,7 @@ async fn take_in(shared: &Shared, delivery: Delivery, (session, lane): (u64, usi
     shared.inbox().push(Message {
         job,
         lane,
-        session,
+        session: session.clone(),
         acker: delivery.acker,
     });
     shared.arrived.notify_waiters();
@@ -154,7 +158,7 @@ async fn watch_consumers(shared: &Shared, channel: &Channel) -> Result<()> {
         tokio::time::sleep(WATCH_EVERY).await;
         let idle = shared.settings.prefetch > 0 && {
             let inbox = shared.inbox();
-            inbox.is_empty() && inbox.delivered == before
+            inbox.is_idle() && inbox.delivered == before
         };
         let now_silent = idle && waiting(channel, &shared.settings.name).await? > 0;
         if silent && now_silent {

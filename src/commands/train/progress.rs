@@ -23,7 +23,7 @@ use crate::commands::train::recipe::beside;
 pub(super) type Measure<'a> = Box<dyn FnMut(&Parameters) -> Option<Measured> + 'a>;
 
 /// The follower of one training.
-pub(super) struct Following<'a> {
+pub(super) struct TrainingProgress<'a> {
     bar: ProgressBar,
     begun: Instant,
     out: PathBuf,
@@ -32,14 +32,14 @@ pub(super) struct Following<'a> {
     stop: Arc<AtomicBool>,
 }
 
-impl<'a> Following<'a> {
+impl<'a> TrainingProgress<'a> {
     /// Follows the training of what will be saved as `out`.
     pub(super) fn new(out: &Path, measure: Measure<'a>) -> Self {
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {elapsed} eta {eta}")
             .expect("the template above is a valid one");
         let stop = Arc::new(AtomicBool::new(false));
         listen(stop.clone());
-        Following {
+        TrainingProgress {
             bar: ProgressBar::new(1).with_style(style),
             begun: Instant::now(),
             out: out.to_owned(),
@@ -101,7 +101,7 @@ impl<'a> Following<'a> {
     }
 }
 
-impl Watcher for Following<'_> {
+impl Watcher for TrainingProgress<'_> {
     fn begins(&mut self, at: &Standing) {
         if let Err(error) = self.keep_log(at.update) {
             tracing::warn!("the log of the training: {error:#}");

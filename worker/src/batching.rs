@@ -1,6 +1,6 @@
-//! Between intake and engine: forms batches, hands them to the engine, writes down what it tells.
+//! Between intake and engine: forms batches, hands them to the engine, writes down what comes of them.
 //! [`crate::run`] runs it until intake has ended and everything is written. What must stay true: the engine has at
-//! most one batch, the next one is formed meanwhile, and at a stop or a hang what was not begun is given back.
+//! most one batch, the next one is formed meanwhile, and at a stop or a hang what was not begun is released.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,29 +14,29 @@ use tokio_util::sync::CancellationToken;
 use crate::batcher::Batcher;
 use crate::engine::thread::{EngineThread, Event, Item};
 use crate::error::Error;
-use crate::held::Hold;
 use crate::intake::Prepared;
+use crate::leases::Leased;
 use crate::outcome;
 use crate::shared::Shared;
 
 /// A database that answers does so in milliseconds.
 const MARK_WITHIN: Duration = Duration::from_secs(1);
 
-/// What is on the line at a moment.
-pub(crate) struct Line {
+/// What is between intake and engine at a moment.
+pub(crate) struct Batching {
     shared: Arc<Shared>,
     engine: EngineThread,
     batcher: Batcher<Item>,
-    /// Outcomes on their way into the store; dropped with the line.
+    /// Outcomes on their way into the store; dropped with this.
     writing: JoinSet<()>,
     busy: bool,
     open: bool,
 }
 
-impl Line {
-    /// An empty line before an engine that has loaded.
+impl Batching {
+    /// Before an engine that has loaded.
     pub(crate) fn new(shared: Arc<Shared>, engine: EngineThread) -> Self {
-        Line {
+        Batching {
             batcher: Batcher::new(shared.config.batch.clone()),
             shared,
             engine,
@@ -63,6 +63,7 @@ impl Line {
             self.batcher.expect(*coming.borrow_and_update());
             self.feed().await?;
             if !self.open && !self.busy && self.batcher.is_empty() && self.writing.is_empty() {
+                self.engine.end(self.shared.config.stop_within).await;
                 return Ok(());
             }
             let wake = self.batcher.wake_at().filter(|_| !self.busy);
@@ -94,12 +95,12 @@ impl Line {
 
     /// Takes out what nobody wants any more, and at a stop or a hang everything that was not begun.
     fn clear(&mut self, stopping: bool) {
-        for item in self.batcher.remove_unless(|item| !item.hold.is_lost()) {
-            self.write(item.hold, None);
+        for item in self.batcher.remove_unless(|item| !item.leased.is_lost()) {
+            self.write(item.leased, None);
         }
         if stopping || self.shared.is_hung() {
             for item in self.batcher.remove_unless(|_| false) {
-                self.write(item.hold, Some(Outcome::Returned));
+                self.write(item.leased, Some(Outcome::Returned));
             }
         }
     }
@@ -130,7 +131,7 @@ impl Line {
     /// Before the engine gets them, so that a job that kills its worker at once is charged all the same. Where the
     /// database is away, the batch is told without the mark.
     async fn mark_begun(&self, items: &[Item]) {
-        let leases: Vec<Lease> = items.iter().map(|item| item.hold.lease).collect();
+        let leases: Vec<Lease> = items.iter().map(|item| item.leased.lease).collect();
         let marked = tokio::time::timeout(MARK_WITHIN, self.shared.places.store.begin(&leases));
         match marked.await {
             Ok(Ok(())) => {}
@@ -141,21 +142,21 @@ impl Line {
 
     fn hear(&mut self, event: Event) -> Result<(), Error> {
         match event {
-            Event::Told { hold, result } => {
-                let outcome = outcome::of(&hold, result);
-                self.write(hold, outcome);
+            Event::Finished { leased, result } => {
+                let outcome = outcome::of(&leased, result);
+                self.write(leased, outcome);
             }
             Event::Free => self.busy = false,
-            // said once, before there was a line
+            // said once, before there was anything to do
             Event::Loaded { .. } => {}
             Event::Broken(reason) => return Err(Error::Engine(reason)),
         }
         Ok(())
     }
 
-    fn write(&mut self, hold: Arc<Hold>, outcome: Option<Outcome>) {
+    fn write(&mut self, leased: Arc<Leased>, outcome: Option<Outcome>) {
         let shared = self.shared.clone();
         self.writing
-            .spawn(async move { outcome::write(&shared, &hold, outcome).await });
+            .spawn(async move { outcome::write(&shared, leased, outcome).await });
     }
 }

@@ -22,22 +22,22 @@ const RECONNECT_EVERY: Duration = Duration::from_millis(500);
 
 /// The listening side of one store. It connects when somebody first asks, and ends with the store.
 #[derive(Debug)]
-pub(super) struct Bell {
+pub(super) struct Listener {
     pool: PgPool,
     changes: broadcast::Sender<Uuid>,
     due: watch::Sender<()>,
     deliveries: watch::Sender<()>,
-    listener: OnceLock<AbortHandle>,
+    task: OnceLock<AbortHandle>,
 }
 
-impl Bell {
+impl Listener {
     pub(super) fn new(pool: PgPool) -> Self {
-        Bell {
+        Listener {
             pool,
             changes: broadcast::Sender::new(REMEMBERED_CHANGES),
             due: watch::Sender::new(()),
             deliveries: watch::Sender::new(()),
-            listener: OnceLock::new(),
+            task: OnceLock::new(),
         }
     }
 
@@ -57,7 +57,7 @@ impl Bell {
     }
 
     fn start(&self) {
-        self.listener.get_or_init(|| {
+        self.task.get_or_init(|| {
             let due = [self.due.clone(), self.deliveries.clone()];
             let task = listen(self.pool.clone(), self.changes.clone(), due);
             tokio::spawn(task).abort_handle()
@@ -65,10 +65,10 @@ impl Bell {
     }
 }
 
-impl Drop for Bell {
+impl Drop for Listener {
     fn drop(&mut self) {
-        if let Some(listener) = self.listener.get() {
-            listener.abort();
+        if let Some(task) = self.task.get() {
+            task.abort();
         }
     }
 }

@@ -1,6 +1,7 @@
-//! The outbox of the broker's queue: for which waiting jobs it is still to be told, or told again.
-//! The publisher of [`crate::RabbitQueue`] calls it. What must stay true: a ring that is lost anywhere, also in a
-//! crash between these statements, is repeated in the end, and a job that does not wait is never rung for.
+//! The outbox of the broker's queue: for which waiting jobs a message is still to be published, or published again.
+//! The publisher of [`crate::RabbitQueue`] calls it. What must stay true: a message that is lost anywhere, also in a
+//! crash between these statements, is repeated in the end, and no message is published for a job that does not wait.
+//! The column `rung_at` is when the message was published; it keeps the name that older versions know it by.
 
 use std::time::Duration;
 
@@ -10,11 +11,11 @@ use super::Store;
 use super::row::failed;
 use crate::error::Result;
 
-const DOING: &str = "find the jobs to ring for";
+const DOING: &str = "find the jobs to publish";
 
-/// A job for which the broker is to be told.
+/// A job whose message is to be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ring {
+pub struct Unpublished {
     /// The job.
     pub job: Uuid,
     /// Its lane in the table, 0–9; 0 goes first.
@@ -22,15 +23,15 @@ pub struct Ring {
 }
 
 impl Store {
-    /// Takes up to `most` due jobs nobody has rung for and writes down that it is done. Ring, or
-    /// [`Store::ring_again`]; whoever dies in between leaves it to [`Store::forget_rings`]. Jobs that a dead worker
-    /// held ring in the first lane: they have waited already, and the broker would put them last.
+    /// Takes up to `most` due jobs without a message and writes down that each has one. Publish them, or
+    /// [`Store::unpublish`]; whoever dies in between leaves it to [`Store::republish_lost`]. Jobs that a dead worker
+    /// held go into the first lane: they have waited already, and the broker would put them last.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
-    pub async fn take_rings(&self, most: u32) -> Result<Vec<Ring>> {
+    pub async fn take_unpublished(&self, most: u32) -> Result<Vec<Unpublished>> {
         sqlx::query_as!(
-            Ring,
+            Unpublished,
             r#"update jobs set rung_at = now()
             where id in (
                 select id from jobs where state = 'queued' and rung_at is null and due_at <= now()
@@ -44,11 +45,11 @@ impl Store {
         .map_err(|error| failed(DOING, error))
     }
 
-    /// The broker did not take the rings for these jobs.
+    /// The broker did not take the messages of these jobs.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
-    pub async fn ring_again(&self, jobs: &[Uuid]) -> Result<()> {
+    pub async fn unpublish(&self, jobs: &[Uuid]) -> Result<()> {
         sqlx::query!(
             "update jobs set rung_at = null where id = any($1) and state = 'queued'",
             jobs,
@@ -59,12 +60,12 @@ impl Store {
         Ok(())
     }
 
-    /// Jobs that were rung for `age` ago and still wait are rung for again; how many there are.
+    /// Jobs whose message was published `age` ago and that still wait are published again; how many there are.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
-    pub async fn forget_rings(&self, age: Duration) -> Result<u64> {
-        let forgotten = sqlx::query!(
+    pub async fn republish_lost(&self, age: Duration) -> Result<u64> {
+        let lost = sqlx::query!(
             "update jobs set rung_at = null
             where id in (
                 select id from jobs
@@ -76,6 +77,6 @@ impl Store {
         .execute(&self.pool)
         .await
         .map_err(|error| failed(DOING, error))?;
-        Ok(forgotten.rows_affected())
+        Ok(lost.rows_affected())
     }
 }

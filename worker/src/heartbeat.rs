@@ -1,0 +1,74 @@
+//! Signs of life for the jobs that are held, and a watch over the engine.
+//! [`crate::run`] runs it beside intake and batching, apart from the sweeper, whose slow steps must not keep anybody from
+//! saying that he lives. What must stay true: a hung engine gives no signs of life, so that others get its jobs; and a
+//! worker whose engine stays hung ends, because only a new process gets its device back.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::shared::{HEARTBEAT, Shared, WORKER};
+
+/// Beats until `done`.
+///
+/// # Errors
+/// `Hung` once the engine has not moved for as long as it is given at most.
+pub(crate) async fn run(shared: &Shared, done: CancellationToken) -> Result<(), Error> {
+    let rules = shared.places.store.rules();
+    let mut beats = interval(rules.heartbeat);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = done.cancelled() => return Ok(()),
+            _ = beats.tick() => {}
+        }
+        watch(shared)?;
+        if !shared.is_hung() {
+            // one that is not heard by then is of no use: the next one goes over another connection
+            beat(shared, rules.lease_timeout / 2).await;
+        }
+    }
+}
+
+/// Looks whether the engine still moves.
+fn watch(shared: &Shared) -> Result<(), Error> {
+    let silent = shared.activity.silent_for();
+    let hung = silent >= shared.config.hung_after;
+    let changed = shared
+        .hung
+        .send_if_modified(|before| std::mem::replace(before, hung) != hung);
+    if changed && hung {
+        let seconds = silent.as_secs_f64();
+        tracing::error!(seconds, "the engine hangs; its jobs are left to others");
+        let reason = format!("the engine has not moved for {seconds:.1} s");
+        shared.places.health.not_ready(WORKER, reason);
+    } else if changed {
+        shared.places.health.ready(WORKER);
+    }
+    if silent >= shared.config.give_up_after {
+        let reason = "the engine hangs for good: this process ends to be started again";
+        shared.places.health.not_alive(WORKER, reason);
+        return Err(Error::Hung { silent });
+    }
+    Ok(())
+}
+
+/// One sign of life for every job.
+async fn beat(shared: &Shared, within: Duration) {
+    let beats = shared.leases.beats();
+    match timeout(within, shared.places.store.heartbeat(&beats)).await {
+        Ok(Ok(standing)) => {
+            for lease in shared.leases.keep(&beats, &standing) {
+                tracing::info!(job = %lease.job, lease = lease.number, "cancelled or taken away: it leaves its batch");
+            }
+            shared.places.health.ready(HEARTBEAT);
+        }
+        Ok(Err(error)) => shared.places.health.not_ready(HEARTBEAT, error.to_string()),
+        Err(_) => shared
+            .places
+            .health
+            .not_ready(HEARTBEAT, "the database does not answer in time"),
+    }
+}

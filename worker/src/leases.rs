@@ -1,0 +1,122 @@
+//! The jobs that this worker holds under a lease: how far each is, and whether its lease still stands.
+//! Intake takes them on, the engine writes progress into them, the heartbeat reads them. What must stay true: a job is
+//! listed for as long as anybody here has its [`Leased`], and when the last one lets go, however that comes about, its
+//! place in the list, its room and its message at the queue are given up together.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use jobs::{Beat, Lease, Stage, Ticket};
+use tokio::sync::OwnedSemaphorePermit;
+
+/// One claimed job, until its end.
+#[derive(Debug)]
+pub(crate) struct Leased {
+    /// Goes with every word about the job.
+    pub(crate) lease: Lease,
+    /// When it was claimed.
+    pub(crate) since: Instant,
+    lost: AtomicBool,
+    stage: Mutex<Option<Stage>>,
+    /// Of the queue: given up with the lease, which may be over before this is dropped.
+    ticket: Mutex<Ticket>,
+    /// Room for one more job once this is dropped.
+    _room: OwnedSemaphorePermit,
+    listed: Arc<Mutex<Listed>>,
+}
+
+type Listed = HashMap<Lease, Weak<Leased>>;
+
+impl Leased {
+    /// Whether the job was cancelled or taken away: nobody wants its result.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Nobody wants its result from now on. The queue need not wait until the engine has noticed.
+    pub(crate) fn lose(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+        drop(std::mem::take(&mut *locked(&self.ticket)));
+    }
+
+    /// Says how far the job is; the next heartbeat passes it on.
+    pub(crate) fn set_stage(&self, stage: Stage) {
+        *locked(&self.stage) = Some(stage);
+    }
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        locked(&self.listed).remove(&self.lease);
+    }
+}
+
+/// All claimed jobs of this worker.
+#[derive(Debug, Default)]
+pub(crate) struct Leases {
+    listed: Arc<Mutex<Listed>>,
+}
+
+impl Leases {
+    /// Lists a job that was just claimed.
+    pub(crate) fn take(
+        &self,
+        lease: Lease,
+        ticket: Ticket,
+        room: OwnedSemaphorePermit,
+    ) -> Arc<Leased> {
+        let leased = Arc::new(Leased {
+            lease,
+            since: Instant::now(),
+            lost: AtomicBool::new(false),
+            stage: Mutex::new(None),
+            ticket: Mutex::new(ticket),
+            _room: room,
+            listed: self.listed.clone(),
+        });
+        locked(&self.listed).insert(lease, Arc::downgrade(&leased));
+        leased
+    }
+
+    /// Those whose lease stands as far as is known here.
+    pub(crate) fn standing(&self) -> Vec<Arc<Leased>> {
+        // upgraded under the lock, looked at and let go of outside it: letting go of the last one takes the lock
+        let listed: Vec<_> = locked(&self.listed)
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect();
+        listed
+            .into_iter()
+            .filter(|leased| !leased.is_lost())
+            .collect()
+    }
+
+    /// A sign of life for every job, with its progress if there is any since the last one.
+    pub(crate) fn beats(&self) -> Vec<Beat> {
+        let beat = |leased: &Arc<Leased>| Beat {
+            lease: leased.lease,
+            stage: locked(&leased.stage).take(),
+        };
+        self.standing().iter().map(beat).collect()
+    }
+
+    /// Marks the jobs of these beats that do not stand any more as lost, and answers with them.
+    pub(crate) fn keep(&self, beats: &[Beat], standing: &HashSet<Lease>) -> Vec<Lease> {
+        let beaten: HashSet<Lease> = beats.iter().map(|beat| beat.lease).collect();
+        let mut lost = Vec::new();
+        for leased in self.standing() {
+            if beaten.contains(&leased.lease) && !standing.contains(&leased.lease) {
+                leased.lose();
+                lost.push(leased.lease);
+            }
+        }
+        lost
+    }
+}
+
+/// What is kept under these locks is whole between any two calls, whoever panicked.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
