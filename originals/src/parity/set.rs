@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use tch::{Device, Tensor};
 
-use super::facts::{Facts, Numbers};
+use super::facts::{Fact, Facts, Numbers};
 use super::leftovers::Files;
 use super::{CLOSE, Report, encoders, retrieval, stories, writing};
-use crate::formats::read_npy;
+use crate::formats::{Value, read_npy};
 use crate::reader::{Original, Part, options};
 use models::{Decoder, Gallery, Result, SkipThoughts, Styles, Vocabulary, Vse};
 
@@ -28,23 +28,23 @@ pub(super) struct Set {
 }
 
 impl Set {
-    fn open(folder: &Path) -> Result<Self> {
+    fn open(folder: &Path, device: Device) -> Result<Self> {
         let original = Original::open(folder)?;
-        let vse = original.vse(Device::Cpu)?;
+        let vse = original.vse(device)?;
         let captions = original.captions()?;
         let texts: Vec<&str> = captions.iter().map(String::as_str).collect();
         let embeddings = vse.embed_sentences(&texts, &mut |_| {});
         let decoders = original.decoders().into_iter().map(|name| {
-            let (decoder, words) = original.decoder(&name, Device::Cpu)?;
+            let (decoder, words) = original.decoder(&name, device)?;
             Ok((name, decoder, words))
         });
         Ok(Self {
             folder: folder.to_owned(),
-            numbers: Numbers::open(&folder.join("golden.npz"))?,
+            numbers: Numbers::open(&folder.join("golden.npz"), device)?,
             facts: Facts::open(&folder.join("golden.json"))?,
-            skip_thoughts: original.skip_thoughts(Device::Cpu)?,
+            skip_thoughts: original.skip_thoughts(device)?,
             gallery: Gallery::new(captions, embeddings)?,
-            styles: original.styles()?,
+            styles: original.styles()?.to_device(device),
             decoders: decoders.collect::<Result<_>>()?,
             vse,
             original,
@@ -72,9 +72,9 @@ pub(super) fn check(folder: &Path, name: &str, files: &mut Files, report: &mut R
     if !folder.join("golden.json").exists() {
         return;
     }
-    let mut opened = None;
+    let (mut opened, device) = (None, report.device);
     report.group(format!("{name} artefacts"), CLOSE, |group| {
-        let set = opened.insert(Set::open(folder)?);
+        let set = opened.insert(Set::open(folder, device)?);
         artefacts(set, files, group)
     });
     let Some(set) = opened else { return };
@@ -100,15 +100,17 @@ fn artefacts(set: &Set, files: &mut Files, group: &mut super::Group) -> Result<(
     for (entry, model) in models {
         let read = options(&folder.join(format!("{model}.pkl")))?;
         for (key, wanted) in meta.get(entry)?.entries() {
-            let found = read.get(key).and_then(crate::formats::Value::as_int);
-            if let (Some(found), Ok(wanted)) = (found, wanted.whole()) {
-                group.same(&format!("{model} option {key}"), found, wanted as i64);
-            }
+            option(
+                &format!("{model} option {key}"),
+                read.get(key),
+                &wanted,
+                group,
+            );
         }
     }
     // dimensions, versions and what the original printed or refused: for people
     for entry in ["meta", "load_all_stdout", "encode_errors", "float64_ctx"] {
-        facts.find(entry).iter().for_each(super::facts::Fact::seen);
+        facts.find(entry).iter().for_each(Fact::seen);
     }
     for (id, word) in facts.get("word_idict_first")?.entries() {
         let (_, words) = set.decoder("romance")?;
@@ -137,6 +139,25 @@ fn artefacts(set: &Set, files: &mut Files, group: &mut super::Group) -> Result<(
         }
     }
     Ok(())
+}
+
+/// An option as its pickle says it; one that is not there is told.
+fn option(what: &str, found: Option<&Value>, wanted: &Fact, group: &mut super::Group) {
+    let number = |value: &Value| match value {
+        Value::Float(number) => Some(*number),
+        other => other.as_int().map(|number| number as f64),
+    };
+    match (found, wanted.number(), wanted.text()) {
+        // published files lack some, and the reader knows what that means
+        (None, ..) => group.note(format!("{what} is not in the file: not compared")),
+        (Some(found), Ok(wanted), _) => {
+            group.near(what, number(found).unwrap_or(f64::NAN), wanted);
+        }
+        // paths of the author's machine are shortened in the golden files
+        (Some(_), _, Ok(wanted)) if wanted.contains('/') => {}
+        (Some(found), _, Ok(wanted)) => group.same(what, found.as_text(), Some(wanted)),
+        (Some(found), ..) => group.same(what, found.as_int() == Some(1), wanted.holds()),
+    }
 }
 
 /// The artefacts that a set is opened from; options and words lie beside them.
