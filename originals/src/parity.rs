@@ -5,6 +5,7 @@
 //! largest number in it (at least of 0.001); gradients and texts say what else counts. What no group looks at is a
 //! failure too, so that a set with more in it than we know cannot pass by silence.
 
+mod artefacts;
 mod encoders;
 mod facts;
 mod group;
@@ -49,7 +50,7 @@ pub fn check(folder: &Path, device: Device, done: &mut dyn FnMut(&Group)) -> Res
     let mut files = leftovers::Files::default();
     for place in &folders {
         let name = name_of(folder, place);
-        set::check(place, &name, &mut files, &mut report);
+        artefacts::check(place, &name, &mut files, &mut report);
         pictures::check(place, &name, &mut files, &mut report);
         lists::check(place, &name, &mut files, &mut report);
         training::check(place, &name, &mut files, &mut report);

@@ -8,6 +8,7 @@ use super::strategy::{longest, strategy};
 use super::{Request, Stage, Story, Storyteller, Timings, Told, UsedCaption, Watcher};
 use crate::bundle::styles::Mix;
 use crate::decoding::decode_loop::{Thoughts, write};
+use crate::decoding::hints::Hints;
 use crate::decoding::hypothesis::{Hypothesis, best};
 use crate::networks::skip_thoughts::Encoding;
 use crate::pipeline::ending;
@@ -19,12 +20,12 @@ use std::time::Instant;
 use tch::{Kind, Tensor};
 
 /// A request on its way.
-pub(super) struct Item<'a> {
+struct Item<'a> {
     place: usize,
-    pub(super) options: &'a Options,
+    options: &'a Options,
     mix: Mix,
     feature: Tensor,
-    pub(super) captions: Vec<Match>,
+    captions: Vec<Match>,
     thought: Tensor,
 }
 
@@ -208,6 +209,19 @@ fn common(teller: &Storyteller, item: &Item) -> Option<Tensor> {
     (!item.options.strict).then(|| teller.styles.common().unsqueeze(0))
 }
 
+/// The words that the captions of a request have to offer; the original knew no such thing.
+fn hints(teller: &Storyteller, item: &Item) -> Hints {
+    if item.options.strict {
+        return Hints::default();
+    }
+    let captions = item.captions.iter();
+    Hints::from_captions(
+        captions.map(|found| teller.gallery.caption(found.index)),
+        &teller.vocabulary,
+        teller.decoder.words(),
+    )
+}
+
 /// Writes all texts in one go.
 fn put_down(
     teller: &Storyteller,
@@ -219,7 +233,10 @@ fn put_down(
         return;
     }
     let thoughts: Vec<&Tensor> = items.iter().map(|item| &item.thought).collect();
-    let strategies = items.iter().map(|item| strategy(teller, item)).collect();
+    let strategies = items
+        .iter()
+        .map(|item| strategy(item.options, hints(teller, item)))
+        .collect();
     let longest: Vec<usize> = items.iter().map(|item| longest(item.options)).collect();
     let common: Vec<Option<Tensor>> = items.iter().map(|item| common(teller, item)).collect();
     let written = write(
