@@ -129,7 +129,7 @@ impl VseStep {
             true => (VSE_ORIGINAL, Grouping::Turns),
             false => (VSE_MODERN, Grouping::Random),
         };
-        let round = vse::updates_of_a_round(pairs, (grouping, self.recipe.batch(defaults)));
+        let round = vse::updates_of_a_round(pairs, grouping, self.recipe.batch(defaults));
         self.recipe.choose(
             defaults,
             Rhythm {

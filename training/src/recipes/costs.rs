@@ -101,7 +101,8 @@ impl Classes {
 /// words: (V, D) and (V).
 pub(crate) fn sampled(
     states: &Tensor,
-    (weight, bias): (&Tensor, &Tensor),
+    weight: &Tensor,
+    bias: &Tensor,
     classes: &Classes,
 ) -> Tensor {
     let rows = weight

@@ -184,7 +184,7 @@ impl Recipe<'_> {
         );
         let parameters = parameters.to_device(settings.device);
         let lengths = passages.words.iter().map(Vec::len).collect();
-        let mut rounds = Rounds::new(lengths, settings.grouping, (settings.batch, seed));
+        let mut rounds = Rounds::new(lengths, settings.grouping, settings.batch, seed);
         let oversight = oversight.of(|| self.all_that_counts());
         let mut step =
             |parameters: &Parameters, update| self.step(parameters, rounds.batch(update));

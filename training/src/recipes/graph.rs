@@ -203,12 +203,12 @@ impl<'a> Graph<'a> {
     /// The thoughts (B, D) of sentences: the encoders' last states.
     pub(crate) fn thought(&self, half: Half, text: &Text) -> Tensor {
         let x = self.dropped(self.embed(&text.ids));
-        let forward = self.last("encoder", &x, (&text.mask, text.padding));
+        let forward = self.last("encoder", &x, &text.mask, text.padding);
         match half {
             Half::Uni => forward,
             Half::Bi => {
                 let mask = text.mask.flip([0]);
-                let back = self.last("encoder_r", &x.flip([0]), (&mask, text.padding.turned()));
+                let back = self.last("encoder_r", &x.flip([0]), &mask, text.padding.turned());
                 Tensor::cat(&[forward, back], 1)
             }
         }
@@ -219,7 +219,7 @@ impl<'a> Graph<'a> {
         let x = self.dropped(self.embed(&captions.ids));
         let mask = &captions.mask;
         let sentences = match encoder {
-            SentenceEncoder::Gru => self.last("encoder", &x, (mask, captions.padding)),
+            SentenceEncoder::Gru => self.last("encoder", &x, mask, captions.padding),
             SentenceEncoder::Bow => {
                 (x * mask.unsqueeze(2).to_kind(self.kind)).sum_dim_intlist(0i64, false, Kind::Float)
             }
@@ -280,7 +280,7 @@ impl<'a> Graph<'a> {
     }
 
     /// The last state (B, D) that counts of each column.
-    fn last(&self, prefix: &str, x: &Tensor, (mask, padding): (&Tensor, Padding)) -> Tensor {
+    fn last(&self, prefix: &str, x: &Tensor, mask: &Tensor, padding: Padding) -> Tensor {
         let cell = self.cell(prefix);
         match padding {
             Padding::None => cell.run(x, None, None).i(-1),
@@ -353,7 +353,7 @@ mod tests {
         let x = graph.embed(&text.ids);
         let mut found = Vec::new();
         for padding in [Padding::Behind, Padding::Anywhere] {
-            let last = graph.last("encoder", &x, (&text.mask, padding));
+            let last = graph.last("encoder", &x, &text.mask, padding);
             let slope = Tensor::run_backward(
                 &[last.square().sum(Kind::Float)],
                 &[parameters.get("Wemb")],

@@ -64,7 +64,7 @@ impl Recipe<'_> {
         tch::manual_seed(seed as i64);
         let parameters = self.initial().to_device(settings.device);
         let lengths = self.triplets.iter().map(|t| t.middle.len()).collect();
-        let mut rounds = Rounds::new(lengths, settings.grouping, (settings.batch, seed));
+        let mut rounds = Rounds::new(lengths, settings.grouping, settings.batch, seed);
         let oversight = oversight.of(|| self.all_that_counts());
         let mut step = |parameters: &Parameters, update| {
             let batch: Vec<&Triplet> = rounds
@@ -153,7 +153,7 @@ impl Recipe<'_> {
             Objective::Sampled(others) => {
                 let count = batch.len() as f64;
                 Step {
-                    cost: self.sampled(&graph, &texts, (others, random)) / count,
+                    cost: self.sampled(&graph, &texts, others, random) / count,
                     times: count,
                     told,
                 }
@@ -166,7 +166,8 @@ impl Recipe<'_> {
         &self,
         graph: &Graph,
         texts: &Neighbours,
-        (others, random): (usize, &mut ChaCha8Rng),
+        others: usize,
+        random: &mut ChaCha8Rng,
     ) -> Tensor {
         let thought = graph.thought(self.half, &texts.read);
         let tell = |decoder: &str, text: &Text| {
@@ -184,7 +185,7 @@ impl Recipe<'_> {
         let targets = Tensor::cat(&[after.1, before.1], 0);
         let layer = ["ff_logit_W", "ff_logit_b"].map(|name| graph.parameters.get(name));
         let classes = Classes::drawn(&targets, layer[1].size()[0], others, random);
-        sampled(&states, (layer[0], layer[1]), &classes)
+        sampled(&states, layer[0], layer[1], &classes)
     }
 
     /// Parameters as they begin.

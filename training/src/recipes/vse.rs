@@ -42,8 +42,8 @@ pub struct Recipe<'a> {
 }
 
 /// How many updates see each of `pairs` once.
-pub fn updates_of_a_round(pairs: &[Pair], (grouping, batch): (Grouping, usize)) -> usize {
-    Rounds::new(lengths(pairs), grouping, (batch, 0)).batches()
+pub fn updates_of_a_round(pairs: &[Pair], grouping: Grouping, batch: usize) -> usize {
+    Rounds::new(lengths(pairs), grouping, batch, 0).batches()
 }
 
 fn lengths(pairs: &[Pair]) -> Vec<usize> {
@@ -76,7 +76,7 @@ impl Recipe<'_> {
         let parameters = initial(settings, self.words.len() as i64, features.size()[1]);
         let parameters = parameters.to_device(settings.device);
         let lengths = lengths(self.pairs);
-        let mut rounds = Rounds::new(lengths, settings.grouping, (settings.batch, seed));
+        let mut rounds = Rounds::new(lengths, settings.grouping, settings.batch, seed);
         if rounds.batches() == 0 {
             let reason = format!(
                 "there are only {} of them, fewer than a batch of {}",

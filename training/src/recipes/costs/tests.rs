@@ -77,7 +77,7 @@ fn a_sampled_cost_looks_at_its_words_only_and_leaves_the_others_alone() {
     let words = Vec::<i64>::try_from(&classes.words).unwrap();
     assert_eq!(words[..3], [5, 2, 7]);
     assert!((3..=5).contains(&words.len()));
-    let cost = sampled(&states, (&weight, &bias.view([9])), &classes);
+    let cost = sampled(&states, &weight, &bias.view([9]), &classes);
     cost.backward();
     // the formula over the chosen words
     let (s, w, b) = (plain(&states), plain(&weight), plain(&bias));
@@ -118,7 +118,8 @@ fn all_words_are_the_sampled_cost_of_everything() {
     let targets = Tensor::from_slice(&[5i64, 2, 5, 7]);
     let found = sampled(
         &states,
-        (&weight, &bias.view([9])),
+        &weight,
+        &bias.view([9]),
         &Classes::all(&targets, 9),
     );
     let scores = states.matmul(&weight.tr()) + &bias;
