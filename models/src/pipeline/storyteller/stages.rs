@@ -5,7 +5,7 @@
 //! depend on its neighbours.
 
 use super::strategy::{longest, strategy};
-use super::{Request, Stage, Story, Storyteller, Timings, Told, UsedCaption, Watcher};
+use super::{Request, Stage, Story, Storyteller, Timings, ToldBatch, UsedCaption, Watcher};
 use crate::bundle::styles::Mix;
 use crate::decoding::decode_loop::{Thoughts, write};
 use crate::decoding::hints::Hints;
@@ -30,7 +30,11 @@ struct Item<'a> {
 }
 
 /// Tells the stories of a batch.
-pub(super) fn tell(teller: &Storyteller, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
+pub(super) fn tell(
+    teller: &Storyteller,
+    requests: &[Request],
+    watcher: &mut dyn Watcher,
+) -> ToldBatch {
     let mut stories: Vec<Option<Result<Story>>> = requests.iter().map(|_| None).collect();
     let mut timings = Timings::default();
     let mut clock = Instant::now();
@@ -60,7 +64,7 @@ pub(super) fn tell(teller: &Storyteller, requests: &[Request], watcher: &mut dyn
     let done = stories
         .into_iter()
         .map(|story| story.unwrap_or(Err(Error::Cancelled)));
-    Told {
+    ToldBatch {
         stories: done.collect(),
         timings,
     }
