@@ -97,33 +97,30 @@ impl Import {
         // style vectors are small and added to everything: they stay in 32 bits
         vectors.save(&place(files::STYLES), Kind::Float)?;
         progress("reading the networks", 3, 4);
-        let eyes = parts::image_encoder(original, joint.image_size)?;
-        eyes.1.save(&place(IMAGE_ENCODER), self.kind)?;
+        let (kind, weights) = parts::image_encoder(original, joint.image_size)?;
+        weights.save(&place(IMAGE_ENCODER), self.kind)?;
+        // half a gigabyte: gone before the tables come
+        drop(weights);
         progress("reading the networks", 4, 4);
-        let kind = eyes.0;
-        drop(eyes);
         parts::write_lines(&place(files::CAPTIONS), &parts::captions(original)?)?;
         let words = original.words()?;
         parts::write_lines(&place(files::TABLE_WORDS), &words)?;
-        tables::write(
-            original,
-            &place(files::TABLES),
-            (words.len(), encoders.word_sizes),
-            (self.kind, progress),
-        )?;
-        let mut manifest = self.manifest((kind, styles), &joint, decoder.deep_output);
+        let wanted = tables::Wanted {
+            words: words.len(),
+            sizes: encoders.word_sizes,
+            kind: self.kind,
+        };
+        tables::write(original, &place(files::TABLES), &wanted, progress)?;
+        let mut manifest = self.manifest(kind, &joint);
+        manifest.decoder.deep_output = decoder.deep_output;
+        manifest.styles = styles;
         manifest.training.insert("import".to_owned(), sources);
         manifest.files = sums(folder, progress)?;
         manifest.write(folder)
     }
 
-    /// The description, still without sources and sums.
-    fn manifest(
-        &self,
-        (kind, styles): (ImageEncoderKind, Vec<Style>),
-        joint: &parts::Joint,
-        deep_output: bool,
-    ) -> Manifest {
+    /// The description, still without styles, sources and sums.
+    fn manifest(&self, kind: ImageEncoderKind, joint: &parts::Joint) -> Manifest {
         let image_encoder = ImageEncoder {
             kind,
             file: Some(IMAGE_ENCODER.to_owned()),
@@ -132,8 +129,6 @@ impl Import {
         let mut manifest = Manifest::new(&self.name, "2015", image_encoder);
         manifest.vse.known_words = Some(joint.known);
         manifest.vse.encoder = joint.encoder;
-        manifest.decoder.deep_output = deep_output;
-        manifest.styles = styles;
         manifest
     }
 

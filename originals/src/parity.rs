@@ -5,6 +5,7 @@
 //! largest number in it (at least of 0.001); gradients and texts say what else counts. What no group looks at is a
 //! failure too, so that a set with more in it than we know cannot pass by silence.
 
+mod artefacts;
 mod encoders;
 mod facts;
 mod group;
@@ -22,6 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use models::{Error, Result};
+use tch::Device;
 
 pub use group::Group;
 
@@ -30,11 +32,11 @@ pub(crate) const CLOSE: f64 = 1e-5;
 /// The tolerance of gradients, relative.
 pub(crate) const GRADIENT: f64 = 1e-4;
 
-/// Compares everything under a folder; `done` learns each group as it is finished.
+/// Compares everything under a folder with what `device` computes; `done` learns each group as it is finished.
 ///
 /// # Errors
 /// When the folder cannot be read or holds no golden set. What cannot be read inside of it fails its group instead.
-pub fn check(folder: &Path, done: &mut dyn FnMut(&Group)) -> Result<Vec<Group>> {
+pub fn check(folder: &Path, device: Device, done: &mut dyn FnMut(&Group)) -> Result<Vec<Group>> {
     tch::set_num_threads(1);
     let _no_grad = tch::no_grad_guard();
     let mut folders = Vec::new();
@@ -42,12 +44,13 @@ pub fn check(folder: &Path, done: &mut dyn FnMut(&Group)) -> Result<Vec<Group>> 
     folders.sort();
     let mut report = Report {
         groups: Vec::new(),
+        device,
         done,
     };
     let mut files = leftovers::Files::default();
     for place in &folders {
         let name = name_of(folder, place);
-        set::check(place, &name, &mut files, &mut report);
+        artefacts::check(place, &name, &mut files, &mut report);
         pictures::check(place, &name, &mut files, &mut report);
         lists::check(place, &name, &mut files, &mut report);
         training::check(place, &name, &mut files, &mut report);
@@ -64,6 +67,8 @@ pub fn check(folder: &Path, done: &mut dyn FnMut(&Group)) -> Result<Vec<Group>> 
 /// The groups so far, and who wants to hear of each.
 pub(crate) struct Report<'a> {
     groups: Vec<Group>,
+    /// where networks compute; numbers are compared on the processor
+    pub(crate) device: Device,
     done: &'a mut dyn FnMut(&Group),
 }
 

@@ -16,6 +16,14 @@ pub(crate) struct CheckParity {
     /// golden_images.json, training runs beside index_*.json; each at any depth.
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
+    /// Where networks compute: cpu, cuda, cuda:N, or auto. The original's numbers are of 32-bit floats.
+    #[arg(
+        long,
+        env = "STORYTELLER_DEVICE",
+        default_value = "cpu",
+        value_name = "DEVICE"
+    )]
+    device: String,
     /// Print one JSON object a group.
     #[arg(long)]
     json: bool,
@@ -33,9 +41,10 @@ impl CheckParity {
     fn check(self) -> models::Result<ExitCode> {
         // what panics is told as a problem of its group
         std::panic::set_hook(Box::new(|_| {}));
+        let device = models::tensors::device::choose(&self.device)?;
         let (mut groups, mut failed) = (0, Vec::new());
         for folder in &self.folders {
-            let found = check(folder, &mut |group| show(group, self.json))?;
+            let found = check(folder, device, &mut |group| show(group, self.json))?;
             groups += found.len();
             failed.extend(found.into_iter().filter(|group| !group.passed()));
         }

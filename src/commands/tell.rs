@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use jobs::StoryRequest;
 use models::pipeline::picture::Limits;
-use models::pipeline::storyteller::{Request, Story, Told};
+use models::pipeline::storyteller::{Request, Story, ToldBatch};
 use models::{Picture, Storyteller};
 use serde_json::json;
 
@@ -172,7 +172,7 @@ impl Tell {
         })
     }
 
-    fn print(&self, path: &Path, story: &Story, told: &Told) -> anyhow::Result<()> {
+    fn print(&self, path: &Path, story: &Story, told: &ToldBatch) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
         if self.json {
             let captions: Vec<_> = story

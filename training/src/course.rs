@@ -1,6 +1,6 @@
 //! A course of training: the loop that every trainer runs, with reports, measurements, early stopping and checkpoints.
 //!
-//! A trainer gives the lessons (one cost an update), [`follow`] does the rest. What must stay true: everything random is
+//! A trainer gives the steps (one cost an update), [`follow`] does the rest. What must stay true: everything random is
 //! drawn from the seed and the number of the update alone, so that a course that was interrupted at any moment and
 //! resumed from its checkpoint ends with the same weights, bit for bit, as one that was not. libtorch has one random
 //! generator for the whole process, so one course at a time.
@@ -14,7 +14,7 @@ use crate::checkpoint::{Checkpoint, Keeper};
 use crate::{Adam, AdamKind, Parameters};
 use models::{Error, Result, Weights};
 
-/// What a running training tells its watcher, once every few updates.
+/// What a running training tells its observer, once every few updates.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Progress {
     /// Updates done.
@@ -63,7 +63,7 @@ pub struct Course {
 
 /// The cost of one update.
 #[derive(Debug)]
-pub struct Lesson {
+pub struct Step {
     /// What is minimised.
     pub cost: Tensor,
     /// The summed loss is the cost times this.
@@ -73,7 +73,7 @@ pub struct Lesson {
 }
 
 /// Who follows a course.
-pub trait Watcher {
+pub trait Observer {
     /// Learns where the course begins: at nothing, or where a checkpoint left it.
     fn begins(&mut self, _at: &Standing) {}
     /// Learns how it goes.
@@ -84,6 +84,30 @@ pub trait Watcher {
     fn stops(&self) -> bool {
         false
     }
+}
+
+/// Who looks after a course: where its checkpoints go, if anywhere, and who follows it.
+pub struct Oversight<'a> {
+    /// Where checkpoints go.
+    pub keeper: Option<&'a Keeper>,
+    /// Who follows.
+    pub observer: &'a mut dyn Observer,
+}
+
+impl<'a> Oversight<'a> {
+    /// The same for a course of a recipe: hands on a keeper that knows it.
+    pub(crate) fn of(self, recipe: impl FnOnce() -> serde_json::Value) -> Overseen<'a> {
+        Overseen {
+            keeper: self.keeper.map(|keeper| keeper.of(recipe())),
+            observer: self.observer,
+        }
+    }
+}
+
+/// A course of a known recipe, looked after.
+pub(crate) struct Overseen<'a> {
+    pub(crate) keeper: Option<Keeper>,
+    pub(crate) observer: &'a mut dyn Observer,
 }
 
 /// What a measurement found.
@@ -125,14 +149,15 @@ struct Run<'a> {
 /// the last update, or with patience those of the best measurement.
 ///
 /// # Errors
-/// When a checkpoint cannot be read or written or is of another recipe, the watcher stopped the course
+/// When a checkpoint cannot be read or written or is of another recipe, the observer stopped the course
 /// ([`Error::Cancelled`], after a checkpoint), or it diverged ([`Error::Diverged`]: the last good checkpoint stays).
-pub fn follow(
+pub(crate) fn follow(
     course: &Course,
     parameters: Parameters,
-    (keeper, watcher): (Option<&Keeper>, &mut dyn Watcher),
-    lesson: &mut dyn FnMut(&Parameters, usize) -> Lesson,
+    overseen: Overseen,
+    step: &mut dyn FnMut(&Parameters, usize) -> Step,
 ) -> Result<Parameters> {
+    let (keeper, observer) = (overseen.keeper.as_ref(), overseen.observer);
     let adam = Adam::new(&parameters, course.adam, course.clip);
     let mut run = Run {
         course,
@@ -144,18 +169,18 @@ pub fn follow(
     if let Some(checkpoint) = keeper.map(Keeper::load).transpose()?.flatten() {
         run.restore(checkpoint)?;
     }
-    watcher.begins(&run.standing);
+    observer.begins(&run.standing);
     let mut begun = (Instant::now(), run.standing.told);
     while run.standing.update < course.updates && !run.is_patience_over() {
-        run.update(lesson)?;
+        run.update(step)?;
         let update = run.standing.update;
         let due = |every: usize| update.is_multiple_of(every.max(1));
         if due(course.report_every) || due(course.measure_every) || update == course.updates {
-            run.report(watcher, begun);
+            run.report(observer, begun);
             begun = (Instant::now(), 0);
         }
         if let Some(keeper) = keeper {
-            let stops = watcher.stops();
+            let stops = observer.stops();
             if stops || run.standing.update.is_multiple_of(keeper.every.max(1)) {
                 run.check_parameters()?;
                 keeper.save(&run.checkpoint())?;
@@ -174,11 +199,11 @@ pub fn follow(
 
 impl Run<'_> {
     /// One update; one whose cost or gradients are no numbers is not made.
-    fn update(&mut self, lesson: &mut dyn FnMut(&Parameters, usize) -> Lesson) -> Result<()> {
+    fn update(&mut self, step: &mut dyn FnMut(&Parameters, usize) -> Step) -> Result<()> {
         let update = self.standing.update;
         // dropout draws from libtorch's own generator
         tch::manual_seed(mixed(self.course.seed, update as u64 + 1));
-        let given = lesson(&self.parameters, update);
+        let given = step(&self.parameters, update);
         given.cost.backward();
         let rate = match self.course.schedule {
             Schedule::Cosine => cosine_rate(self.course.rate, update, self.course.updates),
@@ -212,7 +237,7 @@ impl Run<'_> {
     }
 
     /// Reports, measures if it is time to, and starts to count anew.
-    fn report(&mut self, watcher: &mut dyn Watcher, (begun, before): (Instant, usize)) {
+    fn report(&mut self, observer: &mut dyn Observer, (begun, before): (Instant, usize)) {
         let standing = &self.standing;
         let progress = Progress {
             update: standing.update,
@@ -225,14 +250,14 @@ impl Run<'_> {
             .update
             .is_multiple_of(self.course.measure_every.max(1));
         let measured = if due || last {
-            watcher.measure(&self.parameters)
+            observer.measure(&self.parameters)
         } else {
             None
         };
         if let Some(measured) = &measured {
             self.weigh(measured.value);
         }
-        watcher.report(&progress, measured.as_ref());
+        observer.report(&progress, measured.as_ref());
         (self.standing.loss, self.standing.told) = (0.0, 0);
     }
 
@@ -297,7 +322,7 @@ mod tests {
     /// Measures what it is told to, and keeps nothing.
     struct Quiet(f64);
 
-    impl Watcher for Quiet {
+    impl Observer for Quiet {
         fn report(&mut self, _: &Progress, _: Option<&Measured>) {}
 
         fn measure(&mut self, _: &Parameters) -> Option<Measured> {
@@ -339,9 +364,13 @@ mod tests {
             every: 1,
             recipe: serde_json::Value::Null,
         };
-        let watch = (Some(&keeper), &mut Quiet(9.0) as &mut dyn Watcher);
-        let ended = follow(course, parameters(), watch, &mut |parameters, update| {
-            Lesson {
+        let mut quiet = Quiet(9.0);
+        let overseen = Overseen {
+            keeper: Some(keeper.clone()),
+            observer: &mut quiet,
+        };
+        let ended = follow(course, parameters(), overseen, &mut |parameters, update| {
+            Step {
                 cost: cost(parameters.get("w"), update).sum(Kind::Float),
                 times: 1.0,
                 told: 1,
@@ -378,7 +407,7 @@ mod tests {
         let mut course = course();
         // costs and gradients stay small numbers while the steps add up to more than 32 bits hold
         course.rate = 6e38;
-        let (ended, kept) = left_behind(&course, &|w, _| w * 3e-9);
+        let (ended, kept) = left_behind(&course, &|w, _| w * 3e-8);
         assert!(matches!(ended, Err(Error::Diverged { .. })), "{ended:?}");
         assert!((1..9).contains(&kept.update), "{kept:?}");
     }

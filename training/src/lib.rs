@@ -18,6 +18,7 @@ pub mod thoughts;
 
 pub use adam::{Adam, AdamKind};
 pub use checkpoint::Keeper;
-pub use course::{Course, Measured, Progress, Schedule, Standing, Watcher};
+pub use course::{Course, Measured, Observer, Oversight, Progress, Schedule, Standing};
 pub use order::Grouping;
 pub use parameters::Parameters;
+pub use recipes::settings::Settings;

@@ -34,7 +34,7 @@ pub struct Rounds {
 
 impl Rounds {
     /// Rounds over examples of these lengths, in batches of at most `size`.
-    pub fn new(lengths: Vec<usize>, grouping: Grouping, (size, seed): (usize, u64)) -> Rounds {
+    pub fn new(lengths: Vec<usize>, grouping: Grouping, size: usize, seed: u64) -> Rounds {
         let mut rounds = Rounds {
             lengths,
             grouping,
@@ -116,7 +116,7 @@ mod tests {
     const LENGTHS: [usize; 9] = [3, 5, 3, 5, 3, 7, 3, 5, 3];
 
     fn rounds(grouping: Grouping) -> Rounds {
-        Rounds::new(LENGTHS.to_vec(), grouping, (2, 4))
+        Rounds::new(LENGTHS.to_vec(), grouping, 2, 4)
     }
 
     #[test]

@@ -7,13 +7,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use models::{Error, Result, Vocabulary, Weights};
 use tch::{Device, Kind, Tensor};
 use training::course::Progress;
-use training::recipes::decoder;
-use training::recipes::decoder::Passages;
-use training::recipes::skip_thoughts;
-use training::recipes::skip_thoughts::{Half, Triplet};
-use training::recipes::vse;
-use training::recipes::vse::{Loss, Pair};
-use training::{AdamKind, Course, Grouping, Keeper, Measured, Parameters, Schedule, Watcher};
+use training::recipes::decoder::{self, Passages};
+use training::recipes::graph::Half;
+use training::recipes::skip_thoughts::{self, Triplet};
+use training::recipes::vse::{self, Pair};
+use training::{
+    AdamKind, Course, Grouping, Keeper, Measured, Observer, Oversight, Parameters, Schedule,
+    Settings,
+};
 
 const UPDATES: usize = 23;
 
@@ -41,7 +42,7 @@ impl Notes {
     }
 }
 
-impl Watcher for Notes {
+impl Observer for Notes {
     fn report(&mut self, progress: &Progress, _: Option<&Measured>) {
         self.curve.push((progress.update, progress.loss.to_bits()));
     }
@@ -77,7 +78,11 @@ fn course(adam: AdamKind) -> Course {
     }
 }
 
-type Train<'a> = &'a dyn Fn(Option<&Keeper>, &mut dyn Watcher) -> Result<Weights>;
+type Train<'a> = &'a dyn Fn(Oversight) -> Result<Weights>;
+
+fn overseen<'a>(keeper: Option<&'a Keeper>, observer: &'a mut Notes) -> Oversight<'a> {
+    Oversight { keeper, observer }
+}
 
 fn keeper(folder: &Path) -> Keeper {
     Keeper {
@@ -91,18 +96,18 @@ fn keeper(folder: &Path) -> Keeper {
 fn ends_the_same(train: Train) {
     tch::set_num_threads(1);
     let mut whole = Notes::until(0);
-    let wanted = train(None, &mut whole).unwrap();
+    let wanted = train(overseen(None, &mut whole)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let keeper = keeper(folder.path());
     let mut curve = Vec::new();
     for stop_after in [7, 6] {
         let mut piece = Notes::until(stop_after);
-        let stopped = train(Some(&keeper), &mut piece);
+        let stopped = train(overseen(Some(&keeper), &mut piece));
         assert!(matches!(stopped, Err(Error::Cancelled)), "{stopped:?}");
         curve.extend(piece.curve);
     }
     let mut rest = Notes::until(0);
-    let found = train(Some(&keeper), &mut rest).unwrap();
+    let found = train(overseen(Some(&keeper), &mut rest)).unwrap();
     curve.extend(rest.curve);
     assert_eq!(curve, whole.curve);
     assert_eq!(found.names().count(), wanted.names().count());
@@ -132,17 +137,24 @@ fn captions() -> (Tensor, Vec<Pair>) {
     (features, pairs.collect())
 }
 
-fn vse_settings(adam: AdamKind, loss: Loss) -> vse::Settings {
-    vse::Settings {
+fn settings(adam: AdamKind, grouping: Grouping) -> Settings {
+    Settings {
         dim_word: 5,
         dim: 8,
-        loss,
-        batch: 8,
-        grouping: Grouping::Random,
-        dropout: 0.3,
+        batch: 6,
+        grouping,
+        dropout: 0.0,
         kind: Kind::Float,
         device: Device::Cpu,
         course: course(adam),
+    }
+}
+
+fn vse_settings(adam: AdamKind) -> Settings {
+    Settings {
+        batch: 8,
+        dropout: 0.3,
+        ..settings(adam, Grouping::Random)
     }
 }
 
@@ -150,15 +162,19 @@ fn vse_settings(adam: AdamKind, loss: Loss) -> vse::Settings {
 fn a_resumed_joint_space_is_the_same_with_dropout_too() {
     let _alone = alone();
     let (features, pairs) = captions();
-    let losses = [Loss::Contrastive(20.0), Loss::Margin(0.2)];
-    for (adam, loss) in [AdamKind::Textbook, AdamKind::Original]
-        .into_iter()
-        .zip(losses)
-    {
-        let settings = vse_settings(adam, loss);
-        ends_the_same(&|keeper, watcher| {
-            vse::run(&settings, &words(), (&features, &pairs), (keeper, watcher))
-        });
+    let recipes = [
+        (AdamKind::Textbook, vse::Objective::Contrastive(20.0)),
+        (AdamKind::Original, vse::Objective::Margin(0.2)),
+    ];
+    for (adam, objective) in recipes {
+        let recipe = vse::Recipe {
+            settings: &vse_settings(adam),
+            objective,
+            words: &words(),
+            features: &features,
+            pairs: &pairs,
+        };
+        ends_the_same(&|oversight| recipe.run(oversight));
     }
 }
 
@@ -172,26 +188,20 @@ fn a_resumed_sentence_encoder_is_the_same_in_either_recipe() {
             after: text(n + 2),
         })
         .collect();
+    use skip_thoughts::Objective;
     let recipes = [
-        (Half::Uni, skip_thoughts::Costs::Sampled(6), Grouping::Equal),
-        (Half::Bi, skip_thoughts::Costs::Original, Grouping::Turns),
+        (Half::Uni, Objective::Sampled(6), Grouping::Equal),
+        (Half::Bi, Objective::Original, Grouping::Turns),
     ];
-    for (half, costs, grouping) in recipes {
-        let settings = skip_thoughts::Settings {
+    for (half, objective, grouping) in recipes {
+        let recipe = skip_thoughts::Recipe {
+            settings: &settings(AdamKind::Textbook, grouping),
             half,
-            dim_word: 5,
-            dim: 8,
-            batch: 6,
-            grouping,
-            costs,
-            dropout: 0.0,
-            kind: Kind::Float,
-            device: Device::Cpu,
-            course: course(AdamKind::Textbook),
+            objective,
+            words: &words(),
+            triplets: &triplets,
         };
-        ends_the_same(&|keeper, watcher| {
-            skip_thoughts::run(&settings, &words(), &triplets, (keeper, watcher))
-        });
+        ends_the_same(&|oversight| recipe.run(oversight));
     }
 }
 
@@ -204,25 +214,37 @@ fn a_resumed_decoder_is_the_same_in_either_recipe() {
         thoughts: Tensor::rand([30, 6], (Kind::Float, Device::Cpu)),
     };
     let recipes = [
-        (decoder::Costs::Mean, Grouping::Similar, 0.2),
-        (decoder::Costs::Original, Grouping::Turns, 0.0),
+        (decoder::Objective::Mean, Grouping::Similar, 0.2),
+        (decoder::Objective::Original, Grouping::Turns, 0.0),
     ];
-    for (costs, grouping, dropout) in recipes {
-        let settings = decoder::Settings {
-            dim_word: 5,
-            dim: 8,
-            batch: 6,
-            grouping,
-            costs,
-            dropout,
-            kind: Kind::Float,
-            device: Device::Cpu,
-            course: course(AdamKind::Original),
+    for (objective, grouping, dropout) in recipes {
+        let recipe = decoder::Recipe {
+            settings: &Settings {
+                dropout,
+                ..settings(AdamKind::Original, grouping)
+            },
+            objective,
+            words: &words(),
+            passages: &passages,
         };
-        ends_the_same(&|keeper, watcher| {
-            decoder::run(&settings, &words(), &passages, (keeper, watcher))
-        });
+        ends_the_same(&|oversight| recipe.run(oversight));
     }
+}
+
+fn joint_space(
+    settings: &Settings,
+    features: &Tensor,
+    pairs: &[Pair],
+    oversight: Oversight,
+) -> Result<Weights> {
+    let recipe = vse::Recipe {
+        settings,
+        objective: vse::Objective::Margin(0.2),
+        words: &words(),
+        features,
+        pairs,
+    };
+    recipe.run(oversight)
 }
 
 #[test]
@@ -231,11 +253,12 @@ fn a_checkpoint_of_another_recipe_is_refused_with_what_differs() {
     let (features, pairs) = captions();
     let folder = tempfile::tempdir().unwrap();
     let keeper = keeper(folder.path());
-    let train = |settings: &vse::Settings, stop: usize| {
-        let watch = (Some(&keeper), &mut Notes::until(stop) as &mut dyn Watcher);
-        vse::run(settings, &words(), (&features, &pairs), watch)
+    let train = |settings: &Settings, stop: usize| {
+        let mut notes = Notes::until(stop);
+        let oversight = overseen(Some(&keeper), &mut notes);
+        joint_space(settings, &features, &pairs, oversight)
     };
-    let mut settings = vse_settings(AdamKind::Textbook, Loss::Margin(0.2));
+    let mut settings = vse_settings(AdamKind::Textbook);
     assert!(train(&settings, 7).is_err());
     settings.course.rate = 0.5;
     let error = train(&settings, 0).unwrap_err().to_string();
@@ -255,12 +278,12 @@ fn a_checkpoint_of_another_recipe_is_refused_with_what_differs() {
 fn without_anything_better_training_stops_and_the_best_weights_stay() {
     let _alone = alone();
     let (features, pairs) = captions();
-    let mut settings = vse_settings(AdamKind::Textbook, Loss::Margin(0.2));
+    let mut settings = vse_settings(AdamKind::Textbook);
     settings.course.patience = Some(1);
     let mut notes = Notes::until(0);
     // weights only grow at this rate, and what is measured is their size: the first measurement is the best
     settings.course.rate = 0.1;
-    let trained = vse::run(&settings, &words(), (&features, &pairs), (None, &mut notes)).unwrap();
+    let trained = joint_space(&settings, &features, &pairs, overseen(None, &mut notes)).unwrap();
     assert_eq!(notes.curve.last().unwrap().0, 12, "{:?}", notes.curve);
     let mut settings = settings.clone();
     settings.course.patience = None;
@@ -272,6 +295,6 @@ fn without_anything_better_training_stops_and_the_best_weights_stay() {
             .map(|(_, t)| t.abs().sum(Kind::Double).double_value(&[]))
             .sum()
     };
-    let whole = vse::run(&settings, &words(), (&features, &pairs), (None, &mut first)).unwrap();
+    let whole = joint_space(&settings, &features, &pairs, overseen(None, &mut first)).unwrap();
     assert!(size(&trained) < size(&whole));
 }

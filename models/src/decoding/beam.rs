@@ -274,7 +274,7 @@ mod tests {
             });
             // both hypotheses have used three hints
             for word in [3, 4, 5] {
-                let mut row = vec![50.0; 40];
+                let mut row = [50.0; 40];
                 row[word] = 1.0;
                 row[word + 30] = 1.5;
                 let rows = row.repeat(beam.live().len());

@@ -53,8 +53,13 @@ impl EfficientNet {
     /// # Errors
     /// When an array is missing or has another shape.
     pub fn load(weights: &Weights) -> Result<Self> {
-        let get = |names: (&str, &str), shape: [i64; 4], stride, groups| {
-            Layer::load(weights, names, shape, (stride, groups))
+        let get = |conv, norm, kernels, stride| {
+            let shape = LayerShape {
+                kernels,
+                stride,
+                groups: 1,
+            };
+            Layer::load(weights, Names { conv, norm }, shape)
         };
         let mut blocks = Vec::new();
         for (repeats, kernel, first_stride, expansion, first_in, out) in STAGES {
@@ -75,9 +80,9 @@ impl EfficientNet {
             }
         }
         Ok(Self {
-            stem: get(("_conv_stem", "_bn0"), [32, 3, 3, 3], 2, 1)?,
+            stem: get("_conv_stem", "_bn0", [32, 3, 3, 3], 2)?,
             blocks,
-            head: get(("_conv_head", "_bn1"), [FEATURE, 320, 1, 1], 1, 1)?,
+            head: get("_conv_head", "_bn1", [FEATURE, 320, 1, 1], 1)?,
         })
     }
 
@@ -122,6 +127,21 @@ impl Classifier {
     }
 }
 
+/// What a convolution and its batch norm are called.
+#[derive(Clone, Copy)]
+struct Names<'a> {
+    conv: &'a str,
+    norm: &'a str,
+}
+
+/// The kernels (out, in a group, height, width) of a convolution and how they go over a picture.
+#[derive(Clone, Copy)]
+struct LayerShape {
+    kernels: [i64; 4],
+    stride: i64,
+    groups: i64,
+}
+
 #[derive(Clone, Copy)]
 struct BlockShape {
     kernel: i64,
@@ -141,8 +161,14 @@ impl Block {
             out,
         } = shape;
         let name = |part: &str| format!("_blocks.{index}.{part}");
-        let layer = |conv: &str, norm: &str, shape, how| {
-            Layer::load(weights, (&name(conv), &name(norm)), shape, how)
+        let layer = |conv: &str, norm: &str, shape| {
+            let (conv, norm) = (&name(conv), &name(norm));
+            Layer::load(weights, Names { conv, norm }, shape)
+        };
+        let plain = |kernels| LayerShape {
+            kernels,
+            stride: 1,
+            groups: 1,
         };
         let wide = channels * expansion;
         let expand = if expansion == 1 {
@@ -151,15 +177,18 @@ impl Block {
             Some(layer(
                 "_expand_conv",
                 "_bn0",
-                [wide, channels, 1, 1],
-                (1, 1),
+                plain([wide, channels, 1, 1]),
             )?)
         };
-        let depthwise = [wide, 1, kernel, kernel];
+        let depthwise = LayerShape {
+            kernels: [wide, 1, kernel, kernel],
+            stride,
+            groups: wide,
+        };
         Ok(Self {
             expand,
-            depthwise: layer("_depthwise_conv", "_bn1", depthwise, (stride, wide))?,
-            project: layer("_project_conv", "_bn2", [out, wide, 1, 1], (1, 1))?,
+            depthwise: layer("_depthwise_conv", "_bn1", depthwise)?,
+            project: layer("_project_conv", "_bn2", plain([out, wide, 1, 1]))?,
             skip: stride == 1 && channels == out,
         })
     }
@@ -175,13 +204,14 @@ impl Block {
 }
 
 impl Layer {
-    /// Folds scale and shift of the norm into the convolution; (stride, groups) in `how`.
-    fn load(
-        weights: &Weights,
-        (conv, norm): (&str, &str),
-        shape: [i64; 4],
-        (stride, groups): (i64, i64),
-    ) -> Result<Self> {
+    /// Folds scale and shift of the norm into the convolution.
+    fn load(weights: &Weights, names: Names, shape: LayerShape) -> Result<Self> {
+        let Names { conv, norm } = names;
+        let LayerShape {
+            kernels: shape,
+            stride,
+            groups,
+        } = shape;
         let weight = weights.tensor(&format!("{conv}.weight"), &shape)?;
         let part = |name: &str| weights.tensor(&format!("{norm}.{name}"), &shape[..1]);
         let (mean, variance) = (part("running_mean")?, part("running_var")?);

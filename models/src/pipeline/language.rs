@@ -20,7 +20,7 @@ use crate::pipeline::seeing::Seeing;
 use crate::pipeline::seeing::eyes::Eyes;
 use crate::pipeline::seeing::part::SeeingPart;
 use crate::pipeline::seeing::readings::Readings;
-use crate::pipeline::storyteller::{Request, Told, Watcher};
+use crate::pipeline::storyteller::{Request, ToldBatch, Watcher};
 use crate::pipeline::style_from_text::{Draft, Made, Reader, make};
 use crate::pipeline::writer::{Writer, allowed_tokens};
 use crate::tensors::device::give_back_freed_memory;
@@ -102,7 +102,7 @@ impl Language {
     }
 
     /// Tells a story for each request.
-    pub(super) fn tell(&self, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
+    pub(super) fn tell(&self, requests: &[Request], watcher: &mut dyn Watcher) -> ToldBatch {
         telling::tell(self, requests, watcher)
     }
 }

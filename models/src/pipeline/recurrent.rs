@@ -16,7 +16,7 @@ use crate::networks::vse::Vse;
 use crate::pipeline::caption_vectors;
 use crate::pipeline::gallery::Gallery;
 use crate::pipeline::image_encoder::ImageEncoder;
-use crate::pipeline::storyteller::{Request, Told, Watcher};
+use crate::pipeline::storyteller::{Request, ToldBatch, Watcher};
 use crate::pipeline::style_from_text::{Draft, Made, Reader, make};
 use crate::tensors::device::give_back_freed_memory;
 use crate::tensors::matrix::Matrix;
@@ -91,7 +91,7 @@ impl Recurrent {
     }
 
     /// Tells a story for each request.
-    pub(super) fn tell(&self, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
+    pub(super) fn tell(&self, requests: &[Request], watcher: &mut dyn Watcher) -> ToldBatch {
         stages::tell(self, requests, watcher)
     }
 }

@@ -80,7 +80,7 @@ impl Watcher for NoWatcher {
 
 /// What came of a batch.
 #[derive(Debug)]
-pub struct Told {
+pub struct ToldBatch {
     /// One result a request, in their order.
     pub stories: Vec<Result<Story>>,
     /// Where the time went, for the batch as a whole.
@@ -206,7 +206,7 @@ impl Storyteller {
 
     /// Tells a story for each request. A request that is wrong or cancelled gets its error; the
     /// others are not affected.
-    pub fn tell(&self, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
+    pub fn tell(&self, requests: &[Request], watcher: &mut dyn Watcher) -> ToldBatch {
         let _no_grad = tch::no_grad_guard();
         match &self.networks {
             Networks::Recurrent(networks) => networks.tell(requests, watcher),

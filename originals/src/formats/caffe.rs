@@ -3,7 +3,7 @@
 //! The file is a protobuf message of which a handful of fields matter: it is mapped and walked field by field, and what
 //! is not known is skipped. Old layers (field 2) and new ones (field 100) are taken, numbers packed or one by one.
 
-use crate::formats::npy::Array;
+use crate::formats::array::Array;
 use models::tensors::device::mapped::Mapped;
 use models::{Error, Result};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Reads pickles of protocols 0 to 2 without executing anything.
+//! Reads pickles as values, without executing anything.
 //!
 //! Objects live in an arena and are referred to by number, because a pickle may fill a list or an
 //! array long after it was first mentioned. Calls are recognised by name: ordered dictionaries and
@@ -6,14 +6,14 @@
 //! STOP: some files hold two pickles.
 
 mod calls;
+pub(super) mod machine;
 mod spelling;
 mod value;
 
 use calls::called;
+use machine::{Builder, Machine, Plain, Step};
 use models::{Error, Result};
-use spelling::{long, parse, unescape_unicode, unquote};
 use std::cell::Cell;
-use std::collections::HashMap;
 
 pub use value::Value;
 
@@ -22,30 +22,30 @@ pub use value::Value;
 /// # Errors
 /// When the bytes end early, use another protocol, or describe an array that is not there.
 pub fn read_pickle(bytes: &[u8]) -> Result<(Value, usize)> {
-    let mut machine = Machine {
-        bytes,
-        at: 0,
+    let arena = Arena {
         nodes: Vec::new(),
-        stack: Vec::new(),
-        memo: HashMap::new(),
         room: Cell::new(bytes.len().saturating_mul(64).saturating_add(1 << 20)),
     };
-    match machine.run() {
-        Ok(value) => Ok((value, machine.at)),
-        Err(reason) => Err(Error::format(
-            format!("pickle (byte {})", machine.at),
-            reason,
-        )),
+    let mut machine = Machine::new(bytes, 0, arena);
+    let value = loop {
+        match machine.step() {
+            Ok(None) => {}
+            Ok(Some(whole)) => break machine.builder.value(whole, 0),
+            Err(reason) => break Err(reason),
+        }
+    };
+    let place = machine.at;
+    match value {
+        Ok(value) => Ok((value, place)),
+        Err(reason) => Err(Error::format(format!("pickle (byte {place})"), reason)),
     }
 }
 
-type Step<T> = std::result::Result<T, String>;
 type Id = usize;
 const DEEPEST: usize = 200;
 
 /// An object under construction; containers hold the numbers of their parts.
 enum Node {
-    Mark,
     Plain(Value),
     List(Vec<Id>),
     Tuple(Vec<Id>),
@@ -58,185 +58,106 @@ enum Node {
     Persistent(Id),
 }
 
-struct Machine<'a> {
-    bytes: &'a [u8],
-    at: usize,
+struct Arena {
     nodes: Vec<Node>,
-    stack: Vec<Id>,
-    memo: HashMap<usize, Id>,
     /// how much more may be copied out: a part that is mentioned often is copied each time
     room: Cell<usize>,
 }
 
-impl Machine<'_> {
-    fn run(&mut self) -> Step<Value> {
-        loop {
-            let op = self.take(1)?[0];
-            if op == b'.' {
-                let top = self.pop()?;
-                return self.value(top, 0);
-            }
-            if !self.constant(op)? && !self.container(op)? {
-                self.reference(op)?;
-            }
-        }
+impl Builder for Arena {
+    type Item = Id;
+
+    fn plain(&mut self, value: Plain) -> Step<Id> {
+        Ok(self.add(Node::Plain(match value {
+            Plain::None => Value::None,
+            Plain::Bool(truth) => Value::Bool(truth),
+            Plain::Int(number) => Value::Int(number),
+            Plain::Float(number) => Value::Float(number),
+            Plain::Bytes(bytes, _) => Value::Bytes(bytes.to_vec()),
+            Plain::Text(text, _) => Value::Text(text.to_owned()),
+            Plain::Spelt(bytes) => Value::Bytes(bytes),
+            Plain::SpeltText(text) => Value::Text(text),
+            Plain::Global(module, name) => Value::Global(format!("{module}.{name}")),
+        })))
     }
 
-    /// Pushes a plain value; false if `op` is for something else.
-    fn constant(&mut self, op: u8) -> Step<bool> {
-        let value = match op {
-            b'N' => Value::None,
-            b'I' => match self.line()? {
-                "00" => Value::Bool(false),
-                "01" => Value::Bool(true),
-                text => Value::Int(parse(text)?),
-            },
-            b'L' => Value::Int(parse(self.line()?.trim_end_matches('L'))?),
-            b'F' => Value::Float(parse(self.line()?)?),
-            b'S' => Value::Bytes(unquote(self.line()?)?),
-            // Python writes letters up to ÿ as single bytes here
-            b'V' => {
-                let text: String = self
-                    .raw_line()?
-                    .iter()
-                    .map(|&byte| char::from(byte))
-                    .collect();
-                Value::Text(unescape_unicode(&text)?)
-            }
-            b'\x88' => Value::Bool(true),
-            b'\x89' => Value::Bool(false),
-            b'J' => Value::Int(i64::from(i32::from_le_bytes(self.array()?))),
-            b'K' => Value::Int(i64::from(self.take(1)?[0])),
-            b'M' => Value::Int(i64::from(u16::from_le_bytes(self.array()?))),
-            b'G' => Value::Float(f64::from_be_bytes(self.array()?)),
-            b'\x8a' => {
-                let length = usize::from(self.take(1)?[0]);
-                Value::Int(long(self.take(length)?))
-            }
-            b'U' | b'C' => {
-                let length = usize::from(self.take(1)?[0]);
-                Value::Bytes(self.take(length)?.to_vec())
-            }
-            b'T' | b'B' => {
-                let length = u32::from_le_bytes(self.array()?) as usize;
-                Value::Bytes(self.take(length)?.to_vec())
-            }
-            b'X' => {
-                let length = u32::from_le_bytes(self.array()?) as usize;
-                let text = self.take(length)?.to_vec();
-                Value::Text(String::from_utf8(text).map_err(|e| e.to_string())?)
-            }
-            b'c' => {
-                let module = self.line()?.to_owned();
-                Value::Global(format!("{module}.{}", self.line()?))
-            }
-            _ => return Ok(false),
-        };
-        self.push(Node::Plain(value));
-        Ok(true)
+    fn list(&mut self, items: Vec<Id>) -> Step<Id> {
+        Ok(self.add(Node::List(items)))
     }
 
-    /// Builds lists, tuples and dictionaries; false if `op` is for something else.
-    fn container(&mut self, op: u8) -> Step<bool> {
-        match op {
-            b'(' => self.push(Node::Mark),
-            b']' => self.push(Node::List(Vec::new())),
-            b'}' => self.push(Node::Dict(Vec::new())),
-            b')' => self.push(Node::Tuple(Vec::new())),
-            b'l' => {
-                let items = self.since_mark()?;
-                self.push(Node::List(items));
-            }
-            b't' => {
-                let items = self.since_mark()?;
-                self.push(Node::Tuple(items));
-            }
-            b'd' => {
-                let items = self.since_mark()?;
-                self.push(Node::Dict(pairs(&items)?));
-            }
-            b'\x85'..=b'\x87' => {
-                let count = usize::from(op - b'\x84');
-                let first = self
-                    .stack
-                    .len()
-                    .checked_sub(count)
-                    .ok_or("a tuple lacks items")?;
-                let items = self.stack.split_off(first);
-                self.push(Node::Tuple(items));
-            }
-            b'a' => {
-                let item = self.pop()?;
-                self.extend_list(&[item])?;
-            }
-            b'e' => {
-                let items = self.since_mark()?;
-                self.extend_list(&items)?;
-            }
-            b's' => {
-                let (value, key) = (self.pop()?, self.pop()?);
-                self.extend_dict(&[key, value])?;
-            }
-            b'u' => {
-                let items = self.since_mark()?;
-                self.extend_dict(&items)?;
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
+    fn tuple(&mut self, items: Vec<Id>) -> Step<Id> {
+        Ok(self.add(Node::Tuple(items)))
     }
 
-    /// Memo, calls and the rest.
-    fn reference(&mut self, op: u8) -> Step<()> {
-        match op {
-            b'\x80' => match self.take(1)?[0] {
-                0..=2 => {}
-                other => return Err(format!("protocol {other} is not supported, only 0 to 2")),
-            },
-            b'0' => drop(self.pop()?),
-            b'2' => {
-                let top = *self.stack.last().ok_or("the stack is empty")?;
-                self.stack.push(top);
-            }
-            b'p' | b'q' | b'r' => {
-                let key = self.memo_key(op - b'p')?;
-                let top = *self.stack.last().ok_or("nothing to remember")?;
-                self.memo.insert(key, top);
-            }
-            b'g' | b'h' | b'j' => {
-                let key = self.memo_key(if op == b'j' { 2 } else { op - b'g' })?;
-                let known = self.memo.get(&key).copied();
-                self.stack
-                    .push(known.ok_or_else(|| format!("nothing was remembered as {key}"))?);
-            }
-            b'R' | b'\x81' => {
-                let (args, function) = (self.pop()?, self.pop()?);
-                let Node::Tuple(args) = &self.nodes[args] else {
-                    return Err("a call without arguments".into());
-                };
-                let Node::Plain(Value::Global(name)) = &self.nodes[function] else {
-                    return Err("a call of something without a name".into());
-                };
-                let call = Node::Call {
-                    name: name.clone(),
-                    args: args.clone(),
-                    state: None,
-                };
-                self.push(call);
-            }
-            b'b' => {
-                let (given, object) = (self.pop()?, *self.stack.last().ok_or("nothing to build")?);
-                if let Node::Call { state, .. } = &mut self.nodes[object] {
-                    *state = Some(given);
-                }
-            }
-            b'Q' => {
-                let id = self.pop()?;
-                self.push(Node::Persistent(id));
-            }
-            other => return Err(format!("opcode {:?} is not supported", char::from(other))),
+    fn dict(&mut self, entries: Vec<Id>) -> Step<Id> {
+        let entries = pairs(&entries)?;
+        Ok(self.add(Node::Dict(entries)))
+    }
+
+    fn extend_list(&mut self, &list: &Id, items: Vec<Id>) -> Step<()> {
+        match &mut self.nodes[list] {
+            Node::List(list) => list.extend(items),
+            _ => return Err("items are added to something that is no list".into()),
         }
         Ok(())
+    }
+
+    fn extend_dict(&mut self, &dict: &Id, entries: Vec<Id>) -> Step<()> {
+        let entries = pairs(&entries)?;
+        match &mut self.nodes[dict] {
+            Node::Dict(dict) => dict.extend(entries),
+            // an ordered dictionary is called into being empty, then filled
+            Node::Call { name, args, .. }
+                if name == "collections.OrderedDict" && args.is_empty() =>
+            {
+                self.nodes[dict] = Node::Dict(entries);
+            }
+            _ => return Err("entries are added to something that is no dictionary".into()),
+        }
+        Ok(())
+    }
+
+    fn global(&mut self, module: Id, name: Id) -> Step<Id> {
+        let text = |id: Id| match &self.nodes[id] {
+            Node::Plain(value) => value.as_text().map(str::to_owned),
+            _ => None,
+        };
+        let named = text(module).zip(text(name));
+        let (module, name) = named.ok_or("something is named by what is no text")?;
+        Ok(self.add(Node::Plain(Value::Global(format!("{module}.{name}")))))
+    }
+
+    fn call(&mut self, function: Id, args: Id) -> Step<Id> {
+        let Node::Tuple(args) = &self.nodes[args] else {
+            return Err("a call without arguments".into());
+        };
+        let Node::Plain(Value::Global(name)) = &self.nodes[function] else {
+            return Err("a call of something without a name".into());
+        };
+        let call = Node::Call {
+            name: name.clone(),
+            args: args.clone(),
+            state: None,
+        };
+        Ok(self.add(call))
+    }
+
+    fn build(&mut self, object: Id, given: Id) -> Step<Id> {
+        if let Node::Call { state, .. } = &mut self.nodes[object] {
+            *state = Some(given);
+        }
+        Ok(object)
+    }
+
+    fn persistent(&mut self, id: Id) -> Step<Id> {
+        Ok(self.add(Node::Persistent(id)))
+    }
+}
+
+impl Arena {
+    fn add(&mut self, node: Node) -> Id {
+        self.nodes.push(node);
+        self.nodes.len() - 1
     }
 
     /// The finished value of a node.
@@ -255,7 +176,6 @@ impl Machine<'_> {
             ids.iter().map(|&id| self.value(id, depth + 1)).collect()
         };
         Ok(match &self.nodes[id] {
-            Node::Mark => return Err("a mark stands where a value should".into()),
             Node::Plain(value) => value.clone(),
             Node::List(items) => Value::List(many(items)?),
             Node::Tuple(items) => Value::Tuple(many(items)?),
@@ -272,91 +192,6 @@ impl Machine<'_> {
                 called(name, many(args)?, state)?
             }
         })
-    }
-
-    fn push(&mut self, node: Node) {
-        self.nodes.push(node);
-        self.stack.push(self.nodes.len() - 1);
-    }
-
-    fn pop(&mut self) -> Step<Id> {
-        self.stack.pop().ok_or_else(|| "the stack is empty".into())
-    }
-
-    fn since_mark(&mut self) -> Step<Vec<Id>> {
-        let is_mark = |&id: &Id| matches!(self.nodes[id], Node::Mark);
-        let mark = self
-            .stack
-            .iter()
-            .rposition(is_mark)
-            .ok_or("there is no mark")?;
-        let items = self.stack.split_off(mark + 1);
-        self.stack.pop();
-        Ok(items)
-    }
-
-    fn extend_list(&mut self, items: &[Id]) -> Step<()> {
-        let top = *self.stack.last().ok_or("the stack is empty")?;
-        match &mut self.nodes[top] {
-            Node::List(list) => list.extend_from_slice(items),
-            _ => return Err("items are added to something that is no list".into()),
-        }
-        Ok(())
-    }
-
-    fn extend_dict(&mut self, items: &[Id]) -> Step<()> {
-        let top = *self.stack.last().ok_or("the stack is empty")?;
-        let entries = pairs(items)?;
-        match &mut self.nodes[top] {
-            Node::Dict(dict) => dict.extend(entries),
-            // an ordered dictionary is called into being empty, then filled
-            Node::Call { name, args, .. }
-                if name == "collections.OrderedDict" && args.is_empty() =>
-            {
-                self.nodes[top] = Node::Dict(entries);
-            }
-            _ => return Err("entries are added to something that is no dictionary".into()),
-        }
-        Ok(())
-    }
-
-    fn memo_key(&mut self, form: u8) -> Step<usize> {
-        Ok(match form {
-            0 => parse(self.line()?)?,
-            1 => usize::from(self.take(1)?[0]),
-            _ => u32::from_le_bytes(self.array()?) as usize,
-        })
-    }
-
-    fn take(&mut self, count: usize) -> Step<&[u8]> {
-        let end = self
-            .at
-            .checked_add(count)
-            .filter(|&end| end <= self.bytes.len());
-        let end = end.ok_or("the file ends too early")?;
-        let taken = &self.bytes[self.at..end];
-        self.at = end;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Step<[u8; N]> {
-        self.take(N)?
-            .try_into()
-            .map_err(|_| "the file ends too early".into())
-    }
-
-    fn line(&mut self) -> Step<&str> {
-        std::str::from_utf8(self.raw_line()?).map_err(|e| e.to_string())
-    }
-
-    fn raw_line(&mut self) -> Step<&[u8]> {
-        let rest = &self.bytes[self.at..];
-        let length = rest
-            .iter()
-            .position(|&byte| byte == b'\n')
-            .ok_or("a line does not end")?;
-        self.at += length + 1;
-        Ok(&rest[..length])
     }
 }
 

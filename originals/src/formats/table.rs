@@ -4,10 +4,11 @@
 //! a pickle is walked once to learn where each row's numbers lie, and pages that were read are given back. What must stay
 //! true: the numbers equal those of [`super::read_npy`].
 
-mod pickled;
+mod rows;
 
+use crate::formats::array::{MOST_EMPTY, append_numbers, item_size};
 use crate::formats::npy;
-use crate::formats::npy::{Header, MOST_EMPTY};
+use crate::formats::npy::Header;
 use models::tensors::device::mapped::Mapped;
 use models::{Error, Result};
 use std::path::Path;
@@ -57,7 +58,7 @@ impl Table {
             );
             return Err(wrong(reason));
         };
-        let size = npy::item_size(&header.kind).map_err(wrong)?;
+        let size = item_size(&header.kind).map_err(wrong)?;
         let wanted = count.checked_mul(width).and_then(|n| n.checked_mul(size));
         let there = file.bytes().len() - start;
         if wanted.is_none_or(|wanted| wanted > there) || count > MOST_EMPTY || width > MOST_EMPTY {
@@ -80,7 +81,7 @@ impl Table {
         start: usize,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Self, String> {
-        match pickled::places(&file, start, progress) {
+        match rows::places(&file, start, progress) {
             Ok(places) => Ok(Self {
                 count: places.starts.len(),
                 width: places.width,
@@ -147,23 +148,23 @@ impl Table {
                 to.extend_from_slice(&numbers[rows.start * self.width..rows.end * self.width]);
             }
             Layout::Pickled { starts, kind } => {
-                let length = self.width * npy::item_size(kind)?;
+                let length = self.width * item_size(kind)?;
                 for &start in &starts[rows] {
-                    npy::append_numbers(kind, &bytes[start..start + length], to)?;
+                    append_numbers(kind, &bytes[start..start + length], to)?;
                 }
             }
             Layout::Numeric { start, header } if !header.fortran => {
-                let length = self.width * npy::item_size(&header.kind)?;
+                let length = self.width * item_size(&header.kind)?;
                 let (first, last) = (start + rows.start * length, start + rows.end * length);
-                npy::append_numbers(&header.kind, &bytes[first..last], to)?;
+                append_numbers(&header.kind, &bytes[first..last], to)?;
             }
             Layout::Numeric { start, header } => {
-                let size = npy::item_size(&header.kind)?;
+                let size = item_size(&header.kind)?;
                 let mut columns = Vec::with_capacity(rows.len() * self.width);
                 for column in 0..self.width {
                     let first = start + (column * self.count + rows.start) * size;
                     let last = first + rows.len() * size;
-                    npy::append_numbers(&header.kind, &bytes[first..last], &mut columns)?;
+                    append_numbers(&header.kind, &bytes[first..last], &mut columns)?;
                 }
                 for row in 0..rows.len() {
                     to.extend((0..self.width).map(|column| columns[column * rows.len() + row]));

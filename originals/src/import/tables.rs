@@ -14,18 +14,31 @@ use models::{Error, Result};
 /// So many numbers are in memory at once: 40 MB.
 const BLOCK_NUMBERS: usize = 10 << 20;
 
-/// Writes `utable` and `btable`, which must have a row for each of `words` and rows of these sizes.
+/// What the tables must be like, and how their numbers are stored.
+pub(super) struct Wanted {
+    /// How many words there are: a row for each.
+    pub(super) words: usize,
+    /// The numbers of a row of `utable` and of `btable`: what the encoders read.
+    pub(super) sizes: [i64; 2],
+    /// Half or whole floats.
+    pub(super) kind: Kind,
+}
+
+/// Writes `utable` and `btable`.
 ///
 /// # Errors
 /// When a table is missing, broken, or does not fit the words or the encoders.
 pub(super) fn write(
     original: &Original,
     to: &Path,
-    (words, sizes): (usize, [i64; 2]),
-    (kind, progress): (Kind, Progress),
+    wanted: &Wanted,
+    progress: Progress,
 ) -> Result<()> {
     let mut tables = Vec::new();
-    for (part, size) in [Part::UniTable, Part::BiTable].into_iter().zip(sizes) {
+    for (part, size) in [Part::UniTable, Part::BiTable]
+        .into_iter()
+        .zip(wanted.sizes)
+    {
         let file = original.path(part)?;
         let what = format!(
             "looking through {}",
@@ -34,18 +47,27 @@ pub(super) fn write(
         let table = Table::open(&file, &mut |done, of| {
             progress(&what, done >> 20, (of >> 20).max(1));
         })?;
-        let (found, wanted) = ([table.count(), table.width()], [words, size as usize]);
-        if found != wanted {
+        let (found, needed) = (
+            [table.count(), table.width()],
+            [wanted.words, size as usize],
+        );
+        if found != needed {
             let names = original.path(Part::Words)?;
             let reason = format!(
-                "it has shape {found:?}, but {wanted:?} is needed: a row for each line of {}, as wide as the encoder reads",
+                "it has shape {found:?}, but {needed:?} is needed: a row for each line of {}, as wide as the encoder reads",
                 names.display()
             );
             return Err(Error::format(file.display().to_string(), reason));
         }
         tables.push(table);
     }
-    let spec = |name, table: &Table| (name, [table.count() as i64, table.width() as i64], kind);
+    let spec = |name, table: &Table| {
+        (
+            name,
+            [table.count() as i64, table.width() as i64],
+            wanted.kind,
+        )
+    };
     let mut writer = Writer::create(
         to,
         &[spec("utable", &tables[0]), spec("btable", &tables[1])],

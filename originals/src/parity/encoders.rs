@@ -24,8 +24,16 @@ pub(super) fn check(set: &Set, name: &str, report: &mut Report) {
 
 fn graphs(set: &Set, group: &mut Group) -> Result<()> {
     use crate::reader::Part;
-    let bi = set.original.weights(Part::BiSkip)?;
-    let uni = Gru::new(&set.original.weights(Part::UniSkip)?, "encoder")?;
+    let bi = set
+        .original
+        .weights(Part::BiSkip)?
+        .to_device(set.vse.device());
+    let uni = Gru::new(
+        &set.original
+            .weights(Part::UniSkip)?
+            .to_device(set.vse.device()),
+        "encoder",
+    )?;
     let (forward, backward) = (Gru::new(&bi, "encoder")?, Gru::new(&bi, "encoder_r")?);
     let x = set.numbers.get("f_w2v_emb")?;
     let last = x.size()[0] - 1;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::formats::read_npz;
 use models::{Error, Result};
@@ -21,11 +21,14 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    pub(super) fn open(file: &Path) -> Result<Self> {
+    /// Reads an archive; its arrays come on `device`, where networks take them.
+    pub(super) fn open(file: &Path, device: Device) -> Result<Self> {
         let arrays = read_npz(file)?.into_iter();
         Ok(Self {
             file: file.to_owned(),
-            arrays: arrays.map(|(name, a)| (name, a.to_tensor())).collect(),
+            arrays: arrays
+                .map(|(name, array)| (name, array.to_tensor().to_device(device)))
+                .collect(),
             seen: RefCell::default(),
         })
     }

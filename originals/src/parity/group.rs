@@ -5,7 +5,7 @@
 
 use std::fmt::Debug;
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// So many problems are told; more are counted.
 const TOLD: usize = 5;
@@ -78,7 +78,8 @@ impl Group {
             self.fail(format!("{what}: the shape is {sizes}"));
             return;
         }
-        let (found, wanted) = (found.to_kind(Kind::Double), wanted.to_kind(Kind::Double));
+        let here = |t: &Tensor| t.to_device(Device::Cpu).to_kind(Kind::Double);
+        let (found, wanted) = (here(found), here(wanted));
         let largest = |t: &Tensor| match t.numel() {
             0 => 0.0,
             _ => t.abs().max().double_value(&[]),

@@ -26,10 +26,10 @@ pub(super) fn check(folder: &Path, name: &str, files: &mut Files, report: &mut R
     if !golden("json").exists() {
         return;
     }
-    let mut opened = None;
+    let (mut opened, device) = (None, report.device);
     report.group(format!("{name} preprocessing"), CLOSE, |group| {
         let (numbers, facts) = (
-            Numbers::open(&golden("npz"))?,
+            Numbers::open(&golden("npz"), Device::Cpu)?,
             Facts::open(&golden("json"))?,
         );
         let (numbers, facts) = opened.insert((numbers, facts));
@@ -41,14 +41,14 @@ pub(super) fn check(folder: &Path, name: &str, files: &mut Files, report: &mut R
         return;
     };
     report.group(format!("{name} image network"), CLOSE, |group| {
-        let vgg = vgg(folder)?.ok_or_else(|| {
+        let vgg = vgg(folder, device)?.ok_or_else(|| {
             Error::format(
                 folder.display().to_string(),
                 "it holds no image network, such as vgg19.pkl",
             )
         })?;
         each(folder, &facts, &mut |image| {
-            layers(&image, (&vgg, &numbers), group)
+            layers(&image, (&vgg, &numbers, device), group)
         })
     });
     report.group(
@@ -91,9 +91,9 @@ fn protocols(folder: &Path, name: &str, files: &mut Files, report: &mut Report) 
 }
 
 /// The image network of a folder, if it is there.
-pub(super) fn vgg(folder: &Path) -> Result<Option<Vgg>> {
+pub(super) fn vgg(folder: &Path, device: Device) -> Result<Option<Vgg>> {
     match folder.exists() {
-        true => Original::open(folder)?.vgg(Device::Cpu),
+        true => Original::open(folder)?.vgg(device),
         false => Ok(None),
     }
 }
@@ -230,15 +230,16 @@ fn error(found: &Tensor, wanted: &Tensor) -> f64 {
     (found - wanted).abs().max().double_value(&[]) / scale
 }
 
-fn layers(image: &Image, networks: (&Vgg, &Numbers), group: &mut Group) -> Result<()> {
-    let (vgg, numbers) = networks;
+fn layers(image: &Image, with: (&Vgg, &Numbers, Device), group: &mut Group) -> Result<()> {
+    let (vgg, numbers, device) = with;
     if !image.is_comparable()? {
         return Ok(());
     }
     let (input, tolerance) = image.input(numbers)?;
     let about = image.fact.find("layers");
     let mut trouble = Ok(());
-    vgg.layers(&input, &mut |name, output| {
+    vgg.layers(&input.to_device(device), &mut |name, output| {
+        let output = &output.to_device(Device::Cpu);
         let mut close = |part: &str, found: &Tensor| {
             if let Some(wanted) = numbers.find(&image.key(part)) {
                 group.within_of(&image.key(part), error(found, &wanted), tolerance);

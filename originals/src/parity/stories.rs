@@ -122,15 +122,16 @@ pub(super) fn check_from_pictures(set: &Set, name: &str, files: &mut Files, repo
     if !file("json").exists() {
         return;
     }
+    let device = report.device;
     report.group(format!("{name} stories from pictures"), CLOSE, |group| {
-        let numbers = Numbers::open(&file("npz"))?;
+        let numbers = Numbers::open(&file("npz"), device)?;
         let facts = Facts::open(&file("json"))?;
         facts.root().find("note").iter().for_each(Fact::seen);
         let folder = set.folder.join("../images");
-        let eyes = pictures::vgg(&folder)?;
+        let encoder = pictures::vgg(&folder, device)?;
         for case in facts.root().get("stories")?.each()? {
             let image = folder.join(case.get("image")?.text()?);
-            from_picture(set, (&numbers, &case), (&image, eyes.as_ref()), group)?;
+            from_picture(set, (&numbers, &case), (&image, encoder.as_ref()), group)?;
         }
         files.numbers(&file("npz"), &numbers);
         files.facts(&file("json"), &facts);
@@ -141,7 +142,7 @@ pub(super) fn check_from_pictures(set: &Set, name: &str, files: &mut Files, repo
 fn from_picture(
     set: &Set,
     case: (&Numbers, &Fact),
-    eyes: (&PathBuf, Option<&Vgg>),
+    looked: (&PathBuf, Option<&Vgg>),
     group: &mut Group,
 ) -> Result<()> {
     let (numbers, case) = case;
@@ -150,15 +151,23 @@ fn from_picture(
     let Some(mut feature) = numbers.find(&key("fc7")) else {
         // a picture that the original failed on, such as one with transparency
         case.get("error")?.seen();
-        let path = eyes.0;
-        let read = !path.exists() || pictures::as_stored(path).is_ok();
-        group.holds(&format!("{image} cannot be read"), read);
+        let path = looked.0;
+        if path.exists() {
+            let read = pictures::as_stored(path).is_ok();
+            group.holds(&format!("{image} cannot be read"), read);
+        } else {
+            group.note(format!("{image} is not in the folder: not read"));
+        }
         return Ok(());
     };
-    match eyes {
+    match looked {
         (path, Some(vgg)) if path.exists() && vgg.feature_size() == set.vse.image_size() => {
             let picture = pictures::as_stored(path)?;
-            let found = vgg.features(&original_input(&picture).unsqueeze(0));
+            let found = vgg.features(
+                &original_input(&picture)
+                    .unsqueeze(0)
+                    .to_device(feature.device()),
+            );
             group.close(&key("fc7"), &found, &feature);
             feature = found;
         }

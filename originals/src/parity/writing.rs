@@ -10,6 +10,7 @@ use models::decoding::beam::{BeamOptions, Stop};
 use models::decoding::decode_loop::{Strategy, write};
 use models::decoding::hypothesis::{Hypothesis, best};
 use models::decoding::rules::Rules;
+use models::text::vocabulary::START;
 use models::{Beam, Decoder, Error, Result};
 
 /// Adds the groups of the decoder.
@@ -58,7 +59,7 @@ fn chains(set: &Set, group: &mut Group) -> Result<()> {
         let (words, probs, states) = (get("words")?, get("probs")?, get("states")?);
         let words = words.to_kind(Kind::Int64);
         let mut state = decoder.start(&set.numbers.get("dec_ctx")?.narrow(0, 0, 1));
-        let mut word = Tensor::from_slice(&[-1i64]);
+        let mut word = words.new_full([1], START, (Kind::Int64, words.device()));
         for step in 0..words.size()[0] {
             let at = |part: &str| format!("{name} step {step}: {part}");
             let (scores, next) = decoder.step(&word, &state);
@@ -136,7 +137,10 @@ fn beams(set: &Set, group: &mut Group, drawn: bool) -> Result<()> {
 /// and its probability, which is what the score adds up; of a longer text the score can only be bounded.
 fn first_word(decoder: &Decoder, thought: &Tensor, case: &Fact, group: &mut Group) -> Result<()> {
     let at = about(case)?;
-    let (scores, _) = decoder.step(&Tensor::from_slice(&[-1i64]), &decoder.start(thought));
+    let (scores, _) = decoder.step(
+        &Tensor::from_slice(&[START]).to_device(decoder.device()),
+        &decoder.start(thought),
+    );
     let (probability, likeliest) = scores.softmax(1, Kind::Float).max_dim(1, false);
     let (probability, likeliest) = (probability.double_value(&[0]), likeliest.int64_value(&[0]));
     let texts = case.get("first_samples")?.each()?;

@@ -125,3 +125,36 @@ fn files_that_do_not_fit_each_other_are_refused_with_file_array_and_shape() {
         "{text}"
     );
 }
+
+#[test]
+fn a_style_that_nobody_could_ask_for_is_refused_with_a_better_name() {
+    let scratch = tempfile::tempdir().unwrap();
+    let original = copy(scratch.path());
+    let style = scratch.path().join("romance_style.npy");
+    for (name, better) in [
+        ("Sci Fi", "sci_fi"),
+        ("café", "caf_"),
+        ("a:b", "a_b"),
+        ("", "own"),
+    ] {
+        let file = scratch.path().join(format!("{name}_style.npy"));
+        fs::copy(&style, &file).unwrap();
+        let text = refusal(&original, scratch.path());
+        assert!(text.contains(&format!("{better}_style.npy")), "{text}");
+        fs::remove_file(&file).unwrap();
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_word_or_caption() {
+    let scratch = tempfile::tempdir().unwrap();
+    let original = copy(scratch.path());
+    let read = |original: &Original| (original.words().unwrap(), original.captions().unwrap());
+    let wanted = read(&original);
+    for part in [Part::Words, Part::Captions] {
+        let file = original.find(part).unwrap();
+        let marked = [b"\xef\xbb\xbf".as_slice(), &fs::read(&file).unwrap()].concat();
+        fs::write(&file, marked).unwrap();
+    }
+    assert_eq!(read(&original), wanted);
+}

@@ -1,6 +1,6 @@
 //! Every group of every set agrees with the original, and none is missing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::sets::{groups, tiny};
 
@@ -45,6 +45,14 @@ fn every_number_of_the_original_is_ours() {
         "tiny all entries covered",
     ] {
         assert!(names.contains(&name), "{name} is missing");
+    }
+}
+
+#[test]
+fn a_relative_folder_is_found_from_where_one_stands() {
+    // tests run in the folder of their package
+    for group in groups(Path::new("../models/tests/golden/tiny/s0")) {
+        assert!(group.passed(), "{}: {:?}", group.name, group.problems);
     }
 }
 

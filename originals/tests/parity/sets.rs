@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use originals::parity::{Group, check};
 use originals::reader::Original;
+use tch::Device;
 
 /// The folder of the small sets.
 pub(super) fn tiny() -> PathBuf {
@@ -17,7 +18,7 @@ pub(super) fn original() -> Original {
 
 /// Every group of a folder.
 pub(super) fn groups(folder: &Path) -> Vec<Group> {
-    check(folder, &mut |_| {}).unwrap()
+    check(folder, Device::Cpu, &mut |_| {}).unwrap()
 }
 
 /// A copy of one folder of the small sets.

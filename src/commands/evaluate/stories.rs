@@ -11,7 +11,7 @@ use models::{Bundle, Picture, Storyteller};
 use serde_json::json;
 use training::Parameters;
 use training::measure::probe;
-use training::measure::stories::{Told, measure};
+use training::measure::stories::{Specimen, measure};
 use training::recipes::decoder;
 use training::recipes::decoder::Passages;
 use training::thoughts::Folder;
@@ -100,7 +100,7 @@ impl Stories {
         Ok(print(self.json, &object, &lines)?)
     }
 
-    fn tell(&self) -> anyhow::Result<Vec<Told>> {
+    fn tell(&self) -> anyhow::Result<Vec<Specimen>> {
         let storyteller = open(&self.weights)?;
         let mut styles = self.styles.clone();
         if styles.is_empty() {
@@ -132,7 +132,7 @@ impl Stories {
         storyteller: &Storyteller,
         (path, picture): (&Path, &Picture),
         styles: &[String],
-    ) -> anyhow::Result<Vec<Told>> {
+    ) -> anyhow::Result<Vec<Specimen>> {
         let request = |style: &String| Request {
             picture,
             options: Options {
@@ -148,7 +148,7 @@ impl Stories {
         let photo = path.display().to_string();
         let told = styles.iter().zip(stories).map(|(style, story)| {
             let story = story.with_context(|| format!("{photo}, {style}"))?.text;
-            Ok(Told {
+            Ok(Specimen {
                 photo: photo.clone(),
                 style: style.clone(),
                 story,
@@ -158,7 +158,7 @@ impl Stories {
     }
 }
 
-pub(super) fn read_stories(file: &Path) -> anyhow::Result<Vec<Told>> {
+pub(super) fn read_stories(file: &Path) -> anyhow::Result<Vec<Specimen>> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let story = |line: &str| {

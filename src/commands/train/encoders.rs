@@ -8,11 +8,10 @@ use clap::{Args, ValueEnum};
 use models::Vocabulary;
 use models::text::book::Book;
 use training::corpus;
-use training::recipes::skip_thoughts;
-use training::recipes::skip_thoughts::{Costs, Half, Triplet};
-use training::recipes::vse;
-use training::recipes::vse::{Loss, Pair};
-use training::{Grouping, Measured};
+use training::recipes::graph::Half;
+use training::recipes::skip_thoughts::{self, Triplet};
+use training::recipes::vse::{self, Pair};
+use training::{Grouping, Measured, Oversight, Settings};
 
 use crate::commands::train::photos::Photos;
 use crate::commands::train::progress::TrainingProgress;
@@ -103,44 +102,43 @@ impl VseStep {
                 })
             }),
         );
-        let watch = (Some(&keeper), &mut progress as _);
-        let trained = vse::run(&settings, &words, (&features, &pairs), watch);
+        let recipe = vse::Recipe {
+            settings: &settings,
+            objective: self.objective(),
+            words: &words,
+            features: &features,
+            pairs: &pairs,
+        };
+        let trained = recipe.run(Oversight {
+            keeper: Some(&keeper),
+            observer: &mut progress,
+        });
         progress.finish(&keeper, trained)
     }
 
-    fn settings(&self, pairs: &[Pair]) -> anyhow::Result<vse::Settings> {
-        let original = self.recipe.is_original();
-        let loss = match self.loss {
-            Some(WhichLoss::Hinge) => Loss::Margin(self.margin),
-            None if original => Loss::Margin(self.margin),
-            _ => Loss::Contrastive(20.0),
+    fn objective(&self) -> vse::Objective {
+        match self.loss {
+            Some(WhichLoss::Hinge) => vse::Objective::Margin(self.margin),
+            None if self.recipe.is_original() => vse::Objective::Margin(self.margin),
+            _ => vse::Objective::Contrastive(20.0),
+        }
+    }
+
+    fn settings(&self, pairs: &[Pair]) -> anyhow::Result<Settings> {
+        let (defaults, grouping) = match self.recipe.is_original() {
+            true => (VSE_ORIGINAL, Grouping::Turns),
+            false => (VSE_MODERN, Grouping::Random),
         };
-        let defaults = if original { VSE_ORIGINAL } else { VSE_MODERN };
-        let grouping = if original {
-            Grouping::Turns
-        } else {
-            Grouping::Random
-        };
-        let round = vse::updates_of_a_round(pairs, (grouping, self.recipe.batch(defaults)));
-        let chosen = self.recipe.choose(
+        let round = vse::updates_of_a_round(pairs, grouping, self.recipe.batch(defaults));
+        self.recipe.choose(
             defaults,
             Rhythm {
+                grouping,
                 updates: round * self.epochs,
                 report_every: round,
                 measure_every: round,
             },
-        )?;
-        Ok(vse::Settings {
-            dim_word: chosen.embedding,
-            dim: chosen.width,
-            loss,
-            batch: chosen.batch,
-            grouping,
-            dropout: chosen.dropout,
-            kind: chosen.kind,
-            device: chosen.device,
-            course: chosen.course,
-        })
+        )
     }
 }
 
@@ -263,53 +261,53 @@ impl SkipThoughtsStep {
         let (train, held_out) = split(triplets);
         let settings = self.settings()?;
         let keeper = self.recipe.keeper(&self.out)?;
+        let recipe = skip_thoughts::Recipe {
+            settings: &settings,
+            half: match self.half {
+                WhichHalf::Uni => Half::Uni,
+                WhichHalf::Bi => Half::Bi,
+            },
+            objective: match self.recipe.is_original() {
+                true => skip_thoughts::Objective::Original,
+                false => skip_thoughts::Objective::Sampled(1500),
+            },
+            words: &words,
+            triplets: &train,
+        };
         let mut progress = TrainingProgress::new(
             &self.out,
             Box::new(|parameters| {
                 if held_out.is_empty() {
                     return None;
                 }
-                let loss = skip_thoughts::held_out_loss(&settings, parameters, &held_out);
+                let loss = recipe.held_out_loss(parameters, &held_out);
                 Some(Measured {
                     value: loss,
                     numbers: serde_json::json!({"held_out_loss": loss}),
                 })
             }),
         );
-        let watch = (Some(&keeper), &mut progress as _);
-        let trained = skip_thoughts::run(&settings, &words, &train, watch);
+        let trained = recipe.run(Oversight {
+            keeper: Some(&keeper),
+            observer: &mut progress,
+        });
         progress.finish(&keeper, trained)
     }
 
-    fn settings(&self) -> anyhow::Result<skip_thoughts::Settings> {
-        let original = self.recipe.is_original();
-        let rhythm = Rhythm {
-            updates: self.updates,
-            report_every: 50,
-            measure_every: 500,
+    fn settings(&self) -> anyhow::Result<Settings> {
+        let (defaults, grouping) = match self.recipe.is_original() {
+            true => (SKIP_ORIGINAL, Grouping::Turns),
+            false => (SKIP_MODERN, Grouping::Equal),
         };
-        let defaults = if original { SKIP_ORIGINAL } else { SKIP_MODERN };
-        let chosen = self.recipe.choose(defaults, rhythm)?;
-        let (grouping, costs) = if original {
-            (Grouping::Turns, Costs::Original)
-        } else {
-            (Grouping::Equal, Costs::Sampled(1500))
-        };
-        Ok(skip_thoughts::Settings {
-            half: match self.half {
-                WhichHalf::Uni => Half::Uni,
-                WhichHalf::Bi => Half::Bi,
+        self.recipe.choose(
+            defaults,
+            Rhythm {
+                grouping,
+                updates: self.updates,
+                report_every: 50,
+                measure_every: 500,
             },
-            dim_word: chosen.embedding,
-            dim: chosen.width,
-            batch: chosen.batch,
-            grouping,
-            costs,
-            dropout: chosen.dropout,
-            kind: chosen.kind,
-            device: chosen.device,
-            course: chosen.course,
-        })
+        )
     }
 }
 

@@ -14,7 +14,7 @@ use models::Weights;
 use serde_json::Value;
 use tch::Kind;
 use training::course::Progress;
-use training::{Keeper, Measured, Parameters, Standing, Watcher};
+use training::{Keeper, Measured, Observer, Parameters, Standing};
 
 use crate::commands::train::curve;
 use crate::commands::train::recipe::beside;
@@ -101,7 +101,7 @@ impl<'a> TrainingProgress<'a> {
     }
 }
 
-impl Watcher for TrainingProgress<'_> {
+impl Observer for TrainingProgress<'_> {
     fn begins(&mut self, at: &Standing) {
         if let Err(error) = self.keep_log(at.update) {
             tracing::warn!("the log of the training: {error:#}");

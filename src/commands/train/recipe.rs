@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use tch::{Device, Kind};
-use training::{AdamKind, Course, Keeper, Schedule};
+use tch::Kind;
+use training::{AdamKind, Course, Grouping, Keeper, Schedule, Settings};
 
 /// Which values hold where no flag says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -125,21 +125,10 @@ pub(super) fn table(modern: Defaults, original: Defaults) -> String {
     format!("Values of the recipes:   modern original{}", rows.concat())
 }
 
-/// What came of defaults and flags.
-#[derive(Debug)]
-pub(super) struct Chosen {
-    pub(super) course: Course,
-    pub(super) batch: usize,
-    pub(super) dropout: f64,
-    pub(super) width: i64,
-    pub(super) embedding: i64,
-    pub(super) kind: Kind,
-    pub(super) device: Device,
-}
-
-/// How often is reported and measured, unless a flag says otherwise.
+/// How examples come together, and how often is reported and measured unless a flag says otherwise.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rhythm {
+    pub(super) grouping: Grouping,
     pub(super) updates: usize,
     pub(super) report_every: usize,
     pub(super) measure_every: usize,
@@ -157,7 +146,7 @@ impl RecipeFlags {
     }
 
     /// Settles every value.
-    pub(super) fn choose(&self, defaults: Defaults, rhythm: Rhythm) -> anyhow::Result<Chosen> {
+    pub(super) fn choose(&self, defaults: Defaults, rhythm: Rhythm) -> anyhow::Result<Settings> {
         let original = self.is_original();
         let adam = match self.adam {
             Some(Adam::Original) => AdamKind::Original,
@@ -175,7 +164,7 @@ impl RecipeFlags {
             _ => Kind::BFloat16,
         };
         let measure_every = self.measure_every.unwrap_or(rhythm.measure_every).max(1);
-        Ok(Chosen {
+        Ok(Settings {
             course: Course {
                 updates: rhythm.updates,
                 rate: self.rate.unwrap_or(defaults.rate),
@@ -189,9 +178,10 @@ impl RecipeFlags {
                 seed: self.seed,
             },
             batch: self.batch(defaults),
+            grouping: rhythm.grouping,
             dropout: self.dropout.unwrap_or(defaults.dropout),
-            width: self.width.unwrap_or(defaults.width),
-            embedding: self.embedding.unwrap_or(defaults.embedding),
+            dim: self.width.unwrap_or(defaults.width),
+            dim_word: self.embedding.unwrap_or(defaults.embedding),
             kind,
             device: models::tensors::device::choose(&self.device)?,
         })

@@ -10,11 +10,10 @@ use models::text::book::Book;
 use training::bundle_making;
 use training::bundle_making::{Parts, Recipe};
 use training::corpus;
-use training::recipes::decoder;
-use training::recipes::decoder::{Costs, Passages};
+use training::recipes::decoder::{self, Passages};
 use training::thoughts;
 use training::thoughts::Folder;
-use training::{Grouping, Measured};
+use training::{Grouping, Measured, Oversight, Settings};
 
 use crate::commands::train::progress::TrainingProgress;
 use crate::commands::train::recipe::{self, Defaults, RecipeFlags, Rhythm};
@@ -121,36 +120,36 @@ impl DecoderStep {
                 })
             }),
         );
-        let watch = (Some(&keeper), &mut progress as _);
-        let trained = decoder::run(&settings, &words, &passages, watch);
+        let recipe = decoder::Recipe {
+            settings: &settings,
+            objective: match self.recipe.is_original() {
+                true => decoder::Objective::Original,
+                false => decoder::Objective::Mean,
+            },
+            words: &words,
+            passages: &passages,
+        };
+        let trained = recipe.run(Oversight {
+            keeper: Some(&keeper),
+            observer: &mut progress,
+        });
         progress.finish(&keeper, trained)
     }
 
-    fn settings(&self) -> anyhow::Result<decoder::Settings> {
-        let original = self.recipe.is_original();
-        let rhythm = Rhythm {
-            updates: self.updates,
-            report_every: 25,
-            measure_every: MEASURE_EVERY,
+    fn settings(&self) -> anyhow::Result<Settings> {
+        let (defaults, grouping) = match self.recipe.is_original() {
+            true => (ORIGINAL, Grouping::Turns),
+            false => (MODERN, Grouping::Similar),
         };
-        let defaults = if original { ORIGINAL } else { MODERN };
-        let chosen = self.recipe.choose(defaults, rhythm)?;
-        let (grouping, costs) = if original {
-            (Grouping::Turns, Costs::Original)
-        } else {
-            (Grouping::Similar, Costs::Mean)
-        };
-        Ok(decoder::Settings {
-            dim_word: chosen.embedding,
-            dim: chosen.width,
-            batch: chosen.batch,
-            grouping,
-            costs,
-            dropout: chosen.dropout,
-            kind: chosen.kind,
-            device: chosen.device,
-            course: chosen.course,
-        })
+        self.recipe.choose(
+            defaults,
+            Rhythm {
+                grouping,
+                updates: self.updates,
+                report_every: 25,
+                measure_every: MEASURE_EVERY,
+            },
+        )
     }
 }
 

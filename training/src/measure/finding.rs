@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use tch::{Device, Kind, Tensor};
 
-use super::stories::Told;
+use super::stories::Specimen;
 use models::networks::bert::SentenceEncoder;
 use models::tensors::unit_rows::unit_rows;
 use models::text::sentences::sentences;
@@ -36,10 +36,10 @@ pub struct Finding {
 ///
 /// # Errors
 /// When no story is about a picture that has captions.
-pub fn finding(stories: &[Told], captions: &Captions, encoder: &SentenceEncoder) -> Result<Finding> {
+pub fn finding(stories: &[Specimen], captions: &Captions, encoder: &SentenceEncoder) -> Result<Finding> {
     let _no_grad = tch::no_grad_guard();
     let names: Vec<&String> = captions.keys().collect();
-    let asked: Vec<(usize, &Told)> = stories
+    let asked: Vec<(usize, &Specimen)> = stories
         .iter()
         .filter_map(|told| Some((names.iter().position(|&name| *name == told.photo)?, told)))
         .collect();

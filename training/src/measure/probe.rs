@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
-use crate::measure::stories::{Told, words};
+use crate::measure::stories::{Specimen, words};
 
 /// In how many turns.
 const FOLDS: usize = 5;
@@ -29,7 +29,7 @@ pub struct Separability {
 }
 
 /// Trains and asks in turns; `None` with fewer than two styles or two pictures.
-pub fn accuracy(stories: &[Told]) -> Option<Separability> {
+pub fn accuracy(stories: &[Specimen]) -> Option<Separability> {
     let styles: Vec<&str> = names(stories.iter().map(|told| told.style.as_str()));
     let photos: Vec<&str> = names(stories.iter().map(|told| told.photo.as_str()));
     if styles.len() < 2 || photos.len() < 2 {
@@ -37,18 +37,18 @@ pub fn accuracy(stories: &[Told]) -> Option<Separability> {
     }
     let folds = FOLDS.min(photos.len());
     let place = |list: &[&str], name: &str| list.iter().position(|one| *one == name).unwrap_or(0);
-    let fold = |told: &Told| place(&photos, &told.photo) % folds;
+    let fold = |told: &Specimen| place(&photos, &told.photo) % folds;
     let mut counts = vec![(0usize, 0usize); styles.len()];
     for turn in 0..folds {
-        let (asked, taught): (Vec<&Told>, Vec<&Told>) =
+        let (asked, taught): (Vec<&Specimen>, Vec<&Specimen>) =
             stories.iter().partition(|told| fold(told) == turn);
-        let classes = |told: &[&Told]| -> Vec<i64> {
+        let classes = |told: &[&Specimen]| -> Vec<i64> {
             told.iter()
                 .map(|one| place(&styles, &one.style) as i64)
                 .collect()
         };
         let known = Words::of(&taught);
-        let answers = known.answers((&taught, &classes(&taught)), &asked, styles.len() as i64);
+        let answers = known.answers(&taught, &classes(&taught), &asked, styles.len() as i64);
         for (right, answer) in classes(&asked).into_iter().zip(answers) {
             counts[right as usize].0 += usize::from(right == answer);
             counts[right as usize].1 += 1;
@@ -74,13 +74,13 @@ fn names<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 struct Words(HashMap<String, usize>);
 
 impl Words {
-    fn of(stories: &[&Told]) -> Words {
+    fn of(stories: &[&Specimen]) -> Words {
         let all: BTreeSet<String> = stories.iter().flat_map(|told| words(&told.story)).collect();
         Words(all.into_iter().zip(0..).collect())
     }
 
     /// Bags of words, (N, words), of unit length.
-    fn bags(&self, stories: &[&Told]) -> Tensor {
+    fn bags(&self, stories: &[&Specimen]) -> Tensor {
         let width = self.0.len();
         let mut bags = vec![0f32; stories.len() * width];
         for (row, told) in stories.iter().enumerate() {
@@ -97,8 +97,9 @@ impl Words {
 
     fn answers(
         &self,
-        (taught, classes): (&[&Told], &[i64]),
-        asked: &[&Told],
+        taught: &[&Specimen],
+        classes: &[i64],
+        asked: &[&Specimen],
         styles: i64,
     ) -> Vec<i64> {
         let (bags, classes) = (self.bags(taught), Tensor::from_slice(classes));
@@ -120,10 +121,10 @@ impl Words {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::{Told, accuracy};
+    use super::{Specimen, accuracy};
 
-    fn stories(words_of_style: [&str; 2]) -> Vec<Told> {
-        let story = |photo: usize, style: usize| Told {
+    fn stories(words_of_style: [&str; 2]) -> Vec<Specimen> {
+        let story = |photo: usize, style: usize| Specimen {
             photo: format!("{photo}.jpg"),
             style: ["gothic", "sea"][style].to_owned(),
             story: format!("picture {photo} with {}", words_of_style[style]),

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 /// A story with what it was told about and how.
 #[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
-pub struct Told {
+pub struct Specimen {
     /// The picture.
     pub photo: String,
     /// The style.
@@ -38,7 +38,7 @@ pub struct Measures {
 }
 
 /// Measures stories; zeros if there are none.
-pub fn measure(stories: &[Told]) -> Measures {
+pub fn measure(stories: &[Specimen]) -> Measures {
     let texts: Vec<Vec<String>> = stories.iter().map(|told| words(&told.story)).collect();
     let count = stories.len().max(1) as f64;
     let share = |fits: &dyn Fn(usize) -> bool| {
@@ -99,10 +99,10 @@ fn ends(story: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Told, measure};
+    use super::{Specimen, measure};
 
-    fn told(story: &str) -> Told {
-        Told {
+    fn told(story: &str) -> Specimen {
+        Specimen {
             photo: "a.jpg".to_owned(),
             style: "sea".to_owned(),
             story: story.to_owned(),

@@ -1,17 +1,19 @@
 //! The decoder: a thought vector in, a passage of prose out (algorithm.md §5.5).
 //!
-//! `storyteller train decoder` calls [`run`]. The encoder is frozen: thoughts are computed once, before. A thought
+//! `storyteller train decoder` runs a [`Recipe`]. The encoder is frozen: thoughts are computed once, before. A thought
 //! here is what the decoder will be given when it tells a story, the mean over sentences shifted to the style
 //! of the passage's book, so that it learns what such a shift means.
 
-use tch::{Device, IndexOp as _, Kind, Reduction, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
+use crate::Parameters;
 use crate::checkpoint::sum_of;
-use crate::course::{Lesson, follow};
-use crate::order::{Grouping, Rounds};
+use crate::course::{Oversight, Step, follow};
+use crate::order::Rounds;
+use crate::recipes::costs::surprise;
 use crate::recipes::graph::{Graph, Output, Text};
+use crate::recipes::settings::Settings;
 use crate::thoughts::{Folder, sentences_of};
-use crate::{Course, Keeper, Parameters, Watcher};
 use models::text::vocabulary::UNK;
 use models::{Error, Result, Vocabulary, Weights};
 
@@ -61,50 +63,14 @@ impl Gathered {
     }
 }
 
-/// The settings of a run.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Size of a word's vector.
-    pub dim_word: i64,
-    /// Size of the state.
-    pub dim: i64,
-    /// Passages an update.
-    pub batch: usize,
-    /// How passages come together.
-    pub grouping: Grouping,
-    /// How the cost is computed.
-    pub costs: Costs,
-    /// The share of word vectors and of what the output layer sees that is dropped; not with the original's costs.
-    pub dropout: f64,
-    /// What the matrix products are computed in; weights and optimiser stay in f32.
-    pub kind: Kind,
-    /// Where to compute.
-    pub device: Device,
-    /// Rate, optimiser, length and seed.
-    pub course: Course,
-}
-
-/// How the cost is computed.
+/// What is minimised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Costs {
-    /// As the original's: summed over the batch, unknown words told as such.
+pub enum Objective {
+    /// The original's: summed over the batch, unknown words told as such.
     Original,
     /// The mean over the words that are told; unknown words are not.
     Mean,
-}
-
-impl Settings {
-    /// All that decides the outcome, for the checkpoint.
-    fn recipe(&self, passages: &Passages) -> serde_json::Value {
-        let thoughts = passages.thoughts.sum(Kind::Double).double_value(&[]);
-        serde_json::json!({
-            "trains": "decoder", "course": self.course, "dim_word": self.dim_word, "dim": self.dim,
-            "batch": self.batch, "grouping": self.grouping, "costs": self.costs, "dropout": self.dropout,
-            "kind": format!("{:?}", self.kind), "device": format!("{:?}", self.device),
-            "passages": sum_of(passages.words.iter().map(Vec::as_slice)), "thoughts": thoughts.to_string(),
-        })
-    }
 }
 
 /// Passages as word ids without end marks, and the thought of each, (N, ctx).
@@ -169,6 +135,15 @@ impl Passages {
         self.thoughts.index_select(0, &rows).to_kind(Kind::Float)
     }
 
+    /// The texts of some of them side by side, and their thoughts (B, ctx).
+    fn side_by_side(&self, batch: &[usize], device: Device) -> (Text, Tensor) {
+        let texts: Vec<&[i64]> = batch
+            .iter()
+            .map(|&index| self.words[index].as_slice())
+            .collect();
+        (Text::new(&texts, device), self.of(batch).to_device(device))
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.words.len()
@@ -180,70 +155,78 @@ impl Passages {
     }
 }
 
-/// Trains and returns the arrays of a [`models::Decoder`] with deep output.
-///
-/// # Errors
-/// As [`follow`].
-pub fn run(
-    settings: &Settings,
-    words: &Vocabulary,
-    passages: &Passages,
-    (keeper, watcher): (Option<&Keeper>, &mut dyn Watcher),
-) -> Result<Weights> {
-    let seed = settings.course.seed;
-    tch::manual_seed(seed as i64);
-    let keeper = keeper.map(|keeper| keeper.of(settings.recipe(passages)));
-    let parameters = initial(settings, words.len() as i64, passages.thoughts.size()[1]);
-    let parameters = parameters.to_device(settings.device);
-    let lengths = passages.words.iter().map(Vec::len).collect();
-    let mut rounds = Rounds::new(lengths, settings.grouping, (settings.batch, seed));
-    let watch = (keeper.as_ref(), watcher);
-    let trained = follow(
-        &settings.course,
-        parameters,
-        watch,
-        &mut |parameters, update| {
-            let batch = rounds.batch(update);
-            match settings.costs {
-                Costs::Original => original(settings, parameters, (passages, batch)),
-                Costs::Mean => {
-                    let how = (settings.kind, settings.dropout);
-                    let (cost, told) = cost(how, parameters, passages, batch);
-                    Lesson {
-                        cost: cost / told as f64,
-                        times: told as f64,
-                        told,
-                    }
-                }
-            }
-        },
-    )?;
-    Ok(trained.weights("decoder", |_| true))
+/// A decoder to be trained.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipe<'a> {
+    /// Sizes, batches and course.
+    pub settings: &'a Settings,
+    /// What is minimised.
+    pub objective: Objective,
+    /// The words it will write.
+    pub words: &'a Vocabulary,
+    /// What is trained on.
+    pub passages: &'a Passages,
 }
 
-/// The original's cost of a batch.
-fn original(
-    settings: &Settings,
-    parameters: &Parameters,
-    (passages, batch): (&Passages, &[usize]),
-) -> Lesson {
-    let texts: Vec<&[i64]> = batch
-        .iter()
-        .map(|&index| passages.words[index].as_slice())
-        .collect();
-    let text = Text::new(&texts, parameters.device());
-    let graph = Graph {
-        parameters,
-        kind: settings.kind,
-    };
-    Lesson {
-        cost: graph.decoder(
-            Output::Deep,
-            &text,
-            &passages.of(batch).to_device(parameters.device()),
-        ),
-        times: 1.0,
-        told: text.told(),
+impl Recipe<'_> {
+    /// Trains and returns the arrays of a [`models::Decoder`] with deep output.
+    ///
+    /// # Errors
+    /// As [`follow`].
+    pub fn run(&self, oversight: Oversight) -> Result<Weights> {
+        let (settings, passages) = (self.settings, self.passages);
+        let seed = settings.course.seed;
+        tch::manual_seed(seed as i64);
+        let parameters = initial(
+            settings,
+            self.words.len() as i64,
+            passages.thoughts.size()[1],
+        );
+        let parameters = parameters.to_device(settings.device);
+        let lengths = passages.words.iter().map(Vec::len).collect();
+        let mut rounds = Rounds::new(lengths, settings.grouping, settings.batch, seed);
+        let oversight = oversight.of(|| self.all_that_counts());
+        let mut step =
+            |parameters: &Parameters, update| self.step(parameters, rounds.batch(update));
+        let trained = follow(&settings.course, parameters, oversight, &mut step)?;
+        Ok(trained.weights("decoder", |_| true))
+    }
+
+    /// All that decides the outcome, for the checkpoint.
+    fn all_that_counts(&self) -> serde_json::Value {
+        let passages = self.passages;
+        let thoughts = passages.thoughts.sum(Kind::Double).double_value(&[]);
+        self.settings.recipe(serde_json::json!({
+            "trains": "decoder", "costs": self.objective,
+            "passages": sum_of(passages.words.iter().map(Vec::as_slice)), "thoughts": thoughts.to_string(),
+        }))
+    }
+
+    /// The cost of a batch.
+    fn step(&self, parameters: &Parameters, batch: &[usize]) -> Step {
+        let graph = Graph {
+            parameters,
+            kind: self.settings.kind,
+            dropout: self.settings.dropout,
+        };
+        match self.objective {
+            Objective::Original => {
+                let (text, thoughts) = self.passages.side_by_side(batch, parameters.device());
+                Step {
+                    cost: graph.decoder(Output::Deep, &text, &thoughts),
+                    times: 1.0,
+                    told: text.told(),
+                }
+            }
+            Objective::Mean => {
+                let (cost, told) = cost(&graph, self.passages, batch);
+                Step {
+                    cost: cost / told as f64,
+                    times: told as f64,
+                    told,
+                }
+            }
+        }
     }
 }
 
@@ -253,7 +236,8 @@ pub fn perplexity(parameters: &Parameters, passages: &Passages) -> (f64, f64) {
         let all: Vec<usize> = (0..passages.len()).collect();
         let (mut loss, mut said) = (0.0, 0);
         for batch in all.chunks(32) {
-            let (cost, told) = no_grad(|| cost((Kind::Float, 0.0), parameters, passages, batch));
+            let graph = Graph::of_the_original(parameters);
+            let (cost, told) = no_grad(|| cost(&graph, passages, batch));
             loss += cost.double_value(&[]);
             said += told;
         }
@@ -276,68 +260,13 @@ fn initial(settings: &Settings, words: i64, thought: i64) -> Parameters {
     parameters
 }
 
-/// Summed cost of a batch and how many words it is over.
-fn cost(
-    (kind, dropout): (Kind, f64),
-    parameters: &Parameters,
-    passages: &Passages,
-    batch: &[usize],
-) -> (Tensor, usize) {
-    let device = parameters.device();
-    let thoughts = passages.of(batch).to_device(device);
-    let first = parameters.apply("ff_state", &thoughts).tanh().to_kind(kind);
-    let (shown, targets, told) = columns(passages, batch);
-    let count = batch.len() as i64;
-    let steps = shown.len() as i64 / count;
-    let x = parameters
-        .get("Wemb")
-        .index_select(0, &Tensor::from_slice(&shown).to_device(device))
-        .dropout(dropout, true)
-        .to_kind(kind)
-        .view([steps, count, -1]);
-    // shifted by one: the first word is told from the thought alone, after a vector of zeros
-    let x = Tensor::cat(&[&x.i(..1).zeros_like(), &x.i(..steps - 1)], 0);
-    let states = parameters
-        .cell("decoder", kind)
-        .run(&x, Some(&first), None)
-        .view([steps * count, -1]);
-    let affine = |prefix: &str, x: &Tensor| {
-        let weight = parameters.get(&format!("{prefix}_W")).to_kind(kind);
-        x.matmul(&weight) + parameters.get(&format!("{prefix}_b")).to_kind(kind)
-    };
-    let logits = affine(
-        "ff_logit",
-        &affine("ff_hid", &states).tanh().dropout(dropout, true),
-    )
-    .to_kind(Kind::Float);
-    let cost = logits.cross_entropy_loss::<Tensor>(
-        &Tensor::from_slice(&targets).to_device(device),
-        None,
-        Reduction::Sum,
-        IGNORED,
-        0.0,
-    );
-    (cost, told)
+/// Summed cost of a batch and how many words it is over; unknown words are never told.
+fn cost(graph: &Graph, passages: &Passages, batch: &[usize]) -> (Tensor, usize) {
+    let (text, thoughts) = passages.side_by_side(batch, graph.parameters.device());
+    let states = graph.told(&text, &thoughts);
+    let (places, ids) = text.targets(Some(UNK));
+    let size = states.size()[2];
+    let states = states.contiguous().view([-1, size]);
+    let scores = graph.scores(Output::Deep, &states.index_select(0, &places));
+    (surprise(&scores, &ids), ids.size()[0] as usize)
 }
-
-/// Passages side by side, step after step: what is shown, what is to be told (or not), and how much of that there is.
-fn columns(passages: &Passages, batch: &[usize]) -> (Vec<i64>, Vec<i64>, usize) {
-    let lengths = batch.iter().map(|&index| passages.words[index].len());
-    let places = (lengths.max().unwrap_or(0) + 1) * batch.len();
-    let (mut shown, mut targets, mut told) = (vec![0; places], vec![IGNORED; places], 0);
-    for (column, &index) in batch.iter().enumerate() {
-        let ids = &passages.words[index];
-        for (step, id) in ids.iter().copied().chain([0]).enumerate() {
-            let place = step * batch.len() + column;
-            shown[place] = id;
-            if id != UNK {
-                targets[place] = id;
-                told += 1;
-            }
-        }
-    }
-    (shown, targets, told)
-}
-
-/// A target that no loss is taken over: what comes after a passage's end, and unknown words, which are never told.
-const IGNORED: i64 = -100;

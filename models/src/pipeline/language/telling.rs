@@ -8,7 +8,7 @@ use crate::decoding::drawing::DrawingRules;
 use crate::pipeline::ending::count_words;
 use crate::pipeline::options::{Form, Mode, Options};
 use crate::pipeline::seeing::{Found, Look};
-use crate::pipeline::storyteller::{Request, Stage, Story, Timings, Told, UsedCaption, Watcher};
+use crate::pipeline::storyteller::{Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher};
 use crate::pipeline::verse;
 use crate::text::sentences::{whole_sentences, within_words};
 use crate::{Error, Result};
@@ -40,7 +40,7 @@ struct Item<'a> {
 type Stories = Vec<Option<Result<Story>>>;
 
 /// Tells the stories of a batch.
-pub(super) fn tell(language: &Language, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
+pub(super) fn tell(language: &Language, requests: &[Request], watcher: &mut dyn Watcher) -> ToldBatch {
     let mut stories: Stories = requests.iter().map(|_| None).collect();
     let mut timings = Timings::default();
     let mut clock = Instant::now();
@@ -66,7 +66,7 @@ pub(super) fn tell(language: &Language, requests: &[Request], watcher: &mut dyn 
         timings.writing += lap();
     }
     let done = stories.into_iter().map(|story| story.unwrap_or(Err(Error::Cancelled)));
-    Told { stories: done.collect(), timings }
+    ToldBatch { stories: done.collect(), timings }
 }
 
 /// Checks the wishes and looks at the pictures.

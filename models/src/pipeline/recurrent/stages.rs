@@ -6,9 +6,12 @@
 
 use super::strategy::{longest, strategy};
 use super::Recurrent;
-use crate::pipeline::storyteller::{Request, Stage, Story, Timings, Told, UsedCaption, Watcher};
+use crate::pipeline::storyteller::{
+    Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher,
+};
 use crate::bundle::styles::Mix;
 use crate::decoding::decode_loop::{Thoughts, write};
+use crate::decoding::hints::Hints;
 use crate::decoding::hypothesis::{Hypothesis, best};
 use crate::networks::skip_thoughts::Encoding;
 use crate::pipeline::ending;
@@ -20,17 +23,21 @@ use std::time::Instant;
 use tch::{Kind, Tensor};
 
 /// A request on its way.
-pub(super) struct Item<'a> {
+struct Item<'a> {
     place: usize,
-    pub(super) options: &'a Options,
+    options: &'a Options,
     mix: Mix,
     feature: Tensor,
-    pub(super) captions: Vec<Match>,
+    captions: Vec<Match>,
     thought: Tensor,
 }
 
 /// Tells the stories of a batch.
-pub(super) fn tell(teller: &Recurrent, requests: &[Request], watcher: &mut dyn Watcher) -> Told {
+pub(super) fn tell(
+    teller: &Recurrent,
+    requests: &[Request],
+    watcher: &mut dyn Watcher,
+) -> ToldBatch {
     let mut stories: Vec<Option<Result<Story>>> = requests.iter().map(|_| None).collect();
     let mut timings = Timings::default();
     let mut clock = Instant::now();
@@ -60,7 +67,7 @@ pub(super) fn tell(teller: &Recurrent, requests: &[Request], watcher: &mut dyn W
     let done = stories
         .into_iter()
         .map(|story| story.unwrap_or(Err(Error::Cancelled)));
-    Told {
+    ToldBatch {
         stories: done.collect(),
         timings,
     }
@@ -209,6 +216,19 @@ fn common(teller: &Recurrent, item: &Item) -> Option<Tensor> {
     (!item.options.strict).then(|| teller.styles.common().unsqueeze(0))
 }
 
+/// The words that the captions of a request have to offer; the original knew no such thing.
+fn hints(teller: &Recurrent, item: &Item) -> Hints {
+    if item.options.strict {
+        return Hints::default();
+    }
+    let captions = item.captions.iter();
+    Hints::from_captions(
+        captions.map(|found| teller.gallery.caption(found.index)),
+        &teller.vocabulary,
+        teller.decoder.words(),
+    )
+}
+
 /// Writes all texts in one go.
 fn put_down(
     teller: &Recurrent,
@@ -220,7 +240,10 @@ fn put_down(
         return;
     }
     let thoughts: Vec<&Tensor> = items.iter().map(|item| &item.thought).collect();
-    let strategies = items.iter().map(|item| strategy(teller, item)).collect();
+    let strategies = items
+        .iter()
+        .map(|item| strategy(item.options, hints(teller, item)))
+        .collect();
     let longest: Vec<usize> = items.iter().map(|item| longest(item.options)).collect();
     let common: Vec<Option<Tensor>> = items.iter().map(|item| common(teller, item)).collect();
     let written = write(

@@ -2,8 +2,6 @@
 //!
 //! `stages` asks once a request. A strict story follows the original's rules alone.
 
-use super::Recurrent;
-use super::stages::Item;
 use crate::decoding::beam::{Beam, BeamOptions, Stop};
 use crate::decoding::best_of::BestOf;
 use crate::decoding::decode_loop::Strategy;
@@ -22,11 +20,10 @@ const WEARINESS: f32 = 0.3;
 /// The same for drawn stories, which hardly cling: more than this costs grammar.
 const WEARINESS_OF_CHANCE: f32 = 0.1;
 
-/// The strategy, without a word yet, for a request whose captions are found.
-pub(super) fn strategy(teller: &Recurrent, item: &Item) -> Strategy {
-    let wishes = item.options;
+/// The strategy, without a word yet, for such wishes and hints.
+pub(super) fn strategy(wishes: &Options, hints: Hints) -> Strategy {
     let rules = Rules {
-        hints: hints(teller, item),
+        hints,
         ..rules(wishes)
     };
     match wishes.mode {
@@ -77,17 +74,4 @@ fn rules(options: &Options) -> Rules {
         },
         ..Rules::original(max_len)
     }
-}
-
-/// The words that the captions of a request have to offer.
-fn hints(teller: &Recurrent, item: &Item) -> Hints {
-    if item.options.strict {
-        return Hints::default();
-    }
-    let captions = item.captions.iter();
-    Hints::from_captions(
-        captions.map(|found| teller.gallery.caption(found.index)),
-        &teller.vocabulary,
-        teller.decoder.words(),
-    )
 }

@@ -3,8 +3,8 @@
 //! Nothing is called. What is not known here stays a [`Value::Call`], which the reader of the file
 //! may understand (PyTorch's tensors) or refuse.
 
-use super::super::npy::from_bytes;
-use super::Value;
+use super::value::Value;
+use crate::formats::array::from_bytes;
 
 /// What the call would have made, with the state it was given afterwards.
 pub(super) fn called(name: &str, args: Vec<Value>, state: Option<Value>) -> Result<Value, String> {

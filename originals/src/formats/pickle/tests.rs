@@ -83,3 +83,15 @@ fn a_small_file_that_unfolds_without_end_is_refused() {
             .contains("too often")
     );
 }
+
+#[test]
+fn the_protocols_of_newer_pythons_hold_the_same_values() {
+    // {"a": [1, b"x"]} as protocol 4 frames, remembers and names it
+    let bytes = b"\x80\x04\x95\x10\0\0\0\0\0\0\0}\x94\x8c\x01a\x94]\x94(K\x01C\x01x\x94es.";
+    let list = Value::List(vec![Value::Int(1), Value::Bytes(b"x".to_vec())]);
+    assert_eq!(read(bytes).get("a"), Some(&list));
+    let global = read(b"\x80\x04\x8c\x05numpy\x94\x8c\x05dtype\x94\x93\x94.");
+    assert_eq!(global, Value::Global("numpy.dtype".into()));
+    assert!(read_pickle(b"\x80\x06N.").is_err());
+    assert!(read_pickle(b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\xff.").is_err());
+}

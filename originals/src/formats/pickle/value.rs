@@ -3,7 +3,7 @@
 //! Readers of the original's files ask for texts, numbers, items and entries; each answer is `None`
 //! for a value of another kind.
 
-use super::super::npy::Array;
+use crate::formats::array::Array;
 
 /// A value of a pickle.
 #[derive(Clone, Debug, PartialEq)]
