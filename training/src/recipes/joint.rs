@@ -7,10 +7,10 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
-use crate::course::{Lesson, follow};
+use crate::course::{Oversight, Step, follow};
 use crate::order::{Grouping, Rounds};
 use crate::recipes::pseudo::Pseudo;
-use crate::{Course, Keeper, Parameters, Watcher};
+use crate::{Course, Parameters};
 use models::networks::joint::{CLIP, Joint, TEXT_SCALE};
 use models::{Error, Result, Weights};
 
@@ -92,7 +92,7 @@ pub fn run(
     settings: &Settings,
     material: &Material,
     pseudo: Option<(&Pseudo, &Tensor)>,
-    (keeper, watcher): (Option<&Keeper>, &mut dyn Watcher),
+    oversight: Oversight,
 ) -> Result<Weights> {
     let refuse = |reason: &str| Err(Error::format("the photos to train on", reason));
     if material.captions.iter().any(Vec::is_empty) {
@@ -100,7 +100,7 @@ pub fn run(
     }
     let seed = settings.course.seed;
     let lengths = vec![1; material.captions.len()];
-    let mut rounds = Rounds::new(lengths, Grouping::Random, (settings.batch, seed));
+    let mut rounds = Rounds::new(lengths, Grouping::Random, settings.batch, seed);
     if rounds.batches() == 0 {
         return refuse("there are fewer of them than a batch has");
     }
@@ -112,12 +112,11 @@ pub fn run(
     );
     let imagined = pseudo.map(|(pseudo, vectors)| (pseudo, standard.texts(vectors)));
     let parameters = initial(settings.dim, pictures.size()[1], texts.size()[1]);
-    let keeper = keeper.map(|keeper| keeper.of(recipe(settings, material, imagined.as_ref())));
-    let watch = (keeper.as_ref(), watcher);
+    let oversight = oversight.of(|| recipe(settings, material, imagined.as_ref()));
     let trained = follow(
         &settings.course,
         parameters,
-        watch,
+        oversight,
         &mut |parameters, update| {
             let mut random = ChaCha8Rng::seed_from_u64(seed);
             random.set_stream(update as u64 + 1);
@@ -137,7 +136,7 @@ pub fn run(
                 let pair = (seen, rows(texts, &captions));
                 cost += contrast(parameters, settings.dropout, pair) * settings.pseudo_weight;
             }
-            Lesson {
+            Step {
                 cost,
                 times: batch.len() as f64,
                 told: batch.len(),

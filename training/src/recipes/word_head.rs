@@ -7,10 +7,10 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Reduction, Tensor};
 
-use crate::course::{Lesson, follow};
+use crate::course::{Oversight, Step, follow};
 use crate::order::{Grouping, Rounds};
 use crate::recipes::pseudo::Pseudo;
-use crate::{Course, Keeper, Parameters, Watcher};
+use crate::{Course, Parameters};
 use models::{Error, Result, Weights};
 
 /// The settings of a run.
@@ -51,29 +51,28 @@ pub fn run(
     settings: &Settings,
     lessons: &Lessons,
     pseudo: Option<&Pseudo>,
-    (keeper, watcher): (Option<&Keeper>, &mut dyn Watcher),
+    oversight: Oversight,
 ) -> Result<Weights> {
     let seed = settings.course.seed;
     let lengths = vec![1; lessons.words.len()];
-    let mut rounds = Rounds::new(lengths, Grouping::Random, (settings.batch, seed));
+    let mut rounds = Rounds::new(lengths, Grouping::Random, settings.batch, seed);
     if rounds.batches() == 0 {
         let reason = "there are fewer of them than a batch has";
         return Err(Error::format("the photos to train on", reason));
     }
     tch::manual_seed(seed as i64);
     let parameters = initial(settings.rank, lessons);
-    let keeper = keeper.map(|keeper| {
+    let oversight = oversight.of(|| {
         let sum = lessons.pictures.sum(Kind::Double).double_value(&[]);
-        keeper.of(serde_json::json!({
+        serde_json::json!({
             "trains": "word head", "settings": settings, "words": lessons.count, "pictures": sum,
             "imagined": lessons.imagined.len(),
-        }))
+        })
     });
-    let watch = (keeper.as_ref(), watcher);
     let trained = follow(
         &settings.course,
         parameters,
-        watch,
+        oversight,
         &mut |parameters, update| {
             let batch = rounds.batch(update);
             let mut cost = seen_cost(settings, parameters, (lessons, batch));
@@ -83,7 +82,7 @@ pub fn run(
                 let imagined = imagined_cost(settings, parameters, (lessons, pseudo), &mut random);
                 cost += imagined * settings.pseudo_weight;
             }
-            Lesson {
+            Step {
                 cost,
                 times: batch.len() as f64,
                 told: batch.len(),

@@ -6,7 +6,7 @@ use clap::Args;
 use training::recipes::joint::{self, Material, Settings, Standard};
 
 use super::{Photos, Texts, vectors};
-use crate::commands::train::following::Following;
+use crate::commands::train::progress::TrainingProgress;
 use crate::commands::train::recipe::{Defaults, RecipeFlags, Rhythm};
 
 /// Trains the joint space of pictures and sentence vectors.
@@ -67,22 +67,26 @@ impl JointStep {
         };
         let settings = self.settings()?;
         let keeper = self.recipe.keeper(&self.out)?;
-        let mut following = Following::new(&self.out, Box::new(|_| None));
+        let mut progress = TrainingProgress::new(&self.out, Box::new(|_| None));
         let pseudo = imagined.as_ref().map(|(pseudo, vectors)| (pseudo, vectors));
-        let watch = (Some(&keeper), &mut following as _);
+        let watch = training::Oversight {
+            keeper: Some(&keeper),
+            observer: &mut progress,
+        };
         let trained = joint::run(&settings, &material, pseudo, watch);
-        following.finish(&keeper, trained)
+        progress.finish(&keeper, trained)
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {
         let rhythm = Rhythm {
+            grouping: training::Grouping::Random,
             updates: self.updates,
             report_every: 20,
             measure_every: self.updates,
         };
         let chosen = self.recipe.choose(DEFAULTS, rhythm)?;
         Ok(Settings {
-            dim: chosen.width,
+            dim: chosen.dim,
             batch: chosen.batch,
             pseudo: self.texts.imagined,
             pseudo_weight: self.texts.imagined_weight,

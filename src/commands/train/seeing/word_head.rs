@@ -9,7 +9,7 @@ use models::Weights;
 use training::recipes::word_head::{self, Lessons, Settings};
 
 use super::{Chosen, Photos, Texts};
-use crate::commands::train::following::Following;
+use crate::commands::train::progress::TrainingProgress;
 use crate::commands::train::recipe::{Defaults, RecipeFlags, Rhythm};
 use crate::commands::train::texts::lines;
 
@@ -94,13 +94,16 @@ impl WordHeadStep {
         };
         let settings = self.settings()?;
         let keeper = self.recipe.keeper(&self.out)?;
-        let mut following = Following::new(&self.out, Box::new(|_| None));
+        let mut progress = TrainingProgress::new(&self.out, Box::new(|_| None));
         let pseudo = imagined.as_ref().map(|(pseudo, _)| pseudo);
         let trained = word_head::run(
             &settings,
             &lessons,
             pseudo,
-            (Some(&keeper), &mut following as _),
+            training::Oversight {
+                keeper: Some(&keeper),
+                observer: &mut progress,
+            },
         );
         let whole = trained.map(|trained| {
             let maps: Vec<_> = trained
@@ -113,18 +116,19 @@ impl WordHeadStep {
             ];
             Weights::from_tensors("word head", maps.into_iter().chain(standard))
         });
-        following.finish(&keeper, whole)
+        progress.finish(&keeper, whole)
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {
         let rhythm = Rhythm {
+            grouping: training::Grouping::Random,
             updates: self.updates,
             report_every: 20,
             measure_every: self.updates,
         };
         let chosen = self.recipe.choose(DEFAULTS, rhythm)?;
         Ok(Settings {
-            rank: chosen.width,
+            rank: chosen.dim,
             batch: chosen.batch,
             pseudo: self.texts.imagined,
             pseudo_weight: self.texts.imagined_weight,
