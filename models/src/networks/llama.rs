@@ -98,7 +98,7 @@ impl Llama {
         let _no_grad = tch::no_grad_guard();
         for (name, extents) in self.adaptable() {
             let adapter = Adapter::load(weights, &name, extents, scale)?;
-            self.layer_mut(&name)?.merge(&adapter);
+            self.layer_mut(&name)?.merge(adapter);
         }
         Ok(())
     }
@@ -113,6 +113,15 @@ impl Llama {
             self.layer_mut(&name)?.adapt(adapter);
         }
         Ok(())
+    }
+
+    /// Packs all matrices of the blocks for telling, where the device can; a model that learns stays as it is.
+    pub fn pack(&mut self) {
+        for block in &mut self.blocks {
+            for layer in [&mut block.qkv, &mut block.o, &mut block.gate_up, &mut block.down] {
+                layer.pack();
+            }
+        }
     }
 
     fn layer_mut(&mut self, name: &str) -> Result<&mut Projection> {

@@ -4,14 +4,22 @@
 //! weights stay as they were published. While training, the adapter is kept apart; for telling it is merged into W once.
 
 use crate::Result;
+use crate::tensors::device::packed::Packed;
 use crate::tensors::weights::Weights;
 use tch::{Kind, Tensor};
 
 /// A linear layer without bias whose weights (out, in) do not learn.
 #[derive(Debug)]
 pub struct Projection {
-    weight: Tensor,
+    weight: Weight,
     adapter: Option<Adapter>,
+}
+
+/// The weights, as they came or packed for telling.
+#[derive(Debug)]
+enum Weight {
+    Plain(Tensor),
+    Packed(Packed),
 }
 
 /// The thin matrices of an adapter: A (rank, in) and B (out, rank).
@@ -45,13 +53,18 @@ impl Adapter {
 impl Projection {
     /// From weights (out, in).
     pub fn new(weight: Tensor) -> Self {
-        Self { weight, adapter: None }
+        Self {
+            weight: Weight::Plain(weight),
+            adapter: None,
+        }
     }
 
     /// (out, in).
     pub fn extents(&self) -> [i64; 2] {
-        let size = self.weight.size();
-        [size[0], size[1]]
+        match &self.weight {
+            Weight::Plain(weight) => [weight.size()[0], weight.size()[1]],
+            Weight::Packed(packed) => packed.extents(),
+        }
     }
 
     /// Puts an adapter beside the weights; it may learn.
@@ -59,15 +72,32 @@ impl Projection {
         self.adapter = Some(adapter);
     }
 
-    /// Adds an adapter to the weights for good.
-    pub fn merge(&mut self, adapter: &Adapter) {
-        let sum = self.weight.to_kind(Kind::Float) + adapter.delta();
-        self.weight = sum.to_kind(self.weight.kind());
+    /// Adds an adapter to the weights for good; packed ones keep it beside them.
+    pub fn merge(&mut self, adapter: Adapter) {
+        match &mut self.weight {
+            Weight::Plain(weight) => {
+                let sum = weight.to_kind(Kind::Float) + adapter.delta();
+                *weight = sum.to_kind(weight.kind());
+            }
+            Weight::Packed(_) => self.adapter = Some(adapter),
+        }
+    }
+
+    /// Packs the weights where the device can: products become faster, and gradients do not come back through them.
+    pub fn pack(&mut self) {
+        if let Weight::Plain(weight) = &self.weight
+            && let Some(packed) = Packed::new(weight)
+        {
+            self.weight = Weight::Packed(packed);
+        }
     }
 
     /// (…, in) → (…, out), in the kind of the weights.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let plain = x.linear::<&Tensor>(&self.weight, None);
+        let plain = match &self.weight {
+            Weight::Plain(weight) => x.linear::<&Tensor>(weight, None),
+            Weight::Packed(packed) => packed.product(x),
+        };
         match &self.adapter {
             None => plain,
             Some(Adapter { a, b, scale }) => {

@@ -119,6 +119,7 @@ fn writer(
     let mut llama = Llama::open(&base, (Kind::Float, device))?;
     let adapter = bundle.weights(&part.adapter)?.to_device(device);
     llama.merge(&adapter, part.adapter_scale)?;
+    llama.pack();
     let spread = Spread {
         mean: spread.mean.to_device(device),
         std: spread.std.to_device(device),

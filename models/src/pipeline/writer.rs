@@ -6,6 +6,7 @@
 use crate::decoding::drawing::{Drawn, DrawingRules, NextToken, draw};
 use crate::networks::llama::{Cache, Llama};
 use crate::networks::prefix::PrefixMap;
+use crate::networks::projection::Projection;
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use crate::{Error, Result};
@@ -34,7 +35,7 @@ struct Allowed {
     /// Their ids in the model's vocabulary.
     ids: Vec<i64>,
     /// Their rows of the output matrix (V′, width).
-    output: Tensor,
+    output: Projection,
     /// Which of them end a passage.
     ends: Vec<usize>,
 }
@@ -82,7 +83,9 @@ impl Writer {
         if ends.is_empty() {
             return Err(Error::format("the language model", format!("{AFTER} is not among the tokens that it may write")));
         }
-        let output = llama.output_rows(&Tensor::from_slice(&tokens).to_device(llama.device()));
+        let rows = llama.output_rows(&Tensor::from_slice(&tokens).to_device(llama.device()));
+        let mut output = Projection::new(rows);
+        output.pack();
         let allowed = Allowed { ids: tokens, output, ends };
         Ok(Self { llama, pieces, map, frame, allowed })
     }
@@ -166,7 +169,7 @@ impl<'a> Passage<'a> {
 
     fn logits(&self) -> Tensor {
         let output = &self.writer.allowed.output;
-        self.hidden.linear::<&Tensor>(output, None).to_kind(Kind::Float)
+        output.forward(&self.hidden).to_kind(Kind::Float)
     }
 }
 

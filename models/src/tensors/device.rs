@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 pub mod mapped;
+pub mod packed;
 
 use crate::{Error, Result};
 use std::ffi::{CStr, CString};
