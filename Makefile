@@ -28,7 +28,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: ## fetch what is missing: libtorch, Postgres, image weights (once, 580 MB)
+setup: ## fetch what is missing: libtorch, Postgres, networks (once, 760 MB)
 	@scripts/setup.sh
 
 .PHONY: build
@@ -56,6 +56,9 @@ setup-tests:
 test: check ## everything CI runs: all checks, then all tests
 	$(call step,tests)
 	@$(cargo) test --workspace --no-run $(QUIET)
+	$(call step,what the starter bundle computes once)
+	@$(cargo) build --bin storyteller $(QUIET)
+	@$(storyteller) tell $(PHOTO) --style $(STYLE)
 	@OMP_NUM_THREADS=1 $(cargo) test --workspace
 
 .PHONY: check

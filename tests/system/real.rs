@@ -101,7 +101,7 @@ async fn a_story_is_the_same_alone_and_among_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_strict_story_is_the_originals_bare_text_and_a_modern_one_is_for_people() {
+async fn a_modern_story_is_for_people_and_a_strict_one_is_refused_with_what_to_do() {
     let service = Service::real().await;
     let told = async |compat| {
         let mut fields = QUICK.to_vec();
@@ -109,19 +109,13 @@ async fn a_strict_story_is_the_originals_bare_text_and_a_modern_one_is_for_peopl
         let id = service.accepted(&photo("dogs.jpg"), &fields).await;
         service.finished(&id).await
     };
-    let (strict, modern) = (told("strict").await, told("modern").await);
-    assert_eq!(strict["state"], "succeeded", "{strict}");
-    assert_eq!(strict["result"]["captions"], modern["result"]["captions"]);
-    let (strict, modern) = (text(&strict), text(&modern));
-    assert!(!strict.is_empty());
-    assert!(
-        strict
-            .split(' ')
-            .all(|word| word.len() == 1 || !word.ends_with([',', '.', '!', '?'])),
-        "marks stand by themselves: {strict}"
-    );
-    assert!(!strict.contains(['“', '’', '”']), "{strict}");
+    // the starter's networks are not those of 2015: models and worker test strict stories on bundles that have them
+    let strict = told("strict").await;
+    assert_eq!(strict["state"], "failed", "{strict}");
+    let reason = strict["error"].to_string();
+    assert!(reason.contains("storyteller import"), "{reason}");
+    let modern = text(&told("modern").await);
     assert!(!modern.contains(" ,") && !modern.contains(" ."), "{modern}");
-    assert!(modern.ends_with(['.', '!', '?', '”', '’']), "{modern}");
+    assert!(modern.ends_with(['.', '!', '?', '”', '"', '’']), "{modern}");
     service.stop().await;
 }

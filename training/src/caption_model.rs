@@ -105,7 +105,10 @@ impl CaptionModel {
         for place in CONTEXT..padded.len() {
             for length in 1..=CONTEXT {
                 let context = padded[place - length..place].to_vec();
-                self.followers.entry(context).or_default().push(padded[place]);
+                self.followers
+                    .entry(context)
+                    .or_default()
+                    .push(padded[place]);
             }
         }
         for length in SHORTEST..=sentence.len().min(RUN) {
@@ -118,7 +121,10 @@ impl CaptionModel {
         let content = self.content(sentence);
         for (place, &one) in content.iter().enumerate() {
             for &other in &content[place + 1..] {
-                *self.together.entry((one.min(other), one.max(other))).or_default() += 1;
+                *self
+                    .together
+                    .entry((one.min(other), one.max(other)))
+                    .or_default() += 1;
             }
         }
     }
@@ -126,7 +132,9 @@ impl CaptionModel {
     /// The words that say what is there, each once, in rising order.
     fn content(&self, sentence: &[u32]) -> Vec<u32> {
         let most = (self.captions as f64 * EVERYWHERE) as u32;
-        let says = |word: &u32| self.seen_in[*word as usize] <= most && self.words[*word as usize].len() > 2;
+        let says = |word: &u32| {
+            self.seen_in[*word as usize] <= most && self.words[*word as usize].len() > 2
+        };
         let mut content: Vec<u32> = sentence.iter().copied().filter(says).collect();
         content.sort_unstable();
         content.dedup();
@@ -143,13 +151,19 @@ impl CaptionModel {
             if invented.len() == count {
                 break;
             }
-            let Some(sentence) = self.draw(&mut rng) else { continue };
+            let Some(sentence) = self.draw(&mut rng) else {
+                continue;
+            };
             let content = self.content(&sentence);
-            if !self.is_sound(&sentence, &content) || !self.is_wanted(&content, &told, count, rng.random()) {
+            if !self.is_sound(&sentence, &content)
+                || !self.is_wanted(&content, &told, count, rng.random())
+            {
                 continue;
             }
             if known.insert(sentence.clone()) {
-                content.iter().for_each(|&word| *told.entry(word).or_default() += 1);
+                content
+                    .iter()
+                    .for_each(|&word| *told.entry(word).or_default() += 1);
                 invented.push(self.spell(&sentence));
                 progress(invented.len());
             }
@@ -162,7 +176,11 @@ impl CaptionModel {
         let mut padded = vec![EDGE; CONTEXT];
         while padded.len() <= CONTEXT + LONGEST {
             // now and then a shorter context, so that sentences part from those that were read
-            let length = if rng.random::<f64>() < 0.25 { CONTEXT - 1 } else { CONTEXT };
+            let length = if rng.random::<f64>() < 0.25 {
+                CONTEXT - 1
+            } else {
+                CONTEXT
+            };
             let context = &padded[padded.len() - length..];
             let followers = self.followers.get(context)?;
             let next = followers[rng.random_range(0..followers.len())];
@@ -178,9 +196,15 @@ impl CaptionModel {
     fn is_sound(&self, sentence: &[u32], content: &[u32]) -> bool {
         let longest_copy = ((sentence.len() as f64 * COPIED) as usize + 1).max(SHORTEST);
         let copied = longest_copy <= sentence.len()
-            && sentence.windows(longest_copy).any(|run| self.runs.contains(&hash(run)));
+            && sentence
+                .windows(longest_copy)
+                .any(|run| self.runs.contains(&hash(run)));
         let repeats = sentence.windows(2).any(|pair| pair[0] == pair[1])
-            || content.len() < sentence.iter().filter(|word| content.binary_search(word).is_ok()).count();
+            || content.len()
+                < sentence
+                    .iter()
+                    .filter(|word| content.binary_search(word).is_ok())
+                    .count();
         let pairs = content.iter().enumerate().all(|(place, &one)| {
             content[place + 1..].iter().all(|&other| {
                 let together = self.together.get(&(one.min(other), one.max(other)));
@@ -198,18 +222,33 @@ impl CaptionModel {
 
     /// How often a word must stand beside another one: a rare word stands anywhere only once.
     fn pairs_asked(&self, word: u32) -> u32 {
-        if self.seen_in[word as usize] < RARE { 1 } else { TOGETHER }
+        if self.seen_in[word as usize] < RARE {
+            1
+        } else {
+            TOGETHER
+        }
     }
 
     /// Whether a sentence ends with a mark, or with a word that leads on.
     fn stops_short(&self, sentence: &[u32]) -> bool {
-        let last = sentence.last().map_or("", |&word| self.words[word as usize].as_str());
-        [",", "a", "an", "the", "and", "of", "with", "on", "in", "to", "is", "are"].contains(&last)
+        let last = sentence
+            .last()
+            .map_or("", |&word| self.words[word as usize].as_str());
+        [
+            ",", "a", "an", "the", "and", "of", "with", "on", "in", "to", "is", "are",
+        ]
+        .contains(&last)
     }
 
     /// Whether the gallery still lacks one of the words: each may stand in its share of captions, damped by a root so
     /// that rare ones get more than theirs.
-    fn is_wanted(&self, content: &[u32], told: &HashMap<u32, u32>, count: usize, luck: f64) -> bool {
+    fn is_wanted(
+        &self,
+        content: &[u32],
+        told: &HashMap<u32, u32>,
+        count: usize,
+        luck: f64,
+    ) -> bool {
         let lacking = content.iter().map(|&word| {
             let share = f64::from(self.seen_in[word as usize]) / self.captions as f64;
             let wanted = (share.sqrt() * 0.08 * count as f64).max(10.0);
@@ -220,7 +259,10 @@ impl CaptionModel {
     }
 
     fn spell(&self, sentence: &[u32]) -> String {
-        let words: Vec<&str> = sentence.iter().map(|&word| self.words[word as usize].as_str()).collect();
+        let words: Vec<&str> = sentence
+            .iter()
+            .map(|&word| self.words[word as usize].as_str())
+            .collect();
         let mut text = words.join(" ").replace(" , ", ", ").replace(" 's", "'s");
         if let Some(first) = text.get(..1) {
             let upper = first.to_uppercase();
@@ -235,23 +277,43 @@ impl CaptionModel {
 /// it (digits, slashes, foreign letters) gives none: it would be copied, or spoil others.
 fn words_of(caption: &str) -> Vec<String> {
     let trimmed = caption.trim().trim_end_matches(['.', '!', ' ']);
-    let spaced = trimmed.to_lowercase().replace(',', " , ").replace(['"', ';', ':'], " ");
+    let spaced = trimmed
+        .to_lowercase()
+        .replace(',', " , ")
+        .replace(['"', ';', ':'], " ");
     let words: Vec<String> = spaced.split_whitespace().map(str::to_owned).collect();
-    let plain = |word: &String| word == "," || word.chars().all(|c| c.is_ascii_lowercase() || "'-".contains(c));
-    if words.iter().all(plain) { words } else { Vec::new() }
+    let plain = |word: &String| {
+        word == ","
+            || word
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || "'-".contains(c))
+    };
+    if words.iter().all(plain) {
+        words
+    } else {
+        Vec::new()
+    }
 }
 
 /// A run of words as one number.
 fn hash(run: &[u32]) -> u64 {
-    run.iter().fold(0xcbf2_9ce4_8422_2325 ^ run.len() as u64, |sum, &word| {
-        (sum ^ u64::from(word)).wrapping_mul(0x0100_0000_01b3)
-    })
+    run.iter()
+        .fold(0xcbf2_9ce4_8422_2325 ^ run.len() as u64, |sum, &word| {
+            (sum ^ u64::from(word)).wrapping_mul(0x0100_0000_01b3)
+        })
 }
 
 /// The share of a text's content words that a gallery has, each weighted by its use there; what stands in fewer captions
 /// than `least` is not asked for.
-pub fn coverage<'a>(gallery: &[String], captions: impl Iterator<Item = &'a str>, least: u32) -> f64 {
-    let have: HashSet<String> = gallery.iter().flat_map(|caption| words_of(caption)).collect();
+pub fn coverage<'a>(
+    gallery: &[String],
+    captions: impl Iterator<Item = &'a str>,
+    least: u32,
+) -> f64 {
+    let have: HashSet<String> = gallery
+        .iter()
+        .flat_map(|caption| words_of(caption))
+        .collect();
     let mut uses: HashMap<String, u32> = HashMap::new();
     for word in captions.flat_map(words_of).filter(|word| word.len() > 2) {
         *uses.entry(word).or_default() += 1;
@@ -274,7 +336,11 @@ mod tests {
     fn captions() -> Vec<String> {
         let mut captions = Vec::new();
         for animal in ["brown dog", "black cat", "small goat", "white horse"] {
-            for place in ["in the green grass", "near a wooden fence", "on the dirt road"] {
+            for place in [
+                "in the green grass",
+                "near a wooden fence",
+                "on the dirt road",
+            ] {
                 for verb in ["sleeps", "walks", "waits"] {
                     captions.push(format!("A {animal} {verb} alone {place}."));
                     captions.push(format!("A {animal} slowly {verb} {place} today."));
@@ -301,7 +367,10 @@ mod tests {
             assert!(caption.starts_with(char::is_uppercase), "{caption}");
             assert!(caption.ends_with('.'), "{caption}");
             let boats = caption.contains("boats") || caption.contains("sea");
-            assert!(!(boats && (caption.contains("dog") || caption.contains("road"))), "{caption}");
+            assert!(
+                !(boats && (caption.contains("dog") || caption.contains("road"))),
+                "{caption}"
+            );
         }
         assert_eq!(invented, model.invent(20, 1, &mut |_| {}));
     }
@@ -317,6 +386,9 @@ mod tests {
     #[test]
     fn captions_with_figures_or_foreign_letters_are_not_read() {
         assert!(words_of("A bus numbered 42.").is_empty());
-        assert_eq!(words_of("A man's dog, asleep."), ["a", "man's", "dog", ",", "asleep"]);
+        assert_eq!(
+            words_of("A man's dog, asleep."),
+            ["a", "man's", "dog", ",", "asleep"]
+        );
     }
 }

@@ -39,7 +39,11 @@ pub fn finish(folder: &Path, (cache, device): (&Path, Device), progress: Progres
     let kept = cache.join("gallery").join(bundle.captions_key()?);
     let thoughts = caption_thoughts::recall(&bundle.captions()?, &encoder, &kept, progress)?;
     let mean = thoughts.mean_dim(0i64, false, Kind::Float);
-    save_caption_style(&folder.join(&manifest.style_vectors), &manifest.caption_style, &mean)?;
+    save_caption_style(
+        &folder.join(&manifest.style_vectors),
+        &manifest.caption_style,
+        &mean,
+    )?;
     manifest.files = sums(folder)?;
     manifest.write(folder)
 }
@@ -49,7 +53,10 @@ fn save_caption_style(path: &Path, name: &str, mean: &Tensor) -> Result<()> {
     let mut arrays: BTreeMap<String, Tensor> = BTreeMap::new();
     if path.exists() {
         let held = Weights::from_safetensors(path)?;
-        arrays.extend(held.iter().map(|(name, vector)| (name.to_owned(), vector.copy())));
+        arrays.extend(
+            held.iter()
+                .map(|(name, vector)| (name.to_owned(), vector.copy())),
+        );
     }
     arrays.insert(name.to_owned(), mean.shallow_clone());
     Weights::from_tensors("styles", arrays).save(path, Kind::Float)
@@ -62,7 +69,8 @@ fn sums(folder: &Path) -> Result<BTreeMap<String, String>> {
     for entry in entries {
         let entry = entry.map_err(|error| Error::file("read", folder, error))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let read = name == MANIFEST || name.ends_with(".md") || name == "NOTICE" || name.starts_with('.');
+        let read =
+            name == MANIFEST || name.ends_with(".md") || name == "NOTICE" || name.starts_with('.');
         if entry.path().is_file() && !read {
             sums.insert(name, sha256_of_file(&entry.path())?);
         }

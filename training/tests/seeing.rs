@@ -12,7 +12,7 @@ use training::course::Progress;
 use training::recipes::joint::{self, Material};
 use training::recipes::pseudo::{Pseudo, Recognition};
 use training::recipes::word_head::{self, Lessons};
-use training::{AdamKind, Course, Measured, Parameters, Observer, Oversight, Schedule};
+use training::{AdamKind, Course, Measured, Observer, Oversight, Parameters, Schedule};
 
 /// libtorch has one random generator for the whole process: one course at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -76,10 +76,15 @@ fn trained(material: &Material, pseudo: Option<(&Pseudo, &Tensor)>) -> Result<We
         bank: 10,
         course: course(150),
     };
-    joint::run(&settings, material, pseudo, Oversight {
-        keeper: None,
-        observer: &mut Nobody,
-    })
+    joint::run(
+        &settings,
+        material,
+        pseudo,
+        Oversight {
+            keeper: None,
+            observer: &mut Nobody,
+        },
+    )
 }
 
 #[test]
@@ -169,10 +174,16 @@ fn a_word_head_says_the_word_that_a_feature_stands_for() {
         dropout: 0.1,
         course: course(150),
     };
-    let maps = word_head::run(&settings, &lessons, None, Oversight {
-        keeper: None,
-        observer: &mut Nobody,
-    }).unwrap();
+    let maps = word_head::run(
+        &settings,
+        &lessons,
+        None,
+        Oversight {
+            keeper: None,
+            observer: &mut Nobody,
+        },
+    )
+    .unwrap();
     let held = maps
         .iter()
         .map(|(name, array)| (name.to_owned(), array.shallow_clone()));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::Bundle;
+use super::{Bundle, Manifest};
 use crate::tensors::device::mapped::Mapped;
 use crate::{Error, Result};
 
@@ -54,29 +54,22 @@ pub struct ArrayShape {
 pub fn contents(folder: &Path) -> Result<Contents> {
     let bundle = Bundle::open(folder)?;
     let m = bundle.manifest();
-    let named = [
-        ("image encoder", m.image_encoder.file.as_ref()),
-        ("joint space", Some(&m.vse.file)),
-        ("  its words", Some(&m.vse.words)),
-        ("encoder, one-way", Some(&m.skip_thoughts.uni)),
-        ("encoder, two-way", Some(&m.skip_thoughts.bi)),
-        ("  word vectors", Some(&m.skip_thoughts.tables)),
-        ("  their words", Some(&m.skip_thoughts.words)),
-        ("decoder", Some(&m.decoder.file)),
-        ("  its words", Some(&m.decoder.words)),
-        ("styles", Some(&m.style_vectors)),
-        ("captions", Some(&m.gallery.captions)),
-        ("  their vectors", m.gallery.vectors.as_ref()),
-    ];
+    let named = named(m);
     let mut parts = Vec::new();
-    if let Some(fetched) = &m.image_encoder.fetched {
-        parts.push(PartFile {
-            part: "image encoder",
-            file: fetched.clone(),
+    let language = m.language_model.as_ref();
+    let fetched = [
+        ("image encoder", m.image_encoder.fetched.as_ref()),
+        ("language model", language.map(|part| &part.base)),
+        ("sentence encoder", language.map(|part| &part.sentences)),
+    ];
+    for (part, file) in fetched {
+        parts.extend(file.map(|file| PartFile {
+            part,
+            file: file.clone(),
             bytes: None,
             lines: None,
             arrays: Vec::new(),
-        });
+        }));
     }
     for (part, file) in named {
         if let Some(file) = file {
@@ -88,6 +81,35 @@ pub fn contents(folder: &Path) -> Result<Contents> {
         parts,
         training: m.training.clone(),
     })
+}
+
+/// What each file is for, in the order of the pipeline; none where a bundle has no such file.
+fn named(m: &Manifest) -> Vec<(&'static str, Option<&String>)> {
+    let mut named = vec![("image encoder", m.image_encoder.file.as_ref())];
+    if let Some(part) = &m.language_model {
+        named.extend([
+            ("adapter", Some(&part.adapter)),
+            ("thoughts of prose", Some(&part.thoughts)),
+            ("words of thoughts", Some(&part.words)),
+        ]);
+    } else {
+        named.extend([
+            ("joint space", Some(&m.vse.file)),
+            ("  its words", Some(&m.vse.words)),
+            ("encoder, one-way", Some(&m.skip_thoughts.uni)),
+            ("encoder, two-way", Some(&m.skip_thoughts.bi)),
+            ("  word vectors", Some(&m.skip_thoughts.tables)),
+            ("  their words", Some(&m.skip_thoughts.words)),
+            ("decoder", Some(&m.decoder.file)),
+            ("  its words", Some(&m.decoder.words)),
+        ]);
+    }
+    named.extend([
+        ("styles", Some(&m.style_vectors)),
+        ("captions", Some(&m.gallery.captions)),
+        ("  their vectors", m.gallery.vectors.as_ref()),
+    ]);
+    named
 }
 
 fn look(bundle: &Bundle, part: &'static str, file: &str) -> Result<PartFile> {

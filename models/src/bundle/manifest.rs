@@ -38,13 +38,13 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language_model: Option<LanguageModelPart>,
     /// The joint space of pictures and sentences.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub vse: VsePart,
     /// The text encoders.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub skip_thoughts: SkipThoughtsPart,
     /// What writes.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub decoder: DecoderPart,
     /// The captions.
     pub gallery: GalleryPart,
@@ -155,7 +155,7 @@ pub enum ImageEncoderKind {
 }
 
 /// The part `[vse]`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct VsePart {
     /// Weights.
     pub file: String,
@@ -180,7 +180,7 @@ impl Default for VsePart {
 }
 
 /// The part `[skip_thoughts]`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct SkipThoughtsPart {
     /// Weights of the one-way encoder.
     pub uni: String,
@@ -204,7 +204,7 @@ impl Default for SkipThoughtsPart {
 }
 
 /// The part `[decoder]`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct DecoderPart {
     /// Weights.
     pub file: String,
@@ -246,6 +246,11 @@ pub struct Style {
     pub passages: u64,
     /// Where the passages are from.
     pub source: String,
+}
+
+/// Whether a part has the usual names, which readers assume where it is left out: a bundle with a language model has none.
+fn is_usual<T: Default + PartialEq>(part: &T) -> bool {
+    *part == T::default()
 }
 
 fn default_caption_style() -> String {

@@ -105,7 +105,11 @@ impl Row {
         // a stream of its own for each row: adding rows changes no other
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(row as u64);
-        Self { drawn: Drawn::default(), rng, followed: HashMap::new() }
+        Self {
+            drawn: Drawn::default(),
+            rng,
+            followed: HashMap::new(),
+        }
     }
 
     /// The tokens that would repeat a run.
@@ -129,10 +133,19 @@ impl Row {
 }
 
 /// Takes the next token of every text; a text that has ended gets its last token again, and nobody looks at it.
-fn choose(logits: &Tensor, used: &Tensor, texts: &mut [Row], rules: &DrawingRules) -> Result<Vec<usize>> {
+fn choose(
+    logits: &Tensor,
+    used: &Tensor,
+    texts: &mut [Row],
+    rules: &DrawingRules,
+) -> Result<Vec<usize>> {
     let shifted = logits - used * rules.weariness;
     for (row, text) in texts.iter().enumerate() {
-        let early: &[usize] = if text.drawn.tokens.len() < rules.at_least { &rules.ends } else { &[] };
+        let early: &[usize] = if text.drawn.tokens.len() < rules.at_least {
+            &rules.ends
+        } else {
+            &[]
+        };
         for &token in text.repeats(rules.no_repeat).iter().chain(early) {
             let _ = shifted.get(row as i64).get(token as i64).fill_(NEVER);
         }
@@ -165,7 +178,10 @@ fn choose(logits: &Tensor, used: &Tensor, texts: &mut [Row], rules: &DrawingRule
 fn pick(values: &[f32], rules: &DrawingRules, rng: &mut ChaCha8Rng) -> Result<usize> {
     let first = f64::from(*values.first().unwrap_or(&f32::NAN));
     if !first.is_finite() {
-        return Err(Error::format("the language model", "its answer is not a number: its weights may be damaged"));
+        return Err(Error::format(
+            "the language model",
+            "its answer is not a number: its weights may be damaged",
+        ));
     }
     // drawn in any case, so that a row's luck does not depend on the temperature
     let luck: f64 = rng.random();
@@ -189,19 +205,34 @@ fn pick(values: &[f32], rules: &DrawingRules, rng: &mut ChaCha8Rng) -> Result<us
 /// Adds one use of each row's token.
 fn count(used: &mut Tensor, tokens: &[usize]) {
     let ids: Vec<i64> = tokens.iter().map(|&token| token as i64).collect();
-    let ids = Tensor::from_slice(&ids).unsqueeze(1).to_device(used.device());
+    let ids = Tensor::from_slice(&ids)
+        .unsqueeze(1)
+        .to_device(used.device());
     let one = Tensor::ones_like(&ids).to_kind(used.kind());
     let _ = used.scatter_add_(1, &ids, &one);
 }
 
 fn rows_of(tensor: &Tensor) -> Result<Vec<f32>> {
-    let flat = tensor.to_device(Device::Cpu).to_kind(Kind::Float).reshape(-1);
-    Vec::try_from(flat).map_err(|error| Error::format("the language model", format!("its answer is unusable: {error}")))
+    let flat = tensor
+        .to_device(Device::Cpu)
+        .to_kind(Kind::Float)
+        .reshape(-1);
+    Vec::try_from(flat).map_err(|error| {
+        Error::format(
+            "the language model",
+            format!("its answer is unusable: {error}"),
+        )
+    })
 }
 
 fn ids_of(tensor: &Tensor) -> Result<Vec<i64>> {
     let flat = tensor.to_device(Device::Cpu).reshape(-1);
-    Vec::try_from(flat).map_err(|error| Error::format("the language model", format!("its answer is unusable: {error}")))
+    Vec::try_from(flat).map_err(|error| {
+        Error::format(
+            "the language model",
+            format!("its answer is unusable: {error}"),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -248,7 +279,9 @@ mod tests {
 
     fn texts(rows: usize, rules: &DrawingRules) -> Vec<Drawn> {
         let mut table = Table::random(12, rows as i64);
-        draw(&mut table, rows, rules, &mut |_| true).unwrap().unwrap()
+        draw(&mut table, rows, rules, &mut |_| true)
+            .unwrap()
+            .unwrap()
     }
 
     #[test]
@@ -272,7 +305,11 @@ mod tests {
 
     #[test]
     fn the_log_probability_is_that_of_the_bare_network() {
-        let strict = DrawingRules { temperature: 0.0, weariness: 5.0, ..rules() };
+        let strict = DrawingRules {
+            temperature: 0.0,
+            weariness: 5.0,
+            ..rules()
+        };
         let text = &texts(1, &strict)[0];
         let table = Table::random(12, 1).logits.log_softmax(1, Kind::Float);
         let mut before = 0i64;
@@ -286,9 +323,15 @@ mod tests {
 
     #[test]
     fn weights_that_are_not_numbers_are_an_error_and_a_story_can_be_dropped() {
-        let mut broken = Table { logits: Tensor::full([12, 12], f64::NAN, (Kind::Float, Device::Cpu)), rows: 1 };
+        let mut broken = Table {
+            logits: Tensor::full([12, 12], f64::NAN, (Kind::Float, Device::Cpu)),
+            rows: 1,
+        };
         assert!(draw(&mut broken, 1, &rules(), &mut |_| true).is_err());
-        let dropped = draw(&mut Table::random(12, 1), 1, &rules(), &mut |steps| steps < 3).unwrap();
+        let dropped = draw(&mut Table::random(12, 1), 1, &rules(), &mut |steps| {
+            steps < 3
+        })
+        .unwrap();
         assert_eq!(dropped, None);
     }
 }

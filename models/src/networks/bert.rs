@@ -36,9 +36,14 @@ impl SentenceEncoder {
     /// When a file is missing or is of another network.
     pub fn open(folder: &Path, device: Device) -> Result<Self> {
         let file = folder.join("config.json");
-        let text = std::fs::read_to_string(&file).map_err(|error| Error::file("read", &file, error))?;
-        let config: Config = serde_json::from_str(&text)
-            .map_err(|error| Error::format(file.display().to_string(), format!("no configuration of BERT: {error}")))?;
+        let text =
+            std::fs::read_to_string(&file).map_err(|error| Error::file("read", &file, error))?;
+        let config: Config = serde_json::from_str(&text).map_err(|error| {
+            Error::format(
+                file.display().to_string(),
+                format!("no configuration of BERT: {error}"),
+            )
+        })?;
         let weights = Weights::from_safetensors(&folder.join("model.safetensors"))?;
         let pieces = Pieces::from_json(&folder.join("tokenizer.json"))?;
         Ok(Self::new(pieces, Bert::load(&weights, &config, device)?))
@@ -59,9 +64,15 @@ impl SentenceEncoder {
     ///
     /// # Errors
     /// When a text cannot be cut into pieces.
-    pub fn encode<T: AsRef<str>>(&self, texts: &[T], progress: &mut dyn FnMut(usize)) -> Result<Tensor> {
+    pub fn encode<T: AsRef<str>>(
+        &self,
+        texts: &[T],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Tensor> {
         let _no_grad = tch::no_grad_guard();
-        let cut = texts.iter().map(|text| self.pieces.encode_sentence(text.as_ref(), LONGEST));
+        let cut = texts
+            .iter()
+            .map(|text| self.pieces.encode_sentence(text.as_ref(), LONGEST));
         let cut = cut.collect::<Result<Vec<_>>>()?;
         let mut order: Vec<usize> = (0..cut.len()).collect();
         order.sort_by_key(|&i| cut[i].len());
@@ -73,7 +84,10 @@ impl SentenceEncoder {
             progress(done);
         }
         if found.is_empty() {
-            return Ok(Tensor::zeros([0, self.size()], (Kind::Float, self.device())));
+            return Ok(Tensor::zeros(
+                [0, self.size()],
+                (Kind::Float, self.device()),
+            ));
         }
         let mut place = vec![0i64; order.len()];
         for (row, &text) in order.iter().enumerate() {
@@ -160,15 +174,25 @@ impl Bert {
     /// When an array is missing or has another shape.
     pub fn load(weights: &Weights, config: &Config, device: Device) -> Result<Self> {
         let _no_grad = tch::no_grad_guard();
-        let (width, heads, eps) = (config.hidden_size, config.num_attention_heads, config.layer_norm_eps);
+        let (width, heads, eps) = (
+            config.hidden_size,
+            config.num_attention_heads,
+            config.layer_norm_eps,
+        );
         if heads < 1 || width % heads != 0 {
             let reason = format!("{width} numbers cannot be shared by {heads} heads");
             return Err(Error::format(weights.label(), reason));
         }
         let part = Part { weights, device };
-        let embedding = |name: &str| part.take(&format!("embeddings.{name}_embeddings.weight"), &[-1, width]);
+        let embedding = |name: &str| {
+            part.take(
+                &format!("embeddings.{name}_embeddings.weight"),
+                &[-1, width],
+            )
+        };
         let places = embedding("position")? + embedding("token_type")?.narrow(0, 0, 1);
-        let blocks = (0..config.num_hidden_layers).map(|i| Block::load(&part, &format!("encoder.layer.{i}"), config));
+        let blocks = (0..config.num_hidden_layers)
+            .map(|i| Block::load(&part, &format!("encoder.layer.{i}"), config));
         Ok(Self {
             width,
             heads,
@@ -186,7 +210,11 @@ impl Bert {
         let mut padded = Vec::with_capacity(ids.len() * length);
         let mut real = Vec::with_capacity(ids.len() * length);
         for ids in ids {
-            padded.extend(ids.iter().copied().chain(std::iter::repeat_n(0, length - ids.len())));
+            padded.extend(
+                ids.iter()
+                    .copied()
+                    .chain(std::iter::repeat_n(0, length - ids.len())),
+            );
             real.extend((0..length).map(|place| f32::from(u8::from(place < ids.len()))));
         }
         let shape = [ids.len() as i64, length as i64];
@@ -197,14 +225,19 @@ impl Bert {
         let real = real.unsqueeze(2);
         let mean = (hidden * &real).sum_dim_intlist(1i64, false, Kind::Float)
             / real.sum_dim_intlist(1i64, false, Kind::Float);
-        let norm = mean.square().sum_dim_intlist(1i64, true, Kind::Float).sqrt();
+        let norm = mean
+            .square()
+            .sum_dim_intlist(1i64, true, Kind::Float)
+            .sqrt();
         mean / norm.clamp_min(1e-12)
     }
 
     /// Ids (N, T) and which of them are real (N, T; 0 or 1) → hidden states (N, T, width).
     fn forward(&self, ids: &Tensor, real: &Tensor) -> Tensor {
         let words = Tensor::embedding(&self.words, ids, -1, false, false);
-        let mut x = self.norm.forward(&(words + self.places.narrow(0, 0, ids.size()[1])));
+        let mut x = self
+            .norm
+            .forward(&(words + self.places.narrow(0, 0, ids.size()[1])));
         let bias = ((real - 1.0) * 1e9).unsqueeze(1).unsqueeze(1);
         for block in &self.blocks {
             x = block.forward(&x, &bias, self.heads);
@@ -215,8 +248,13 @@ impl Bert {
 
 impl Block {
     fn load(part: &Part, name: &str, config: &Config) -> Result<Self> {
-        let (width, inner, eps) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
-        let attention = |which: &str| part.affine(&format!("{name}.attention.self.{which}"), [width, width]);
+        let (width, inner, eps) = (
+            config.hidden_size,
+            config.intermediate_size,
+            config.layer_norm_eps,
+        );
+        let attention =
+            |which: &str| part.affine(&format!("{name}.attention.self.{which}"), [width, width]);
         let three = [attention("query")?, attention("key")?, attention("value")?];
         Ok(Self {
             qkv: Affine {
@@ -234,7 +272,11 @@ impl Block {
     fn forward(&self, x: &Tensor, bias: &Tensor, heads: i64) -> Tensor {
         let (rows, length, width) = x.size3().unwrap_or_default();
         let head = width / heads;
-        let parts = self.qkv.forward(x).view([rows, length, 3, heads, head]).permute([2, 0, 3, 1, 4]);
+        let parts = self
+            .qkv
+            .forward(x)
+            .view([rows, length, 3, heads, head])
+            .permute([2, 0, 3, 1, 4]);
         let (q, k, v) = (parts.get(0), parts.get(1), parts.get(2));
         let scores = q.matmul(&k.transpose(2, 3)) * (head as f64).powf(-0.5) + bias;
         let found = scores.softmax(-1, Kind::Float).matmul(&v);
@@ -254,7 +296,13 @@ impl Affine {
 impl Norm {
     fn forward(&self, x: &Tensor) -> Tensor {
         let width = self.gain.size();
-        x.layer_norm(width.as_slice(), Some(&self.gain), Some(&self.bias), self.eps, false)
+        x.layer_norm(
+            width.as_slice(),
+            Some(&self.gain),
+            Some(&self.bias),
+            self.eps,
+            false,
+        )
     }
 }
 
@@ -267,7 +315,11 @@ struct Part<'a> {
 impl Part<'_> {
     fn take(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
         let prefixed = format!("bert.{name}");
-        let name = if self.weights.contains(&prefixed) { &prefixed } else { name };
+        let name = if self.weights.contains(&prefixed) {
+            &prefixed
+        } else {
+            name
+        };
         Ok(self.weights.tensor(name, shape)?.to_device(self.device))
     }
 

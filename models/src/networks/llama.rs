@@ -118,7 +118,12 @@ impl Llama {
     /// Packs all matrices of the blocks for telling, where the device can; a model that learns stays as it is.
     pub fn pack(&mut self) {
         for block in &mut self.blocks {
-            for layer in [&mut block.qkv, &mut block.o, &mut block.gate_up, &mut block.down] {
+            for layer in [
+                &mut block.qkv,
+                &mut block.o,
+                &mut block.gate_up,
+                &mut block.down,
+            ] {
                 layer.pack();
             }
         }
@@ -166,7 +171,10 @@ impl Llama {
 
     /// The rows of the output matrix for some tokens (V′): (V′, width). A product with them gives their logits alone.
     pub fn output_rows(&self, ids: &Tensor) -> Tensor {
-        self.output.as_ref().unwrap_or(&self.embedding).index_select(0, ids)
+        self.output
+            .as_ref()
+            .unwrap_or(&self.embedding)
+            .index_select(0, ids)
     }
 
     /// An empty cache for `rows` sequences of up to `room` tokens.
@@ -177,7 +185,10 @@ impl Llama {
 
     fn run(&self, embeddings: &Tensor, mut cache: Option<&mut Cache>) -> Tensor {
         let mut x = embeddings.to_kind(self.kind());
-        let (start, length) = (cache.as_ref().map_or(0, |cache| cache.length()), x.size()[1]);
+        let (start, length) = (
+            cache.as_ref().map_or(0, |cache| cache.length()),
+            x.size()[1],
+        );
         let place = Place {
             cos: self.cos.narrow(0, start, length),
             sin: self.sin.narrow(0, start, length),
@@ -219,9 +230,17 @@ impl Block {
     }
 
     /// (B, T, width) → (B, T, width).
-    fn forward(&self, config: &Config, x: &Tensor, place: &Place, cache: Option<(&mut Cache, usize)>) -> Tensor {
+    fn forward(
+        &self,
+        config: &Config,
+        x: &Tensor,
+        place: &Place,
+        cache: Option<(&mut Cache, usize)>,
+    ) -> Tensor {
         let normed = rms_norm(x, &self.attention_norm, config.norm_eps);
-        let x = x + self.o.forward(&attend(config, &self.qkv.forward(&normed), place, cache));
+        let x = x + self
+            .o
+            .forward(&attend(config, &self.qkv.forward(&normed), place, cache));
         let normed = rms_norm(&x, &self.feed_forward_norm, config.norm_eps);
         let halves = self.gate_up.forward(&normed).chunk(2, -1);
         &x + self.down.forward(&(halves[0].silu() * &halves[1]))
@@ -229,13 +248,21 @@ impl Block {
 }
 
 /// Fused queries, keys and values (B, T, (heads + 2·kv_heads)·head) → what the heads found (B, T, heads·head).
-fn attend(config: &Config, qkv: &Tensor, place: &Place, cache: Option<(&mut Cache, usize)>) -> Tensor {
+fn attend(
+    config: &Config,
+    qkv: &Tensor,
+    place: &Place,
+    cache: Option<(&mut Cache, usize)>,
+) -> Tensor {
     let (rows, length) = (qkv.size()[0], qkv.size()[1]);
     let (heads, kv, head) = (config.heads, config.kv_heads, config.head);
     let parts = qkv.split_with_sizes([heads * head, kv * head, kv * head], -1);
     let by_head = |t: &Tensor, n: i64| t.view([rows, length, n, head]).transpose(1, 2);
     let q = rotate(&by_head(&parts[0], heads), place);
-    let (mut k, mut v) = (rotate(&by_head(&parts[1], kv), place), by_head(&parts[2], kv));
+    let (mut k, mut v) = (
+        rotate(&by_head(&parts[1], kv), place),
+        by_head(&parts[2], kv),
+    );
     if let Some((cache, layer)) = cache {
         (k, v) = cache.with(layer, &k, &v);
     }
@@ -245,7 +272,12 @@ fn attend(config: &Config, qkv: &Tensor, place: &Place, cache: Option<(&mut Cach
     let mut scores = q.matmul(&k.transpose(2, 3));
     if let Some(bias) = &place.bias {
         let seen = scores.size()[3];
-        scores = (scores.view([rows, kv, group, length, seen]) + bias).view([rows, kv, group * length, seen]);
+        scores = (scores.view([rows, kv, group, length, seen]) + bias).view([
+            rows,
+            kv,
+            group * length,
+            seen,
+        ]);
     }
     let found = scores.softmax(-1, scores.kind()).matmul(&v);
     found

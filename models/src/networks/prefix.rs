@@ -80,7 +80,14 @@ impl PrefixMap {
         let hidden = Affine::load(weights, "hidden", [-1, inputs])?;
         let out = Affine::load(weights, "out", [outputs, hidden.weight.size()[0]])?;
         let (mean, std) = (spread.mean.shallow_clone(), spread.std.shallow_clone());
-        Ok(Self { mean, std, linear, hidden, out, width })
+        Ok(Self {
+            mean,
+            std,
+            linear,
+            hidden,
+            out,
+            width,
+        })
     }
 
     /// How many soft tokens a thought becomes.
@@ -101,7 +108,9 @@ impl PrefixMap {
         } else {
             own
         };
-        let soft = self.linear.forward(&z) + self.out.forward(&self.hidden.forward(&z).gelu("none"));
-        soft.view([-1, self.soft_tokens(), self.width]).to_kind(Kind::Float)
+        let soft =
+            self.linear.forward(&z) + self.out.forward(&self.hidden.forward(&z).gelu("none"));
+        soft.view([-1, self.soft_tokens(), self.width])
+            .to_kind(Kind::Float)
     }
 }

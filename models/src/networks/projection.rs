@@ -46,7 +46,10 @@ impl Adapter {
 
     /// What it adds to the weights: (out, in), 32-bit floats.
     fn delta(&self) -> Tensor {
-        self.b.to_kind(Kind::Float).matmul(&self.a.to_kind(Kind::Float)) * self.scale
+        self.b
+            .to_kind(Kind::Float)
+            .matmul(&self.a.to_kind(Kind::Float))
+            * self.scale
     }
 }
 

@@ -34,7 +34,10 @@ pub fn recall(
     }
     let of = captions.len();
     let thoughts = encoder.encode(captions, &mut |done| progress(DOING, done, of))?;
-    let rounded = thoughts.to_device(Device::Cpu).to_kind(Kind::Half).to_kind(Kind::Float);
+    let rounded = thoughts
+        .to_device(Device::Cpu)
+        .to_kind(Kind::Half)
+        .to_kind(Kind::Float);
     let folder = path.parent().unwrap_or(Path::new("."));
     let arrays = [(THOUGHTS.to_owned(), rounded.shallow_clone())];
     let written = std::fs::create_dir_all(folder)

@@ -102,7 +102,7 @@ fn fetched(bundle: &Bundle, cache: &Path, name: &str) -> Result<Weights> {
         return Weights::from_safetensors(&path);
     }
     let reason = format!(
-        "the image encoder {} is not there: run scripts/setup-weights.sh, then `storyteller doctor`",
+        "the image encoder {} is not there: run `make setup`, then `storyteller doctor`",
         path.display()
     );
     Err(Error::Bundle {

@@ -76,7 +76,12 @@ impl Language {
         progress("loading the networks", 1, 1);
         let captions = bundle.captions()?;
         let key = bundle.captions_key()?;
-        let thoughts = caption_thoughts::recall(&captions, &sentences, &cache.join("gallery").join(key), progress)?;
+        let thoughts = caption_thoughts::recall(
+            &captions,
+            &sentences,
+            &cache.join("gallery").join(key),
+            progress,
+        )?;
         let readings = seeing.read(&captions, thoughts.shallow_clone())?;
         let words = WordList::load(&bundle.path(&part.words), &arrays, Device::Cpu)?;
         give_back_freed_memory();
@@ -97,8 +102,16 @@ impl Language {
     }
 
     /// Makes a style of a text with the bundle's encoder.
-    pub(super) fn learn(&self, draft: &Draft, progress: &mut dyn FnMut(usize, usize)) -> Result<Made> {
-        make(draft, &Reader::Language(&self.sentences, self.writer.pieces()), progress)
+    pub(super) fn learn(
+        &self,
+        draft: &Draft,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Made> {
+        make(
+            draft,
+            &Reader::Language(&self.sentences, self.writer.pieces()),
+            progress,
+        )
     }
 
     /// Tells a story for each request.

@@ -86,8 +86,16 @@ impl Recurrent {
     }
 
     /// Makes a style of a text with the bundle's encoder.
-    pub(super) fn learn(&self, draft: &Draft, progress: &mut dyn FnMut(usize, usize)) -> Result<Made> {
-        make(draft, &Reader::Recurrent(&self.skip_thoughts, &self.vocabulary), progress)
+    pub(super) fn learn(
+        &self,
+        draft: &Draft,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Made> {
+        make(
+            draft,
+            &Reader::Recurrent(&self.skip_thoughts, &self.vocabulary),
+            progress,
+        )
     }
 
     /// Tells a story for each request.

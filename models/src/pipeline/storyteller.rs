@@ -4,6 +4,7 @@
 //! does the same with one picture. Each request fails or succeeds for itself, and its story is the
 //! same alone and in any batch. Progress and cancellation go through a [`Watcher`].
 
+use crate::Result;
 use crate::bundle::styles::Styles;
 use crate::bundle::{Bundle, Style};
 use crate::pipeline::language::Language;
@@ -11,7 +12,6 @@ use crate::pipeline::options::Options;
 use crate::pipeline::picture::Picture;
 use crate::pipeline::recurrent::Recurrent;
 use crate::pipeline::style_from_text::{Draft, Made};
-use crate::Result;
 use std::path::Path;
 use tch::Device;
 

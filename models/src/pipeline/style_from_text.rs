@@ -75,11 +75,7 @@ pub enum Reader<'a> {
 
 impl Reader<'_> {
     /// The mean (C) of passages of tokens.
-    fn mean_vector(
-        self,
-        passages: &[&String],
-        progress: &mut dyn FnMut(usize),
-    ) -> Result<Tensor> {
+    fn mean_vector(self, passages: &[&String], progress: &mut dyn FnMut(usize)) -> Result<Tensor> {
         let _no_grad = tch::no_grad_guard();
         let vectors = match self {
             Self::Recurrent(encoder, _) => {
@@ -89,9 +85,7 @@ impl Reader<'_> {
                     .collect();
                 encoder.encode(&tokens, Encoding::default(), progress)
             }
-            Self::Language(encoder, _) => {
-                encoder.encode(&one_sentence_each(passages), progress)?
-            }
+            Self::Language(encoder, _) => encoder.encode(&one_sentence_each(passages), progress)?,
         };
         Ok(vectors
             .mean_dim(0i64, false, Kind::Float)
@@ -103,7 +97,8 @@ impl Reader<'_> {
         let lower = token.to_lowercase();
         match self {
             Self::Recurrent(_, words) => {
-                let found = |word: &str| words.id(word, FREQUENT_WORDS) != crate::text::vocabulary::UNK;
+                let found =
+                    |word: &str| words.id(word, FREQUENT_WORDS) != crate::text::vocabulary::UNK;
                 found(token) || found(&lower)
             }
             // a frequent word is one token; those of other languages are put together from several
@@ -305,7 +300,11 @@ fn share_known(books: &[Book], knows: &dyn Fn(&str) -> bool) -> Option<f64> {
         *uses.entry(token).or_default() += 1;
     }
     let all: usize = uses.values().sum();
-    let known: usize = uses.iter().filter(|(token, _)| knows(token)).map(|(_, count)| count).sum();
+    let known: usize = uses
+        .iter()
+        .filter(|(token, _)| knows(token))
+        .map(|(_, count)| count)
+        .sum();
     (all > 0).then(|| 100.0 * known as f64 / all as f64)
 }
 
@@ -389,7 +388,14 @@ mod tests {
     fn each_passage_gives_another_of_its_sentences() {
         let passage = "It rained all day . It stopped at night . Ah .".to_owned();
         let found = one_sentence_each(&[&passage, &passage, &passage]);
-        assert_eq!(found, ["It rained all day.", "It stopped at night.", "It rained all day."]);
+        assert_eq!(
+            found,
+            [
+                "It rained all day.",
+                "It stopped at night.",
+                "It rained all day."
+            ]
+        );
     }
 
     #[test]

@@ -8,7 +8,8 @@ const LONGEST: usize = 9;
 const STANZA: usize = 4;
 /// Words that a line likes to begin with.
 const BEGINNINGS: [&str; 14] = [
-    "and", "but", "or", "with", "where", "when", "while", "that", "which", "as", "in", "on", "of", "to",
+    "and", "but", "or", "with", "where", "when", "while", "that", "which", "as", "in", "on", "of",
+    "to",
 ];
 
 /// The text as lines, stanzas apart.
@@ -31,7 +32,10 @@ pub(crate) fn lines(text: &str) -> String {
     if !line.is_empty() {
         lines.push(line.join(" "));
     }
-    let stanzas: Vec<String> = lines.chunks(STANZA).map(|stanza| stanza.join("\n")).collect();
+    let stanzas: Vec<String> = lines
+        .chunks(STANZA)
+        .map(|stanza| stanza.join("\n"))
+        .collect();
     stanzas.join("\n\n")
 }
 

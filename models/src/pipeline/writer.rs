@@ -3,7 +3,7 @@
 //! All drafts of one story share its prefix, which is computed once. The network may emit only tokens that its training
 //! used, so the product over the vocabulary is half as large and no markup or foreign script can appear.
 
-use crate::decoding::drawing::{Drawn, DrawingRules, NextToken, draw};
+use crate::decoding::drawing::{DrawingRules, Drawn, NextToken, draw};
 use crate::networks::llama::{Cache, Llama};
 use crate::networks::prefix::PrefixMap;
 use crate::networks::projection::Projection;
@@ -79,15 +79,30 @@ impl Writer {
             after: embedded(&llama, &pieces.encode(&format!("{AFTER}\n"))?),
         };
         let end = pieces.id(AFTER);
-        let ends: Vec<usize> = (0..tokens.len()).filter(|&place| Some(tokens[place]) == end || tokens[place] == 0).collect();
+        let ends: Vec<usize> = (0..tokens.len())
+            .filter(|&place| Some(tokens[place]) == end || tokens[place] == 0)
+            .collect();
         if ends.is_empty() {
-            return Err(Error::format("the language model", format!("{AFTER} is not among the tokens that it may write")));
+            return Err(Error::format(
+                "the language model",
+                format!("{AFTER} is not among the tokens that it may write"),
+            ));
         }
         let rows = llama.output_rows(&Tensor::from_slice(&tokens).to_device(llama.device()));
         let mut output = Projection::new(rows);
         output.pack();
-        let allowed = Allowed { ids: tokens, output, ends };
-        Ok(Self { llama, pieces, map, frame, allowed })
+        let allowed = Allowed {
+            ids: tokens,
+            output,
+            ends,
+        };
+        Ok(Self {
+            llama,
+            pieces,
+            map,
+            frame,
+            allowed,
+        })
     }
 
     /// Text to tokens and back.
@@ -98,10 +113,20 @@ impl Writer {
     /// The prefix of a prompt: (1, P, width).
     pub fn prefix(&self, prompt: &Prompt) -> Tensor {
         let _no_grad = tch::no_grad_guard();
-        let soft = self.map.forward(&prompt.thought.unsqueeze(0), &prompt.style.unsqueeze(0));
+        let soft = self
+            .map
+            .forward(&prompt.thought.unsqueeze(0), &prompt.style.unsqueeze(0));
         let words = embedded(&self.llama, &prompt.words);
         let kind = self.llama.kind();
-        Tensor::cat(&[&self.frame.before, &soft.to_kind(kind), &words, &self.frame.after], 1)
+        Tensor::cat(
+            &[
+                &self.frame.before,
+                &soft.to_kind(kind),
+                &words,
+                &self.frame.after,
+            ],
+            1,
+        )
     }
 
     /// Draws `count` drafts. After each token `go_on` learns how many there are; a story that was dropped is `None`.
@@ -116,15 +141,26 @@ impl Writer {
         go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Option<Vec<Draft>>> {
         let mut passage = Passage::begin(self, &self.prefix(prompt), count, rules.at_most);
-        let rules = DrawingRules { ends: self.allowed.ends.clone(), ..rules.clone() };
+        let rules = DrawingRules {
+            ends: self.allowed.ends.clone(),
+            ..rules.clone()
+        };
         let Some(drawn) = draw(&mut passage, count, &rules, go_on)? else {
             return Ok(None);
         };
-        drawn.iter().map(|drawn| self.draft(drawn)).collect::<Result<Vec<_>>>().map(Some)
+        drawn
+            .iter()
+            .map(|drawn| self.draft(drawn))
+            .collect::<Result<Vec<_>>>()
+            .map(Some)
     }
 
     fn draft(&self, drawn: &Drawn) -> Result<Draft> {
-        let ids: Vec<i64> = drawn.tokens.iter().map(|&place| self.allowed.ids[place]).collect();
+        let ids: Vec<i64> = drawn
+            .tokens
+            .iter()
+            .map(|&place| self.allowed.ids[place])
+            .collect();
         Ok(Draft {
             text: self.pieces.decode(&ids)?,
             fluency: drawn.fluency(),
@@ -134,7 +170,9 @@ impl Writer {
 }
 
 fn embedded(llama: &Llama, ids: &[i64]) -> Tensor {
-    llama.embed(&Tensor::from_slice(ids).to_device(llama.device())).unsqueeze(0)
+    llama
+        .embed(&Tensor::from_slice(ids).to_device(llama.device()))
+        .unsqueeze(0)
 }
 
 /// The tokens that a bundle's model may write: whole numbers under the name `tokens`.
@@ -145,7 +183,10 @@ pub fn allowed_tokens(weights: &Weights, vocabulary: i64) -> Result<Vec<i64>> {
     let numbers: Vec<f32> = Vec::try_from(weights.tensor("tokens", &[-1])?.to_device(Device::Cpu))?;
     let ids: Vec<i64> = numbers.into_iter().map(|number| number as i64).collect();
     match ids.iter().find(|&&id| id < 0 || id >= vocabulary) {
-        Some(id) => Err(Error::format(weights.label(), format!("token {id} is none of the model's {vocabulary}"))),
+        Some(id) => Err(Error::format(
+            weights.label(),
+            format!("token {id} is none of the model's {vocabulary}"),
+        )),
         None => Ok(ids),
     }
 }
@@ -164,7 +205,11 @@ impl<'a> Passage<'a> {
         let hidden = writer.llama.extend(prefix, &mut cache);
         let last = hidden.select(1, -1).repeat([rows as i64, 1]);
         cache.repeat(rows as i64);
-        Self { writer, cache, hidden: last }
+        Self {
+            writer,
+            cache,
+            hidden: last,
+        }
     }
 
     fn logits(&self) -> Tensor {
@@ -180,9 +225,16 @@ impl NextToken for Passage<'_> {
 
     fn after(&mut self, tokens: &[usize]) -> Tensor {
         let llama = &self.writer.llama;
-        let ids: Vec<i64> = tokens.iter().map(|&place| self.writer.allowed.ids[place]).collect();
-        let ids = Tensor::from_slice(&ids).to_device(llama.device()).unsqueeze(1);
-        self.hidden = llama.extend(&llama.embed(&ids), &mut self.cache).select(1, 0);
+        let ids: Vec<i64> = tokens
+            .iter()
+            .map(|&place| self.writer.allowed.ids[place])
+            .collect();
+        let ids = Tensor::from_slice(&ids)
+            .to_device(llama.device())
+            .unsqueeze(1);
+        self.hidden = llama
+            .extend(&llama.embed(&ids), &mut self.cache)
+            .select(1, 0);
         self.logits()
     }
 }

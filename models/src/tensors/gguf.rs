@@ -11,8 +11,8 @@ mod facts;
 use crate::tensors::device::mapped::Mapped;
 use crate::{Error, Result};
 pub use blocks::BlockKind;
-pub use facts::Fact;
 use facts::Cursor;
+pub use facts::Fact;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tch::Tensor;
@@ -50,7 +50,8 @@ impl Gguf {
     pub fn open(path: &Path) -> Result<Self> {
         let file = Mapped::open(path)?;
         let label = path.display().to_string();
-        let contents = Contents::read(file.bytes()).map_err(|reason| Error::format(label, reason))?;
+        let contents =
+            Contents::read(file.bytes()).map_err(|reason| Error::format(label, reason))?;
         Ok(Self {
             file,
             facts: contents.facts,
@@ -132,7 +133,11 @@ impl Gguf {
     pub fn tensor(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
         let held = self.tensors.get(name).ok_or_else(|| self.missing(name))?;
         let fits = held.shape.len() == shape.len()
-            && held.shape.iter().zip(shape).all(|(&f, &w)| w == -1 || w == f);
+            && held
+                .shape
+                .iter()
+                .zip(shape)
+                .all(|(&f, &w)| w == -1 || w == f);
         if !fits {
             return Err(Error::Shape {
                 file: self.label(),
@@ -186,16 +191,21 @@ impl Contents {
         let mut facts = BTreeMap::new();
         for _ in 0..fact_count {
             let key = cursor.text()?;
-            let fact = Fact::read(&mut cursor).map_err(|reason| format!("fact `{key}`: {reason}"))?;
+            let fact =
+                Fact::read(&mut cursor).map_err(|reason| format!("fact `{key}`: {reason}"))?;
             facts.insert(key, fact);
         }
         let mut tensors = BTreeMap::new();
         for _ in 0..tensor_count {
             let name = cursor.text()?;
-            let held = Held::read(&mut cursor).map_err(|reason| format!("tensor `{name}`: {reason}"))?;
+            let held =
+                Held::read(&mut cursor).map_err(|reason| format!("tensor `{name}`: {reason}"))?;
             tensors.insert(name, held);
         }
-        let alignment = facts.get("general.alignment").and_then(Fact::whole).unwrap_or(32);
+        let alignment = facts
+            .get("general.alignment")
+            .and_then(Fact::whole)
+            .unwrap_or(32);
         let data = aligned(cursor.place(), alignment)?;
         for (name, held) in &mut tensors {
             let end = data.checked_add(held.start).and_then(|start| {
@@ -203,7 +213,9 @@ impl Contents {
                 start.checked_add(held.bytes)
             });
             if end.is_none_or(|end| end > bytes.len()) {
-                return Err(format!("tensor `{name}` ends beyond the file: the download may be incomplete"));
+                return Err(format!(
+                    "tensor `{name}` ends beyond the file: the download may be incomplete"
+                ));
             }
         }
         Ok(Self { facts, tensors })
@@ -212,9 +224,14 @@ impl Contents {
 
 /// The next place that is a multiple of `alignment`.
 fn aligned(place: usize, alignment: i64) -> Result<usize, String> {
-    let step = usize::try_from(alignment).ok().filter(|step| step.is_power_of_two());
-    let step = step.ok_or_else(|| format!("its alignment is {alignment}, a power of two is needed"))?;
-    place.checked_next_multiple_of(step).ok_or_else(|| "its table is too long".to_owned())
+    let step = usize::try_from(alignment)
+        .ok()
+        .filter(|step| step.is_power_of_two());
+    let step =
+        step.ok_or_else(|| format!("its alignment is {alignment}, a power of two is needed"))?;
+    place
+        .checked_next_multiple_of(step)
+        .ok_or_else(|| "its table is too long".to_owned())
 }
 
 impl Held {
@@ -230,16 +247,30 @@ impl Held {
             let length = cursor.u64()?;
             let length = usize::try_from(length).map_err(|_| "an axis is too long".to_owned())?;
             numbers = numbers.checked_mul(length).ok_or("it is too large")?;
-            shape.insert(0, i64::try_from(length).map_err(|_| "an axis is too long".to_owned())?);
+            shape.insert(
+                0,
+                i64::try_from(length).map_err(|_| "an axis is too long".to_owned())?,
+            );
         }
         let kind = BlockKind::from_code(cursor.u32()?)?;
         let row = *shape.last().ok_or("it has no axes")? as usize;
         if !row.is_multiple_of(kind.values()) {
-            return Err(format!("rows of {row} numbers are no whole blocks of {}", kind.values()));
+            return Err(format!(
+                "rows of {row} numbers are no whole blocks of {}",
+                kind.values()
+            ));
         }
-        let start = usize::try_from(cursor.u64()?).map_err(|_| "it begins beyond the file".to_owned())?;
-        let bytes = (numbers / kind.values()).checked_mul(kind.bytes()).ok_or("it is too large")?;
-        Ok(Self { kind, shape, start, bytes })
+        let start =
+            usize::try_from(cursor.u64()?).map_err(|_| "it begins beyond the file".to_owned())?;
+        let bytes = (numbers / kind.values())
+            .checked_mul(kind.bytes())
+            .ok_or("it is too large")?;
+        Ok(Self {
+            kind,
+            shape,
+            start,
+            bytes,
+        })
     }
 }
 

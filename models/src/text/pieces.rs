@@ -40,9 +40,14 @@ impl Pieces {
     /// When the file has no byte-level BPE of a known kind.
     pub fn from_gguf(file: &Gguf) -> Result<Self> {
         let label = file.label();
-        let (model, kind) = (file.text("tokenizer.ggml.model")?, file.text("tokenizer.ggml.pre")?);
+        let (model, kind) = (
+            file.text("tokenizer.ggml.model")?,
+            file.text("tokenizer.ggml.pre")?,
+        );
         if model != "gpt2" || !["smollm", "gpt-2", "llama-bpe", "qwen2"].contains(&kind) {
-            let reason = format!("its tokenizer is `{model}`, `{kind}`; byte-level BPE (gpt2: smollm, gpt-2) is read");
+            let reason = format!(
+                "its tokenizer is `{model}`, `{kind}`; byte-level BPE (gpt2: smollm, gpt-2) is read"
+            );
             return Err(Error::format(label, reason));
         }
         let tokens = file.texts("tokenizer.ggml.tokens")?;
@@ -51,8 +56,14 @@ impl Pieces {
             let (left, right) = merge.split_once(' ')?;
             Some((left.to_owned(), right.to_owned()))
         });
-        let vocabulary: Vocab = tokens.iter().zip(0u32..).map(|(token, id)| (token.clone(), id)).collect();
-        let bpe = BPE::builder().vocab_and_merges(vocabulary, merges.collect()).build();
+        let vocabulary: Vocab = tokens
+            .iter()
+            .zip(0u32..)
+            .map(|(token, id)| (token.clone(), id))
+            .collect();
+        let bpe = BPE::builder()
+            .vocab_and_merges(vocabulary, merges.collect())
+            .build();
         let mut tokenizer = Tokenizer::new(bpe.map_err(|error| wrong(&label, &error))?);
         let bytes = ByteLevel::new(false, true, true);
         let before: Vec<PreTokenizerWrapper> = if kind == "smollm" {
@@ -62,7 +73,8 @@ impl Pieces {
         };
         tokenizer.with_pre_tokenizer(Some(Sequence::new(before)));
         tokenizer.with_decoder(Some(bytes));
-        let control = |token: &&String| token.starts_with("<|") && token.ends_with("|>") || is_angled(token);
+        let control =
+            |token: &&String| token.starts_with("<|") && token.ends_with("|>") || is_angled(token);
         let special: Vec<AddedToken> = tokens
             .iter()
             .take_while(control)
@@ -80,7 +92,9 @@ impl Pieces {
         let label = path.display().to_string();
         let mut tokenizer = Tokenizer::from_file(path).map_err(|error| wrong(&label, &error))?;
         tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(|error| wrong(&label, &error))?;
+        tokenizer
+            .with_truncation(None)
+            .map_err(|error| wrong(&label, &error))?;
         Ok(Self { tokenizer, label })
     }
 
@@ -136,7 +150,9 @@ impl Pieces {
 
     fn decoded(&self, ids: &[i64], skip: bool) -> Result<String> {
         let ids: Vec<u32> = ids.iter().map(|&id| id as u32).collect();
-        self.tokenizer.decode(&ids, skip).map_err(|error| wrong(&self.label, &error))
+        self.tokenizer
+            .decode(&ids, skip)
+            .map_err(|error| wrong(&self.label, &error))
     }
 
     /// The id of a token, such as `<|im_end|>`.

@@ -32,8 +32,12 @@ pub fn within_words(text: &str, most: usize) -> String {
 
 /// The sentences of more than two words; the whole text where there are none.
 pub fn sentences(text: &str) -> Vec<&str> {
-    let found = spans(text).into_iter().map(|(start, end)| trim_quote(&text[start..end]));
-    let found: Vec<&str> = found.filter(|sentence| sentence.split_whitespace().count() > 2).collect();
+    let found = spans(text)
+        .into_iter()
+        .map(|(start, end)| trim_quote(&text[start..end]));
+    let found: Vec<&str> = found
+        .filter(|sentence| sentence.split_whitespace().count() > 2)
+        .collect();
     if found.is_empty() { vec![text] } else { found }
 }
 
@@ -58,14 +62,21 @@ fn spans(text: &str) -> Vec<(usize, usize)> {
     if !text[start..].trim().is_empty() {
         spans.push((start, text.len()));
     }
-    let trimmed = |(start, end): (usize, usize)| (start + text[start..end].len() - text[start..end].trim_start().len(), end);
+    let trimmed = |(start, end): (usize, usize)| {
+        (
+            start + text[start..end].len() - text[start..end].trim_start().len(),
+            end,
+        )
+    };
     spans.into_iter().map(trimmed).collect()
 }
 
 /// A sentence without the quotation mark behind its end.
 fn trim_quote(sentence: &str) -> &str {
     let inner = sentence.strip_suffix(['"', '\'']);
-    inner.filter(|inner| inner.ends_with(['.', '!', '?'])).unwrap_or(sentence)
+    inner
+        .filter(|inner| inner.ends_with(['.', '!', '?']))
+        .unwrap_or(sentence)
 }
 
 #[cfg(test)]
@@ -75,17 +86,25 @@ mod tests {
     #[test]
     fn a_text_ends_with_its_last_whole_sentence() {
         let long = "The rain had stopped before anybody in the house woke. Then the";
-        assert_eq!(whole_sentences(long), "The rain had stopped before anybody in the house woke.");
+        assert_eq!(
+            whole_sentences(long),
+            "The rain had stopped before anybody in the house woke."
+        );
         assert_eq!(whole_sentences(" Short. And "), "Short. And");
-        assert_eq!(whole_sentences("He said, \"Come in, all of you, and sit down by the fire. It rained."), 
-            "He said, Come in, all of you, and sit down by the fire. It rained.");
+        assert_eq!(
+            whole_sentences("He said, \"Come in, all of you, and sit down by the fire. It rained."),
+            "He said, Come in, all of you, and sit down by the fire. It rained."
+        );
     }
 
     #[test]
     fn a_text_is_cut_between_sentences_when_it_has_too_many_words() {
         let text = "One two three. Four five six! \"Seven eight nine.\" Ten.";
         assert_eq!(within_words(text, 7), "One two three. Four five six!");
-        assert_eq!(within_words(text, 9), "One two three. Four five six! \"Seven eight nine.\"");
+        assert_eq!(
+            within_words(text, 9),
+            "One two three. Four five six! \"Seven eight nine.\""
+        );
         assert_eq!(within_words(text, 1), "One two three.");
     }
 

@@ -43,11 +43,18 @@ impl WordList {
     /// # Errors
     /// When a line is no word, or there is not one direction a word.
     pub fn load(path: &Path, weights: &Weights, device: Device) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))?;
-        let lines = text.lines().enumerate().filter(|(_, line)| !line.starts_with('#'));
+        let text =
+            std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))?;
+        let lines = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.starts_with('#'));
         let words = lines.map(|(number, line)| {
             Word::parse(line).ok_or_else(|| {
-                let reason = format!("line {} is no word with its token and whether it is kept", number + 1);
+                let reason = format!(
+                    "line {} is no word with its token and whether it is kept",
+                    number + 1
+                );
                 Error::format(path.display().to_string(), reason)
             })
         });
@@ -60,9 +67,20 @@ impl WordList {
     pub fn new(words: Vec<Word>, directions: Tensor) -> Self {
         let kept: Vec<usize> = (0..words.len()).filter(|&i| words[i].kept).collect();
         let rows: Vec<i64> = kept.iter().map(|&i| i as i64).collect();
-        let kept_directions = directions.index_select(0, &Tensor::from_slice(&rows).to_device(directions.device()));
-        let by_text = words.iter().enumerate().map(|(i, word)| (word.text.clone(), i)).collect();
-        Self { words, directions, kept, kept_directions, by_text }
+        let kept_directions =
+            directions.index_select(0, &Tensor::from_slice(&rows).to_device(directions.device()));
+        let by_text = words
+            .iter()
+            .enumerate()
+            .map(|(i, word)| (word.text.clone(), i))
+            .collect();
+        Self {
+            words,
+            directions,
+            kept,
+            kept_directions,
+            by_text,
+        }
     }
 
     /// How many words there are.
@@ -82,7 +100,10 @@ impl WordList {
 
     /// The place of a word that may be picked.
     pub fn find(&self, text: &str) -> Option<usize> {
-        self.by_text.get(text).copied().filter(|&i| self.words[i].kept)
+        self.by_text
+            .get(text)
+            .copied()
+            .filter(|&i| self.words[i].kept)
     }
 
     /// The place of any word of the list.
@@ -92,14 +113,29 @@ impl WordList {
 
     /// `count` words for a difference from the mean thought (T), nearest first; stems in `taken` are passed over and those
     /// of the picked words join them.
-    pub fn read(&self, difference: &Tensor, count: usize, taken: &mut HashSet<String>) -> Vec<usize> {
-        let picks = self.pursue(difference, (&self.kept_directions, Some(&self.kept)), count, taken);
+    pub fn read(
+        &self,
+        difference: &Tensor,
+        count: usize,
+        taken: &mut HashSet<String>,
+    ) -> Vec<usize> {
+        let picks = self.pursue(
+            difference,
+            (&self.kept_directions, Some(&self.kept)),
+            count,
+            taken,
+        );
         picks.into_iter().map(|(word, _)| word).collect()
     }
 
     /// As [`WordList::read`] from all words, and with the margin by which each pick beat the next one that was free.
     pub fn read_all(&self, difference: &Tensor, count: usize) -> Vec<(usize, f32)> {
-        self.pursue(difference, (&self.directions, None), count, &mut HashSet::new())
+        self.pursue(
+            difference,
+            (&self.directions, None),
+            count,
+            &mut HashSet::new(),
+        )
     }
 
     fn pursue(
@@ -120,7 +156,9 @@ impl WordList {
             let (scores, rows) = (floats(&scores), whole(&rows));
             let mut free = (0..look).filter(|&k| !taken.contains(&self.words[name(rows[k])].stem));
             let Some(first) = free.next() else { break };
-            let margin = free.next().map_or(f32::INFINITY, |next| scores[first] - scores[next]);
+            let margin = free
+                .next()
+                .map_or(f32::INFINITY, |next| scores[first] - scores[next]);
             let row = rows[first];
             taken.insert(self.words[name(row)].stem.clone());
             picked.push((name(row), margin));
@@ -135,7 +173,12 @@ impl Word {
     pub fn new(text: impl Into<String>, token: i64, kept: bool) -> Self {
         let text = text.into();
         let stem = stem(&text).to_owned();
-        Self { text, token, kept, stem }
+        Self {
+            text,
+            token,
+            kept,
+            stem,
+        }
     }
 
     /// What words of one family share.
@@ -154,11 +197,18 @@ impl Word {
 /// One ending cut off where three letters stay, then five letters: crude, and enough to keep "horse" from following
 /// "horses". The list holds ASCII words only.
 pub fn stem(word: &str) -> &str {
-    let ending = ["ing", "ed", "es", "s", "er", "ly"].into_iter().find(|ending| {
-        word.strip_suffix(ending).is_some_and(|rest| rest.chars().count() >= 3)
-    });
-    let rest = ending.and_then(|ending| word.strip_suffix(ending)).unwrap_or(word);
-    rest.char_indices().nth(5).map_or(rest, |(end, _)| &rest[..end])
+    let ending = ["ing", "ed", "es", "s", "er", "ly"]
+        .into_iter()
+        .find(|ending| {
+            word.strip_suffix(ending)
+                .is_some_and(|rest| rest.chars().count() >= 3)
+        });
+    let rest = ending
+        .and_then(|ending| word.strip_suffix(ending))
+        .unwrap_or(word);
+    rest.char_indices()
+        .nth(5)
+        .map_or(rest, |(end, _)| &rest[..end])
 }
 
 fn floats(tensor: &Tensor) -> Vec<f32> {
@@ -176,7 +226,13 @@ mod tests {
 
     #[test]
     fn a_stem_loses_one_ending_and_all_but_five_letters() {
-        for (word, wanted) in [("horses", "hors"), ("horse", "horse"), ("sitting", "sitt"), ("red", "red"), ("mountain", "mount")] {
+        for (word, wanted) in [
+            ("horses", "hors"),
+            ("horse", "horse"),
+            ("sitting", "sitt"),
+            ("red", "red"),
+            ("mountain", "mount"),
+        ] {
             assert_eq!(stem(word), wanted);
         }
     }

@@ -12,19 +12,29 @@ use tch::{Device, Kind, Tensor};
 
 /// A fetched file.
 fn fetched(name: &str) -> PathBuf {
-    let home = || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cache/storyteller");
+    let home =
+        || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cache/storyteller");
     let cache = std::env::var_os("STORYTELLER_CACHE").map_or_else(home, PathBuf::from);
     let path = cache.join(name);
-    assert!(path.exists(), "{} is not there: run `make setup`", path.display());
+    assert!(
+        path.exists(),
+        "{} is not there: run `make setup`",
+        path.display()
+    );
     path
 }
 
 fn smollm() -> Gguf {
-    Gguf::open(&fetched("smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf")).unwrap()
+    Gguf::open(&fetched(
+        "smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf",
+    ))
+    .unwrap()
 }
 
 fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/lm").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden/lm")
+        .join(name)
 }
 
 fn arrays(name: &str) -> Weights {
@@ -36,7 +46,12 @@ fn facts(name: &str) -> Value {
 }
 
 fn ids(value: &Value) -> Vec<i64> {
-    value.as_array().unwrap().iter().map(|id| id.as_i64().unwrap()).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| id.as_i64().unwrap())
+        .collect()
 }
 
 fn whole(tensor: &Tensor) -> Tensor {
@@ -46,7 +61,10 @@ fn whole(tensor: &Tensor) -> Tensor {
 /// The largest difference between two tensors of one shape.
 fn difference(found: &Tensor, wanted: &Tensor) -> f64 {
     assert_eq!(found.size(), wanted.size());
-    (found.to_kind(Kind::Float) - wanted).abs().max().double_value(&[])
+    (found.to_kind(Kind::Float) - wanted)
+        .abs()
+        .max()
+        .double_value(&[])
 }
 
 const CPU: (Kind, Device) = (Kind::Float, Device::Cpu);

@@ -7,7 +7,11 @@ use models::networks::llama::Llama;
 use tch::{Device, Kind, Tensor};
 
 fn llama() -> Llama {
-    Llama::open(&fetched("smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf"), CPU).unwrap()
+    Llama::open(
+        &fetched("smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf"),
+        CPU,
+    )
+    .unwrap()
 }
 
 #[test]
@@ -19,14 +23,23 @@ fn every_tensor_of_a_file_unpacks_to_its_sums_and_golden_rows_exactly() {
         let tensor = file.tensor(name, &vec![-1; axes]).unwrap();
         for (found, wanted) in [(&tensor, "sum"), (&tensor.abs(), "abs_sum")] {
             let found = found.sum(Kind::Double).double_value(&[]);
-            let (wanted, size) = (said[wanted].as_f64().unwrap(), said["abs_sum"].as_f64().unwrap());
-            assert!((found - wanted).abs() <= 1e-6 * size, "{name}: {found} {wanted}");
+            let (wanted, size) = (
+                said[wanted].as_f64().unwrap(),
+                said["abs_sum"].as_f64().unwrap(),
+            );
+            assert!(
+                (found - wanted).abs() <= 1e-6 * size,
+                "{name}: {found} {wanted}"
+            );
         }
         if golden.contains(&format!("{name}.values")) {
             let rows = whole(&golden.tensor(&format!("{name}.rows"), &[-1]).unwrap());
             let wanted = golden.tensor(&format!("{name}.values"), &[-1, -1]).unwrap();
             let rows_of = tensor.reshape([-1, wanted.size()[1]]);
-            assert!(difference(&rows_of.index_select(0, &rows), &wanted) <= 1e-7, "{name}");
+            assert!(
+                difference(&rows_of.index_select(0, &rows), &wanted) <= 1e-7,
+                "{name}"
+            );
         }
     }
 }
@@ -46,33 +59,60 @@ fn the_language_model_gives_the_golden_logits_whole_and_step_by_step() {
         for place in length / 3..length {
             parts.push(llama.extend(&llama.embed(&ids.narrow(1, place, 1)), &mut cache));
         }
-        assert!(difference(&Tensor::cat(&parts, 1), &hidden) < 1e-3, "sequence {sequence} with a cache");
+        assert!(
+            difference(&Tensor::cat(&parts, 1), &hidden) < 1e-3,
+            "sequence {sequence} with a cache"
+        );
     }
 }
 
 fn check_sequence(llama: &Llama, golden: &Weights, sequence: usize, hidden: &Tensor) {
-    let take = |name: &str| golden.tensor(&format!("base.{sequence}.{name}"), &[-1, -1]).unwrap();
+    let take = |name: &str| {
+        golden
+            .tensor(&format!("base.{sequence}.{name}"), &[-1, -1])
+            .unwrap()
+    };
     let norm = take("norm");
-    let rows = whole(&golden.tensor(&format!("positions.{sequence}"), &[-1]).unwrap());
+    let rows = whole(
+        &golden
+            .tensor(&format!("positions.{sequence}"), &[-1])
+            .unwrap(),
+    );
     let picked = hidden.get(0).index_select(0, &rows);
     assert!(difference(&picked, &norm) < 1e-3, "sequence {sequence}");
     let logits = llama.logits(&picked);
     let top = whole(&take("top_ids"));
     assert!(difference(&logits.gather(1, &top, false), &take("top_values")) < 1e-3);
-    let sums = golden.tensor(&format!("base.{sequence}.logsumexp"), &[-1]).unwrap();
+    let sums = golden
+        .tensor(&format!("base.{sequence}.logsumexp"), &[-1])
+        .unwrap();
     assert!(difference(&logits.logsumexp([1i64].as_slice(), false), &sums) < 1e-3);
 }
 
 #[test]
 fn sentences_become_the_golden_thoughts_alone_and_in_any_company() {
-    let encoder = SentenceEncoder::open(fetched("minilm-l6-v2/model.safetensors").parent().unwrap(), Device::Cpu).unwrap();
+    let encoder = SentenceEncoder::open(
+        fetched("minilm-l6-v2/model.safetensors").parent().unwrap(),
+        Device::Cpu,
+    )
+    .unwrap();
     let facts = facts("minilm.json");
-    let texts: Vec<&str> = facts["texts"].as_array().unwrap().iter().map(|t| t.as_str().unwrap()).collect();
-    let wanted = arrays("minilm.safetensors").tensor("vectors", &[25, 384]).unwrap();
+    let texts: Vec<&str> = facts["texts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| t.as_str().unwrap())
+        .collect();
+    let wanted = arrays("minilm.safetensors")
+        .tensor("vectors", &[25, 384])
+        .unwrap();
     let mut done = 0;
     let found = encoder.encode(&texts, &mut |n| done = n).unwrap();
     assert_eq!(done, 25);
     assert!(difference(&found, &wanted) < 1e-5);
     assert!(difference(&encoder.encode_alone(&texts).unwrap(), &wanted) < 1e-5);
-    assert_eq!(encoder.encode::<&str>(&[], &mut |_| {}).unwrap().size(), [0, 384]);
+    assert_eq!(
+        encoder.encode::<&str>(&[], &mut |_| {}).unwrap().size(),
+        [0, 384]
+    );
 }

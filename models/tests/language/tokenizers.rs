@@ -14,7 +14,10 @@ fn a_language_models_tokens_are_those_of_its_authors() {
         let text = case["text"].as_str().unwrap();
         let found = pieces.encode(text).unwrap();
         assert_eq!(found, ids(&case["ids"]), "{text:?}");
-        assert_eq!(pieces.decode_all(&found).unwrap(), case["decoded"].as_str().unwrap());
+        assert_eq!(
+            pieces.decode_all(&found).unwrap(),
+            case["decoded"].as_str().unwrap()
+        );
     }
     for case in facts["cut_in_a_character"].as_array().unwrap() {
         let found = pieces.decode_all(&ids(&case["ids"])).unwrap();
@@ -37,7 +40,11 @@ fn a_sentence_encoders_pieces_are_those_of_its_authors() {
     let texts = facts["texts"].as_array().unwrap();
     for (text, wanted) in texts.iter().zip(facts["ids"].as_array().unwrap()) {
         let text = text.as_str().unwrap();
-        assert_eq!(pieces.encode_sentence(text, 64).unwrap(), ids(wanted), "{text:?}");
+        assert_eq!(
+            pieces.encode_sentence(text, 64).unwrap(),
+            ids(wanted),
+            "{text:?}"
+        );
     }
 }
 
@@ -46,7 +53,12 @@ fn texts_are_cut_into_sentences_as_the_reference_cuts_them() {
     for case in facts("text_rules.json").as_array().unwrap() {
         let text = case["text"].as_str().unwrap();
         assert_eq!(whole_sentences(text), case["kept"].as_str().unwrap());
-        let wanted: Vec<&str> = case["sentences"].as_array().unwrap().iter().map(|s| s.as_str().unwrap().trim()).collect();
+        let wanted: Vec<&str> = case["sentences"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|s| s.as_str().unwrap().trim())
+            .collect();
         assert_eq!(sentences(text), wanted, "{text:?}");
     }
 }

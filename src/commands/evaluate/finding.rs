@@ -44,7 +44,9 @@ impl FindingQuestion {
         styles.extend(named.into_iter().map(Some));
         let (mut lines, mut objects) = (Vec::new(), serde_json::Map::new());
         for style in styles {
-            let some = stories.iter().filter(|told| style.is_none_or(|style| told.style == style));
+            let some = stories
+                .iter()
+                .filter(|told| style.is_none_or(|style| told.style == style));
             let found = finding(&some.cloned().collect::<Vec<_>>(), &captions, &judge)?;
             let title = style.unwrap_or("all styles");
             let figures = format!(
@@ -59,16 +61,23 @@ impl FindingQuestion {
 }
 
 fn read_captions(path: &Path) -> anyhow::Result<Captions> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut captions = Captions::new();
     for text in text.lines() {
         let mut fields = text.split('\t');
         if let (Some(photo), Some(caption)) = (fields.next(), fields.next_back()) {
-            captions.entry(photo.to_owned()).or_default().push(caption.trim().to_owned());
+            captions
+                .entry(photo.to_owned())
+                .or_default()
+                .push(caption.trim().to_owned());
         }
     }
     if captions.len() < 2 {
-        bail!("{} names fewer than two pictures: a name, tabs, a caption on each line", path.display());
+        bail!(
+            "{} names fewer than two pictures: a name, tabs, a caption on each line",
+            path.display()
+        );
     }
     Ok(captions)
 }

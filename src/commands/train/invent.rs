@@ -33,7 +33,8 @@ impl InventCaptions {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let mut text = String::new();
         for path in &self.captions {
-            text += &std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            text += &std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
             text.push('\n');
         }
         let model = CaptionModel::read(text.lines());

@@ -36,7 +36,11 @@ pub struct Finding {
 ///
 /// # Errors
 /// When no story is about a picture that has captions.
-pub fn finding(stories: &[Specimen], captions: &Captions, encoder: &SentenceEncoder) -> Result<Finding> {
+pub fn finding(
+    stories: &[Specimen],
+    captions: &Captions,
+    encoder: &SentenceEncoder,
+) -> Result<Finding> {
     let _no_grad = tch::no_grad_guard();
     let names: Vec<&String> = captions.keys().collect();
     let asked: Vec<(usize, &Specimen)> = stories
@@ -47,9 +51,17 @@ pub fn finding(stories: &[Specimen], captions: &Captions, encoder: &SentenceEnco
         let reason = "none of the stories is about a picture that it has captions of: the first column names the pictures' files";
         return Err(Error::format("the file of captions", reason));
     }
-    let pictures = means(captions.values().map(|own| own.iter().map(String::as_str).collect()), encoder)?;
+    let pictures = means(
+        captions
+            .values()
+            .map(|own| own.iter().map(String::as_str).collect()),
+        encoder,
+    )?;
     let pictures = unit_rows(&(&pictures - pictures.mean_dim(0i64, true, Kind::Float)));
-    let told = means(asked.iter().map(|(_, told)| sentences(&told.story)), encoder)?;
+    let told = means(
+        asked.iter().map(|(_, told)| sentences(&told.story)),
+        encoder,
+    )?;
     let told = &told - told.mean_dim(0i64, true, Kind::Float);
     let products = Vec::<Vec<f32>>::try_from(told.matmul(&pictures.tr()))?;
     let ranks = asked.iter().zip(&products);
@@ -57,7 +69,9 @@ pub fn finding(stories: &[Specimen], captions: &Captions, encoder: &SentenceEnco
         .map(|((own, _), row)| 1 + row.iter().filter(|&&other| other > row[*own]).count())
         .collect();
     ranks.sort_unstable();
-    let within = |most: usize| 100.0 * ranks.iter().filter(|&&rank| rank <= most).count() as f64 / ranks.len() as f64;
+    let within = |most: usize| {
+        100.0 * ranks.iter().filter(|&&rank| rank <= most).count() as f64 / ranks.len() as f64
+    };
     Ok(Finding {
         stories: ranks.len(),
         pictures: names.len(),
@@ -68,9 +82,14 @@ pub fn finding(stories: &[Specimen], captions: &Captions, encoder: &SentenceEnco
 }
 
 /// The mean thought of each group of texts: (N, T).
-fn means<'a>(groups: impl Iterator<Item = Vec<&'a str>>, encoder: &SentenceEncoder) -> Result<Tensor> {
+fn means<'a>(
+    groups: impl Iterator<Item = Vec<&'a str>>,
+    encoder: &SentenceEncoder,
+) -> Result<Tensor> {
     let groups: Vec<Vec<&str>> = groups.collect();
-    let thoughts = encoder.encode(&groups.concat(), &mut |_| {})?.to_device(Device::Cpu);
+    let thoughts = encoder
+        .encode(&groups.concat(), &mut |_| {})?
+        .to_device(Device::Cpu);
     let mut first = 0;
     let rows = groups.iter().map(|group| {
         let own = thoughts.narrow(0, first, group.len() as i64);

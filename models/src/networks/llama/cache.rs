@@ -42,7 +42,12 @@ impl Cache {
     }
 
     /// Fills in new keys and values (rows, kv_heads, T, head) and gives all there are.
-    pub(super) fn with(&mut self, layer: usize, keys: &Tensor, values: &Tensor) -> (Tensor, Tensor) {
+    pub(super) fn with(
+        &mut self,
+        layer: usize,
+        keys: &Tensor,
+        values: &Tensor,
+    ) -> (Tensor, Tensor) {
         let (held_keys, held_values) = &self.layers[layer];
         let new = keys.size()[2];
         held_keys.narrow(2, self.length, new).copy_(keys);

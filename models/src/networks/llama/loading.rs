@@ -31,18 +31,38 @@ impl Llama {
             return Err(Error::format(file.label(), reason));
         }
         let config = Config::from_gguf(&file, family)?;
-        let heads = |name: &str| if name.contains("attn_q") { config.heads } else { config.kv_heads };
+        let heads = |name: &str| {
+            if name.contains("attn_q") {
+                config.heads
+            } else {
+                config.kv_heads
+            }
+        };
         let take = |name: &str, shape: &[i64]| -> Result<Tensor> {
             let array = file.tensor(name, shape)?;
             let interleaved = name.contains("attn_q.") || name.contains("attn_k.");
-            Ok(if interleaved { half_split(&array, heads(name)) } else { array })
+            Ok(if interleaved {
+                half_split(&array, heads(name))
+            } else {
+                array
+            })
         };
         let names = Names {
             embedding: "token_embd",
             norm: "output_norm",
             output: file.contains("output.weight").then_some("output"),
             layer: |index, part| format!("blk.{index}.{part}"),
-            parts: ["attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down"],
+            parts: [
+                "attn_norm",
+                "attn_q",
+                "attn_k",
+                "attn_v",
+                "attn_output",
+                "ffn_norm",
+                "ffn_gate",
+                "ffn_up",
+                "ffn_down",
+            ],
         };
         build(config.clone(), &names, &take, placement)
     }
@@ -69,7 +89,12 @@ impl Llama {
                 "mlp.down_proj",
             ],
         };
-        build(config, &names, &|name, shape| weights.tensor(name, shape), placement)
+        build(
+            config,
+            &names,
+            &|name, shape| weights.tensor(name, shape),
+            placement,
+        )
     }
 }
 
@@ -90,7 +115,9 @@ fn build(config: Config, names: &Names, take: Take, placement: Placement) -> Res
     config.check()?;
     let (kind, device) = placement;
     let matrix = |name: &str, shape: &[i64]| -> Result<Tensor> {
-        Ok(take(&format!("{name}.weight"), shape)?.to_kind(kind).to_device(device))
+        Ok(take(&format!("{name}.weight"), shape)?
+            .to_kind(kind)
+            .to_device(device))
     };
     // norms stay 32-bit: they are small, and their product is taken in 32 bits anyway
     let gain = |name: &str| -> Result<Tensor> {
@@ -99,10 +126,19 @@ fn build(config: Config, names: &Names, take: Take, placement: Placement) -> Res
     let mut blocks = Vec::new();
     for index in 0..config.layers {
         let part = |which: usize| (names.layer)(index, names.parts[which]);
-        let (width, queries, keys) = (config.width, config.heads * config.head, config.kv_heads * config.head);
+        let (width, queries, keys) = (
+            config.width,
+            config.heads * config.head,
+            config.kv_heads * config.head,
+        );
         let join = |some: &[(usize, i64)]| -> Result<Projection> {
-            let matrices = some.iter().map(|&(which, out)| matrix(&part(which), &[out, width]));
-            Ok(Projection::new(Tensor::cat(&matrices.collect::<Result<Vec<_>>>()?, 0)))
+            let matrices = some
+                .iter()
+                .map(|&(which, out)| matrix(&part(which), &[out, width]));
+            Ok(Projection::new(Tensor::cat(
+                &matrices.collect::<Result<Vec<_>>>()?,
+                0,
+            )))
         };
         blocks.push(Block {
             attention_norm: gain(&part(0))?,
@@ -129,7 +165,8 @@ fn build(config: Config, names: &Names, take: Take, placement: Placement) -> Res
 /// cos and sin (context, head/2) of the angles position / base^(2j/head).
 fn rotary(config: &Config, (kind, device): Placement) -> (Tensor, Tensor) {
     let place = Tensor::arange(config.context, (Kind::Double, Device::Cpu)).unsqueeze(1);
-    let step = Tensor::arange_start_step(0, config.head, 2, (Kind::Double, Device::Cpu)) / config.head as f64;
+    let step = Tensor::arange_start_step(0, config.head, 2, (Kind::Double, Device::Cpu))
+        / config.head as f64;
     let angle = place * (step * -config.rope_base.ln()).exp();
     let moved = |t: Tensor| t.to_kind(kind).to_device(device);
     (moved(angle.cos()), moved(angle.sin()))
@@ -147,8 +184,12 @@ fn half_split(weight: &Tensor, heads: i64) -> Tensor {
 fn from_folder(path: &Path, placement: Placement) -> Result<Llama> {
     let file = path.join("config.json");
     let text = std::fs::read_to_string(&file).map_err(|error| Error::file("read", &file, error))?;
-    let said: Published = serde_json::from_str(&text)
-        .map_err(|error| Error::format(file.display().to_string(), format!("no model's configuration: {error}")))?;
+    let said: Published = serde_json::from_str(&text).map_err(|error| {
+        Error::format(
+            file.display().to_string(),
+            format!("no model's configuration: {error}"),
+        )
+    })?;
     let weights = Weights::from_safetensors(&path.join("model.safetensors"))?;
     Llama::from_weights(&weights, said.into(), placement)
 }
@@ -175,7 +216,9 @@ impl From<Published> for Config {
             layers: said.num_hidden_layers,
             heads: said.num_attention_heads,
             kv_heads: said.num_key_value_heads.unwrap_or(said.num_attention_heads),
-            head: said.head_dim.unwrap_or(said.hidden_size / said.num_attention_heads.max(1)),
+            head: said
+                .head_dim
+                .unwrap_or(said.hidden_size / said.num_attention_heads.max(1)),
             feed_forward: said.intermediate_size,
             vocabulary: said.vocab_size,
             context: said.max_position_embeddings.min(LONGEST),
@@ -202,13 +245,23 @@ impl Config {
             vocabulary: file.texts("tokenizer.ggml.tokens")?.len() as i64,
             context: whole("context_length")?.min(LONGEST),
             norm_eps: file.number(&format!("{family}.attention.layer_norm_rms_epsilon"))?,
-            rope_base: file.number(&format!("{family}.rope.freq_base")).unwrap_or(10_000.0),
+            rope_base: file
+                .number(&format!("{family}.rope.freq_base"))
+                .unwrap_or(10_000.0),
         })
     }
 
     /// Refuses sizes that no network can have.
     fn check(&self) -> Result<()> {
-        let sizes = [self.width, self.heads, self.kv_heads, self.head, self.feed_forward, self.vocabulary, self.context];
+        let sizes = [
+            self.width,
+            self.heads,
+            self.kv_heads,
+            self.head,
+            self.feed_forward,
+            self.vocabulary,
+            self.context,
+        ];
         let fits = self.layers > 0
             && sizes.iter().all(|&size| size > 0)
             && self.heads % self.kv_heads == 0
@@ -216,6 +269,9 @@ impl Config {
         if fits {
             return Ok(());
         }
-        Err(Error::format("the language model's configuration", format!("its sizes do not fit together: {self:?}")))
+        Err(Error::format(
+            "the language model's configuration",
+            format!("its sizes do not fit together: {self:?}"),
+        ))
     }
 }

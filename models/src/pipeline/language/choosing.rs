@@ -5,10 +5,10 @@
 
 use super::Language;
 use super::prompting::Subject;
+use crate::Result;
 use crate::pipeline::writer::Draft;
 use crate::text::sentences::sentences;
 use crate::text::words::stem;
-use crate::Result;
 use std::collections::HashSet;
 use tch::{Device, Kind, Tensor};
 
@@ -32,8 +32,15 @@ pub(super) struct Candidate {
 }
 
 /// The place of the best candidate and its score.
-pub(super) fn best(language: &Language, subject: &Subject, candidates: &[Candidate]) -> Result<(usize, f64)> {
-    let split: Vec<Vec<&str>> = candidates.iter().map(|candidate| sentences(&candidate.text)).collect();
+pub(super) fn best(
+    language: &Language,
+    subject: &Subject,
+    candidates: &[Candidate],
+) -> Result<(usize, f64)> {
+    let split: Vec<Vec<&str>> = candidates
+        .iter()
+        .map(|candidate| sentences(&candidate.text))
+        .collect();
     let all: Vec<&str> = split.concat();
     let mean = language.mean.to_device(language.sentences.device());
     let thoughts = language.sentences.encode(&all, &mut |_| {})? - mean;
@@ -45,12 +52,17 @@ pub(super) fn best(language: &Language, subject: &Subject, candidates: &[Candida
     for (place, (candidate, own)) in candidates.iter().zip(&split).enumerate() {
         let count = own.len();
         let style = if has_style {
-            let mean = thoughts.narrow(0, first as i64, count as i64).mean_dim(0i64, false, Kind::Float);
+            let mean =
+                thoughts
+                    .narrow(0, first as i64, count as i64)
+                    .mean_dim(0i64, false, Kind::Float);
             unit(&mean).dot(&unit(&subject.style)).double_value(&[])
         } else {
             0.0
         };
-        let score = picture(&near[first..first + count]) + STYLE * style + language_of(candidate, &subject.words);
+        let score = picture(&near[first..first + count])
+            + STYLE * style
+            + language_of(candidate, &subject.words);
         if score > best.1 {
             best = (place, score);
         }
@@ -70,21 +82,38 @@ fn picture(near: &[f32]) -> f64 {
 /// How well a draft reads, whatever it is about.
 fn language_of(candidate: &Candidate, told: &[String]) -> f64 {
     let lower = candidate.text.to_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
-    let pairs: HashSet<(&str, &str)> = words.iter().copied().zip(words.iter().copied().skip(1)).collect();
+    let words: Vec<&str> = lower
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let pairs: HashSet<(&str, &str)> = words
+        .iter()
+        .copied()
+        .zip(words.iter().copied().skip(1))
+        .collect();
     let repeated = 1.0 - pairs.len() as f64 / words.len().saturating_sub(1).max(1) as f64;
     let spoken: HashSet<&str> = words.iter().copied().map(stem).collect();
-    let heard = told.iter().filter(|word| spoken.contains(stem(word.as_str()))).count();
+    let heard = told
+        .iter()
+        .filter(|word| spoken.contains(stem(word.as_str())))
+        .count();
     FLUENCY * candidate.draft.fluency
         + REPETITION * repeated
         + WORDS_TOLD * heard as f64 / told.len().max(1) as f64
-        + if candidate.draft.ended { 0.0 } else { BROKEN_OFF }
+        + if candidate.draft.ended {
+            0.0
+        } else {
+            BROKEN_OFF
+        }
         + if words.len() < SHORTEST { SHORT } else { 0.0 }
 }
 
 /// Rows (…, T) to unit length.
 fn unit(rows: &Tensor) -> Tensor {
-    let norm = rows.square().sum_dim_intlist(-1i64, true, Kind::Float).sqrt();
+    let norm = rows
+        .square()
+        .sum_dim_intlist(-1i64, true, Kind::Float)
+        .sqrt();
     rows / norm.clamp_min(1e-12)
 }
 

@@ -11,8 +11,8 @@ use crate::networks::word_head::WordHead;
 use crate::pipeline::options::Options;
 use crate::pipeline::seeing::{Found, Look};
 use crate::pipeline::writer::Prompt;
-use rand::seq::IndexedRandom;
 use rand::SeedableRng;
+use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, HashSet};
 use tch::{Kind, Tensor};
@@ -49,9 +49,21 @@ pub(super) struct Seen<'a> {
 
 /// Thinks: shifts the captions' thought into the style and reads the words out of it.
 pub(super) fn think(language: &Language, seen: &Seen, mix: &Mix, options: &Options) -> Subject {
-    let used = seen.found.len().min(options.captions).min(CAPTIONS_OF_A_THOUGHT).max(1);
-    let rows: Vec<i64> = seen.found.iter().take(used).map(|found| found.row as i64).collect();
-    let thoughts = language.thoughts.index_select(0, &Tensor::from_slice(&rows));
+    let used = seen
+        .found
+        .len()
+        .min(options.captions)
+        .min(CAPTIONS_OF_A_THOUGHT)
+        .max(1);
+    let rows: Vec<i64> = seen
+        .found
+        .iter()
+        .take(used)
+        .map(|found| found.row as i64)
+        .collect();
+    let thoughts = language
+        .thoughts
+        .index_select(0, &Tensor::from_slice(&rows));
     let content = thoughts.mean_dim(0i64, false, Kind::Float) - language.styles.caption();
     let style = language.styles.direction(mix, &language.mean);
     let thought = &language.mean + &content + &style * language.part.style_pull;
@@ -59,21 +71,52 @@ pub(super) fn think(language: &Language, seen: &Seen, mix: &Mix, options: &Optio
     let prompt = Prompt {
         thought,
         style: style.shallow_clone(),
-        words: words.iter().map(|&word| language.words.word(word).token).collect(),
+        words: words
+            .iter()
+            .map(|&word| language.words.word(word).token)
+            .collect(),
     };
-    let words = words.iter().map(|&word| language.words.word(word).text.clone()).collect();
-    Subject { content, style, prompt, words }
+    let words = words
+        .iter()
+        .map(|&word| language.words.word(word).text.clone())
+        .collect();
+    Subject {
+        content,
+        style,
+        prompt,
+        words,
+    }
 }
 
 /// The words of a story, content first.
-fn words(language: &Language, seen: &Seen, (content, style): (&Tensor, &Tensor), options: &Options) -> Vec<usize> {
+fn words(
+    language: &Language,
+    seen: &Seen,
+    (content, style): (&Tensor, &Tensor),
+    options: &Options,
+) -> Vec<usize> {
     let part = &language.part;
-    let strength = if options.style.is_empty() { 0.0 } else { f64::from(options.style_strength.clamp(0.0, 2.0)) };
+    let strength = if options.style.is_empty() {
+        0.0
+    } else {
+        f64::from(options.style_strength.clamp(0.0, 2.0))
+    };
     let of_style = (part.words_of_style as f64 * strength).round() as usize;
     let of_style = of_style.min(part.words_told.saturating_sub(1));
     let mut taken = HashSet::new();
-    let mut words = words_of_content(language, seen, content, part.words_told - of_style, &mut taken);
-    words.extend(words_of_style(language, style, of_style, (seen, &mut taken)));
+    let mut words = words_of_content(
+        language,
+        seen,
+        content,
+        part.words_told - of_style,
+        &mut taken,
+    );
+    words.extend(words_of_style(
+        language,
+        style,
+        of_style,
+        (seen, &mut taken),
+    ));
     words
 }
 
@@ -99,19 +142,29 @@ fn words_of_content(
             *weights.entry(word).or_default() += SEEN * probability;
         }
     }
-    for (place, word) in language.words.read(content, count, &mut HashSet::new()).into_iter().enumerate() {
+    for (place, word) in language
+        .words
+        .read(content, count, &mut HashSet::new())
+        .into_iter()
+        .enumerate()
+    {
         *weights.entry(word).or_default() += READ / (1.0 + place as f64 / 4.0);
     }
     let mut order: Vec<(usize, f64)> = weights.into_iter().collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let fresh = order.into_iter().filter(|&(word, _)| taken.insert(language.words.word(word).stem().to_owned()));
+    let fresh = order
+        .into_iter()
+        .filter(|&(word, _)| taken.insert(language.words.word(word).stem().to_owned()));
     fresh.map(|(word, _)| word).take(count).collect()
 }
 
 /// The likeliest words of a picture.
 fn likely(head: &WordHead, look: &Look) -> Vec<(String, f64)> {
     let found = head.likeliest(&look.features(), 12);
-    found.into_iter().map(|(word, probability)| (word.to_owned(), f64::from(probability))).collect()
+    found
+        .into_iter()
+        .map(|(word, probability)| (word.to_owned(), f64::from(probability)))
+        .collect()
 }
 
 /// The words of the list that a caption says, each once.
@@ -133,9 +186,14 @@ fn words_of_style(
     }
     let mut apart = taken.clone();
     let near = language.words.read(style, WORDS_OF_A_STYLE, &mut apart);
-    let seed = seen.found.iter().take(CAPTIONS_OF_A_THOUGHT).fold(0u64, |seed, found| {
-        seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(found.row as u64)
-    });
+    let seed = seen
+        .found
+        .iter()
+        .take(CAPTIONS_OF_A_THOUGHT)
+        .fold(0u64, |seed, found| {
+            seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                .wrapping_add(found.row as u64)
+        });
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     near.choose_multiple(&mut rng, count).copied().collect()
 }

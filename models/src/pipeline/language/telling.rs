@@ -8,7 +8,9 @@ use crate::decoding::drawing::DrawingRules;
 use crate::pipeline::ending::count_words;
 use crate::pipeline::options::{Form, Mode, Options};
 use crate::pipeline::seeing::{Found, Look};
-use crate::pipeline::storyteller::{Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher};
+use crate::pipeline::storyteller::{
+    Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher,
+};
 use crate::pipeline::verse;
 use crate::text::sentences::{whole_sentences, within_words};
 use crate::{Error, Result};
@@ -40,16 +42,26 @@ struct Item<'a> {
 type Stories = Vec<Option<Result<Story>>>;
 
 /// Tells the stories of a batch.
-pub(super) fn tell(language: &Language, requests: &[Request], watcher: &mut dyn Watcher) -> ToldBatch {
+pub(super) fn tell(
+    language: &Language,
+    requests: &[Request],
+    watcher: &mut dyn Watcher,
+) -> ToldBatch {
     let mut stories: Stories = requests.iter().map(|_| None).collect();
     let mut timings = Timings::default();
     let mut clock = Instant::now();
-    let mut lap = || std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64();
+    let mut lap = || {
+        std::mem::replace(&mut clock, Instant::now())
+            .elapsed()
+            .as_secs_f64()
+    };
     let mut items = look(language, requests, watcher, &mut stories);
     timings.looking = lap();
     for item in &mut items {
         let count = item.options.captions.min(CAPTIONS_SHOWN);
-        item.found = language.seeing.find((&item.look, &language.readings), count, Some);
+        item.found = language
+            .seeing
+            .find((&item.look, &language.readings), count, Some);
         watcher.stage(item.place, Stage::Captioning, 1, 1);
     }
     timings.captioning = lap();
@@ -58,15 +70,23 @@ pub(super) fn tell(language: &Language, requests: &[Request], watcher: &mut dyn 
             stories[item.place] = Some(Err(Error::Cancelled));
             continue;
         }
-        let seen = Seen { look: &item.look, found: &item.found };
+        let seen = Seen {
+            look: &item.look,
+            found: &item.found,
+        };
         let subject = think(language, &seen, &item.mix, item.options);
         watcher.stage(item.place, Stage::Thinking, 1, 1);
         timings.thinking += lap();
         stories[item.place] = Some(write(language, &item, &subject, watcher));
         timings.writing += lap();
     }
-    let done = stories.into_iter().map(|story| story.unwrap_or(Err(Error::Cancelled)));
-    ToldBatch { stories: done.collect(), timings }
+    let done = stories
+        .into_iter()
+        .map(|story| story.unwrap_or(Err(Error::Cancelled)));
+    ToldBatch {
+        stories: done.collect(),
+        timings,
+    }
 }
 
 /// Checks the wishes and looks at the pictures.
@@ -87,7 +107,13 @@ fn look<'a>(
                 watcher.stage(place, Stage::Looking, 0, 1);
                 let options = &request.options;
                 for look in language.eyes.look(&[request.picture]) {
-                    items.push(Item { place, options, mix: mix.clone(), look, found: Vec::new() });
+                    items.push(Item {
+                        place,
+                        options,
+                        mix: mix.clone(),
+                        look,
+                        found: Vec::new(),
+                    });
                 }
                 watcher.stage(place, Stage::Looking, 1, 1);
             }
@@ -99,7 +125,12 @@ fn look<'a>(
 
 /// Refuses what these networks cannot do.
 fn check(language: &Language, options: &Options) -> Result<Mix> {
-    let refuse = |field, reason: &str| Err(Error::Option { field, reason: reason.to_owned() });
+    let refuse = |field, reason: &str| {
+        Err(Error::Option {
+            field,
+            reason: reason.to_owned(),
+        })
+    };
     if options.strict {
         let reason = "strict stories are those of the networks of 2015: open an imported original (`storyteller import`)";
         return refuse("compat", reason);
@@ -114,16 +145,23 @@ fn check(language: &Language, options: &Options) -> Result<Mix> {
 }
 
 /// Draws drafts and tells the best.
-fn write(language: &Language, item: &Item, subject: &Subject, watcher: &mut dyn Watcher) -> Result<Story> {
+fn write(
+    language: &Language,
+    item: &Item,
+    subject: &Subject,
+    watcher: &mut dyn Watcher,
+) -> Result<Story> {
     let rules = rules(item.options);
     let drafts = match item.options.mode {
         Mode::Beam => 1,
         Mode::Sample { .. } => item.options.beam_width.min(MOST_DRAFTS),
     };
-    let drawn = language.writer.drafts(&subject.prompt, drafts, &rules, &mut |tokens| {
-        watcher.stage(item.place, Stage::Writing, tokens, rules.at_most);
-        !watcher.cancelled(item.place)
-    })?;
+    let drawn = language
+        .writer
+        .drafts(&subject.prompt, drafts, &rules, &mut |tokens| {
+            watcher.stage(item.place, Stage::Writing, tokens, rules.at_most);
+            !watcher.cancelled(item.place)
+        })?;
     let drafts = drawn.ok_or(Error::Cancelled)?;
     let candidates: Vec<Candidate> = drafts
         .into_iter()
@@ -153,7 +191,11 @@ fn write(language: &Language, item: &Item, subject: &Subject, watcher: &mut dyn 
 fn rules(options: &Options) -> DrawingRules {
     let (temperature, top_p, seed) = match options.mode {
         Mode::Beam => (0.0, 1.0, 0),
-        Mode::Sample { temperature, top_p, seed } => (f64::from(temperature), f64::from(top_p), seed),
+        Mode::Sample {
+            temperature,
+            top_p,
+            seed,
+        } => (f64::from(temperature), f64::from(top_p), seed),
     };
     let at_most = (options.max_words as f64 * TOKENS_A_WORD) as usize;
     DrawingRules {

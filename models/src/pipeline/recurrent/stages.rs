@@ -4,11 +4,8 @@
 //! whatever goes wrong with one request ends that request only. What one request is given may never
 //! depend on its neighbours.
 
-use super::strategy::{longest, strategy};
 use super::Recurrent;
-use crate::pipeline::storyteller::{
-    Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher,
-};
+use super::strategy::{longest, strategy};
 use crate::bundle::styles::Mix;
 use crate::decoding::decode_loop::{Thoughts, write};
 use crate::decoding::hints::Hints;
@@ -17,6 +14,9 @@ use crate::networks::skip_thoughts::Encoding;
 use crate::pipeline::ending;
 use crate::pipeline::gallery::Match;
 use crate::pipeline::options::{Mode, Options};
+use crate::pipeline::storyteller::{
+    Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher,
+};
 use crate::text::tokenize;
 use crate::{Error, Result};
 use std::time::Instant;

@@ -62,9 +62,15 @@ impl Packed {
     /// When the rows have another width than the matrix; networks check that when they are loaded.
     pub fn product(&self, rows: &Tensor) -> Tensor {
         let mut size = rows.size();
-        assert_eq!(size.last(), Some(&self.extents[1]), "a row has the matrix's width");
+        assert_eq!(
+            size.last(),
+            Some(&self.extents[1]),
+            "a row has the matrix's width"
+        );
         let flat = rows.reshape([-1, self.extents[1]]).contiguous();
-        let found = self.try_product(&flat).expect("a product that worked for one row works for others");
+        let found = self
+            .try_product(&flat)
+            .expect("a product that worked for one row works for others");
         size.pop();
         size.push(self.extents[0]);
         found.view(size.as_slice())
@@ -74,7 +80,11 @@ impl Packed {
         // SAFETY: all three pointers are those of live tensors, which the function only reads; what it returns is null or
         // a new tensor that nobody else owns, and `from_ptr` takes it over.
         unsafe {
-            let made = storyteller_product_half(rows.as_ptr(), self.handle.as_ptr(), self.no_bias.as_ptr());
+            let made = storyteller_product_half(
+                rows.as_ptr(),
+                self.handle.as_ptr(),
+                self.no_bias.as_ptr(),
+            );
             (!made.is_null()).then(|| Tensor::from_ptr(made))
         }
     }

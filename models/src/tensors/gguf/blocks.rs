@@ -125,7 +125,10 @@ fn five_bits(bytes: &[u8], d: f32, m: f32, out: &mut Vec<f32>) {
     let high = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     let fifth = |bit: usize| ((high >> bit) & 1) as u8 * 16;
     let low = bytes[4..].iter().enumerate();
-    out.extend(low.clone().map(|(i, q)| d * f32::from((q & 15) + fifth(i)) + m));
+    out.extend(
+        low.clone()
+            .map(|(i, q)| d * f32::from((q & 15) + fifth(i)) + m),
+    );
     out.extend(low.map(|(i, q)| d * f32::from((q >> 4) + fifth(i + 16)) + m));
 }
 
@@ -147,7 +150,11 @@ fn q4_k(block: &[u8], out: &mut Vec<f32>) {
         for half in 0..2 {
             let (scale, shift) = scale_and_shift(&block[4..16], 2 * pair + half);
             let (scale, shift) = (d * scale, m * shift);
-            out.extend(bytes.iter().map(|q| scale * f32::from((q >> (4 * half)) & 15) - shift));
+            out.extend(
+                bytes
+                    .iter()
+                    .map(|q| scale * f32::from((q >> (4 * half)) & 15) - shift),
+            );
         }
     }
 }
@@ -161,7 +168,9 @@ fn q5_k(block: &[u8], out: &mut Vec<f32>) {
             let (scale, shift) = (d * scale, m * shift);
             let bit = |i: usize| ((fifth[i] >> (2 * pair + half)) & 1) * 16;
             let values = bytes.iter().enumerate();
-            out.extend(values.map(|(i, q)| scale * f32::from(((q >> (4 * half)) & 15) + bit(i)) - shift));
+            out.extend(
+                values.map(|(i, q)| scale * f32::from(((q >> (4 * half)) & 15) + bit(i)) - shift),
+            );
         }
     }
 }

@@ -32,7 +32,9 @@ impl Fact {
         let (kind, count) = (cursor.u32()?, cursor.at_most("entries", LONGEST_LIST)?);
         if kind == 8 {
             // not reserved ahead: the file may promise more than it holds
-            let texts = (0..count).map(|_| cursor.text()).collect::<Result<_, _>>()?;
+            let texts = (0..count)
+                .map(|_| cursor.text())
+                .collect::<Result<_, _>>()?;
             return Ok(Self::Texts(texts));
         }
         for _ in 0..count {
@@ -51,7 +53,9 @@ impl Fact {
             5 => Self::Whole(i32::from_le_bytes(cursor.array()?).into()),
             6 => Self::Number(f32::from_le_bytes(cursor.array()?).into()),
             8 => Self::Text(cursor.text()?),
-            10 => Self::Whole(i64::try_from(cursor.u64()?).map_err(|_| "a number is too large".to_owned())?),
+            10 => Self::Whole(
+                i64::try_from(cursor.u64()?).map_err(|_| "a number is too large".to_owned())?,
+            ),
             11 => Self::Whole(i64::from_le_bytes(cursor.array()?)),
             12 => Self::Number(f64::from_le_bytes(cursor.array()?)),
             other => return Err(format!("its type {other} is unknown")),
@@ -92,7 +96,10 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
-        let end = self.place.checked_add(count).filter(|&end| end <= self.bytes.len());
+        let end = self
+            .place
+            .checked_add(count)
+            .filter(|&end| end <= self.bytes.len());
         let end = end.ok_or("the file ends too early: the download may be incomplete")?;
         let taken = &self.bytes[self.place..end];
         self.place = end;
@@ -117,7 +124,9 @@ impl<'a> Cursor<'a> {
     pub(super) fn at_most(&mut self, of: &str, limit: u64) -> Result<u64, String> {
         let count = self.u64()?;
         if count > limit {
-            return Err(format!("it claims {count} {of}; more than {limit} are not read"));
+            return Err(format!(
+                "it claims {count} {of}; more than {limit} are not read"
+            ));
         }
         Ok(count)
     }

@@ -56,21 +56,37 @@ fn facts_are_read_by_kind() {
     assert_eq!(file.whole("whole").unwrap(), 7);
     assert_eq!(file.number("number").unwrap(), 0.5);
     assert_eq!(file.texts("texts").unwrap(), ["a", "b"]);
-    assert!(file.text("whole").unwrap_err().to_string().contains("`whole` is no text"));
-    assert!(file.fact("none").unwrap_err().to_string().contains("does not say `none`"));
+    assert!(
+        file.text("whole")
+            .unwrap_err()
+            .to_string()
+            .contains("`whole` is no text")
+    );
+    assert!(
+        file.fact("none")
+            .unwrap_err()
+            .to_string()
+            .contains("does not say `none`")
+    );
 }
 
 #[test]
 fn small_blocks_hold_scale_shift_and_halves_in_order() {
     let nibbles: Vec<u8> = (0..16).map(|i| i | ((15 - i) << 4)).collect();
     let q4_0 = values(2, 32, &[&ONE[..], &nibbles].concat());
-    assert_eq!((q4_0[0], q4_0[15], q4_0[16], q4_0[31]), (-8.0, 7.0, 7.0, -8.0));
+    assert_eq!(
+        (q4_0[0], q4_0[15], q4_0[16], q4_0[31]),
+        (-8.0, 7.0, 7.0, -8.0)
+    );
     let q4_1 = values(3, 32, &[&ONE[..], &ONE, &nibbles].concat());
     assert_eq!((q4_1[0], q4_1[15], q4_1[16]), (1.0, 16.0, 16.0));
     // the fifth bit of value 0 and of value 16
     let fifth = 0x0001_0001u32.to_le_bytes();
     let q5_0 = values(6, 32, &[&ONE[..], &fifth, &nibbles].concat());
-    assert_eq!((q5_0[0], q5_0[1], q5_0[16], q5_0[31]), (0.0, -15.0, 15.0, -16.0));
+    assert_eq!(
+        (q5_0[0], q5_0[1], q5_0[16], q5_0[31]),
+        (0.0, -15.0, 15.0, -16.0)
+    );
     let q5_1 = values(7, 32, &[&ONE[..], &ONE, &fifth, &nibbles].concat());
     assert_eq!((q5_1[0], q5_1[1], q5_1[16]), (17.0, 2.0, 32.0));
     let q8_0 = values(8, 32, &[&ONE[..], &[0xff; 16], &[5; 16]].concat());
@@ -86,11 +102,27 @@ fn large_blocks_unpack_their_hidden_scales() {
     let q4 = values(12, 256, &[&ONE[..], &ONE, &scales, &[0x21; 128]].concat());
     let firsts: Vec<f32> = q4.iter().step_by(32).copied().collect();
     assert_eq!(firsts, [0.0, 3.0, 2.0, 7.0, 16.0, 35.0, 18.0, 39.0]);
-    let q5 = values(13, 256, &[&ONE[..], &ONE, &scales, &[0x01; 32], &[0x21; 128]].concat());
+    let q5 = values(
+        13,
+        256,
+        &[&ONE[..], &ONE, &scales, &[0x01; 32], &[0x21; 128]].concat(),
+    );
     assert_eq!((q5[0], q5[32], q5[64]), (16.0, 3.0, 2.0));
-    let q6 = values(14, 256, &[&[0x21; 128][..], &[0b1110_0100; 64], &[2; 16], &ONE].concat());
+    let q6 = values(
+        14,
+        256,
+        &[&[0x21; 128][..], &[0b1110_0100; 64], &[2; 16], &ONE].concat(),
+    );
     let quarters: Vec<f32> = q6.iter().step_by(32).take(4).copied().collect();
-    assert_eq!(quarters, [2.0 * (1.0 - 32.0), 2.0 * (17.0 - 32.0), 2.0 * (34.0 - 32.0), 2.0 * (50.0 - 32.0)]);
+    assert_eq!(
+        quarters,
+        [
+            2.0 * (1.0 - 32.0),
+            2.0 * (17.0 - 32.0),
+            2.0 * (34.0 - 32.0),
+            2.0 * (50.0 - 32.0)
+        ]
+    );
 }
 
 #[test]
@@ -103,7 +135,12 @@ fn a_file_that_promises_more_than_it_holds_is_refused() {
     assert!(odd.contains("no whole blocks"), "{odd}");
     let unknown = open(&file(99, 1, &[])).unwrap_err().to_string();
     assert!(unknown.contains("way 99"), "{unknown}");
-    assert!(open(b"GGML").unwrap_err().to_string().contains("no GGUF file"));
+    assert!(
+        open(b"GGML")
+            .unwrap_err()
+            .to_string()
+            .contains("no GGUF file")
+    );
 }
 
 #[test]
