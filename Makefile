@@ -48,6 +48,16 @@ run: build ## start the service on loopback and keep it running until Ctrl-C
 tell: build ## a story without a server: make tell PHOTO=cat.jpg STYLE=romance
 	@$(storyteller) tell "$(PHOTO)" --style "$(STYLE)"
 
+PREFIX ?= $(HOME)/.local
+.PHONY: install
+install: setup ## put a release build and its bundle under PREFIX (~/.local): bin/storyteller, share/storyteller
+	@$(cargo) build --release --bin storyteller $(QUIET)
+	@install -D -t "$(PREFIX)/bin" $(CARGO_TARGET_DIR)/release/storyteller
+	@mkdir -p "$(PREFIX)/share/storyteller/bundles"
+	@rm -rf "$(PREFIX)/share/storyteller/bundles/starter"
+	@cp -R models/bundles/starter "$(PREFIX)/share/storyteller/bundles/"
+	@echo "installed $(PREFIX)/bin/storyteller"
+
 .PHONY: setup-tests
 setup-tests:
 	@scripts/setup.sh --tests

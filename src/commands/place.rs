@@ -26,7 +26,8 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// The bundle's folder: as asked, else `models/bundles/starter` here, else beside the source it was built from.
+    /// The bundle's folder: as asked, else `models/bundles/starter` here, else the installed one, else beside the source it
+    /// was built from.
     ///
     /// # Errors
     /// When none of them holds a `bundle.toml`.
@@ -41,11 +42,20 @@ impl Weights {
             );
         }
         let starter = Path::new("models/bundles/starter");
+        // as `make install` lays them out: bin/storyteller, share/storyteller/bundles/starter
+        let program = std::env::current_exe().ok();
+        let prefix = program
+            .as_deref()
+            .and_then(Path::parent)
+            .and_then(Path::parent);
+        let installed = prefix.map(|prefix| prefix.join("share/storyteller/bundles/starter"));
         [
-            starter.to_path_buf(),
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(starter),
+            Some(starter.to_path_buf()),
+            installed,
+            Some(Path::new(env!("CARGO_MANIFEST_DIR")).join(starter)),
         ]
         .into_iter()
+        .flatten()
         .find(|folder| folder.join("bundle.toml").is_file())
         .context("found no bundle: run from the project's folder, or name one with --bundle DIR")
     }

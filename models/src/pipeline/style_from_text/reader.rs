@@ -1,0 +1,95 @@
+//! Who reads the passages of a style-to-be, and who knows the bundle's language: one of the two kinds of pipeline.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::Result;
+use crate::networks::bert::SentenceEncoder;
+use crate::networks::skip_thoughts::{Encoding, SkipThoughts};
+use crate::text::detokenize;
+use crate::text::pieces::Pieces;
+use crate::text::vocabulary::{UNK, Vocabulary};
+
+/// Among so many frequent words of the decoder a text of its language finds most of its own.
+const FREQUENT_WORDS: i64 = 20_000;
+
+/// Who reads the passages, and who knows the bundle's language.
+#[derive(Clone, Copy, Debug)]
+pub enum Reader<'a> {
+    /// Skip-thoughts, and the words of a recurrent decoder.
+    Recurrent(&'a SkipThoughts, &'a Vocabulary),
+    /// A sentence encoder, and the tokens of a language model.
+    Language(&'a SentenceEncoder, &'a Pieces),
+}
+
+impl Reader<'_> {
+    /// The mean (C) of passages of tokens.
+    pub(super) fn mean_vector(
+        self,
+        passages: &[&String],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Tensor> {
+        let _no_grad = tch::no_grad_guard();
+        let vectors = match self {
+            Self::Recurrent(encoder, _) => {
+                let tokens: Vec<Vec<String>> = passages
+                    .iter()
+                    .map(|passage| passage.split(' ').map(str::to_owned).collect())
+                    .collect();
+                encoder.encode(&tokens, Encoding::default(), progress)
+            }
+            Self::Language(encoder, _) => encoder.encode(&one_sentence_each(passages), progress)?,
+        };
+        Ok(vectors
+            .mean_dim(0i64, false, Kind::Float)
+            .to_device(Device::Cpu))
+    }
+
+    /// Whether a token is a word of the bundle's language.
+    pub(super) fn knows(self, token: &str) -> bool {
+        let lower = token.to_lowercase();
+        match self {
+            Self::Recurrent(_, words) => {
+                let found = |word: &str| words.id(word, FREQUENT_WORDS) != UNK;
+                found(token) || found(&lower)
+            }
+            // a frequent word is one token; those of other languages are put together from several
+            Self::Language(_, pieces) => pieces
+                .encode_plain(&format!(" {lower}"))
+                .is_ok_and(|ids| ids.len() == 1),
+        }
+    }
+}
+
+/// From each passage another sentence: the first of the first, the second of the second, and so on around. Their mean is
+/// that of all sentences, for a fifth of the work.
+fn one_sentence_each(passages: &[&String]) -> Vec<String> {
+    let pick = |(index, passage): (usize, &&String)| {
+        let tokens: Vec<&str> = passage.split(' ').collect();
+        let sentences: Vec<&[&str]> = tokens
+            .split_inclusive(|token| [".", "!", "?"].contains(token))
+            .filter(|sentence| sentence.len() > 3)
+            .collect();
+        let sentence = sentences.get(index % sentences.len().max(1));
+        detokenize::prose(sentence.copied().unwrap_or(&tokens))
+    };
+    passages.iter().enumerate().map(pick).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_passage_gives_another_of_its_sentences() {
+        let passage = "It rained all day . It stopped at night . Ah .".to_owned();
+        let found = one_sentence_each(&[&passage, &passage, &passage]);
+        assert_eq!(
+            found,
+            [
+                "It rained all day.",
+                "It stopped at night.",
+                "It rained all day."
+            ]
+        );
+    }
+}
