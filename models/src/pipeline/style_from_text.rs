@@ -13,7 +13,7 @@ pub use reader::Reader;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use crate::bundle::language_model::fetched;
 use crate::bundle::{Bundle, Style};

@@ -1,6 +1,8 @@
 //! The language model, the sentence encoder and their tokenizers against numbers of the reference in PyTorch
 //! (`golden/lm`, 32-bit floats). They need what `scripts/setup-language.sh` fetches.
 
+#![allow(clippy::unwrap_used)]
+
 mod networks;
 mod tokenizers;
 

@@ -1,6 +1,6 @@
 //! `evaluate seeing`: how well the part of a bundle that sees finds captions, on photos with features and captions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use clap::Args;
@@ -125,7 +125,7 @@ impl SeeingQuestion {
     }
 }
 
-fn told(texts: &PathBuf, table: &PathBuf) -> anyhow::Result<Captions> {
+fn told(texts: &PathBuf, table: &Path) -> anyhow::Result<Captions> {
     let (owners, texts) = pairs(texts)?;
     Ok(Captions {
         vectors: vectors(table, &texts)?,

@@ -49,12 +49,8 @@ pub(super) struct Seen<'a> {
 
 /// Thinks: shifts the captions' thought into the style and reads the words out of it.
 pub(super) fn think(language: &Language, seen: &Seen, mix: &Mix, options: &Options) -> Subject {
-    let used = seen
-        .found
-        .len()
-        .min(options.captions)
-        .min(CAPTIONS_OF_A_THOUGHT)
-        .max(1);
+    let asked = options.captions.clamp(1, CAPTIONS_OF_A_THOUGHT);
+    let used = seen.found.len().min(asked);
     let rows: Vec<i64> = seen
         .found
         .iter()
