@@ -1,6 +1,6 @@
 //! A course of training: the loop that every trainer runs, with reports, measurements, early stopping and checkpoints.
 //!
-//! A trainer gives the steps (one cost an update), [`follow`] does the rest. What must stay true: everything random is
+//! A trainer gives the steps (one cost an update), `follow` does the rest. What must stay true: everything random is
 //! drawn from the seed and the number of the update alone, so that a course that was interrupted at any moment and
 //! resumed from its checkpoint ends with the same weights, bit for bit, as one that was not. libtorch has one random
 //! generator for the whole process, so one course at a time.

@@ -78,7 +78,7 @@ impl Decoder {
         self.state_b.addmm(thoughts, &self.state_w).tanh()
     }
 
-    /// The vectors of words ([`START`] included), of any shape, to one more dimension E.
+    /// The vectors of words (`START` included), of any shape, to one more dimension E.
     pub fn embed(&self, words: &Tensor) -> Tensor {
         let rows = words.where_self(&words.ge(0), &words.full_like(self.words()));
         let mut shape = words.size();

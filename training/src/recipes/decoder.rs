@@ -172,7 +172,7 @@ impl Recipe<'_> {
     /// Trains and returns the arrays of a [`models::Decoder`] with deep output.
     ///
     /// # Errors
-    /// As [`follow`].
+    /// As `follow`.
     pub fn run(&self, oversight: Oversight) -> Result<Weights> {
         let (settings, passages) = (self.settings, self.passages);
         let seed = settings.course.seed;

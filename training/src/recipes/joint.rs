@@ -87,7 +87,7 @@ impl Standard {
 /// Trains and returns the arrays of a [`Joint`] and its `bank`; `pseudo` comes with the vectors of its captions.
 ///
 /// # Errors
-/// When there are fewer photos than a batch has, a photo without captions, or as [`follow`].
+/// When there are fewer photos than a batch has, a photo without captions, or as `follow`.
 pub fn run(
     settings: &Settings,
     material: &Material,

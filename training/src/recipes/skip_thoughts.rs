@@ -57,7 +57,7 @@ impl Recipe<'_> {
     /// Trains and returns `Wemb` and the encoders.
     ///
     /// # Errors
-    /// As [`follow`].
+    /// As `follow`.
     pub fn run(&self, oversight: Oversight) -> Result<Weights> {
         let settings = self.settings;
         let seed = settings.course.seed;

@@ -63,7 +63,7 @@ impl Recipe<'_> {
     /// Trains and returns the arrays of a [`Vse`].
     ///
     /// # Errors
-    /// When there are fewer pairs than a batch has, or as [`follow`].
+    /// When there are fewer pairs than a batch has, or as `follow`.
     pub fn run(&self, oversight: Oversight) -> Result<Weights> {
         let settings = self.settings;
         let seed = settings.course.seed;

@@ -46,7 +46,7 @@ pub struct Lessons {
 /// Trains and returns `down`, `up` and `bias`.
 ///
 /// # Errors
-/// When there are fewer photos than a batch has, or as [`follow`].
+/// When there are fewer photos than a batch has, or as `follow`.
 pub fn run(
     settings: &Settings,
     lessons: &Lessons,
