@@ -5,6 +5,7 @@
 //! judge is the sentence encoder that also thinks for the bundle, which flatters it a little.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
@@ -43,9 +44,14 @@ pub fn finding(
 ) -> Result<Finding> {
     let _no_grad = tch::no_grad_guard();
     let names: Vec<&String> = captions.keys().collect();
+    // stories name their picture by its path
+    let own = |photo: &str| {
+        let file = Path::new(photo).file_name()?.to_str()?;
+        names.iter().position(|&name| name == file)
+    };
     let asked: Vec<(usize, &Specimen)> = stories
         .iter()
-        .filter_map(|told| Some((names.iter().position(|&name| *name == told.photo)?, told)))
+        .filter_map(|told| Some((own(&told.photo)?, told)))
         .collect();
     if asked.is_empty() {
         let reason = "none of the stories is about a picture that it has captions of: the first column names the pictures' files";
