@@ -1,4 +1,5 @@
 //! Sets running text as lines: a line for each phrase, a stanza for each few lines.
+//! For stories asked for as lyrics; the words stay what they are.
 
 /// Words of a line before it may break at a comma.
 const SHORTEST: usize = 4;

@@ -1,4 +1,5 @@
 //! `evaluate finding`: does each story find its own picture among others, by what people wrote about the pictures?
+//! Reads stories that `evaluate stories --keep` wrote, so that they are told once only.
 
 use std::path::{Path, PathBuf};
 

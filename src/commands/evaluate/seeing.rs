@@ -1,4 +1,5 @@
 //! `evaluate seeing`: how well the part of a bundle that sees finds captions, on photos with features and captions.
+//! Tells both ways of retrieval, and how true the captions are that the gallery offers.
 
 use std::path::{Path, PathBuf};
 

@@ -220,6 +220,44 @@ const WORDS_OF_A_SENTENCE: std::ops::RangeInclusive<usize> = 4..=30;
 impl SkipThoughtsStep {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let words = Vocabulary::read(&self.words)?;
+        let (train, held_out) = split(self.triplets(&words)?);
+        let settings = self.settings()?;
+        let keeper = self.recipe.keeper(&self.out)?;
+        let recipe = skip_thoughts::Recipe {
+            settings: &settings,
+            half: match self.half {
+                WhichHalf::Uni => Half::Uni,
+                WhichHalf::Bi => Half::Bi,
+            },
+            objective: match self.recipe.is_original() {
+                true => skip_thoughts::Objective::Original,
+                false => skip_thoughts::Objective::Sampled(1500),
+            },
+            words: &words,
+            triplets: &train,
+        };
+        let mut progress = TrainingProgress::new(
+            &self.out,
+            Box::new(|parameters| {
+                if held_out.is_empty() {
+                    return None;
+                }
+                let loss = recipe.held_out_loss(parameters, &held_out);
+                Some(Measured {
+                    value: loss,
+                    numbers: serde_json::json!({"held_out_loss": loss}),
+                })
+            }),
+        );
+        let trained = recipe.run(Oversight {
+            keeper: Some(&keeper),
+            observer: &mut progress,
+        });
+        progress.finish(&keeper, trained)
+    }
+
+    /// Each sentence of the books and captions between its neighbours.
+    fn triplets(&self, words: &Vocabulary) -> anyhow::Result<Vec<Triplet>> {
         let ids = |sentence: &String| -> Vec<i64> {
             sentence
                 .split(' ')
@@ -258,40 +296,7 @@ impl SkipThoughtsStep {
                 "the books hold no three neighbouring sentences of {WORDS_OF_A_SENTENCE:?} words"
             );
         }
-        let (train, held_out) = split(triplets);
-        let settings = self.settings()?;
-        let keeper = self.recipe.keeper(&self.out)?;
-        let recipe = skip_thoughts::Recipe {
-            settings: &settings,
-            half: match self.half {
-                WhichHalf::Uni => Half::Uni,
-                WhichHalf::Bi => Half::Bi,
-            },
-            objective: match self.recipe.is_original() {
-                true => skip_thoughts::Objective::Original,
-                false => skip_thoughts::Objective::Sampled(1500),
-            },
-            words: &words,
-            triplets: &train,
-        };
-        let mut progress = TrainingProgress::new(
-            &self.out,
-            Box::new(|parameters| {
-                if held_out.is_empty() {
-                    return None;
-                }
-                let loss = recipe.held_out_loss(parameters, &held_out);
-                Some(Measured {
-                    value: loss,
-                    numbers: serde_json::json!({"held_out_loss": loss}),
-                })
-            }),
-        );
-        let trained = recipe.run(Oversight {
-            keeper: Some(&keeper),
-            observer: &mut progress,
-        });
-        progress.finish(&keeper, trained)
+        Ok(triplets)
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {

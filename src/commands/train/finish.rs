@@ -1,4 +1,5 @@
 //! `storyteller train finish`: what a bundle with a language model lacks when its parts lie in their folder.
+//! Run again after any file of the folder has changed.
 
 use std::path::PathBuf;
 

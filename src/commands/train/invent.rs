@@ -1,4 +1,5 @@
 //! `storyteller train invent-captions`: a gallery in its own words from captions that people wrote.
+//! What comes out is plain text: read some of it before it becomes a gallery.
 
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
 //! One batch, stage by stage, as in `recurrent::stages`; each story is written for itself, in a block of one shape.
+//! `Language::tell` calls it; what goes wrong with one request ends that request only.
 
 use super::Language;
 use super::choosing::{Candidate, best};

@@ -1,4 +1,5 @@
 //! The part of a bundle that sees: its files and the numbers of its score, read from `seeing.toml` in the bundle's folder.
+//! The storyteller opens it with a bundle; `storyteller train` writes the files that it names.
 
 use super::mentions::Mentions;
 use super::{Recipe, Seeing};

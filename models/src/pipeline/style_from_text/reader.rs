@@ -1,4 +1,5 @@
 //! Who reads the passages of a style-to-be, and who knows the bundle's language: one of the two kinds of pipeline.
+//! `style_from_text` asks it; a mean is over passages as the bundle's own styles are.
 
 use tch::{Device, Kind, Tensor};
 

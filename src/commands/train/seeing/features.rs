@@ -1,4 +1,5 @@
 //! `train features`: what both pairs of eyes see in a folder of pictures, as a table.
+//! One row a picture, in the order of the names that are written beside it.
 
 use std::io::Write as _;
 use std::path::PathBuf;

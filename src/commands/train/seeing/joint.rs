@@ -1,4 +1,5 @@
 //! `train joint`: the joint space of what the eyes see and what the sentence encoder reads.
+//! Resumable as every course is; `docs/training.md` has the starter's command.
 
 use std::path::PathBuf;
 

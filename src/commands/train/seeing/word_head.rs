@@ -1,4 +1,5 @@
 //! `train word-head`: the words that people would use, straight from what the eyes see.
+//! Resumable as every course is; `docs/training.md` has the starter's command.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
