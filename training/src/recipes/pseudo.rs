@@ -151,7 +151,9 @@ mod tests {
             spread: &Tensor::ones([6], (Kind::Float, tch::Device::Cpu)),
         };
         let named = [vec![], vec![1], vec![0, 3]];
-        let pseudo = Pseudo::new(&pictures, &recognition, named).unwrap();
+        // features that go each by itself: then all ways of showing a class are one
+        let apart = Tensor::eye(6, (Kind::Float, tch::Device::Cpu));
+        let pseudo = Pseudo::new(&apart, &recognition, named).unwrap();
         let (found, rows) = pseudo.draw(&pictures, 60, &mut ChaCha8Rng::seed_from_u64(1));
         assert!(
             !rows.contains(&0),
