@@ -283,10 +283,10 @@ fn words_of(caption: &str) -> Vec<String> {
         .replace(['"', ';', ':'], " ");
     let words: Vec<String> = spaced.split_whitespace().map(str::to_owned).collect();
     let plain = |word: &String| {
-        word == ","
-            || word
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || "'-".contains(c))
+        let letters = word
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || "'-".contains(c));
+        word == "," || letters && word.starts_with(|c: char| c.is_ascii_lowercase())
     };
     if words.iter().all(plain) {
         words
@@ -385,6 +385,7 @@ mod tests {
     #[test]
     fn captions_with_figures_or_foreign_letters_are_not_read() {
         assert!(words_of("A bus numbered 42.").is_empty());
+        assert!(words_of("'a quoted bus").is_empty());
         assert_eq!(
             words_of("A man's dog, asleep."),
             ["a", "man's", "dog", ",", "asleep"]
