@@ -1,7 +1,7 @@
 //! Chooses among drafts: the one that fits its picture and its style, reads fluently, and ends well.
 //!
-//! Every sentence of a draft becomes a thought, and is held against what the story is about. The weights were found by
-//! reading and by the share of stories that find their picture; each is worth its ablation in the model card.
+//! Every sentence of a draft becomes a thought, and is held against what the story is about. Most weights
+//! are those of the program that trained the starter's adapter; what each is worth has not been measured yet.
 
 use super::Language;
 use super::prompting::Subject;
