@@ -5,5 +5,6 @@
 pub mod device;
 pub mod gguf;
 pub mod matrix;
+pub mod precision;
 pub mod unit_rows;
 pub mod weights;

@@ -1,6 +1,7 @@
 //! `storyteller train`: the steps from plain files to a bundle, one subcommand each.
 //! Every step reads and writes files, so that a recipe is a list of commands; docs/training.md has the starter bundle's.
 
+mod adapter;
 mod curve;
 mod encoders;
 mod expansion;
@@ -46,7 +47,7 @@ enum Step {
     ExpandVocabulary(expansion::ExpandVocabulary),
     /// Compute what the encoder makes of books: for the decoder and for styles.
     Thoughts(storytelling::Thoughts),
-    /// Train the decoder on passages and their thoughts.
+    /// Train the decoder on passages and their thoughts: a recurrent one, or with --base a language model.
     Decoder(storytelling::DecoderStep),
     /// Look at a folder of pictures: a table of what both pairs of eyes see.
     Features(seeing::Features),

@@ -1,4 +1,5 @@
-//! The last step of a bundle with a language model: the caption style, and the sums of all its files.
+//! The last step of a bundle with a language model: the caption style, and the sums of all its files; and the same bundle
+//! with another writer.
 //!
 //! `storyteller train finish` calls it on a folder whose parts were put there by the other steps and by hand. Styles that
 //! the folder has stay as they are; the caption style is computed anew, since it follows from the captions.
@@ -11,8 +12,10 @@ use tch::{Device, Kind, Tensor};
 use models::bundle::language_model::fetched;
 use models::bundle::{MANIFEST, Manifest, sha256_of_file};
 use models::networks::bert::SentenceEncoder;
+use models::networks::prefix::Spread;
 use models::pipeline::caption_thoughts;
-use models::{Bundle, Error, Result, Weights};
+use models::text::words::WordList;
+use models::{Bundle, Error, Result, Weights, durable};
 
 /// Learns what is being done, how much of it is done, and of how much.
 type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
@@ -46,6 +49,70 @@ pub fn finish(folder: &Path, (cache, device): (&Path, Device), progress: Progres
     )?;
     manifest.files = sums(folder)?;
     manifest.write(folder)
+}
+
+/// What writes: a language model and what was trained for it.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    /// The model, as `LanguageModelPart` names it.
+    pub base: String,
+    /// Matrices and prefix map.
+    pub adapter: Weights,
+    /// Alpha over rank.
+    pub scale: f64,
+    /// The words that can be told.
+    pub words: &'a WordList,
+    /// How thoughts of prose are distributed.
+    pub spread: &'a Spread,
+    /// All tokens that may be written.
+    pub allowed: &'a [i64],
+}
+
+/// Writes `folder` as a copy of `source` with another writer.
+///
+/// # Errors
+/// When `source` has no language model, or a file cannot be read or written.
+pub fn with_writer(source: &Bundle, folder: &Path, writer: &Writer) -> Result<()> {
+    let mut manifest = source.manifest().clone();
+    let part = manifest.language_model.as_mut();
+    let part = part.ok_or_else(|| Error::Bundle {
+        path: source.path(""),
+        reason: "it has no [language_model]".to_owned(),
+    })?;
+    part.base = writer.base.clone();
+    part.adapter_scale = writer.scale;
+    let (adapter, thoughts, words) = (
+        folder.join(&part.adapter),
+        folder.join(&part.thoughts),
+        folder.join(&part.words),
+    );
+    for entry in manifest.files.keys().map(String::as_str).chain(["NOTICE"]) {
+        let (from, to) = (source.path(entry), folder.join(entry));
+        if from.exists() {
+            std::fs::copy(&from, &to).map_err(|error| Error::file("copy", &from, error))?;
+        }
+    }
+    writer.adapter.save(&adapter, Kind::Half)?;
+    let (lines, directions) = writer.words.written();
+    durable::write(&words, lines)?;
+    save_thoughts(&thoughts, writer, directions)?;
+    manifest.files = sums(folder)?;
+    manifest.write(folder)
+}
+
+/// The arrays that `Language::open` looks for, each in its own numbers: token ids are whole.
+fn save_thoughts(path: &Path, writer: &Writer, directions: &Tensor) -> Result<()> {
+    let allowed: Vec<i32> = writer.allowed.iter().map(|&id| id as i32).collect();
+    let arrays = [
+        ("mean", writer.spread.mean.to_kind(Kind::Float)),
+        ("std", writer.spread.std.to_kind(Kind::Float)),
+        ("directions", directions.to_kind(Kind::Half)),
+        ("tokens", Tensor::from_slice(&allowed)),
+    ];
+    durable::replace(path, |draft| {
+        Tensor::write_safetensors(&arrays, draft)
+            .map_err(|error| Error::format(draft.display().to_string(), error.to_string()))
+    })
 }
 
 /// Puts the caption style beside the other styles of a file, which need not exist yet.

@@ -12,6 +12,7 @@ pub mod language_bundle;
 pub mod measure;
 pub mod order;
 pub mod parameters;
+pub mod passages;
 pub mod recipes;
 pub mod shelf;
 pub mod thoughts;

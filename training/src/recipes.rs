@@ -3,6 +3,7 @@
 //! `storyteller train` runs a `Recipe` of one of three; `settings` is what they share. `graph` computes scores and the
 //! original's costs, which the parity check compares with what its trainers printed; `costs` are what is minimised.
 
+pub mod adapter;
 pub mod costs;
 pub mod decoder;
 pub mod graph;

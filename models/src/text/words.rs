@@ -5,6 +5,7 @@
 //! that were often read and seldom meant are kept in the list, since training used them, but never picked.
 
 use crate::tensors::weights::Weights;
+use crate::text::pieces::Pieces;
 use crate::{Error, Result};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -81,6 +82,40 @@ impl WordList {
             kept_directions,
             by_text,
         }
+    }
+
+    /// The same words for another language model: those of which a space and the word are one token of it.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot read a word.
+    pub fn for_pieces(&self, pieces: &Pieces) -> Result<Self> {
+        let (mut words, mut rows) = (Vec::new(), Vec::new());
+        for (row, word) in self.words.iter().enumerate() {
+            if let [token] = pieces.encode_plain(&format!(" {}", word.text))?[..] {
+                words.push(Word::new(&word.text, token, word.kept));
+                rows.push(row as i64);
+            }
+        }
+        let rows = Tensor::from_slice(&rows).to_device(self.directions.device());
+        Ok(Self::new(words, self.directions.index_select(0, &rows)))
+    }
+
+    /// The tokens of all words.
+    pub fn tokens(&self) -> impl Iterator<Item = i64> {
+        self.words.iter().map(|word| word.token)
+    }
+
+    /// The list as [`WordList::load`] reads it: its lines, and the directions (W, T).
+    pub fn written(&self) -> (String, &Tensor) {
+        let lines = self
+            .words
+            .iter()
+            .map(|word| format!("{}\t{}\t{}\n", word.text, word.token, u8::from(word.kept)));
+        let head = "# word\ttoken of a space and the word\twhether it is told\n";
+        (
+            head.to_owned() + &lines.collect::<String>(),
+            &self.directions,
+        )
     }
 
     /// How many words there are.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use tch::Kind;
+use tch::{Device, Kind};
 use training::{AdamKind, Course, Grouping, Keeper, Schedule, Settings};
 
 /// Which values hold where no flag says otherwise.
@@ -145,6 +145,19 @@ impl RecipeFlags {
         self.batch.unwrap_or(defaults.batch).max(1)
     }
 
+    /// What matrix products are computed in, if that was asked.
+    pub(super) fn precision(&self) -> Option<Kind> {
+        self.precision.map(|precision| match precision {
+            Precision::F32 => Kind::Float,
+            Precision::Bf16 => Kind::BFloat16,
+        })
+    }
+
+    /// Where to compute.
+    pub(super) fn device(&self) -> anyhow::Result<Device> {
+        Ok(models::tensors::device::choose(&self.device)?)
+    }
+
     /// Settles every value.
     pub(super) fn choose(&self, defaults: Defaults, rhythm: Rhythm) -> anyhow::Result<Settings> {
         let original = self.is_original();
@@ -158,10 +171,10 @@ impl RecipeFlags {
             None if original => Schedule::Constant,
             _ => Schedule::Cosine,
         };
-        let kind = match self.precision {
-            Some(Precision::F32) => Kind::Float,
+        let kind = match self.precision() {
+            Some(kind) => kind,
             None if original => Kind::Float,
-            _ => Kind::BFloat16,
+            None => Kind::BFloat16,
         };
         let measure_every = self.measure_every.unwrap_or(rhythm.measure_every).max(1);
         Ok(Settings {
@@ -183,7 +196,7 @@ impl RecipeFlags {
             dim: self.width.unwrap_or(defaults.width),
             dim_word: self.embedding.unwrap_or(defaults.embedding),
             kind,
-            device: models::tensors::device::choose(&self.device)?,
+            device: self.device()?,
         })
     }
 

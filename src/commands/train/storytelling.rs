@@ -15,6 +15,7 @@ use training::thoughts;
 use training::thoughts::Folder;
 use training::{Grouping, Measured, Oversight, Settings};
 
+use crate::commands::train::adapter::AdapterFlags;
 use crate::commands::train::progress::TrainingProgress;
 use crate::commands::train::recipe::{self, Defaults, RecipeFlags, Rhythm};
 
@@ -81,17 +82,22 @@ impl Thoughts {
     }
 }
 
-/// Trains the decoder.
+/// Trains the decoder: a recurrent one on thoughts of books, or with --base an adapter for a language model.
 #[derive(Args, Debug)]
 #[command(after_help = recipe::table(MODERN, ORIGINAL))]
 pub(crate) struct DecoderStep {
     /// The folder of book thoughts.
-    #[arg(long)]
-    thoughts: PathBuf,
+    #[arg(long, required_unless_present = "base")]
+    thoughts: Option<PathBuf>,
     /// The word list.
-    #[arg(long)]
-    words: PathBuf,
-    /// Where the weights go.
+    #[arg(long, required_unless_present = "base")]
+    words: Option<PathBuf>,
+    /// A language model of the llama family to write with: a GGUF file, or a folder with its safetensors.
+    #[arg(long, conflicts_with_all = ["thoughts", "words"], requires = "books")]
+    base: Option<PathBuf>,
+    #[command(flatten)]
+    adapter: AdapterFlags,
+    /// Where the weights go; with --base the folder of the new bundle.
     #[arg(long)]
     out: PathBuf,
     /// How many updates.
@@ -106,8 +112,14 @@ const MEASURE_EVERY: usize = 400;
 
 impl DecoderStep {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let words = Vocabulary::read(&self.words)?;
-        let (passages, held_out) = Passages::gather(&Folder(self.thoughts.clone()), &words)?;
+        if let Some(base) = &self.base {
+            let course = (self.updates, &self.recipe);
+            return self.adapter.run(base, &self.out, course);
+        }
+        let given = "the flags ask for both unless --base is given";
+        let words = Vocabulary::read(self.words.as_ref().context(given)?)?;
+        let thoughts = Folder(self.thoughts.clone().context(given)?);
+        let (passages, held_out) = Passages::gather(&thoughts, &words)?;
         let settings = self.settings()?;
         let keeper = self.recipe.keeper(&self.out)?;
         let mut progress = TrainingProgress::new(

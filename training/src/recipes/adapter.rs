@@ -1,0 +1,347 @@
+//! A language model learns to write a passage from its thought: low-rank matrices beside its layers, and the map to soft
+//! tokens (Hu et al. 2021, Li & Liang 2021).
+//!
+//! `storyteller train decoder --base` calls [`Recipe::run`]; [`lessons`] says what a passage is written from. The published
+//! weights stay as they are, in bfloat16 where the device is quicker in it; what learns stays in 32 bits. The loss is that
+//! of the passage's own tokens, the prefix costs nothing, and the softmax is over the tokens that may be written.
+
+pub mod lessons;
+
+use std::collections::BTreeMap;
+
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use tch::{Device, Kind, Reduction, Tensor, no_grad};
+
+use crate::course::{Oversight, Step, follow};
+use crate::order::{Grouping, Rounds};
+use crate::{Course, Parameters};
+use lessons::{Lessons, Told};
+use models::networks::llama::Llama;
+use models::networks::prefix::{PrefixMap, Spread};
+use models::networks::projection::Adapter;
+use models::{Error, Result, Weights};
+
+/// Alpha over rank: what the product of the matrices is multiplied with.
+pub const SCALE: f64 = 2.0;
+/// Size of the prefix map's hidden layer.
+const HIDDEN: i64 = 384;
+
+/// The settings of a run.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Settings {
+    /// Rank of the matrices, where training begins without any.
+    pub rank: i64,
+    /// Soft tokens, where training begins without a map.
+    pub soft_tokens: i64,
+    /// Passages an update.
+    pub batch: usize,
+    /// Passages computed at once: what fits the memory.
+    pub at_once: usize,
+    /// Rate, length and seed.
+    pub course: Course,
+}
+
+/// The marks and tokens around a passage.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Before the soft tokens.
+    pub before: Vec<i64>,
+    /// After the words.
+    pub after: Vec<i64>,
+    /// All that may be written.
+    pub allowed: Vec<i64>,
+}
+
+/// A language model with everything that learns.
+#[derive(Debug)]
+pub struct Learner {
+    llama: Llama,
+    map: PrefixMap,
+    before: Tensor,
+    after: Tensor,
+    /// Rows of the output matrix for the tokens that may be written (V′, width).
+    output: Tensor,
+    /// The place of a token among them (vocabulary); −1 for all others.
+    places: Tensor,
+}
+
+impl Learner {
+    /// Puts `parameters` beside the layers of `llama`; they are used as they are, so what learns is heard at once.
+    ///
+    /// # Errors
+    /// When one is missing or does not fit.
+    pub fn new(
+        mut llama: Llama,
+        parameters: &Parameters,
+        spread: &Spread,
+        frame: &Frame,
+    ) -> Result<Self> {
+        llama.adapt(|name, _| {
+            Ok(Adapter {
+                a: parameters.get(&format!("{name}.lora_a")).shallow_clone(),
+                b: parameters.get(&format!("{name}.lora_b")).shallow_clone(),
+                scale: SCALE,
+            })
+        })?;
+        let shared = parameters.names().zip(parameters.tensors());
+        let shared = shared.map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone()));
+        let held = Weights::from_tensors("the prefix map", shared);
+        let map = PrefixMap::load(&held, spread, llama.config().width)?;
+        let _no_grad = tch::no_grad_guard();
+        let device = llama.device();
+        let ids = |ids: &[i64]| Tensor::from_slice(ids).to_device(device);
+        let allowed = ids(&frame.allowed);
+        let places = Tensor::full([llama.config().vocabulary], -1, (Kind::Int64, device));
+        let order = Tensor::arange(allowed.size()[0], (Kind::Int64, device));
+        let places = places.index_copy(0, &allowed, &order);
+        Ok(Self {
+            before: llama.embed(&ids(&frame.before)).unsqueeze(0),
+            after: llama.embed(&ids(&frame.after)).unsqueeze(0),
+            output: llama.output_rows(&allowed),
+            places,
+            map,
+            llama,
+        })
+    }
+
+    /// What the published weights are computed in.
+    pub fn kind(&self) -> Kind {
+        self.llama.kind()
+    }
+
+    /// What the network is told before it writes: (N, P, width).
+    pub fn prefix(&self, told: &[Told]) -> Tensor {
+        let device = self.llama.device();
+        let rows = |of: fn(&Told) -> &Tensor| {
+            let rows: Vec<&Tensor> = told.iter().map(of).collect();
+            Tensor::stack(&rows, 0).to_device(device)
+        };
+        let soft = self
+            .map
+            .forward(&rows(|told| &told.thought), &rows(|told| &told.style));
+        let count = told.len() as i64;
+        let words: Vec<i64> = told.iter().flat_map(|told| told.words.clone()).collect();
+        let words = Tensor::from_slice(&words)
+            .view([count, -1])
+            .to_device(device);
+        let fixed = |mark: &Tensor| mark.expand([count, -1, -1], false);
+        let kind = self.llama.kind();
+        Tensor::cat(
+            &[
+                fixed(&self.before),
+                soft.to_kind(kind),
+                self.llama.embed(&words),
+                fixed(&self.after),
+            ],
+            1,
+        )
+    }
+
+    /// The loss of every token of every passage, rows in order, padding left out: (tokens).
+    ///
+    /// # Panics
+    /// When a passage has no tokens.
+    pub fn losses(&self, told: &[Told], passages: &[&[i64]]) -> Tensor {
+        let device = self.llama.device();
+        let longest = passages
+            .iter()
+            .map(|tokens| tokens.len())
+            .max()
+            .unwrap_or(0);
+        let padded: Vec<i64> = passages
+            .iter()
+            .flat_map(|tokens| {
+                let padding = std::iter::repeat_n(-1, longest - tokens.len());
+                tokens.iter().copied().chain(padding)
+            })
+            .collect();
+        let ids = Tensor::from_slice(&padded)
+            .view([passages.len() as i64, longest as i64])
+            .to_device(device);
+        let prefix = self.prefix(told);
+        let shown = self
+            .llama
+            .embed(&ids.narrow(1, 0, longest as i64 - 1).clamp_min(0));
+        let hidden = self.llama.forward(&Tensor::cat(&[&prefix, &shown], 1));
+        // the first token of a passage is foretold by the last of its prefix
+        let hidden = hidden.narrow(1, prefix.size()[1] - 1, longest as i64);
+        let real = ids.ge(0);
+        let hidden = hidden
+            .masked_select(&real.unsqueeze(-1))
+            .view([-1, hidden.size()[2]]);
+        let logits = hidden
+            .linear::<&Tensor>(&self.output, None)
+            .to_kind(Kind::Float);
+        let targets = self.places.index_select(0, &ids.masked_select(&real));
+        logits.cross_entropy_loss::<Tensor>(&targets, None, Reduction::None, -100, 0.0)
+    }
+}
+
+/// Everything that learns, from the beginning: matrices that change nothing yet, and a map that hears thought and style.
+/// `thoughts`: size of a thought.
+pub fn initial(llama: &Llama, settings: &Settings, thoughts: i64) -> Parameters {
+    tch::manual_seed(settings.course.seed as i64);
+    let options = (Kind::Float, Device::Cpu);
+    let mut parameters = Parameters::new();
+    for (name, [out, inner]) in llama.adaptable() {
+        let reads = Tensor::randn([settings.rank, inner], options) / (inner as f64).sqrt();
+        parameters.add(&format!("{name}.lora_a"), reads);
+        let writes = Tensor::zeros([out, settings.rank], options);
+        parameters.add(&format!("{name}.lora_b"), writes);
+    }
+    let (inputs, outputs) = (2 * thoughts, settings.soft_tokens * llama.config().width);
+    let mut add = |name: &str, shape: &[i64], deviation: f64| {
+        let tensor = Tensor::randn(shape, options) * deviation;
+        parameters.add(&format!("prefix.{name}"), tensor);
+    };
+    add("linear.weight", &[outputs, inputs], 0.006);
+    add("linear.bias", &[outputs], 0.05);
+    add("hidden.weight", &[HIDDEN, inputs], 0.02);
+    add("hidden.bias", &[HIDDEN], 0.02);
+    add("out.weight", &[outputs, HIDDEN], 0.0);
+    add("out.bias", &[outputs], 0.0);
+    parameters
+}
+
+/// Everything that learns, as an earlier run left it. A map that heard the thought alone gets ears for the style, which
+/// change nothing yet.
+///
+/// # Errors
+/// When an array is missing or does not fit this model.
+pub fn resumed(llama: &Llama, trained: &Weights, thoughts: i64) -> Result<Parameters> {
+    let mut arrays: BTreeMap<String, Tensor> = BTreeMap::new();
+    for (name, extents) in llama.adaptable() {
+        let held = Adapter::load(trained, &name, extents, SCALE)?;
+        arrays.insert(format!("{name}.lora_a"), held.a);
+        arrays.insert(format!("{name}.lora_b"), held.b);
+    }
+    for layer in ["linear", "hidden", "out"] {
+        for part in ["weight", "bias"] {
+            let name = format!("prefix.{layer}.{part}");
+            let axes = if part == "weight" { 2 } else { 1 };
+            let mut array = trained.tensor(&name, &vec![-1; axes])?;
+            if part == "weight" && layer != "out" && array.size()[1] == thoughts {
+                array = Tensor::cat(&[&array, &array.zeros_like()], 1);
+            }
+            arrays.insert(name, array);
+        }
+    }
+    let arrays = Weights::from_tensors(trained.label(), arrays);
+    Ok(Parameters::from_weights(&arrays))
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct Recipe<'a> {
+    /// Sizes, rate, length and seed.
+    pub settings: &'a Settings,
+    /// What is learnt from.
+    pub lessons: &'a Lessons<'a>,
+    /// The network with `parameters` beside its layers.
+    pub learner: &'a Learner,
+    /// What besides settings and passages decides the outcome, for the checkpoint: base, books.
+    pub about: serde_json::Value,
+}
+
+impl Recipe<'_> {
+    /// Trains `parameters`, which `learner` listens to, and returns them.
+    ///
+    /// # Errors
+    /// When there are fewer passages than a batch has, or as `follow`.
+    pub fn run(&self, parameters: Parameters, oversight: Oversight) -> Result<Weights> {
+        let settings = self.settings;
+        let seed = settings.course.seed;
+        let lengths = (0..self.lessons.len()).map(|place| self.lessons.tokens(place).len());
+        let mut rounds = Rounds::new(lengths.collect(), Grouping::Similar, settings.batch, seed);
+        if rounds.batches() == 0 {
+            let reason = "there are fewer passages in them than a batch has";
+            return Err(Error::format("the books", reason));
+        }
+        let oversight = oversight.of(|| {
+            serde_json::json!({
+                "trains": "adapter", "settings": settings, "passages": self.lessons.len(), "about": self.about,
+            })
+        });
+        let trained = follow(&settings.course, parameters, oversight, &mut |_, update| {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            random.set_stream(update as u64 + 1);
+            self.step(rounds.batch(update), &mut random)
+        })?;
+        Ok(trained.weights("adapter", |_| true))
+    }
+
+    /// The mean loss of a batch. All parts but the last send their gradients back here, so that only one is in memory.
+    fn step(&self, batch: &[usize], random: &mut ChaCha8Rng) -> Step {
+        let told: usize = batch
+            .iter()
+            .map(|&place| self.lessons.tokens(place).len())
+            .sum();
+        let parts: Vec<&[usize]> = batch.chunks(self.settings.at_once.max(1)).collect();
+        let mut done = 0.0;
+        let mut cost = Tensor::from(0f32);
+        for (number, part) in parts.iter().enumerate() {
+            let drawn: Vec<Told> = part
+                .iter()
+                .map(|&place| self.lessons.draw(place, random))
+                .collect();
+            let passages: Vec<&[i64]> = part
+                .iter()
+                .map(|&place| self.lessons.tokens(place))
+                .collect();
+            let own = self.learner.losses(&drawn, &passages).sum(Kind::Float) / told as f64;
+            if number + 1 < parts.len() {
+                own.backward();
+                done += own.double_value(&[]);
+            } else {
+                cost = own;
+            }
+        }
+        Step {
+            cost: cost + done,
+            times: told as f64,
+            told,
+        }
+    }
+}
+
+/// What held-out passages cost, nats a token.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct HeldOut {
+    /// With their own thoughts.
+    pub own: f64,
+    /// With another passage's.
+    pub other: f64,
+    /// What the thought is worth: the difference.
+    pub conditioning: f64,
+}
+
+/// Measures on passages of held-out books, `at_once` at a time.
+pub fn held_out(learner: &Learner, lessons: &Lessons, at_once: usize) -> HeldOut {
+    let count = lessons.len();
+    let places: Vec<usize> = (0..count).collect();
+    let mean = |shift: usize| {
+        no_grad(|| {
+            let (mut sum, mut tokens) = (0.0, 0usize);
+            for part in places.chunks(at_once.max(1)) {
+                let told: Vec<Told> = part
+                    .iter()
+                    .map(|&place| lessons.as_of(place, (place + shift) % count))
+                    .collect();
+                let passages: Vec<&[i64]> =
+                    part.iter().map(|&place| lessons.tokens(place)).collect();
+                let losses = learner.losses(&told, &passages);
+                sum += losses.sum(Kind::Double).double_value(&[]);
+                tokens += losses.size()[0] as usize;
+            }
+            sum / tokens.max(1) as f64
+        })
+    };
+    // passages of one style stand together: half way round is another style's
+    let (own, other) = (mean(0), mean(count / 2));
+    HeldOut {
+        own,
+        other,
+        conditioning: other - own,
+    }
+}
