@@ -56,10 +56,10 @@ pub struct StoryRequest {
     #[schema(default = "sample")]
     pub mode: Option<Mode>,
     /// Drawing only: below 1 safer, above 1 wilder.
-    #[schema(default = 0.6, minimum = 0.05, maximum = 2)]
+    #[schema(default = 0.8, minimum = 0.05, maximum = 2)]
     pub temperature: f64,
     /// Drawing only: among the likeliest words that together have this probability; above 0.
-    #[schema(default = 0.9, maximum = 1)]
+    #[schema(default = 0.92, maximum = 1)]
     pub top_p: f64,
     /// Drawing only: the same seed draws the same story.
     #[schema(default = 1)]
@@ -156,8 +156,8 @@ impl Default for StoryRequest {
             captions: 100,
             max_words: 120,
             mode: None,
-            temperature: 0.6,
-            top_p: 0.9,
+            temperature: 0.8,
+            top_p: 0.92,
             seed: None,
             compat: Compat::default(),
             metadata: BTreeMap::new(),

@@ -59,7 +59,7 @@ pub(crate) struct Telling {
     /// last one, however long; the picture not turned as its EXIF entry says.
     #[arg(long, value_enum, default_value_t = Compat::Modern)]
     pub(crate) compat: Compat,
-    /// Draw as many stories as `--beam` says and tell the best, or search for the likeliest one; strict stories are
+    /// Draw sentences by chance and choose the best of each eight (with --beam fewer), or search for the likeliest one; strict stories are
     /// always searched for.
     #[arg(long, value_enum, default_value_t = Manner::Sample)]
     pub(crate) mode: Manner,
@@ -67,10 +67,10 @@ pub(crate) struct Telling {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Drawn stories: below 1 safer, above 1 wilder.
-    #[arg(long, default_value_t = 0.6)]
+    #[arg(long, default_value_t = 0.8)]
     pub(crate) temperature: f64,
     /// Drawn stories: draw from the likeliest words that together have this probability.
-    #[arg(long, default_value_t = 0.9)]
+    #[arg(long, default_value_t = 0.92)]
     pub(crate) top_p: f64,
 }
 

@@ -1,8 +1,9 @@
-//! Draws several texts at once, token by token, from a network that gives logits over tokens.
+//! Draws a text sentence by sentence from a network that gives logits over tokens.
 //!
-//! The rows of one story go through together and always in the same number, so that a text never depends on the company of
-//! its story. Arithmetic over the vocabulary stays on the device; only the few likeliest tokens come to the host, where a
-//! seeded generator for each row chooses (nucleus sampling, Holtzman et al. 2020). This file names no network.
+//! From one state several rows draw the next sentence; a judge chooses one, and all rows go on from there. So chance is
+//! kept in hand where it matters, and a sentence is final as soon as it is chosen. Arithmetic over the vocabulary stays on
+//! the device; only the few likeliest tokens come to the host, where a seeded generator for each row chooses (nucleus
+//! sampling, Holtzman et al. 2020). A text never depends on the company of its story. This file names no network.
 
 use crate::{Error, Result};
 use rand::{Rng, SeedableRng};
@@ -22,6 +23,21 @@ pub trait NextToken {
     fn first(&mut self) -> Tensor;
     /// Logits (R, V) after each text got the token beside it.
     fn after(&mut self, tokens: &[usize]) -> Tensor;
+    /// All texts go on from the one in `row` as it was `forget` tokens ago.
+    fn keep(&mut self, row: usize, forget: usize);
+}
+
+/// Who says where sentences end and which of them stand.
+pub trait Judge {
+    /// Whether a sentence ends with the last of these tokens, drawn since the sentence before.
+    fn closes(&self, tokens: &[usize]) -> bool;
+    /// Chooses among sentences that might come next; none of them: the text is over.
+    ///
+    /// # Errors
+    /// When they cannot be judged.
+    fn choose(&mut self, sentences: &[Drawn]) -> Result<Option<usize>>;
+    /// Whether another sentence is wanted, given how likely the network would end the text here.
+    fn goes_on(&mut self, end_probability: f64) -> bool;
 }
 
 /// How texts are drawn.
@@ -39,62 +55,184 @@ pub struct DrawingRules {
     pub at_least: usize,
     /// Every text is broken off after so many tokens.
     pub at_most: usize,
+    /// Nobody waits for a sentence of more tokens.
+    pub sentence: usize,
     /// Tokens that end a text.
     pub ends: Vec<usize>,
     /// Each seed draws other texts.
     pub seed: u64,
 }
 
-/// A text that was drawn.
+/// How a sentence came to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// Others were done before it was.
+    #[default]
+    Open,
+    /// With a full stop or the like.
+    Closed,
+    /// The whole text ends with it; without tokens, it ends with the sentence before.
+    OfText,
+}
+
+/// A sentence that was drawn, or what there is of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Drawn {
-    /// Its tokens, without the end.
+    /// Its tokens, without an end of the text.
     pub tokens: Vec<usize>,
     /// The sum of their log probabilities as the network gave them, before any rule.
     pub log_probability: f64,
-    /// Whether it came to an end by itself.
-    pub ended: bool,
+    /// How it ended.
+    pub ending: Ending,
 }
 
 impl Drawn {
-    /// The mean log probability of a token, nats; an empty text has none to speak of.
+    /// The mean log probability of a token, nats; nothing drawn has none to speak of.
     pub fn fluency(&self) -> f64 {
         self.log_probability / self.tokens.len().max(1) as f64
     }
 }
 
-/// Draws `rows` texts. After each token `go_on` learns how many there are and says whether to go on; a dropped story is
-/// `None`.
+/// Draws a text of `rows` sentences at a time. After each token `go_on` learns how many the text has and says whether to go
+/// on; a dropped story is `None`.
 ///
 /// # Errors
-/// When the network's answers are not numbers.
+/// When the network's answers are not numbers, or the judge cannot judge.
 pub fn draw(
     network: &mut dyn NextToken,
     rows: usize,
     rules: &DrawingRules,
-    go_on: &mut dyn FnMut(usize) -> bool,
-) -> Result<Option<Vec<Drawn>>> {
+    (judge, go_on): (&mut dyn Judge, &mut dyn FnMut(usize) -> bool),
+) -> Result<Option<Drawn>> {
     let _no_grad = tch::no_grad_guard();
-    let mut texts: Vec<Row> = (0..rows).map(|row| Row::new(rules.seed, row)).collect();
-    let mut logits = network.first();
-    let mut used = Tensor::zeros_like(&logits);
-    for step in 0..rules.at_most {
-        let tokens = choose(&logits, &used, &mut texts, rules)?;
-        if !go_on(step + 1) {
+    let mut round = Round::begin(network.first(), rows, rules);
+    let mut text = Drawn::default();
+    loop {
+        let Some(sentences) = round.sentences(network, text.tokens.len(), (&*judge, go_on))? else {
             return Ok(None);
-        }
-        if texts.iter().all(|text| text.drawn.ended) || step + 1 == rules.at_most {
+        };
+        let Some(chosen) = judge.choose(&sentences)? else {
+            text.ending = Ending::OfText;
+            break;
+        };
+        let sentence = &sentences[chosen];
+        text.tokens.extend(&sentence.tokens);
+        text.log_probability += sentence.log_probability;
+        text.ending = sentence.ending;
+        if sentence.ending != Ending::Closed || text.tokens.len() >= rules.at_most {
             break;
         }
-        count(&mut used, &tokens);
-        logits = network.after(&tokens);
+        round.go_on_from(network, chosen);
+        if !judge.goes_on(round.end_probability()) {
+            text.ending = Ending::OfText;
+            break;
+        }
     }
-    Ok(Some(texts.into_iter().map(|text| text.drawn).collect()))
+    Ok(Some(text))
+}
+
+/// All rows from one sentence's end to the next.
+struct Round<'a> {
+    rules: &'a DrawingRules,
+    texts: Vec<Row>,
+    logits: Tensor,
+    /// How often each row used each token (R, V).
+    used: Tensor,
+    /// Tokens of this round that the network has read.
+    read: usize,
+}
+
+impl<'a> Round<'a> {
+    fn begin(logits: Tensor, rows: usize, rules: &'a DrawingRules) -> Self {
+        Self {
+            texts: (0..rows).map(|row| Row::new(rules.seed, row)).collect(),
+            used: Tensor::zeros_like(&logits),
+            logits,
+            rules,
+            read: 0,
+        }
+    }
+
+    /// Draws until most rows have a sentence; `before`: tokens of the text so far.
+    fn sentences(
+        &mut self,
+        network: &mut dyn NextToken,
+        before: usize,
+        (judge, go_on): (&dyn Judge, &mut dyn FnMut(usize) -> bool),
+    ) -> Result<Option<Vec<Drawn>>> {
+        let rows = self.texts.len();
+        // the last quarter would cost as many steps as all others
+        let enough = rows - rows / 4;
+        let longest = (self.rules.at_most - before).min(self.rules.sentence);
+        for step in 1..=longest {
+            let tokens = choose(&self.logits, &self.used, &mut self.texts, self.rules)?;
+            for text in &mut self.texts {
+                if text.drawn.ending == Ending::Open && judge.closes(&text.drawn.tokens) {
+                    text.drawn.ending = Ending::Closed;
+                }
+            }
+            if !go_on(before + step) {
+                return Ok(None);
+            }
+            let open = self
+                .texts
+                .iter()
+                .filter(|text| text.drawn.ending == Ending::Open);
+            if rows - open.count() >= enough || step == longest {
+                break;
+            }
+            count(&mut self.used, &tokens);
+            self.logits = network.after(&tokens);
+            self.read += 1;
+        }
+        Ok(Some(
+            self.texts.iter().map(|text| text.drawn.clone()).collect(),
+        ))
+    }
+
+    /// Every row goes on from the sentence of one.
+    fn go_on_from(&mut self, network: &mut dyn NextToken, row: usize) {
+        let chosen = &self.texts[row];
+        let tokens = &chosen.drawn.tokens;
+        let last = tokens[tokens.len() - 1];
+        // up to the token before its last, which all rows read together
+        network.keep(row, self.read + 1 - tokens.len());
+        let uses: Vec<i64> = chosen.all.iter().map(|&token| token as i64).collect();
+        let (all, followed) = (chosen.all.clone(), chosen.followed.clone());
+        for text in &mut self.texts {
+            (text.all, text.followed) = (all.clone(), followed.clone());
+            text.drawn = Drawn::default();
+        }
+        let rows = self.texts.len();
+        self.logits = network.after(&vec![last; rows]);
+        let uses = Tensor::from_slice(&uses).to_device(self.used.device());
+        let counts = uses.bincount::<&Tensor>(None, self.used.size()[1]);
+        let counts = counts.to_kind(self.used.kind());
+        self.used = counts.unsqueeze(0).repeat([rows as i64, 1]);
+        self.read = 0;
+    }
+
+    /// How likely the network ends the text now.
+    fn end_probability(&self) -> f64 {
+        let ends: Vec<i64> = self.rules.ends.iter().map(|&end| end as i64).collect();
+        if ends.is_empty() {
+            return 0.0;
+        }
+        let ends = Tensor::from_slice(&ends).to_device(self.logits.device());
+        let shares = self.logits.get(0).softmax(0, Kind::Float);
+        shares
+            .index_select(0, &ends)
+            .sum(Kind::Float)
+            .double_value(&[])
+    }
 }
 
 /// A text on its way.
 struct Row {
+    /// The sentence being drawn.
     drawn: Drawn,
+    /// All tokens of the text, this sentence's included.
+    all: Vec<usize>,
     rng: ChaCha8Rng,
     /// What followed each run of `no_repeat - 1` tokens.
     followed: HashMap<Vec<usize>, Vec<usize>>,
@@ -107,6 +245,7 @@ impl Row {
         rng.set_stream(row as u64);
         Self {
             drawn: Drawn::default(),
+            all: Vec::new(),
             rng,
             followed: HashMap::new(),
         }
@@ -114,25 +253,24 @@ impl Row {
 
     /// The tokens that would repeat a run.
     fn repeats(&self, no_repeat: usize) -> &[usize] {
-        let tokens = &self.drawn.tokens;
-        if no_repeat < 2 || tokens.len() < no_repeat {
+        if no_repeat < 2 || self.all.len() < no_repeat {
             return &[];
         }
-        let last = &tokens[tokens.len() + 1 - no_repeat..];
+        let last = &self.all[self.all.len() + 1 - no_repeat..];
         self.followed.get(last).map_or(&[], Vec::as_slice)
     }
 
     fn add(&mut self, token: usize, no_repeat: usize) {
-        let tokens = &mut self.drawn.tokens;
-        if no_repeat >= 2 && tokens.len() + 1 >= no_repeat {
-            let run = tokens[tokens.len() + 1 - no_repeat..].to_vec();
+        if no_repeat >= 2 && self.all.len() + 1 >= no_repeat {
+            let run = self.all[self.all.len() + 1 - no_repeat..].to_vec();
             self.followed.entry(run).or_default().push(token);
         }
-        tokens.push(token);
+        self.all.push(token);
+        self.drawn.tokens.push(token);
     }
 }
 
-/// Takes the next token of every text; a text that has ended gets its last token again, and nobody looks at it.
+/// Takes the next token of every text; a row whose sentence is done draws on, and nobody looks at it.
 fn choose(
     logits: &Tensor,
     used: &Tensor,
@@ -141,7 +279,7 @@ fn choose(
 ) -> Result<Vec<usize>> {
     let shifted = logits - used * rules.weariness;
     for (row, text) in texts.iter().enumerate() {
-        let early: &[usize] = if text.drawn.tokens.len() < rules.at_least {
+        let early: &[usize] = if text.all.len() < rules.at_least {
             &rules.ends
         } else {
             &[]
@@ -161,10 +299,10 @@ fn choose(
         let (values, places) = (&values[range.clone()], &places[range.clone()]);
         let pick = pick(values, rules, &mut text.rng)?;
         let token = places[pick] as usize;
-        if text.drawn.ended {
+        if text.drawn.ending != Ending::Open {
             // its row goes on for the shape's sake
         } else if rules.ends.contains(&token) {
-            text.drawn.ended = true;
+            text.drawn.ending = Ending::OfText;
         } else {
             text.drawn.log_probability += f64::from(plain[range][pick]);
             text.add(token, rules.no_repeat);
@@ -237,101 +375,4 @@ fn ids_of(tensor: &Tensor) -> Result<Vec<i64>> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    /// Likes the tokens of a fixed table by the token before.
-    struct Table {
-        logits: Tensor,
-        rows: i64,
-    }
-
-    impl Table {
-        fn random(vocabulary: i64, rows: i64) -> Self {
-            tch::manual_seed(3);
-            let logits = Tensor::randn([vocabulary, vocabulary], (Kind::Float, Device::Cpu)) * 3.0;
-            Self { logits, rows }
-        }
-    }
-
-    impl NextToken for Table {
-        fn first(&mut self) -> Tensor {
-            self.after(&vec![0; self.rows as usize])
-        }
-        fn after(&mut self, tokens: &[usize]) -> Tensor {
-            let ids: Vec<i64> = tokens.iter().map(|&t| t as i64).collect();
-            self.logits.index_select(0, &Tensor::from_slice(&ids))
-        }
-    }
-
-    fn rules() -> DrawingRules {
-        DrawingRules {
-            temperature: 0.9,
-            top_p: 0.95,
-            weariness: 0.0,
-            no_repeat: 3,
-            at_least: 10,
-            at_most: 40,
-            ends: vec![1],
-            seed: 5,
-        }
-    }
-
-    fn texts(rows: usize, rules: &DrawingRules) -> Vec<Drawn> {
-        let mut table = Table::random(12, rows as i64);
-        draw(&mut table, rows, rules, &mut |_| true)
-            .unwrap()
-            .unwrap()
-    }
-
-    #[test]
-    fn no_run_comes_twice_and_no_text_ends_early_or_holds_its_end() {
-        for text in texts(8, &rules()) {
-            assert!(text.tokens.len() >= 10 && text.tokens.len() <= 40);
-            assert!(!text.tokens.contains(&1));
-            let runs: Vec<&[usize]> = text.tokens.windows(3).collect();
-            let distinct: std::collections::HashSet<_> = runs.iter().collect();
-            assert_eq!(runs.len(), distinct.len(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_row_draws_the_same_text_among_few_and_many_and_another_with_another_seed() {
-        let (few, many) = (texts(2, &rules()), texts(6, &rules()));
-        assert_eq!(few, many[..2]);
-        let other = texts(2, &DrawingRules { seed: 6, ..rules() });
-        assert_ne!(few, other);
-    }
-
-    #[test]
-    fn the_log_probability_is_that_of_the_bare_network() {
-        let strict = DrawingRules {
-            temperature: 0.0,
-            weariness: 5.0,
-            ..rules()
-        };
-        let text = &texts(1, &strict)[0];
-        let table = Table::random(12, 1).logits.log_softmax(1, Kind::Float);
-        let mut before = 0i64;
-        let mut sum = 0.0;
-        for &token in &text.tokens {
-            sum += table.double_value(&[before, token as i64]);
-            before = token as i64;
-        }
-        assert!((sum - text.log_probability).abs() < 1e-4);
-    }
-
-    #[test]
-    fn weights_that_are_not_numbers_are_an_error_and_a_story_can_be_dropped() {
-        let mut broken = Table {
-            logits: Tensor::full([12, 12], f64::NAN, (Kind::Float, Device::Cpu)),
-            rows: 1,
-        };
-        assert!(draw(&mut broken, 1, &rules(), &mut |_| true).is_err());
-        let dropped = draw(&mut Table::random(12, 1), 1, &rules(), &mut |steps| {
-            steps < 3
-        })
-        .unwrap();
-        assert_eq!(dropped, None);
-    }
-}
+mod tests;

@@ -65,11 +65,10 @@ impl Language {
         })?;
         progress("loading the networks", 0, 1);
         let sentences = SentenceEncoder::open(&fetched(cache, &part.sentences)?, device)?;
-        let folder = bundle.path("");
-        let sight = SeeingPart::read(&folder)?;
+        let sight = SeeingPart::read(bundle)?;
         let lite0 = super::image_encoder::arrays(bundle, cache)?;
         let eyes = Eyes::load(&lite0, &bundle.weights(&sight.detector)?, device)?;
-        let seeing = sight.seeing(&folder)?;
+        let seeing = sight.seeing(bundle)?;
         let arrays = bundle.weights(&part.thoughts)?;
         let spread = Spread::load(&arrays, sentences.size())?;
         let writer = writer(bundle, &part, (cache, device), &arrays, &spread)?;
@@ -83,10 +82,14 @@ impl Language {
             progress,
         )?;
         let readings = seeing.read(&captions, thoughts.shallow_clone())?;
-        let words = WordList::load(&bundle.path(&part.words), &arrays, Device::Cpu)?;
+        let words = WordList::parse(
+            (&part.words, &bundle.text(&part.words)?),
+            &arrays,
+            Device::Cpu,
+        )?;
         give_back_freed_memory();
         Ok(Self {
-            word_head: sight.word_head(&folder)?,
+            word_head: sight.word_head(bundle)?,
             styles: bundle.styles(sentences.size(), Device::Cpu)?,
             mean: spread.mean.to_device(Device::Cpu).to_kind(Kind::Float),
             part,

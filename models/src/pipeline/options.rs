@@ -32,8 +32,8 @@ impl Default for Options {
             max_words: 120,
             form: Form::Prose,
             mode: Mode::Sample {
-                temperature: 0.6,
-                top_p: 0.9,
+                temperature: 0.8,
+                top_p: 0.92,
                 seed: 1,
             },
             strict: false,

@@ -63,6 +63,8 @@ pub enum Stage {
 pub trait Watcher {
     /// Request `item` has done `done` of `of` in `stage`.
     fn stage(&mut self, item: usize, stage: Stage, done: usize, of: usize);
+    /// A sentence of request `item` that will not change any more; those of a verse or of a search come with the story.
+    fn sentence(&mut self, _item: usize, _index: usize, _text: &str) {}
     /// Whether request `item` shall be dropped; asked between all steps.
     fn cancelled(&mut self, item: usize) -> bool;
 }

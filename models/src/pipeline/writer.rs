@@ -1,14 +1,15 @@
-//! Writes passages from a thought with a language model: prefix in, drafts out.
+//! Writes a passage from a thought with a language model: prefix in, sentences out.
 //!
-//! All drafts of one story share its prefix, which is computed once. The network may emit only tokens that its training
+//! All rows of one story share its prefix, which is computed once. The network may emit only tokens that its training
 //! used, so the product over the vocabulary is half as large and no markup or foreign script can appear.
 
-use crate::decoding::drawing::{DrawingRules, Drawn, NextToken, draw};
+use crate::decoding::drawing::{DrawingRules, Drawn, Ending, Judge, NextToken, draw};
 use crate::networks::llama::{Cache, Llama};
 use crate::networks::prefix::PrefixMap;
 use crate::networks::projection::Projection;
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
+use crate::text::sentences::{ends_sentence, may_end_sentence};
 use crate::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
@@ -38,6 +39,8 @@ struct Allowed {
     output: Projection,
     /// Which of them end a passage.
     ends: Vec<usize>,
+    /// Whether a sentence may end with the token (V′).
+    closing: Vec<bool>,
 }
 
 /// What a passage is written from.
@@ -51,15 +54,37 @@ pub struct Prompt {
     pub words: Vec<i64>,
 }
 
-/// A draft with its text.
+/// A sentence that might come next.
 #[derive(Clone, Debug)]
-pub struct Draft {
+pub struct Sentence {
+    /// Its text, without white space around it; empty where the passage would end instead.
+    pub text: String,
+    /// The mean log probability of its tokens, nats.
+    pub fluency: f64,
+    /// Whether it is a whole one.
+    pub whole: bool,
+    /// Whether the passage ends with it.
+    pub last: bool,
+}
+
+/// Who chooses sentences.
+pub trait Reader {
+    /// The place of the sentence that is to stand; none if the passage is better over.
+    ///
+    /// # Errors
+    /// When they cannot be judged.
+    fn choose(&mut self, sentences: &[Sentence]) -> Result<Option<usize>>;
+    /// Whether another sentence is wanted, given how likely the model would end the passage here.
+    fn goes_on(&mut self, end_probability: f64) -> bool;
+}
+
+/// A passage.
+#[derive(Clone, Debug)]
+pub struct Written {
     /// The text as it was drawn.
     pub text: String,
     /// The mean log probability of its tokens, nats.
     pub fluency: f64,
-    /// Whether it came to an end by itself.
-    pub ended: bool,
 }
 
 /// What begins a prefix.
@@ -91,10 +116,13 @@ impl Writer {
         let rows = llama.output_rows(&Tensor::from_slice(&tokens).to_device(llama.device()));
         let mut output = Projection::new(rows);
         output.pack();
+        let closing = |&id: &i64| Ok(may_end_sentence(&pieces.decode(&[id])?));
+        let closing = tokens.iter().map(closing).collect::<Result<_>>()?;
         let allowed = Allowed {
             ids: tokens,
             output,
             ends,
+            closing,
         };
         Ok(Self {
             llama,
@@ -129,43 +157,79 @@ impl Writer {
         )
     }
 
-    /// Draws `count` drafts. After each token `go_on` learns how many there are; a story that was dropped is `None`.
+    /// Writes a passage, `rows` sentences at a time to choose from. After each token `go_on` learns how many there are; a
+    /// story that was dropped is `None`.
     ///
     /// # Errors
-    /// When the network's answers are not numbers.
-    pub fn drafts(
+    /// When the network's answers are not numbers, or the reader cannot judge.
+    pub fn write(
         &self,
         prompt: &Prompt,
-        count: usize,
-        rules: &DrawingRules,
+        (rows, rules): (usize, &DrawingRules),
+        reader: &mut dyn Reader,
         go_on: &mut dyn FnMut(usize) -> bool,
-    ) -> Result<Option<Vec<Draft>>> {
-        let mut passage = Passage::begin(self, &self.prefix(prompt), count, rules.at_most);
+    ) -> Result<Option<Written>> {
+        let mut passage = Passage::begin(self, &self.prefix(prompt), rows, rules.at_most);
         let rules = DrawingRules {
             ends: self.allowed.ends.clone(),
             ..rules.clone()
         };
-        let Some(drawn) = draw(&mut passage, count, &rules, go_on)? else {
-            return Ok(None);
+        let mut judge = InWords {
+            writer: self,
+            reader,
         };
-        drawn
-            .iter()
-            .map(|drawn| self.draft(drawn))
-            .collect::<Result<Vec<_>>>()
-            .map(Some)
+        let drawn = draw(&mut passage, rows, &rules, (&mut judge, go_on))?;
+        let written = |drawn: Drawn| {
+            Ok(Written {
+                text: self.text(&drawn.tokens)?,
+                fluency: drawn.fluency(),
+            })
+        };
+        drawn.map(written).transpose()
     }
 
-    fn draft(&self, drawn: &Drawn) -> Result<Draft> {
-        let ids: Vec<i64> = drawn
-            .tokens
+    fn text(&self, tokens: &[usize]) -> Result<String> {
+        let ids: Vec<i64> = tokens
             .iter()
             .map(|&place| self.allowed.ids[place])
             .collect();
-        Ok(Draft {
-            text: self.pieces.decode(&ids)?,
-            fluency: drawn.fluency(),
-            ended: drawn.ended,
-        })
+        self.pieces.decode(&ids)
+    }
+}
+
+/// Judges tokens by the text that they are.
+struct InWords<'a> {
+    writer: &'a Writer,
+    reader: &'a mut dyn Reader,
+}
+
+impl Judge for InWords<'_> {
+    fn closes(&self, tokens: &[usize]) -> bool {
+        let may = |&last: &usize| self.writer.allowed.closing[last];
+        tokens.last().is_some_and(may)
+            && self
+                .writer
+                .text(tokens)
+                .is_ok_and(|text| ends_sentence(&text))
+    }
+
+    fn choose(&mut self, sentences: &[Drawn]) -> Result<Option<usize>> {
+        let read = |drawn: &Drawn| {
+            let text = self.writer.text(&drawn.tokens)?.trim().to_owned();
+            let closed = drawn.ending == Ending::Closed || ends_sentence(&text);
+            Ok(Sentence {
+                whole: closed && drawn.ending != Ending::Open,
+                last: drawn.ending == Ending::OfText,
+                fluency: drawn.fluency(),
+                text,
+            })
+        };
+        let sentences = sentences.iter().map(read).collect::<Result<Vec<_>>>()?;
+        self.reader.choose(&sentences)
+    }
+
+    fn goes_on(&mut self, end_probability: f64) -> bool {
+        self.reader.goes_on(end_probability)
     }
 }
 
@@ -191,7 +255,7 @@ pub fn allowed_tokens(weights: &Weights, vocabulary: i64) -> Result<Vec<i64>> {
     }
 }
 
-/// Drafts of one story being written.
+/// One story being written, in several rows.
 struct Passage<'a> {
     writer: &'a Writer,
     cache: Cache,
@@ -236,5 +300,12 @@ impl NextToken for Passage<'_> {
             .extend(&llama.embed(&ids), &mut self.cache)
             .select(1, 0);
         self.logits()
+    }
+
+    fn keep(&mut self, row: usize, forget: usize) {
+        let rows = self.hidden.size()[0];
+        let parents = Tensor::full([rows], row as i64, (Kind::Int64, self.hidden.device()));
+        self.cache.keep(&parents);
+        self.cache.forget(forget as i64);
     }
 }

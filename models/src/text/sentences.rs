@@ -1,33 +1,34 @@
-//! Sentences of a finished text: where it may end, and what is judged one by one.
+//! Sentences of running text: where one ends while it is written, and what is judged one by one.
 //!
 //! Works on running text as people read it, unlike `tokenize`, which follows the original's rules for tokens.
 
-/// A text shorter than this many bytes is not cut at its last full stop: little would remain.
-const SHORTEST: usize = 40;
+/// Words that a full stop belongs to.
+const ABBREVIATIONS: [&str; 18] = [
+    "Mr", "Mrs", "Ms", "Dr", "St", "Messrs", "Capt", "Col", "Gen", "Lieut", "Sergt", "Rev", "Hon",
+    "Prof", "Mme", "Mlle", "viz", "etc",
+];
+/// What may stand behind the mark that ends a sentence.
+const BEHIND: [char; 5] = ['"', '\'', '”', '’', ')'];
 
-/// The text up to the end of its last sentence, quotation marks that nobody closes removed.
-pub fn whole_sentences(text: &str) -> String {
-    let text = text.trim();
-    let end = text.rfind(['.', '!', '?']).filter(|&end| end > SHORTEST);
-    let mut text = end.map_or(text, |end| &text[..=end]).to_owned();
-    if text.matches('"').count() % 2 == 1 {
-        text.retain(|c| c != '"');
-    }
-    text
+/// Whether a piece of text has a mark at its end that may end a sentence.
+pub fn may_end_sentence(piece: &str) -> bool {
+    piece
+        .trim_end()
+        .trim_end_matches(BEHIND)
+        .ends_with(['.', '!', '?'])
 }
 
-/// The first sentences of a text that have at most so many words together; the first one in any case.
-pub fn within_words(text: &str, most: usize) -> String {
-    let mut kept = 0;
-    let mut words = 0;
-    for (start, end) in spans(text) {
-        words += text[start..end].split_whitespace().count();
-        if words > most && kept > 0 {
-            break;
-        }
-        kept = end;
-    }
-    text[..kept].to_owned()
+/// Whether a sentence ends where `text` ends, as far as it can be told without what follows.
+pub fn ends_sentence(text: &str) -> bool {
+    let inner = text.trim_end().trim_end_matches(BEHIND);
+    let Some(before) = inner.strip_suffix('.') else {
+        return inner.ends_with(['!', '?']);
+    };
+    let last = before.rsplit(|c: char| !c.is_alphanumeric()).next();
+    let last = last.unwrap_or_default();
+    // "J. Smith", but "So did I."
+    let initial = last.len() == 1 && last != "I" && last.starts_with(|c: char| c.is_uppercase());
+    !initial && !ABBREVIATIONS.contains(&last)
 }
 
 /// The sentences of more than two words; the whole text where there are none.
@@ -84,28 +85,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_ends_with_its_last_whole_sentence() {
-        let long = "The rain had stopped before anybody in the house woke. Then the";
-        assert_eq!(
-            whole_sentences(long),
-            "The rain had stopped before anybody in the house woke."
-        );
-        assert_eq!(whole_sentences(" Short. And "), "Short. And");
-        assert_eq!(
-            whole_sentences("He said, \"Come in, all of you, and sit down by the fire. It rained."),
-            "He said, Come in, all of you, and sit down by the fire. It rained."
-        );
-    }
-
-    #[test]
-    fn a_text_is_cut_between_sentences_when_it_has_too_many_words() {
-        let text = "One two three. Four five six! \"Seven eight nine.\" Ten.";
-        assert_eq!(within_words(text, 7), "One two three. Four five six!");
-        assert_eq!(
-            within_words(text, 9),
-            "One two three. Four five six! \"Seven eight nine.\""
-        );
-        assert_eq!(within_words(text, 1), "One two three.");
+    fn an_abbreviation_ends_no_sentence() {
+        for whole in [
+            "It rained.",
+            "Who is there?\"",
+            "So did I.",
+            "No! ",
+            "(It was late.)",
+            "He left at 5.",
+        ] {
+            assert!(ends_sentence(whole) && may_end_sentence(whole), "{whole}");
+        }
+        for open in ["I met Mr.", "By J.", "the dog,", "", "\"", "and St. "] {
+            assert!(!ends_sentence(open), "{open}");
+        }
     }
 
     #[test]

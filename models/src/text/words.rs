@@ -8,7 +8,6 @@ use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use crate::{Error, Result};
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 /// How far down the best words a pick looks for one whose stem is free.
@@ -39,13 +38,11 @@ pub struct WordList {
 }
 
 impl WordList {
-    /// Reads `words.txt` (word, token, …, kept as 0 or 1; tabs between) and the array `directions`.
+    /// From the lines of a file (word, token, …, kept as 0 or 1; tabs between) and the array `directions`.
     ///
     /// # Errors
     /// When a line is no word, or there is not one direction a word.
-    pub fn load(path: &Path, weights: &Weights, device: Device) -> Result<Self> {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))?;
+    pub fn parse((file, text): (&str, &str), weights: &Weights, device: Device) -> Result<Self> {
         let lines = text
             .lines()
             .enumerate()
@@ -56,7 +53,7 @@ impl WordList {
                     "line {} is no word with its token and whether it is kept",
                     number + 1
                 );
-                Error::format(path.display().to_string(), reason)
+                Error::format(file, reason)
             })
         });
         let words = words.collect::<Result<Vec<_>>>()?;
@@ -105,7 +102,7 @@ impl WordList {
         self.words.iter().map(|word| word.token)
     }
 
-    /// The list as [`WordList::load`] reads it: its lines, and the directions (W, T).
+    /// The list as [`WordList::parse`] reads it: its lines, and the directions (W, T).
     pub fn written(&self) -> (String, &Tensor) {
         let lines = self
             .words

@@ -2,7 +2,7 @@
 
 use super::{facts, fetched, ids, smollm};
 use models::text::pieces::Pieces;
-use models::text::sentences::{sentences, whole_sentences};
+use models::text::sentences::sentences;
 
 #[test]
 fn a_language_models_tokens_are_those_of_its_authors() {
@@ -52,7 +52,6 @@ fn a_sentence_encoders_pieces_are_those_of_its_authors() {
 fn texts_are_cut_into_sentences_as_the_reference_cuts_them() {
     for case in facts("text_rules.json").as_array().unwrap() {
         let text = case["text"].as_str().unwrap();
-        assert_eq!(whole_sentences(text), case["kept"].as_str().unwrap());
         let wanted: Vec<&str> = case["sentences"]
             .as_array()
             .unwrap()

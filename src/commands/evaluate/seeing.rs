@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use clap::Args;
+use models::Bundle;
 use models::networks::efficientnet::Classifier;
 use models::networks::nanodet::FEATURES;
 use models::pipeline::seeing::Look;
@@ -64,8 +65,8 @@ enum Half {
 
 impl SeeingQuestion {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let part = SeeingPart::read(&self.bundle)?;
-        let network = part.seeing(&self.bundle)?;
+        let bundle = Bundle::open(&self.bundle)?;
+        let network = SeeingPart::read(&bundle)?.seeing(&bundle)?;
         let pictures = self.pictures()?;
         let own = told(&self.captions, &self.vectors)?;
         let found = seeing::retrieval(&seeing::ranks(&network, &pictures, &own)?);

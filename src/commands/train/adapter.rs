@@ -208,6 +208,7 @@ impl AdapterFlags {
 impl Source {
     fn ground(&self, encoder: &SentenceEncoder, bar: &mut LoadingBar) -> anyhow::Result<Ground> {
         let arrays = self.bundle.weights(&self.part.thoughts)?;
+        let words = self.part.words.as_str();
         let captions = self.bundle.captions()?;
         let kept = self.cache.join("gallery").join(self.bundle.captions_key()?);
         let caption_thoughts =
@@ -215,7 +216,7 @@ impl Source {
                 bar.show(what, done, of);
             })?;
         Ok(Ground {
-            words: WordList::load(&self.bundle.path(&self.part.words), &arrays, Device::Cpu)?,
+            words: WordList::parse((words, &self.bundle.text(words)?), &arrays, Device::Cpu)?,
             spread: Spread::load(&arrays, encoder.size())?,
             caption: caption_thoughts.mean_dim(0i64, false, Kind::Float),
             captions,

@@ -33,6 +33,11 @@ impl Cache {
         }
     }
 
+    /// The last `tokens` of every sequence are forgotten; what comes next takes their place.
+    pub fn forget(&mut self, tokens: i64) {
+        self.length -= tokens.clamp(0, self.length);
+    }
+
     /// The same sequence `times` times: what candidates of one story share is computed once.
     pub fn repeat(&mut self, times: i64) {
         for (keys, values) in &mut self.layers {

@@ -1,122 +1,258 @@
-//! Chooses among drafts: the one that fits its picture and its style, reads fluently, and ends well.
+//! Chooses each sentence of a story: the one that fits picture and style, reads fluently, and goes on from what stands.
 //!
-//! Every sentence of a draft becomes a thought, and is held against what the story is about. Most weights
-//! are those of the program that trained the starter's adapter; what each is worth has not been measured yet.
+//! Every sentence that might come next becomes a thought, and is held against what the story is about, against the sentence
+//! before it and against all that was said already. What counts how much stands here, term by term.
 
 use super::Language;
 use super::prompting::Subject;
 use crate::Result;
-use crate::pipeline::writer::Draft;
-use crate::text::sentences::sentences;
+use crate::pipeline::writer::{Reader, Sentence};
+use crate::tensors::unit_rows::unit_rows;
 use crate::text::words::stem;
 use std::collections::HashSet;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
-/// What counts how much.
-const NEAREST_TWO: f64 = 2.0;
-const NEAR: f64 = 1.0;
-const FLUENCY: f64 = 0.5;
-const STYLE: f64 = 0.5;
-const REPETITION: f64 = -4.0;
-const WORDS_TOLD: f64 = 0.6;
-const BROKEN_OFF: f64 = -0.15;
-const SHORT: f64 = -0.5;
-/// A draft of fewer words is no story.
-const SHORTEST: usize = 50;
+/// How much the nearness to the picture counts, in the first sentences and later, when the story may leave it.
+const PICTURE: (f64, f64) = (1.6, 0.8);
+/// Sentences that set the scene.
+const SCENE: usize = 2;
+const STYLE: f64 = 0.4;
+/// A nat of mean log probability.
+const FLUENCY: f64 = 0.3;
+/// Each word of the prompt that is heard for the first time, up to two in a sentence.
+const NEWLY_TOLD: f64 = 0.15;
+/// Going on from the sentence before; beyond the limit it says the same again.
+const CONTINUING: f64 = 0.3;
+const SAME: (f64, f64) = (0.55, -2.0);
+/// The share of neighbouring words that were neighbours before.
+const REPEATED: f64 = -1.5;
+/// The share of words of content that were said before.
+const SAID_AGAIN: f64 = -0.8;
+/// Words of fewer letters say little.
+const CONTENT: usize = 4;
+/// What nobody closes, and what begins in small letters.
+const UNTIDY: f64 = -0.5;
+/// A sentence of fewer or more words, and each word beyond.
+const WORDS: (usize, usize) = (6, 34);
+const TOO_SHORT: f64 = -0.4;
+const TOO_LONG: f64 = -0.02;
+/// A narrator who appears after the scene is set.
+const LATE_NARRATOR: f64 = -0.3;
+/// Where the network would end the passage with this probability, it may.
+const AN_END: f64 = 0.25;
+/// A story may end once it has this share of the words that it may have, and a last sentence needs some.
+const LEAST: f64 = 0.55;
+const LAST_SENTENCE: usize = 8;
 
-/// A draft made ready for people.
-#[derive(Clone, Debug)]
-pub(super) struct Candidate {
-    pub(super) text: String,
-    pub(super) draft: Draft,
+/// One story being chosen.
+pub(super) struct Choosing<'a> {
+    language: &'a Language,
+    subject: &'a Subject,
+    /// The thought of the picture and the direction of the style, of length 1 (T).
+    content: Tensor,
+    style: Option<Tensor>,
+    most_words: usize,
+    /// What stands so far.
+    pub(super) sentences: Vec<String>,
+    words: usize,
+    pairs: HashSet<(String, String)>,
+    heard: HashSet<String>,
+    /// The thoughts of what stands (T), of length 1.
+    thoughts: Vec<Tensor>,
+    scores: f64,
+    told: &'a mut dyn FnMut(usize, &str),
 }
 
-/// The place of the best candidate and its score.
-pub(super) fn best(
-    language: &Language,
-    subject: &Subject,
-    candidates: &[Candidate],
-) -> Result<(usize, f64)> {
-    let split: Vec<Vec<&str>> = candidates
-        .iter()
-        .map(|candidate| sentences(&candidate.text))
-        .collect();
-    let all: Vec<&str> = split.concat();
-    let mean = language.mean.to_device(language.sentences.device());
-    let thoughts = language.sentences.encode(&all, &mut |_| {})? - mean;
-    let thoughts = unit(&thoughts.to_device(Device::Cpu));
-    let near = floats(&thoughts.mv(&unit(&subject.content)))?;
-    let has_style = subject.style.abs().max().double_value(&[]) > 0.0;
-    let mut first = 0;
-    let mut best = (0, f64::NEG_INFINITY);
-    for (place, (candidate, own)) in candidates.iter().zip(&split).enumerate() {
-        let count = own.len();
-        let style = if has_style {
-            let mean =
-                thoughts
-                    .narrow(0, first as i64, count as i64)
-                    .mean_dim(0i64, false, Kind::Float);
-            unit(&mean).dot(&unit(&subject.style)).double_value(&[])
-        } else {
-            0.0
-        };
-        let score = picture(&near[first..first + count])
-            + STYLE * style
-            + language_of(candidate, &subject.words);
-        if score > best.1 {
-            best = (place, score);
+/// A sentence with what it is judged by.
+struct Candidate<'a> {
+    place: usize,
+    sentence: &'a Sentence,
+    words: Vec<String>,
+}
+
+impl<'a> Choosing<'a> {
+    /// A story of at most so many words; `told` learns each sentence as soon as it stands.
+    pub(super) fn new(
+        language: &'a Language,
+        subject: &'a Subject,
+        most_words: usize,
+        told: &'a mut dyn FnMut(usize, &str),
+    ) -> Self {
+        let has_style = subject.style.abs().max().double_value(&[]) > 0.0;
+        Self {
+            content: unit_rows(&subject.content),
+            style: has_style.then(|| unit_rows(&subject.style)),
+            language,
+            subject,
+            most_words,
+            sentences: Vec::new(),
+            words: 0,
+            pairs: HashSet::new(),
+            heard: HashSet::new(),
+            thoughts: Vec::new(),
+            scores: 0.0,
+            told,
         }
-        first += count;
     }
-    Ok(best)
-}
 
-/// How well the sentences fit the picture.
-fn picture(near: &[f32]) -> f64 {
-    let mut sorted: Vec<f64> = near.iter().map(|&n| f64::from(n)).collect();
-    sorted.sort_by(|a: &f64, b| b.total_cmp(a));
-    let mean = |some: &[f64]| some.iter().sum::<f64>() / some.len().max(1) as f64;
-    NEAREST_TWO * mean(&sorted[..sorted.len().min(2)]) + NEAR * mean(&sorted)
-}
+    /// The mean score of its sentences.
+    pub(super) fn score(&self) -> f64 {
+        self.scores / self.sentences.len().max(1) as f64
+    }
 
-/// How well a draft reads, whatever it is about.
-fn language_of(candidate: &Candidate, told: &[String]) -> f64 {
-    let lower = candidate.text.to_lowercase();
-    let words: Vec<&str> = lower
-        .split(|c: char| !c.is_alphabetic())
-        .filter(|word| !word.is_empty())
-        .collect();
-    let pairs: HashSet<(&str, &str)> = words
-        .iter()
-        .copied()
-        .zip(words.iter().copied().skip(1))
-        .collect();
-    let repeated = 1.0 - pairs.len() as f64 / words.len().saturating_sub(1).max(1) as f64;
-    let spoken: HashSet<&str> = words.iter().copied().map(stem).collect();
-    let heard = told
-        .iter()
-        .filter(|word| spoken.contains(stem(word.as_str())))
-        .count();
-    FLUENCY * candidate.draft.fluency
-        + REPETITION * repeated
-        + WORDS_TOLD * heard as f64 / told.len().max(1) as f64
-        + if candidate.draft.ended {
-            0.0
-        } else {
-            BROKEN_OFF
+    fn least_words(&self) -> usize {
+        (self.most_words as f64 * LEAST) as usize
+    }
+
+    /// The place of the best one, and its thought and score.
+    fn best(&self, candidates: &[Candidate]) -> Result<Option<(usize, Tensor, f64)>> {
+        let texts: Vec<&str> = candidates
+            .iter()
+            .map(|c| c.sentence.text.as_str())
+            .collect();
+        let thoughts = self.language.sentences.encode(&texts, &mut |_| {})?;
+        let thoughts = unit_rows(&(thoughts.to_device(Device::Cpu) - &self.language.mean));
+        let near = |to: &Tensor| -> Result<Vec<f32>> { Ok(Vec::try_from(thoughts.mv(to))?) };
+        let picture = near(&self.content)?;
+        let style = self.style.as_ref().map(near).transpose()?;
+        let before = self.thoughts.iter().map(near).collect::<Result<Vec<_>>>()?;
+        let mut best: Option<(usize, f64)> = None;
+        for (row, candidate) in candidates.iter().enumerate() {
+            let of = |near: &Vec<f32>| f64::from(near[row]);
+            let weight = if self.sentences.len() < SCENE {
+                PICTURE.0
+            } else {
+                PICTURE.1
+            };
+            let closest = before.iter().map(of).fold(0.0, f64::max);
+            let score = weight * of(&picture)
+                + STYLE * style.as_ref().map_or(0.0, of)
+                + CONTINUING * before.last().map_or(0.0, of)
+                + SAME.1 * (closest - SAME.0).max(0.0)
+                + self.language_of(candidate);
+            if best.is_none_or(|(_, so_far)| score > so_far) {
+                best = Some((row, score));
+            }
         }
-        + if words.len() < SHORTEST { SHORT } else { 0.0 }
+        Ok(best.map(|(row, score)| (row, thoughts.get(row as i64), score)))
+    }
+
+    /// How well a sentence reads here, whatever it is about.
+    fn language_of(&self, candidate: &Candidate) -> f64 {
+        let words = &candidate.words;
+        let newly = words.iter().map(|word| stem(word)).filter(|&stem| {
+            let told = self
+                .subject
+                .words
+                .iter()
+                .any(|word| self::stem(word) == stem);
+            told && !self.heard.contains(stem)
+        });
+        let newly = newly.collect::<HashSet<_>>().len().min(2);
+        let repeated = pairs(words)
+            .filter(|pair| self.pairs.contains(pair))
+            .count();
+        let content = words.iter().filter(|word| word.len() >= CONTENT);
+        let again = content
+            .clone()
+            .filter(|word| self.heard.contains(stem(word)));
+        let again = again.count() as f64 / content.count().max(1) as f64;
+        let text = &candidate.sentence.text;
+        let untidy = text.matches('"').count() % 2 == 1
+            || text.matches('(').count() != text.matches(')').count()
+            || text.starts_with(|c: char| c.is_lowercase() || c == '\'');
+        let narrator = self.sentences.len() >= SCENE
+            && words.iter().any(|word| is_narrator(word))
+            && !self.heard.iter().any(|word| is_narrator(word));
+        FLUENCY * candidate.sentence.fluency
+            + NEWLY_TOLD * newly as f64
+            + REPEATED * repeated as f64 / words.len().max(1) as f64
+            + SAID_AGAIN * again
+            + if untidy { UNTIDY } else { 0.0 }
+            + if narrator { LATE_NARRATOR } else { 0.0 }
+            + if words.len() < WORDS.0 {
+                TOO_SHORT
+            } else {
+                0.0
+            }
+            + TOO_LONG * words.len().saturating_sub(WORDS.1) as f64
+    }
+
+    fn stand(&mut self, candidate: &Candidate, thought: Tensor, score: f64) {
+        let text = &candidate.sentence.text;
+        (self.told)(self.sentences.len(), text);
+        self.sentences.push(text.clone());
+        self.words += text.split_whitespace().count();
+        self.pairs.extend(pairs(&candidate.words));
+        self.heard
+            .extend(candidate.words.iter().map(|word| stem(word).to_owned()));
+        self.thoughts.push(thought);
+        self.scores += score;
+    }
 }
 
-/// Rows (…, T) to unit length.
-fn unit(rows: &Tensor) -> Tensor {
-    let norm = rows
-        .square()
-        .sum_dim_intlist(-1i64, true, Kind::Float)
-        .sqrt();
-    rows / norm.clamp_min(1e-12)
+impl Reader for Choosing<'_> {
+    fn choose(&mut self, sentences: &[Sentence]) -> Result<Option<usize>> {
+        let ends = sentences
+            .iter()
+            .filter(|s| s.last && s.text.is_empty())
+            .count();
+        if ends * 2 > sentences.len() && self.words >= self.least_words() {
+            return Ok(None);
+        }
+        let room = self.most_words.saturating_sub(self.words);
+        let fits = |sentence: &Sentence| {
+            sentence.whole && sentence.text.split_whitespace().count() <= room
+        };
+        let mut candidates = candidates(sentences, &fits);
+        if candidates.is_empty() && self.sentences.is_empty() {
+            // better a first sentence that is cut off than no story
+            candidates = self::candidates(sentences, &|sentence| !sentence.text.is_empty());
+        }
+        let Some((row, thought, score)) = self.best(&candidates)? else {
+            return Ok(None);
+        };
+        self.stand(&candidates[row], thought, score);
+        Ok(Some(candidates[row].place))
+    }
+
+    fn goes_on(&mut self, end_probability: f64) -> bool {
+        let room = self.most_words.saturating_sub(self.words);
+        let may_end = self.words >= self.least_words() && end_probability >= AN_END;
+        room >= LAST_SENTENCE && !may_end
+    }
 }
 
-fn floats(tensor: &Tensor) -> Result<Vec<f32>> {
-    Ok(Vec::try_from(tensor)?)
+fn candidates<'a>(
+    sentences: &'a [Sentence],
+    fits: &dyn Fn(&Sentence) -> bool,
+) -> Vec<Candidate<'a>> {
+    let numbered = sentences.iter().enumerate();
+    let fitting = numbered.filter(|(_, sentence)| !sentence.text.is_empty() && fits(sentence));
+    fitting
+        .map(|(place, sentence)| Candidate {
+            place,
+            sentence,
+            words: words(&sentence.text),
+        })
+        .collect()
+}
+
+fn words(text: &str) -> Vec<String> {
+    let lower = text.to_lowercase();
+    let words = lower.split(|c: char| !c.is_alphabetic());
+    words
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn pairs(words: &[String]) -> impl Iterator<Item = (String, String)> {
+    words
+        .windows(2)
+        .map(|pair| (pair[0].clone(), pair[1].clone()))
+}
+
+fn is_narrator(word: &str) -> bool {
+    ["i", "my", "me", "myself"].contains(&word)
 }

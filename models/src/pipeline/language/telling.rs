@@ -2,7 +2,7 @@
 //! `Language::tell` calls it; what goes wrong with one request ends that request only.
 
 use super::Language;
-use super::choosing::{Candidate, best};
+use super::choosing::Choosing;
 use super::prompting::{Seen, Subject, think};
 use crate::bundle::styles::Mix;
 use crate::decoding::drawing::DrawingRules;
@@ -13,20 +13,22 @@ use crate::pipeline::storyteller::{
     Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher,
 };
 use crate::pipeline::verse;
-use crate::text::sentences::{whole_sentences, within_words};
 use crate::{Error, Result};
+use std::cell::RefCell;
 use std::time::Instant;
 
-/// Drafts of a story: more find a better one, each costs as much as the first.
-const MOST_DRAFTS: usize = 8;
-/// Taken off a token's logit for each time a draft has used it.
+/// Sentences to choose from: the weights are read once for all of them, so that eight cost little more than one.
+const MOST_ROWS: usize = 8;
+/// Taken off a token's logit for each time the story has used it.
 const WEARINESS: f64 = 0.12;
-/// No run of this many tokens comes twice in a draft.
+/// No run of this many tokens comes twice in a story.
 const NO_REPEAT: usize = 4;
 /// Tokens of a word, on average: a story of n words needs room for so many more.
 const TOKENS_A_WORD: f64 = 1.25;
-/// A draft may end once it has this share of the tokens that it may have.
-const EARLIEST_END: f64 = 0.57;
+/// A story may end once it has this share of the tokens that it may have.
+const EARLIEST_END: f64 = 0.5;
+/// Nobody waits for a sentence of more tokens.
+const LONGEST_SENTENCE: usize = 48;
 /// Captions that are told of as used.
 const CAPTIONS_SHOWN: usize = 100;
 
@@ -145,7 +147,7 @@ fn check(language: &Language, options: &Options) -> Result<Mix> {
     language.styles.mix(&options.style, options.style_strength)
 }
 
-/// Draws drafts and tells the best.
+/// Writes a story sentence by sentence.
 fn write(
     language: &Language,
     item: &Item,
@@ -153,28 +155,32 @@ fn write(
     watcher: &mut dyn Watcher,
 ) -> Result<Story> {
     let rules = rules(item.options);
-    let drafts = match item.options.mode {
+    let rows = match item.options.mode {
         Mode::Beam => 1,
-        Mode::Sample { .. } => item.options.beam_width.min(MOST_DRAFTS),
+        Mode::Sample { .. } => item.options.beam_width.min(MOST_ROWS),
     };
-    let drawn = language
-        .writer
-        .drafts(&subject.prompt, drafts, &rules, &mut |tokens| {
-            watcher.stage(item.place, Stage::Writing, tokens, rules.at_most);
-            !watcher.cancelled(item.place)
-        })?;
-    let drafts = drawn.ok_or(Error::Cancelled)?;
-    let candidates: Vec<Candidate> = drafts
-        .into_iter()
-        .map(|draft| Candidate {
-            text: within_words(&whole_sentences(&draft.text), item.options.max_words),
-            draft,
-        })
-        .collect();
-    let (place, score) = best(language, subject, &candidates)?;
+    // both the choice of sentences and the count of tokens tell the watcher, each while the other is not at it
+    let watcher = RefCell::new(watcher);
+    let mut told = |index: usize, text: &str| {
+        if item.options.form == Form::Prose {
+            watcher.borrow_mut().sentence(item.place, index, text);
+        }
+    };
+    let mut choosing = Choosing::new(language, subject, item.options.max_words, &mut told);
+    let mut go_on = |tokens: usize| {
+        let mut watcher = watcher.borrow_mut();
+        watcher.stage(item.place, Stage::Writing, tokens, rules.at_most);
+        !watcher.cancelled(item.place)
+    };
+    let written =
+        language
+            .writer
+            .write(&subject.prompt, (rows, &rules), &mut choosing, &mut go_on)?;
+    written.ok_or(Error::Cancelled)?;
+    let text = choosing.sentences.join(" ");
     let text = match item.options.form {
-        Form::Prose => candidates[place].text.clone(),
-        Form::Lyrics => verse::lines(&candidates[place].text),
+        Form::Prose => text,
+        Form::Lyrics => verse::lines(&text),
     };
     let caption = |found: &Found| UsedCaption {
         text: language.captions[found.row].clone(),
@@ -184,11 +190,11 @@ fn write(
         words: count_words(&text),
         text,
         captions: item.found.iter().map(caption).collect(),
-        score: -score as f32,
+        score: -choosing.score() as f32,
     })
 }
 
-/// How the drafts of a request are drawn; a search takes the likeliest token each time.
+/// How the sentences of a request are drawn; a search takes the likeliest token each time.
 fn rules(options: &Options) -> DrawingRules {
     let (temperature, top_p, seed) = match options.mode {
         Mode::Beam => (0.0, 1.0, 0),
@@ -206,6 +212,7 @@ fn rules(options: &Options) -> DrawingRules {
         no_repeat: NO_REPEAT,
         at_least: (at_most as f64 * EARLIEST_END) as usize,
         at_most,
+        sentence: LONGEST_SENTENCE,
         ends: Vec::new(),
         seed,
     }

@@ -4,10 +4,8 @@
 use super::mentions::Mentions;
 use super::{Recipe, Seeing};
 use crate::networks::word_head::WordHead;
-use crate::tensors::weights::Weights;
-use crate::{Error, Result};
+use crate::{Bundle, Error, Result};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// The file in a bundle's folder.
 pub const FILE: &str = "seeing.toml";
@@ -33,28 +31,28 @@ pub struct SeeingPart {
 }
 
 impl SeeingPart {
-    /// Reads the file of a bundle's folder.
+    /// Reads the file of a bundle.
     ///
     /// # Errors
-    /// When it is missing or a field of it is.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(FILE);
-        toml::from_str(&text(&path)?)
-            .map_err(|error| Error::format(path.display().to_string(), error.to_string()))
+    /// When it is missing, differs from its sum, or lacks a field.
+    pub fn read(bundle: &Bundle) -> Result<Self> {
+        toml::from_str(&bundle.text(FILE)?).map_err(|error| {
+            Error::format(bundle.path(FILE).display().to_string(), error.to_string())
+        })
     }
 
     /// Loads what turns looks into captions.
     ///
     /// # Errors
-    /// When a file is missing, damaged or does not fit the others.
-    pub fn seeing(&self, folder: &Path) -> Result<Seeing> {
-        let weights = |file: &String| Weights::from_safetensors(&folder.join(file));
+    /// When a file is missing, differs from its sum, or does not fit the others.
+    pub fn seeing(&self, bundle: &Bundle) -> Result<Seeing> {
+        let weights = |file: &String| bundle.weights(file);
         let joints = self
             .joints
             .iter()
             .map(weights)
             .collect::<Result<Vec<_>>>()?;
-        let mentions = Mentions::parse(&self.mentions, &text(&folder.join(&self.mentions))?)?;
+        let mentions = Mentions::parse(&self.mentions, &bundle.text(&self.mentions)?)?;
         Seeing::load(
             self.recipe.clone(),
             (&joints, &weights(&self.names)?),
@@ -66,16 +64,9 @@ impl SeeingPart {
     ///
     /// # Errors
     /// As [`SeeingPart::seeing`].
-    pub fn word_head(&self, folder: &Path) -> Result<WordHead> {
-        let words = text(&folder.join(&self.words))?;
+    pub fn word_head(&self, bundle: &Bundle) -> Result<WordHead> {
+        let words = bundle.text(&self.words)?;
         let words = words.lines().map(str::to_owned).collect();
-        WordHead::load(
-            &Weights::from_safetensors(&folder.join(&self.word_head))?,
-            words,
-        )
+        WordHead::load(&bundle.weights(&self.word_head)?, words)
     }
-}
-
-fn text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))
 }

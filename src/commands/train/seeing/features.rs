@@ -76,23 +76,17 @@ impl Features {
     }
 
     fn eyes(&self) -> anyhow::Result<Eyes> {
-        let (bundle, cache) = (self.weights.bundle()?, self.weights.cache()?);
-        originals::fetched::prepare(&bundle, &cache)?;
+        let (folder, cache) = (self.weights.bundle()?, self.weights.cache()?);
+        originals::fetched::prepare(&folder, &cache)?;
+        let bundle = Bundle::open(&folder)?;
         let part = SeeingPart::read(&bundle)?;
-        let fetched = Bundle::open(&bundle)?
-            .manifest()
-            .image_encoder
-            .fetched
-            .clone();
+        let fetched = bundle.manifest().image_encoder.fetched.clone();
         let lite0 = cache
             .join(fetched.context("this bundle's image encoder is no fetched EfficientNet-Lite0")?);
-        let read = models::Weights::from_safetensors;
+        let lite0 = models::Weights::from_safetensors(&lite0)?;
+        let detector = bundle.weights(&part.detector)?;
         let device = models::tensors::device::choose(&self.weights.device)?;
-        Ok(Eyes::load(
-            &read(&lite0)?,
-            &read(&bundle.join(&part.detector))?,
-            device,
-        )?)
+        Ok(Eyes::load(&lite0, &detector, device)?)
     }
 
     fn files(&self) -> anyhow::Result<Vec<PathBuf>> {

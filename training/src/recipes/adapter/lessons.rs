@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor};
 
 use crate::passages::Passage;
+use models::tensors::unit_rows::unit_rows;
 use models::text::pieces::Pieces;
 use models::text::words::{WordList, stem};
 use models::{Error, Result};
@@ -116,7 +117,7 @@ impl<'a> Lessons<'a> {
         (pieces, end, is_seen): (&Pieces, i64, &dyn Fn(&str) -> bool),
     ) -> Result<Self> {
         let _no_grad = tch::no_grad_guard();
-        let gallery = unit(&(around.captions - around.caption));
+        let gallery = unit_rows(&(around.captions - around.caption));
         let mut lessons = Vec::new();
         let mut first = 0i64;
         for passage in passages {
@@ -353,10 +354,6 @@ fn most_visible(sentences: &[String], is_seen: &dyn Fn(&str) -> bool) -> usize {
     (0..shares.len())
         .max_by(|&a, &b| shares[a].total_cmp(&shares[b]).then(b.cmp(&a)))
         .unwrap_or(0)
-}
-
-fn unit(rows: &Tensor) -> Tensor {
-    models::tensors::unit_rows::unit_rows(rows)
 }
 
 /// Words that captions use: what can be seen.
