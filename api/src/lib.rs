@@ -5,8 +5,11 @@
 mod deliveries;
 pub mod error;
 mod etag;
+mod events;
+mod feed;
 mod fields;
 mod form;
+mod gallery;
 pub mod health;
 mod nearest;
 mod openapi;
@@ -23,6 +26,7 @@ mod wait;
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, middleware};
@@ -35,6 +39,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use error::Error;
+use feed::Feed;
 
 /// Connections that are still busy after so many seconds of a stop are cut; waits end at once, so few are.
 const STOP_PATIENCE: u64 = 10;
@@ -46,10 +51,22 @@ const FETCHERS: usize = 8;
 const ANSWERERS: usize = 2;
 
 /// What the service allows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The largest picture.
     pub caps: Caps,
+    /// How often a stream of events says that it is still there when there is nothing else to say.
+    pub stream_heartbeat: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            caps: Caps::default(),
+            // proxies cut what is silent for half a minute
+            stream_heartbeat: Duration::from_secs(10),
+        }
+    }
 }
 
 /// What the service stands on.
@@ -71,6 +88,7 @@ pub struct ApiState {
 pub(crate) struct Service {
     config: Config,
     state: ApiState,
+    feed: Feed,
     shutdown: CancellationToken,
     decoding: Semaphore,
     fetching: Semaphore,
@@ -87,9 +105,12 @@ pub async fn run(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
+    let feed = Feed::new(state.store.clone());
+    let news = tokio::spawn(feed.clone().run(shutdown.clone()));
     let service = Data::new(Service {
         config,
         state,
+        feed,
         shutdown: shutdown.clone(),
         decoding: Semaphore::new(DECODERS),
         fetching: Semaphore::new(FETCHERS),
@@ -112,5 +133,6 @@ pub async fn run(
     });
     let served = server.await;
     stopper.abort();
+    news.abort();
     Ok(served?)
 }

@@ -15,6 +15,7 @@ use utoipa::OpenApi;
     ),
     tags(
         (name = "stories", description = "Asking for stories and looking at them"),
+        (name = "gallery", description = "What people let everybody see"),
         (name = "webhooks", description = "What was told to your own service"),
         (name = "styles", description = "What a story can be told in"),
         (name = "errors", description = "What can go wrong, as a closed list"),
@@ -25,6 +26,10 @@ use utoipa::OpenApi;
         crate::stories::list,
         crate::stories::one,
         crate::stories::image,
+        crate::events::follow,
+        crate::stories::remove,
+        crate::gallery::share,
+        crate::gallery::list,
         crate::stories::cancel,
         crate::stories::retry,
         crate::deliveries::list,

@@ -2,11 +2,17 @@
 //! What must stay true: an address that exists answers other methods with 405 and `Allow`, everything else with 404,
 //! both as problems; every address under here but the page's is in the OpenAPI document.
 
-use actix_web::web::{self, QueryConfig, ServiceConfig};
+use actix_web::error::JsonPayloadError;
+use actix_web::web::{self, JsonConfig, QueryConfig, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder};
 
 use crate::error::{Error, Kind};
-use crate::{deliveries, health, openapi, page, problems, stories, styles, submit};
+use crate::{
+    deliveries, events, gallery, health, openapi, page, problems, stories, styles, submit,
+};
+
+/// Bodies of JSON that are more than this are not what such an address takes.
+const SMALL_BODY: usize = 16 * 1024;
 
 /// All addresses of the service.
 pub(crate) fn all(config: &mut ServiceConfig) {
@@ -15,13 +21,29 @@ pub(crate) fn all(config: &mut ServiceConfig) {
             let message = format!("the query cannot be read: {error}");
             Error::Refused(Kind::MalformedRequest, message).into()
         }))
+        .app_data(
+            JsonConfig::default()
+                .limit(SMALL_BODY)
+                .error_handler(|error, _| unreadable(&error).into()),
+        )
         .service(
             reading("/v1/stories", stories::list)
                 .route(web::post().to(submit::submit))
                 .default_service(web::to(|| refused("GET, HEAD, POST"))),
         )
-        .service(reading("/v1/stories/{id}", stories::one))
+        .service(
+            reading("/v1/stories/{id}", stories::one)
+                .route(web::delete().to(stories::remove))
+                .default_service(web::to(|| refused("GET, HEAD, DELETE"))),
+        )
+        .service(
+            web::resource("/v1/stories/{id}/shared")
+                .route(web::put().to(gallery::share))
+                .default_service(web::to(|| refused("PUT"))),
+        )
+        .service(reading("/v1/gallery", gallery::list))
         .service(reading("/v1/stories/{id}/image", stories::image))
+        .service(reading("/v1/stories/{id}/events", events::follow))
         .service(
             web::resource("/v1/stories/{id}/cancel")
                 .route(web::post().to(stories::cancel))
@@ -72,6 +94,22 @@ where
         .route(web::get().to(show.clone()))
         .route(web::head().to(show))
         .default_service(web::to(|| refused("GET, HEAD")))
+}
+
+/// What is wrong with a body of JSON.
+fn unreadable(error: &JsonPayloadError) -> Error {
+    let kind = match error {
+        JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
+            Kind::BodyTooLarge
+        }
+        JsonPayloadError::ContentType => Kind::UnsupportedMediaType,
+        JsonPayloadError::Deserialize(wrong) if wrong.is_data() => Kind::InvalidParameter,
+        _ => Kind::MalformedRequest,
+    };
+    Error::Refused(
+        kind,
+        format!("the body is not what this address takes: {error}"),
+    )
 }
 
 async fn refused(allow: &'static str) -> Result<&'static str, Error> {

@@ -77,7 +77,8 @@ pub(crate) async fn one(
     responses(
         (status = 200, description = "The picture", content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif"))),
         (status = 304, description = "Still the picture you have"),
-        (status = 404, description = "`not_found`: no such story, or its picture has been removed", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "`data_removed`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn image(
@@ -86,12 +87,8 @@ pub(crate) async fn image(
     service: Data<Service>,
 ) -> Result<HttpResponse> {
     let job = find(&service, known_id(&id)?).await?;
-    let image = job.image.ok_or_else(|| {
-        Error::Refused(
-            Kind::NotFound,
-            "the picture of this story has been removed".to_owned(),
-        )
-    })?;
+    let kept = job.image.filter(|_| job.data_removed_at.is_none());
+    let image = kept.ok_or_else(removed)?;
     let tag = etag::of(image.sha256.as_bytes());
     if etag::matches(etag::known(&request).as_ref(), &tag) {
         return Ok(HttpResponse::NotModified()
@@ -130,16 +127,7 @@ pub(crate) async fn list(query: Texts, service: Data<Service>) -> Result<HttpRes
         Uuid::parse_str(cursor)
             .map_err(|_| Error::field("cursor", "`cursor` is the `next` of the page before"))
     });
-    let limit = match query.get("limit").map(|text| text.parse::<u32>()) {
-        None => PAGE,
-        Some(Ok(limit)) if (1..=LARGEST_PAGE).contains(&limit) => limit,
-        Some(_) => {
-            return Err(Error::field(
-                "limit",
-                format!("`limit` is 1 to {LARGEST_PAGE}"),
-            ));
-        }
-    };
+    let limit = limit_of(&query)?;
     let listed = service
         .state
         .store
@@ -192,6 +180,7 @@ pub(crate) async fn cancel(
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`cross_site`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`already_finished`: there is a story", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "`data_removed`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn retry(
@@ -210,8 +199,37 @@ pub(crate) async fn retry(
             let message = "the story is told already: submit the picture again for another one";
             Err(Error::Refused(Kind::AlreadyFinished, message.to_owned()))
         }
+        Retried::Removed => Err(removed()),
         Retried::NotFound => Err(no_story(id)),
     }
+}
+
+/// Takes a story back: its picture, its text and its captions are removed for good, and what is left says so. One that
+/// has not ended is cancelled first. Doing it again changes nothing.
+#[utoipa::path(delete, path = "/v1/stories/{id}", tag = "stories",
+    params(("id" = Uuid, Path, description = "The job's id")),
+    responses(
+        (status = 204, description = "They are gone"),
+        (status = 403, description = "`cross_site`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`: do it again", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn remove(
+    _site: OwnSite,
+    id: Path<String>,
+    service: Data<Service>,
+) -> Result<HttpResponse> {
+    let id = known_id(&id)?;
+    let state = &service.state;
+    let Some(story) = state.store.remove_data(id).await? else {
+        return Err(no_story(id));
+    };
+    if let Some(key) = story.picture {
+        state.images.delete(&key).await?;
+        state.store.forget_picture(id).await?;
+    }
+    tracing::info!(story = %id, "taken back");
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// The job as it stands, with its place in the queue.
@@ -255,7 +273,7 @@ async fn placed(service: &Service, id: Uuid) -> Result<(Job, Option<u64>)> {
 }
 
 /// In how many seconds a story with so many before it should be told, if stories have been told lately.
-async fn eta(service: &Service, position: u64) -> Result<Option<u64>> {
+pub(crate) async fn eta(service: &Service, position: u64) -> Result<Option<u64>> {
     let Some(pace) = service.state.store.pace().await? else {
         return Ok(None);
     };
@@ -279,8 +297,14 @@ pub(crate) async fn find(service: &Service, id: Uuid) -> Result<Job> {
         .ok_or_else(|| no_story(id))
 }
 
-fn no_story(id: Uuid) -> Error {
+pub(crate) fn no_story(id: Uuid) -> Error {
     Error::Refused(Kind::NotFound, format!("there is no story {id}"))
+}
+
+/// What is said of a story whose owner has taken it back.
+pub(crate) fn removed() -> Error {
+    let message = "picture and story were removed at their owner's wish";
+    Error::Refused(Kind::DataRemoved, message.to_owned())
 }
 
 /// An id that cannot be one is an id nobody has.
@@ -294,7 +318,20 @@ pub(crate) fn known_id(text: &str) -> Result<Uuid> {
     })
 }
 
-fn only(query: &BTreeMap<String, String>, known: &[&str]) -> Result<()> {
+/// How many a page.
+pub(crate) fn limit_of(query: &BTreeMap<String, String>) -> Result<u32> {
+    match query.get("limit").map(|text| text.parse::<u32>()) {
+        None => Ok(PAGE),
+        Some(Ok(limit)) if (1..=LARGEST_PAGE).contains(&limit) => Ok(limit),
+        Some(_) => Err(Error::field(
+            "limit",
+            format!("`limit` is 1 to {LARGEST_PAGE}"),
+        )),
+    }
+}
+
+/// Refuses a query with other parameters than these.
+pub(crate) fn only(query: &BTreeMap<String, String>, known: &[&str]) -> Result<()> {
     match query.keys().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => Err(Error::field(

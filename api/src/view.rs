@@ -4,6 +4,7 @@
 //! need not guess.
 
 mod deliveries;
+mod gallery;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use deliveries::{DeliveriesView, DeliveryAttemptView, DeliveryView};
+pub use gallery::{GalleryView, SharedStoryView};
 
 /// A story that was asked for, from its submit to its end.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -27,6 +29,7 @@ pub use deliveries::{DeliveriesView, DeliveryAttemptView, DeliveryView};
     "request": {"style": "romance", "style_strength": 1.0, "form": "prose", "beam_width": 50, "captions": 100,
         "max_words": 120, "mode": "sample", "temperature": 0.8, "top_p": 0.92, "seed": 1, "compat": "modern", "metadata": {}, "deadline": null, "priority": 0,
         "webhook_url": null, "webhook_events": []},
+    "shared": false, "data_removed": false,
     "image": {"url": "/v1/stories/01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11/image", "media_type": "image/jpeg",
         "width": 640, "height": 480, "bytes": 81234},
     "result": {"story": "She had never seen the sea so still.", "style": "romance",
@@ -63,6 +66,10 @@ pub struct StoryView {
     pub history: Option<Vec<AttemptView>>,
     /// What was asked for, defaults filled in.
     pub request: StoryRequest,
+    /// Whether everybody who uses the service may see it in the gallery, once it is told.
+    pub shared: bool,
+    /// Whether picture, story and captions were removed at the owner's wish.
+    pub data_removed: bool,
     /// The picture as it is kept: metadata removed.
     pub image: Option<ImageView>,
     /// Once succeeded: the story.

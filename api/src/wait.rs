@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, IfNoneMatch};
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::feed::News;
 use crate::stories::{Seen, see};
 use crate::{Service, etag};
 
@@ -19,8 +18,6 @@ use crate::{Service, etag};
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// Longer waits run into the time limits of proxies.
 pub(crate) const LONGEST: Duration = Duration::from_secs(60);
-/// Between two looks at a job of which no news comes: news can be lost, and a place in the queue moves without any.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The wait of a query: nothing, or 0 to 60 seconds.
 ///
@@ -62,31 +59,24 @@ pub(crate) async fn for_change(
     patience: Duration,
     known: Option<&IfNoneMatch>,
 ) -> Result<Seen> {
+    if patience.is_zero() {
+        return see(service, id).await;
+    }
     let until = Instant::now() + patience;
     // before the first look, or a change right after it would be missed
-    let mut changes = service.state.store.changes();
+    let mut watch = service.feed.watch(id);
     loop {
         let seen = see(service, id).await?;
         let changed = known.is_some() && !etag::matches(known, &seen.tag);
         if seen.ended || changed || Instant::now() >= until {
             return Ok(seen);
         }
+        // who does not say which version he has waits for the end
+        let wanted = |news: &News| known.is_some() || news.standing.state.is_final();
         tokio::select! {
-            () = said(&mut changes, id) => {}
-            () = tokio::time::sleep_until(until.min(Instant::now() + LOOK_EVERY)) => {}
+            _ = watch.until(wanted) => {}
+            () = tokio::time::sleep_until(until) => {}
             () = service.shutdown.cancelled() => return Ok(seen),
-        }
-    }
-}
-
-/// Returns when there may be news of this job; never, if nobody will say so any more.
-async fn said(changes: &mut Receiver<Uuid>, id: Uuid) {
-    loop {
-        match changes.recv().await {
-            Ok(changed) if changed == id => return,
-            Ok(_) => {}
-            Err(RecvError::Lagged(_)) => return,
-            Err(RecvError::Closed) => return std::future::pending().await,
         }
     }
 }

@@ -102,7 +102,7 @@ pub struct Job {
     pub state: State,
     /// What was asked for.
     pub request: StoryRequest,
-    /// Its picture; none once the data has been removed, and for a style.
+    /// Its picture; none once it is removed, and for a style.
     pub image: Option<StoredImage>,
     /// How often a worker has taken it and been charged for it.
     pub attempts: u32,
@@ -122,6 +122,10 @@ pub struct Job {
     pub result: Option<StoryResult>,
     /// Once failed or expired: why. While queued after a failed attempt: why that one failed.
     pub error: Option<JobError>,
+    /// Since when everybody may see it, if its owner lets them.
+    pub shared_at: Option<DateTime<Utc>>,
+    /// When picture, story and captions were removed, if they were.
+    pub data_removed_at: Option<DateTime<Utc>>,
 }
 
 /// How far the work on a running job is.

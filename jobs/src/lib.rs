@@ -3,6 +3,7 @@
 pub mod config;
 pub mod delivery;
 pub mod error;
+pub mod event;
 pub mod faults;
 pub mod job;
 pub mod queue;
@@ -13,6 +14,7 @@ pub mod style;
 
 pub use config::Rules;
 pub use error::{Error, Result};
+pub use event::{Event, Happened, Said, What};
 pub use job::{
     Attempt, ErrorKind, Job, JobError, JobKind, Stage, State, StoredImage, StoryResult, StyleEntry,
     UsedCaption,
@@ -20,7 +22,7 @@ pub use job::{
 pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings, Ticket};
 pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};
 pub use store::{
-    Beat, Cancelled, Catalogue, Depth, Idempotency, Lease, Listed, NewJob, Outcome, Retried, Store,
-    Submitted, Swept, Written,
+    Beat, Cancelled, Catalogue, Depth, Gallery, Idempotency, Lease, Listed, NewJob, Outcome, Place,
+    Removed, Retried, Shared, Standing, Store, Submitted, Swept, Written,
 };
 pub use style::{AddedStyle, LearntStyle, StyleDraft, StyleStanding, StyleSubmitted};

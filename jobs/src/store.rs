@@ -5,12 +5,15 @@
 mod chores;
 mod claiming;
 mod deliveries;
+mod events;
 mod finishing;
 mod listener;
 mod publishing;
 mod reading;
+mod removing;
 mod retrying;
 mod row;
+mod sharing;
 mod styles;
 mod submitting;
 mod sweeping;
@@ -26,12 +29,16 @@ use uuid::Uuid;
 
 use crate::config::Rules;
 use crate::error::{Error, Result};
+use crate::event::Said;
 use crate::job::{Job, JobError, Stage, StoredImage, StoryResult, StyleEntry};
 use crate::request::StoryRequest;
 use crate::style::LearntStyle;
+pub use events::Standing;
 use listener::Listener;
 pub use publishing::Unpublished;
+pub use removing::Removed;
 use row::{DATABASE, failed};
+pub use sharing::{Gallery, Place, Shared};
 
 /// No statement here takes longer unless something is badly wrong, and then waiting makes it worse.
 const STATEMENT_TIMEOUT: &str = "30s";
@@ -101,6 +108,8 @@ pub struct Beat {
     pub lease: Lease,
     /// What is being done; none leaves what was said before.
     pub stage: Option<Stage>,
+    /// What has become known since the last one: events for those who follow the job.
+    pub said: Vec<Said>,
 }
 
 /// What became of an attempt.
@@ -147,6 +156,8 @@ pub enum Retried {
     UnderWay(Job),
     /// There is a story already.
     Told(Job),
+    /// Its picture was removed: there is nothing to tell of.
+    Removed,
     /// There is no such job.
     NotFound,
 }

@@ -5,7 +5,7 @@
 pub mod storyteller;
 pub(crate) mod thread;
 
-use jobs::{AddedStyle, LearntStyle, StoryRequest, StoryResult, StyleDraft, StyleEntry};
+use jobs::{AddedStyle, LearntStyle, Said, StoryRequest, StoryResult, StyleDraft, StyleEntry};
 use models::Picture;
 use uuid::Uuid;
 
@@ -35,6 +35,8 @@ pub struct Lesson {
 pub trait Watch {
     /// Story `item` of the batch has done `done` of `of` steps of `stage`.
     fn stage(&mut self, item: usize, stage: &'static str, done: usize, of: usize);
+    /// What has become known of story `item`.
+    fn say(&mut self, item: usize, said: Said);
     /// Whether nobody wants story `item` any more; asked between all steps.
     fn cancelled(&mut self, item: usize) -> bool;
 }

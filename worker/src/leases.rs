@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use jobs::{Beat, Lease, Stage, Ticket};
+use jobs::{Beat, Lease, Said, Stage, Ticket};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// One claimed job, until its end.
@@ -20,6 +20,8 @@ pub(crate) struct Leased {
     pub(crate) since: Instant,
     lost: AtomicBool,
     stage: Mutex<Option<Stage>>,
+    /// What nobody has been told yet.
+    said: Mutex<Vec<Said>>,
     /// Of the queue: given up with the lease, which may be over before this is dropped.
     ticket: Mutex<Ticket>,
     /// Room for one more job once this is dropped.
@@ -44,6 +46,18 @@ impl Leased {
     /// Says how far the job is; the next heartbeat passes it on.
     pub(crate) fn set_stage(&self, stage: Stage) {
         *locked(&self.stage) = Some(stage);
+    }
+}
+
+impl Leased {
+    /// Says what has become known of the job; the next heartbeat passes it on.
+    pub(crate) fn say(&self, said: Said) {
+        locked(&self.said).push(said);
+    }
+
+    /// What is still to be passed on, for whoever writes the end of the job.
+    pub(crate) fn unsaid(&self) -> Vec<Said> {
+        std::mem::take(&mut *locked(&self.said))
     }
 }
 
@@ -72,6 +86,7 @@ impl Leases {
             since: Instant::now(),
             lost: AtomicBool::new(false),
             stage: Mutex::new(None),
+            said: Mutex::default(),
             ticket: Mutex::new(ticket),
             _room: room,
             listed: self.listed.clone(),
@@ -98,16 +113,25 @@ impl Leases {
         let beat = |leased: &Arc<Leased>| Beat {
             lease: leased.lease,
             stage: locked(&leased.stage).take(),
+            // kept until the store has answered; said twice does no harm
+            said: locked(&leased.said).clone(),
         };
         self.standing().iter().map(beat).collect()
     }
 
     /// Marks the jobs of these beats that do not stand any more as lost, and answers with them.
     pub(crate) fn keep(&self, beats: &[Beat], standing: &HashSet<Lease>) -> Vec<Lease> {
-        let beaten: HashSet<Lease> = beats.iter().map(|beat| beat.lease).collect();
+        let beaten: HashMap<Lease, &Beat> = beats.iter().map(|beat| (beat.lease, beat)).collect();
         let mut lost = Vec::new();
         for leased in self.standing() {
-            if beaten.contains(&leased.lease) && !standing.contains(&leased.lease) {
+            let Some(beat) = beaten.get(&leased.lease) else {
+                continue;
+            };
+            if standing.contains(&leased.lease) {
+                let mut said = locked(&leased.said);
+                let passed_on = beat.said.len().min(said.len());
+                said.drain(..passed_on);
+            } else {
                 leased.lose();
                 lost.push(leased.lease);
             }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use jobs::{ErrorKind, JobError, Outcome, Written, faults};
+use jobs::{Beat, ErrorKind, JobError, Outcome, Written, faults};
 use operation::metrics::METRICS;
 
 use crate::engine::EngineError;
@@ -52,6 +52,7 @@ pub(crate) async fn write(shared: &Shared, leased: Arc<Leased>, outcome: Option<
 async fn write_down(shared: &Shared, leased: &Leased, mut outcome: Outcome) {
     let (job, lease) = (leased.lease.job, leased.lease.number);
     let mut pauses = shared.pauses();
+    say_the_rest(shared, leased).await;
     faults::point("finish:ready");
     loop {
         match shared
@@ -83,6 +84,22 @@ async fn write_down(shared: &Shared, leased: &Leased, mut outcome: Outcome) {
                 return;
             }
         }
+    }
+}
+
+/// Those who follow the job hear everything before its end. It is no part of the result: if the store does not answer, the
+/// end has it all.
+async fn say_the_rest(shared: &Shared, leased: &Leased) {
+    let beat = Beat {
+        lease: leased.lease,
+        stage: None,
+        said: leased.unsaid(),
+    };
+    if beat.said.is_empty() {
+        return;
+    }
+    if let Err(error) = shared.places.store.heartbeat(&[beat]).await {
+        tracing::debug!(job = %leased.lease.job, %error, "the last words before the end are not passed on");
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use jobs::{LearntStyle, StoryResult, StyleEntry, UsedCaption};
+use jobs::{LearntStyle, Said, StoryResult, StyleEntry, UsedCaption};
 use uuid::Uuid;
 
 use crate::engine::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
@@ -161,11 +161,16 @@ impl Engine for ScriptedEngine {
             return vec![poisoned; batch.len()];
         }
         let tell = |(item, work): (usize, &Work)| {
+            let captions = captions();
+            watch.say(item, Said::Captions { captions });
             watch.stage(item, "writing", 0, 1);
             self.play(work, || watch.cancelled(item))?;
             watch.stage(item, "writing", 1, 1);
             *self.tells.seen().told.entry(work.id).or_default() += 1;
-            Ok(story(work))
+            let story = story(work);
+            let (index, text) = (0, story.story.clone());
+            watch.say(item, Said::Sentence { index, text });
+            Ok(story)
         };
         batch.iter().enumerate().map(tell).collect()
     }
@@ -229,11 +234,15 @@ fn story(work: &Work) -> StoryResult {
     StoryResult {
         story: format!("Once upon a time there was a picture of {width} by {height} pixels."),
         style: work.request.style.clone(),
-        captions: vec![UsedCaption {
-            text: "A picture hangs on a wall .".to_owned(),
-            similarity: 0.5,
-        }],
+        captions: captions(),
         timings: BTreeMap::from([("writing".to_owned(), 0.0)]),
         bundle: "scripted-1".to_owned(),
     }
+}
+
+fn captions() -> Vec<UsedCaption> {
+    vec![UsedCaption {
+        text: "A picture hangs on a wall .".to_owned(),
+        similarity: 0.5,
+    }]
 }

@@ -36,6 +36,8 @@ pub enum Kind {
     CrossSite,
     /// The job has already ended another way.
     AlreadyFinished,
+    /// The owner has taken the story back.
+    DataRemoved,
     /// The `Idempotency-Key` came with another request before.
     IdempotencyKeyReused,
     /// Another style has the name.
@@ -75,7 +77,7 @@ struct Entry {
 }
 
 /// The list itself, in the order of [`Kind`].
-const ENTRIES: [Entry; 27] = [
+const ENTRIES: [Entry; 28] = [
     Entry {
         kind: Kind::InvalidParameter,
         name: "invalid_parameter",
@@ -187,6 +189,14 @@ const ENTRIES: [Entry; 27] = [
         retryable: false,
         title: "The story has already ended",
         meaning: "A story that has been told or has failed cannot be cancelled any more, and one that has been told cannot be tried again.",
+    },
+    Entry {
+        kind: Kind::DataRemoved,
+        name: "data_removed",
+        status: StatusCode::GONE,
+        retryable: false,
+        title: "The story was taken back",
+        meaning: "Picture, story and captions were removed at their owner's wish. Only when it was asked for and what became of it is still known.",
     },
     Entry {
         kind: Kind::IdempotencyKeyReused,

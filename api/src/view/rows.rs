@@ -30,7 +30,13 @@ impl StoryView {
             max_attempts: job.max_attempts,
             history: None,
             request: job.request.settled(),
-            image: job.image.map(|image| ImageView::of(job.id, image)),
+            shared: job.shared_at.is_some(),
+            data_removed: job.data_removed_at.is_some(),
+            // what is removed may still lie where it is kept for a moment
+            image: job
+                .image
+                .filter(|_| job.data_removed_at.is_none())
+                .map(|image| ImageView::of(job.id, image)),
             result: job.result.map(ResultView::of),
             error: job.error.map(ErrorView::of),
         }
@@ -46,7 +52,7 @@ impl ProgressView {
 }
 
 impl ImageView {
-    fn of(job: Uuid, image: StoredImage) -> Self {
+    pub(super) fn of(job: Uuid, image: StoredImage) -> Self {
         ImageView {
             url: format!("/v1/stories/{job}/image"),
             media_type: image.media_type,

@@ -37,7 +37,14 @@ pub(crate) struct TestService {
     shutdown: CancellationToken,
     running: JoinHandle<Result<(), api::Error>>,
     database: Option<EmbeddedPostgres>,
-    folder: TempDir,
+    place: Place,
+}
+
+/// Where a service keeps things; several may share it.
+#[derive(Clone)]
+struct Place {
+    url: String,
+    folder: Arc<TempDir>,
 }
 
 /// An answer, read to its end.
@@ -71,15 +78,34 @@ impl TestService {
         rules: Rules,
         config: Config,
     ) -> Self {
-        let folder = TempDir::new().unwrap();
         let store = Store::connect(url, rules).await.unwrap();
         store.migrate().await.unwrap();
+        let place = Place {
+            url: url.to_owned(),
+            folder: Arc::new(TempDir::new().unwrap()),
+        };
+        Self::start_over(store, place, database, config)
+    }
+
+    /// Another process of the same service: the same database and pictures.
+    pub(crate) async fn another(&self) -> Self {
+        let rules = Rules::default();
+        let store = Store::connect(&self.place.url, rules).await.unwrap();
+        Self::start_over(store, self.place.clone(), None, Config::default())
+    }
+
+    fn start_over(
+        store: Store,
+        place: Place,
+        database: Option<EmbeddedPostgres>,
+        config: Config,
+    ) -> Self {
         let queue: Arc<dyn Queue> = Arc::new(PostgresQueue::new(store.clone()));
         let health = Health::new();
         let state = ApiState {
             store: store.clone(),
             queue: queue.clone(),
-            images: Arc::new(Directory::open(folder.path().join("pictures")).unwrap()),
+            images: Arc::new(Directory::open(place.folder.path().join("pictures")).unwrap()),
             fetch: Client::new("127.0.0.1".parse().unwrap()).unwrap(),
             health: health.clone(),
         };
@@ -100,13 +126,13 @@ impl TestService {
             shutdown,
             running,
             database,
-            folder,
+            place,
         }
     }
 
     /// How many pictures are kept, wherever below its folder the store puts them.
     pub(crate) fn kept_pictures(&self) -> usize {
-        let mut folders = vec![self.folder.path().join("pictures")];
+        let mut folders = vec![self.place.folder.path().join("pictures")];
         let mut files = 0;
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
@@ -196,6 +222,7 @@ impl TestService {
         let beat = Beat {
             lease: claimed.lease,
             stage: Some(stage),
+            said: Vec::new(),
         };
         assert!(
             self.store
@@ -238,7 +265,7 @@ impl TestService {
             address: self.address,
             http: self.http,
             _running: self.running,
-            _folder: self.folder,
+            _place: self.place,
         }
     }
 }
@@ -248,7 +275,7 @@ pub(crate) struct Stranded {
     address: String,
     http: reqwest::Client,
     _running: JoinHandle<Result<(), api::Error>>,
-    _folder: TempDir,
+    _place: Place,
 }
 
 impl Stranded {

@@ -5,8 +5,10 @@
 mod bad_input;
 mod by_address;
 mod documents;
+mod following;
 mod harness;
 mod operation;
 mod stories;
 mod styles;
+mod taken_back;
 mod wishes;

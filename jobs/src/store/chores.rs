@@ -35,6 +35,7 @@ impl Store {
             r#"select key as "key!" from unnest($1::text[]) as kept (key)
             where not exists (
                 select from jobs where jobs.id = split_part(kept.key, '.', 1)::uuid and jobs.image ->> 'key' = kept.key
+                    and jobs.data_removed_at is null
             )"#,
             keys,
         )

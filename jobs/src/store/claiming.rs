@@ -155,14 +155,23 @@ impl Store {
                     .transpose()
             })
             .collect::<Result<Vec<Option<Value>>>>()?;
+        let said = beats
+            .iter()
+            .map(|beat| {
+                let said = Some(&beat.said).filter(|said| !said.is_empty());
+                said.map(|said| write("say what a job has come to", said))
+                    .transpose()
+            })
+            .collect::<Result<Vec<Option<Value>>>>()?;
         let held = sqlx::query!(
-            "update jobs set heartbeat_at = now(), stage = coalesce(beat.stage, jobs.stage)
-            from unnest($1::uuid[], $2::bigint[], $3::jsonb[]) as beat (job, lease, stage)
+            "update jobs set heartbeat_at = now(), stage = coalesce(beat.stage, jobs.stage), said = beat.said
+            from unnest($1::uuid[], $2::bigint[], $3::jsonb[], $4::jsonb[]) as beat (job, lease, stage, said)
             where jobs.id = beat.job and jobs.state = 'running' and jobs.lease = beat.lease
             returning jobs.id, jobs.lease",
             &jobs,
             &leases,
             &stages as &[Option<Value>],
+            &said as &[Option<Value>],
         )
         .fetch_all(&self.pool)
         .await

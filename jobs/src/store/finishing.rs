@@ -6,12 +6,13 @@ use serde_json::Value;
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
-use super::row::{count, failed, job_rows, write};
+use super::row::{JobRow, count, failed, job_rows, write};
 use super::{Cancelled, Lease, Outcome, Store, Written, reading, styles};
 use crate::error::Result;
 use crate::job::{JobError, State};
 
 const DOING: &str = "write what became of a job";
+const CANCELLING: &str = "cancel a job";
 
 /// The last state of a job and what it has to show.
 struct End {
@@ -148,47 +149,49 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn cancel(&self, id: Uuid) -> Result<Cancelled> {
-        let doing = "cancel a job";
         let mut transaction = self
             .pool
             .begin()
             .await
-            .map_err(|error| failed(doing, error))?;
-        let row = job_rows!(
-            "update jobs
-            set state = 'cancelled', finished_at = now(), heartbeat_at = null, stage = null, error = null
-            where id = $1 and state in ('queued', 'running')
-            returning",
-            "",
-            id
-        )
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(|error| failed(doing, error))?;
-        let Some(row) = row else {
+            .map_err(|error| failed(CANCELLING, error))?;
+        let Some(row) = cancel(&mut transaction, id).await? else {
             // on the same connection: callers who each hold one and wait for another would wait for ever
             let ended = reading::get(&mut *transaction, id).await?;
             return Ok(ended.map_or(Cancelled::NotFound, Cancelled::TooLate));
         };
+        transaction
+            .commit()
+            .await
+            .map_err(|error| failed(CANCELLING, error))?;
+        Ok(Cancelled::Done(row.job()?))
+    }
+}
+
+/// Ends a job that has not ended; none if there is no such one.
+pub(super) async fn cancel(connection: &mut PgConnection, id: Uuid) -> Result<Option<JobRow>> {
+    let row = job_rows!(
+        "update jobs
+        set state = 'cancelled', finished_at = now(), heartbeat_at = null, stage = null, error = null
+        where id = $1 and state in ('queued', 'running')
+        returning",
+        "",
+        id
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(|error| failed(CANCELLING, error))?;
+    if let Some(row) = &row {
         let lease = Lease {
             job: id,
             number: row.lease,
         };
-        log(
-            &mut transaction,
-            lease,
-            Entry {
-                outcome: "cancelled",
-                error: None,
-            },
-        )
-        .await?;
-        transaction
-            .commit()
-            .await
-            .map_err(|error| failed(doing, error))?;
-        Ok(Cancelled::Done(row.job()?))
+        let entry = Entry {
+            outcome: "cancelled",
+            error: None,
+        };
+        log(connection, lease, entry).await?;
     }
+    Ok(row)
 }
 
 /// Brings a job to its last state.

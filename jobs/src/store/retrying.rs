@@ -22,6 +22,7 @@ impl Store {
                 error = case when state = 'failed' then error end,
                 deadline = case when deadline > now() then deadline end
             where id = $1 and kind = 'story' and state in ('failed', 'cancelled', 'expired')
+                and data_removed_at is null
             returning",
             "",
             id
@@ -34,6 +35,7 @@ impl Store {
         }
         Ok(match self.get(id).await? {
             None => Retried::NotFound,
+            Some(job) if job.data_removed_at.is_some() => Retried::Removed,
             Some(job) if job.state == State::Succeeded => Retried::Told(job),
             Some(job) => Retried::UnderWay(job),
         })

@@ -34,6 +34,8 @@ pub(super) struct JobRow {
     pub(super) stage: Option<Value>,
     pub(super) result: Option<Value>,
     pub(super) error: Option<Value>,
+    pub(super) shared_at: Option<DateTime<Utc>>,
+    pub(super) data_removed_at: Option<DateTime<Utc>>,
 }
 
 /// A checked statement that answers with jobs: what stands before their columns, what stands after, the arguments.
@@ -44,7 +46,8 @@ macro_rules! job_rows {
             $before + r#" id as "id!", kind as "kind!", state as "state!", request as "request!", image as "image?",
                 attempts as "attempts!", max_attempts as "max_attempts!", lease as "lease!", alone as "alone!",
                 created_at as "created_at!", due_at as "due_at!", started_at as "started_at?",
-                finished_at as "finished_at?", stage as "stage?", result as "result?", error as "error?" "# + $after
+                finished_at as "finished_at?", stage as "stage?", result as "result?", error as "error?",
+                shared_at as "shared_at?", data_removed_at as "data_removed_at?" "# + $after
             $(, $argument)*
         )
     };
@@ -77,6 +80,8 @@ impl JobRow {
             stage: read_optional("read the stage of a job", self.stage)?,
             result: read_optional("read the result of a job", story)?,
             error: read_optional("read the error of a job", self.error)?,
+            shared_at: self.shared_at,
+            data_removed_at: self.data_removed_at,
         })
     }
 }

@@ -29,6 +29,7 @@ async fn a_claimed_job_runs_and_ends_with_its_story() {
         .heartbeat(&[Beat {
             lease: claimed.lease,
             stage: Some(stage.clone()),
+            said: Vec::new(),
         }])
         .await
         .unwrap();
@@ -58,7 +59,11 @@ async fn a_result_under_an_old_lease_is_dropped() {
     let new = service.claim().await.lease;
     assert!(new.number > old.number);
 
-    let beats = [old, new].map(|lease| Beat { lease, stage: None });
+    let beats = [old, new].map(|lease| Beat {
+        lease,
+        stage: None,
+        said: Vec::new(),
+    });
     let held = service.store.heartbeat(&beats).await.unwrap();
     assert_eq!(held, [new].into());
     for outcome in [
@@ -239,7 +244,11 @@ async fn the_worker_of_a_cancelled_job_learns_it_from_its_heartbeat() {
     assert!(
         service
             .store
-            .heartbeat(&[Beat { lease, stage: None }])
+            .heartbeat(&[Beat {
+                lease,
+                stage: None,
+                said: Vec::new()
+            }])
             .await
             .unwrap()
             .is_empty()

@@ -4,6 +4,7 @@
 
 mod attempts;
 mod chores;
+mod events;
 mod model;
 mod queue;
 mod rabbitmq;
@@ -13,4 +14,5 @@ mod reading;
 mod styles;
 mod submitting;
 mod sweeping;
+mod taken_back;
 mod webhooks;

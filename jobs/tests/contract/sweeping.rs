@@ -97,6 +97,7 @@ async fn a_job_whose_worker_beats_is_left_alone() {
         .heartbeat(&[Beat {
             lease: claimed[0].lease,
             stage: None,
+            said: Vec::new(),
         }])
         .await
         .unwrap();
@@ -163,7 +164,11 @@ async fn time_in_which_nobody_could_be_heard_ends_no_lease() {
         assert_eq!(service.store.sweep().await.unwrap(), Swept::default());
     }
     let lease = claimed[0].lease;
-    let beat = Beat { lease, stage: None };
+    let beat = Beat {
+        lease,
+        stage: None,
+        said: Vec::new(),
+    };
     service.store.heartbeat(&[beat]).await.unwrap();
     // a whole lease later
     service

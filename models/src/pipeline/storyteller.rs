@@ -65,6 +65,8 @@ pub trait Watcher {
     fn stage(&mut self, item: usize, stage: Stage, done: usize, of: usize);
     /// A sentence of request `item` that will not change any more; those of a verse or of a search come with the story.
     fn sentence(&mut self, _item: usize, _index: usize, _text: &str) {}
+    /// These captions were found for request `item`, the nearest first.
+    fn captions(&mut self, _item: usize, _found: &[UsedCaption]) {}
     /// Whether request `item` shall be dropped; asked between all steps.
     fn cancelled(&mut self, item: usize) -> bool;
 }

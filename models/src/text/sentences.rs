@@ -42,6 +42,12 @@ pub fn sentences(text: &str) -> Vec<&str> {
     if found.is_empty() { vec![text] } else { found }
 }
 
+/// Every sentence of a text, with its marks and without the white space between; a text without one is one.
+pub fn all_sentences(text: &str) -> Vec<&str> {
+    let each = spans(text).into_iter();
+    each.map(|(start, end)| &text[start..end]).collect()
+}
+
 /// Where sentences begin and end: after a mark and the quotation mark behind it, before white space.
 fn spans(text: &str) -> Vec<(usize, usize)> {
     let mut spans = Vec::new();
@@ -106,5 +112,14 @@ mod tests {
         let text = "It rained. The dog ran home! \"Who is there?\" he said.";
         assert_eq!(sentences(text), ["The dog ran home!", "\"Who is there?"]);
         assert_eq!(sentences("Ah."), ["Ah."]);
+    }
+
+    #[test]
+    fn every_sentence_of_a_text_is_listed_and_joined_they_are_the_text() {
+        let text = "Ah. The dog ran home! \"Who is there?\" he said. Then the";
+        let all = all_sentences(text);
+        assert_eq!(all[0], "Ah.");
+        assert_eq!(all.join(" "), text);
+        assert!(all_sentences(" ").is_empty());
     }
 }

@@ -2,21 +2,26 @@
 //! Here a job's request becomes the networks' options and their story the job's result. What must stay true: this is
 //! the only place where the words of jobs and of models meet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use jobs::{Compat, Form, LearntStyle, Mode, StoryRequest, StoryResult, StyleEntry, UsedCaption};
+use jobs::{
+    Compat, Form, LearntStyle, Mode, Said, StoryRequest, StoryResult, StyleEntry, UsedCaption,
+};
 use models::Storyteller;
 use models::pipeline::options::{self as wanted, Options};
 use models::pipeline::storyteller;
 use models::pipeline::storyteller::{Request, Stage, Story, Timings, Watcher};
 use models::pipeline::style_from_text::Draft;
 use models::tensors::device::choose;
+use models::text::sentences::all_sentences;
 
 use super::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
 
 /// A mean over more hardly moves, and stories wait meanwhile.
 const MOST_PASSAGES: usize = 500;
+/// Who follows a story is told of so many captions; the story has them all.
+const CAPTIONS_SAID: usize = 20;
 
 /// Tells with the networks of one bundle on one device.
 #[derive(Debug)]
@@ -108,16 +113,23 @@ impl Engine for StorytellerEngine {
         let mut watcher = Positions {
             watch,
             places: &places,
+            told_live: BTreeSet::new(),
         };
         let told = self.storyteller.tell(&requests, &mut watcher);
+        let told_live = watcher.told_live;
         let mut stories = told.stories.into_iter();
-        let result = |(options, work): (Result<Options, EngineError>, &Work)| {
+        let mut result = |options: Result<Options, EngineError>, place: usize| {
             options?;
             let none = || EngineError::Failed("no result came back for this story".to_owned());
             let story = stories.next().ok_or_else(none)?.map_err(reason)?;
-            Ok(self.result(story, &work.request, &told.timings))
+            if !told_live.contains(&place) {
+                say_sentences(watch, place, &story.text);
+            }
+            Ok(self.result(story, &batch[place].request, &told.timings))
         };
-        options.into_iter().zip(batch).map(result).collect()
+        let each = options.into_iter().zip(0..);
+        each.map(|(options, place)| result(options, place))
+            .collect()
     }
 }
 
@@ -142,15 +154,11 @@ impl StorytellerEngine {
     }
 
     fn result(&self, story: Story, request: &StoryRequest, timings: &Timings) -> StoryResult {
-        let caption = |caption: storyteller::UsedCaption| UsedCaption {
-            text: caption.text,
-            similarity: f64::from(caption.similarity),
-        };
         let seconds = |(stage, seconds): (&str, f64)| (stage.to_owned(), seconds);
         StoryResult {
             story: story.text,
             style: request.style.clone(),
-            captions: story.captions.into_iter().map(caption).collect(),
+            captions: story.captions.into_iter().map(used_caption).collect(),
             timings: timings
                 .named()
                 .map(seconds)
@@ -158,6 +166,19 @@ impl StorytellerEngine {
                 .collect::<BTreeMap<_, _>>(),
             bundle: self.bundle(),
         }
+    }
+}
+
+/// Says the sentences of a story that were not final before all of it was: lines, if it is in lines.
+fn say_sentences(watch: &mut dyn Watch, item: usize, story: &str) {
+    let each = if story.contains('\n') {
+        story.lines().collect()
+    } else {
+        all_sentences(story)
+    };
+    for (index, text) in (0..).zip(each) {
+        let text = text.to_owned();
+        watch.say(item, Said::Sentence { index, text });
     }
 }
 
@@ -210,10 +231,19 @@ fn reason(error: models::Error) -> EngineError {
     }
 }
 
+fn used_caption(caption: storyteller::UsedCaption) -> UsedCaption {
+    UsedCaption {
+        text: caption.text,
+        similarity: f64::from(caption.similarity),
+    }
+}
+
 /// Passes on what the networks say, with the places that the stories have in the whole batch.
 struct Positions<'a> {
     watch: &'a mut dyn Watch,
     places: &'a [usize],
+    /// The places of those whose sentences are said as they are written.
+    told_live: BTreeSet<usize>,
 }
 
 impl Watcher for Positions<'_> {
@@ -225,6 +255,21 @@ impl Watcher for Positions<'_> {
             Stage::Writing => "writing",
         };
         self.watch.stage(self.places[item], name, done, of);
+    }
+
+    fn captions(&mut self, item: usize, found: &[storyteller::UsedCaption]) {
+        let captions = found.iter().take(CAPTIONS_SAID).cloned().map(used_caption);
+        let captions = captions.collect();
+        self.watch
+            .say(self.places[item], Said::Captions { captions });
+    }
+
+    fn sentence(&mut self, item: usize, index: usize, text: &str) {
+        let place = self.places[item];
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        let text = text.to_owned();
+        self.watch.say(place, Said::Sentence { index, text });
+        self.told_live.insert(place);
     }
 
     fn cancelled(&mut self, item: usize) -> bool {

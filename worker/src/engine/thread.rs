@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use jobs::{LearntStyle, Stage, StoryResult, StyleEntry};
+use jobs::{LearntStyle, Said, Stage, StoryResult, StyleEntry};
 use operation::metrics::METRICS;
 use tokio::sync::mpsc as channel;
 
@@ -289,6 +289,11 @@ impl Watch for Progress<'_> {
             done: count(done),
             of: count(of),
         });
+    }
+
+    fn say(&mut self, item: usize, said: Said) {
+        self.activity.set(Some(Instant::now()));
+        self.leases[item].say(said);
     }
 
     fn cancelled(&mut self, item: usize) -> bool {

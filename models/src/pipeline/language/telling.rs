@@ -65,6 +65,7 @@ pub(super) fn tell(
         item.found = language
             .seeing
             .find((&item.look, &language.readings), count, Some);
+        watcher.captions(item.place, &captions(language, item));
         watcher.stage(item.place, Stage::Captioning, 1, 1);
     }
     timings.captioning = lap();
@@ -182,16 +183,21 @@ fn write(
         Form::Prose => text,
         Form::Lyrics => verse::lines(&text),
     };
+    Ok(Story {
+        words: count_words(&text),
+        text,
+        captions: captions(language, item),
+        score: -choosing.score() as f32,
+    })
+}
+
+/// What was found for a request.
+fn captions(language: &Language, item: &Item) -> Vec<UsedCaption> {
     let caption = |found: &Found| UsedCaption {
         text: language.captions[found.row].clone(),
         similarity: found.similarity,
     };
-    Ok(Story {
-        words: count_words(&text),
-        text,
-        captions: item.found.iter().map(caption).collect(),
-        score: -choosing.score() as f32,
-    })
+    item.found.iter().map(caption).collect()
 }
 
 /// How the sentences of a request are drawn; a search takes the likeliest token each time.

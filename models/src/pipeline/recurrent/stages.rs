@@ -51,6 +51,7 @@ pub(super) fn tell(
     timings.looking = lap();
     find_captions(teller, &mut items);
     for item in &items {
+        watcher.captions(item.place, &captions(teller, item));
         watcher.stage(item.place, Stage::Captioning, 1, 1);
     }
     timings.captioning = lap();
@@ -279,14 +280,19 @@ fn finish(teller: &Recurrent, item: &Item, hypotheses: &[Hypothesis]) -> Story {
             ending::for_people(&words(ids), item.options.max_words, form)
         }
     };
+    Story {
+        words: ending::count_words(&text),
+        text,
+        captions: captions(teller, item),
+        score: chosen.map_or(0.0, |h| h.cost),
+    }
+}
+
+/// What was found for a request.
+fn captions(teller: &Recurrent, item: &Item) -> Vec<UsedCaption> {
     let caption = |found: &Match| UsedCaption {
         text: teller.gallery.caption(found.index).to_owned(),
         similarity: found.similarity,
     };
-    Story {
-        words: ending::count_words(&text),
-        text,
-        captions: item.captions.iter().map(caption).collect(),
-        score: chosen.map_or(0.0, |h| h.cost),
-    }
+    item.captions.iter().map(caption).collect()
 }
