@@ -89,7 +89,7 @@ advisories: setup-tests ## known vulnerabilities in dependencies (fetches a data
 
 .PHONY: bench
 bench: build ## how long a story takes on this machine, stage by stage
-	@scripts/bench.sh $(storyteller)
+	@$(storyteller) bench tests/fixtures/photos/*.jpg
 
 MINUTES ?= 30
 SEED ?= 1

@@ -1,6 +1,7 @@
 //! The commands of the binary, one file each, and what several of them share.
 //! Only this half of the package knows about terminals and uses anyhow; the library half does not.
 
+pub(crate) mod bench;
 pub(crate) mod check_parity;
 pub(crate) mod command_line;
 pub(crate) mod dead_letters;

@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use operation::Logging;
 
 use crate::commands::{
-    check_parity, dead_letters, demo, describe, doctor, evaluate, health, import, serve, styles,
-    submit, tell, train, webhooks,
+    bench, check_parity, dead_letters, demo, describe, doctor, evaluate, health, import, serve,
+    styles, submit, tell, train, webhooks,
 };
 
 /// Tells stories about pictures, on your own machine.
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Train(train::Train),
     /// Measure the networks of a bundle: retrieval, sentences, decoder, stories.
     Evaluate(evaluate::Evaluate),
+    /// Measure what a story costs on this machine, and what the machine can do.
+    Bench(bench::Bench),
     /// Make a secret for webhooks, look at what was sent for a story, and send it again.
     Webhooks(webhooks::Webhooks),
     /// List the stories that failed for good, and have them told after all.
@@ -78,6 +80,7 @@ pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Describe(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Evaluate(command) => command.run(),
+        Command::Bench(command) => command.run(),
         Command::Webhooks(command) => command.run(),
         Command::DeadLetters(command) => command.run(),
         Command::CheckParity(command) => Ok(command.run()),
