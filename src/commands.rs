@@ -17,5 +17,6 @@ pub(crate) mod serve;
 pub(crate) mod styles;
 pub(crate) mod submit;
 pub(crate) mod tell;
+pub(crate) mod terminal_picture;
 pub(crate) mod train;
 pub(crate) mod webhooks;

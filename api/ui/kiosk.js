@@ -34,7 +34,6 @@ export function startKiosk() {
     if (!event.detail.shared) el("status").textContent = t("It is forgotten.");
     setTimeout(reset, THANKS);
   });
-  el("unshare").textContent = t("No, forget it");
   for (const touch of ["pointerdown", "keydown", "input"]) document.addEventListener(touch, stay);
   setInterval(tick, 1000);
 }

@@ -169,7 +169,8 @@ function showConsent() {
   el("consent").hidden = !("shared" in job) || !isOwn() || (!job.shared && isPrivate(job.id));
   el("consent-question").textContent = job.shared ? t("Others can see it in the gallery.") : t("May others see it in the gallery?");
   el("share").hidden = job.shared;
-  el("unshare").textContent = job.shared ? t("Take it out of the gallery") : t("No, keep it to me");
+  const no = inBooth ? t("No, forget it") : t("No, keep it to me");
+  el("unshare").textContent = job.shared ? t("Take it out of the gallery") : no;
 }
 
 async function consent(shared) {

@@ -84,6 +84,14 @@ pub(crate) struct ServiceOptions {
 }
 
 impl ServiceOptions {
+    /// Where the service keeps what is its own.
+    ///
+    /// # Errors
+    /// When neither the flag nor `HOME` says where.
+    pub(crate) fn data_folder(&self) -> anyhow::Result<PathBuf> {
+        self.data.folder()
+    }
+
     /// The service, ready to be awaited; it ends when `shutdown` is cancelled and all is drained.
     ///
     /// # Errors
