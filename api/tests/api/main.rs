@@ -7,6 +7,7 @@ mod by_address;
 mod documents;
 mod harness;
 mod operation;
+mod sites;
 mod stories;
 mod styles;
 mod wishes;
