@@ -17,6 +17,7 @@ use outbound::FetchOptions;
 use outbound::WebhookOptions;
 use pictures::ImageOptions;
 use tokio_util::sync::CancellationToken;
+use worker::dispatcher::{ChoreOptions, Chores};
 use worker::{Dispatcher, EngineFactory, Places, Sending, dispatcher};
 
 /// What the service in one process runs on.
@@ -42,6 +43,10 @@ pub struct AllInOne {
     pub fetch: FetchOptions,
     /// How long a stop waits for running stories.
     pub drain: Duration,
+    /// What the HTTP side allows.
+    pub api: api::Config,
+    /// What is done now and then.
+    pub chores: ChoreOptions,
 }
 
 /// Why the service could not run or had to end.
@@ -130,7 +135,7 @@ async fn serve(
     };
     let dispatching = dispatcher::run(
         sender,
-        Arc::clone(&images),
+        Chores::new(store.clone(), Arc::clone(&images), settings.chores.clone()),
         health.clone(),
         shutdown.clone(),
     );
@@ -145,7 +150,7 @@ async fn serve(
         ..worker::Config::with_max_batch(settings.max_batch)
     };
     let api = async {
-        let served = api::run(api::Config::default(), state, listener, shutdown.clone()).await;
+        let served = api::run(settings.api.clone(), state, listener, shutdown.clone()).await;
         shutdown.cancel();
         served.map_err(Error::from)
     };

@@ -14,6 +14,7 @@ mod page;
 pub mod problems;
 mod requests;
 mod routes;
+mod sites;
 mod source;
 mod stories;
 mod styles;
@@ -35,6 +36,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use error::Error;
+pub use sites::Hosts;
 
 /// Connections that are still busy after so many seconds of a stop are cut; waits end at once, so few are.
 const STOP_PATIENCE: u64 = 10;
@@ -50,6 +52,8 @@ const ANSWERERS: usize = 2;
 pub struct Config {
     /// The largest picture.
     pub caps: Caps,
+    /// The names under which the service may be asked.
+    pub hosts: Hosts,
 }
 
 /// What the service stands on.
@@ -100,6 +104,7 @@ pub async fn run(
             .wrap(middleware::from_fn(requests::around))
             .configure(routes::all)
     })
+    .on_connect(sites::note_address)
     .workers(ANSWERERS)
     .shutdown_timeout(STOP_PATIENCE)
     .disable_signals()

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use api::{ApiState, Config};
+use api::{ApiState, Config, Hosts};
 use clap::{Parser, Subcommand};
 use jobs::{QueueOptions, Rules, Store};
 use operation::logging::SERVICE;
@@ -55,6 +55,9 @@ struct Options {
     /// Listen elsewhere than on this machine although nothing asks callers who they are.
     #[arg(long)]
     open_to_everyone: bool,
+    /// The names under which it may be asked.
+    #[command(flatten)]
+    hosts: Hosts,
 }
 
 /// What can be asked of a service that runs already.
@@ -109,6 +112,10 @@ async fn serve(options: Options) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     tokio::spawn(drain_on_signal(shutdown.clone()));
     tracing::info!(address = %listener.local_addr()?, "listening");
-    api::run(Config::default(), state, listener, shutdown).await?;
+    let config = Config {
+        hosts: options.hosts,
+        ..Config::default()
+    };
+    api::run(config, state, listener, shutdown).await?;
     Ok(())
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::nearest::nearest;
-use crate::requests::OwnSite;
+use crate::sites::OwnSite;
 use crate::view::{AttemptView, PageView, StoryView};
 use crate::{Service, etag, wait};
 
@@ -71,7 +71,7 @@ pub(crate) async fn one(
     Ok(shown(&mut HttpResponse::Ok(), seen))
 }
 
-/// The picture of a story as it is kept: upright, without metadata.
+/// The picture of a story as it is kept: without metadata, but for which way up it is.
 #[utoipa::path(get, path = "/v1/stories/{id}/image", tag = "stories",
     params(("id" = Uuid, Path, description = "The job's id")),
     responses(

@@ -5,9 +5,10 @@
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use jobs::{Compat, Idempotency, Job, NewJob, StoredImage, StoryRequest, Submitted, faults};
+use jobs::{Idempotency, Job, NewJob, StoredImage, StoryRequest, Submitted, faults};
 use operation::metrics::METRICS;
-use pictures::{TakenIn, Turn, take_in};
+use pictures::images::Deployment;
+use pictures::{TakenIn, take_in};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
@@ -15,7 +16,7 @@ use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
 use crate::nearest::nearest;
-use crate::requests::OwnSite;
+use crate::sites::OwnSite;
 use crate::source::Source;
 use crate::stories::{Seen, see, shown};
 use crate::view::StoryView;
@@ -164,11 +165,7 @@ async fn take(
             .acquire()
             .await
             .map_err(|closed| Error::Internal(closed.to_string()))?;
-        let turn = match wishes.compat {
-            Compat::Modern => Turn::Upright,
-            Compat::Strict => Turn::AsStored,
-        };
-        take_in(image, service.config.caps.clone(), turn).await?
+        take_in(image, service.config.caps.clone()).await?
     };
     if let (Some(key), None) = (key, &idempotency) {
         let fingerprint = fingerprint(&wishes, &picture.sha256)?;
@@ -186,8 +183,9 @@ async fn accept(
 ) -> Result<(Job, bool)> {
     let state = &service.state;
     let id = NewJob::id();
+    let deployment = Deployment(state.store.deployment().await?);
     let image = StoredImage {
-        key: pictures::images::key(id, picture.media_type),
+        key: deployment.key(id, picture.media_type),
         media_type: picture.media_type.to_owned(),
         width: picture.width,
         height: picture.height,

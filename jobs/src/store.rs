@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{OnceCell, broadcast, watch};
 use uuid::Uuid;
 
 use crate::config::Rules;
@@ -197,6 +197,8 @@ pub struct Store {
     pool: PgPool,
     rules: Rules,
     listener: Arc<Listener>,
+    /// Asked for once.
+    deployment: Arc<OnceCell<Uuid>>,
 }
 
 impl Store {
@@ -220,6 +222,7 @@ impl Store {
             pool,
             rules,
             listener,
+            deployment: Arc::default(),
         })
     }
 

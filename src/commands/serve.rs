@@ -81,6 +81,12 @@ pub(crate) struct ServiceOptions {
         value_name = "S"
     )]
     drain_seconds: u64,
+    /// The names under which it may be asked.
+    #[command(flatten)]
+    hosts: api::Hosts,
+    /// What is done now and then.
+    #[command(flatten)]
+    chores: worker::dispatcher::ChoreOptions,
 }
 
 impl ServiceOptions {
@@ -115,6 +121,11 @@ impl ServiceOptions {
             webhooks: self.webhooks.clone(),
             fetch: self.fetch.clone(),
             drain: Duration::from_secs(self.drain_seconds),
+            api: api::Config {
+                hosts: self.hosts.clone(),
+                ..api::Config::default()
+            },
+            chores: self.chores.clone(),
         };
         let engine =
             worker::engine::storyteller::factory(bundle, cache, self.weights.device.clone());

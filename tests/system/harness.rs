@@ -96,6 +96,8 @@ impl Service {
             postgres_bin: None,
             max_batch: 8,
             drain: Duration::from_secs(30),
+            api: api::Config::default(),
+            chores: worker::dispatcher::ChoreOptions::default(),
             queue: jobs::QueueOptions::default(),
             images,
             webhooks: WebhookOptions::default(),

@@ -16,13 +16,12 @@ use jobs::{Store, Written, faults};
 use operation::Health;
 use operation::metrics::METRICS;
 use outbound::{Client, Secrets};
-use pictures::Images;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub use chores::Chores;
-pub use orphans::{Tidied, tidy};
+pub use chores::{ChoreOptions, Chores};
+pub use orphans::{Tidied, Tidying, tidy};
 use verdict::verdict;
 
 /// The entry in the health of the process.
@@ -191,11 +190,10 @@ impl Dispatcher {
 /// Sends what is due and does the chores until `shutdown`; then waits for what is on its way.
 pub async fn run(
     dispatcher: Dispatcher,
-    images: Arc<dyn Images>,
+    chores: Chores,
     health: Health,
     shutdown: CancellationToken,
 ) {
-    let chores = Chores::new(dispatcher.store.clone(), images);
     let sending = send_until(&dispatcher, &health, &shutdown);
     tokio::join!(sending, chores.run(&shutdown));
 }

@@ -18,6 +18,7 @@ use outbound::FetchOptions;
 use outbound::WebhookOptions;
 use pictures::ImageOptions;
 use tokio_util::sync::CancellationToken;
+use worker::dispatcher::{ChoreOptions, Chores};
 use worker::{Config, Dispatcher, EngineFactory, Places, Sending, dispatcher};
 
 /// Tells the stories of the jobs in a Postgres database.
@@ -50,6 +51,9 @@ struct Settings {
     /// Whom webhooks may reach.
     #[command(flatten)]
     fetch: FetchOptions,
+    /// What is done now and then.
+    #[command(flatten)]
+    chores: ChoreOptions,
     /// Only send webhooks and do chores; tell no stories.
     #[arg(long)]
     dispatch_only: bool,
@@ -246,11 +250,16 @@ fn dispatching(
     }
     let client = settings.fetch.client()?;
     let (places, shutdown) = (places.clone(), shutdown.clone());
+    let chores = Chores::new(
+        places.store.clone(),
+        places.images.clone(),
+        settings.chores.clone(),
+    );
     Ok(async move {
         match secrets.map(|secrets| Sending::new(secrets, client)) {
             Some(sending) => {
                 let dispatcher = Dispatcher::new(sending, places.store);
-                dispatcher::run(dispatcher, places.images, places.health, shutdown).await;
+                dispatcher::run(dispatcher, chores, places.health, shutdown).await;
             }
             None => tracing::info!(
                 "no webhooks are sent from here: there is no STORYTELLER_WEBHOOK_SECRET"

@@ -34,6 +34,8 @@ pub enum Kind {
     MethodNotAllowed,
     /// A page of another site made a browser send it.
     CrossSite,
+    /// The request is for a name that this service does not have.
+    UnknownHost,
     /// The job has already ended another way.
     AlreadyFinished,
     /// The `Idempotency-Key` came with another request before.
@@ -75,7 +77,7 @@ struct Entry {
 }
 
 /// The list itself, in the order of [`Kind`].
-const ENTRIES: [Entry; 27] = [
+const ENTRIES: &[Entry] = &[
     Entry {
         kind: Kind::InvalidParameter,
         name: "invalid_parameter",
@@ -179,6 +181,14 @@ const ENTRIES: [Entry; 27] = [
         retryable: false,
         title: "Not from another site's page",
         meaning: "A browser sent this for a page of another site. Programs are not affected; people use the page of this service.",
+    },
+    Entry {
+        kind: Kind::UnknownHost,
+        name: "unknown_host",
+        status: StatusCode::MISDIRECTED_REQUEST,
+        retryable: false,
+        title: "This service has another name",
+        meaning: "`Host` names neither this machine nor one of the names that the service was started with (--public-host).",
     },
     Entry {
         kind: Kind::AlreadyFinished,

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::Service;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::form::{FileField, Form};
-use crate::requests::OwnSite;
+use crate::sites::OwnSite;
 use crate::view::{ErrorView, ProgressView, StyleState, StyleView};
 
 /// A long novel has 2 MiB; a mean over more texts hardly differs.

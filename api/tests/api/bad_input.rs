@@ -260,7 +260,14 @@ async fn what_is_too_large_is_said_so_before_it_is_all_kept() {
         bytes: 64 * 1024,
         ..Caps::default()
     };
-    let service = TestService::start_with(Rules::default(), api::Config { caps }).await;
+    let service = TestService::start_with(
+        Rules::default(),
+        api::Config {
+            caps,
+            ..api::Config::default()
+        },
+    )
+    .await;
     let answer = service.submit_picture(vec![0xFF; 100 * 1024], &[]).await;
     assert_eq!(answer.problem(413, "image_too_large")["field"], "image");
     service

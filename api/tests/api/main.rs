@@ -8,6 +8,7 @@ mod documents;
 mod harness;
 mod operation;
 mod page;
+mod sites;
 mod stories;
 mod styles;
 mod wishes;

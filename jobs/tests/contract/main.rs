@@ -13,4 +13,5 @@ mod reading;
 mod styles;
 mod submitting;
 mod sweeping;
+mod tls;
 mod webhooks;

@@ -12,6 +12,7 @@ use outbound::{Headers, Secret, Secrets};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use worker::dispatcher::{ChoreOptions, Chores};
 use worker::{Dispatcher, Sending, dispatcher};
 
 use crate::harness::{Service, picture, request};
@@ -70,7 +71,7 @@ impl Service {
         let shutdown = CancellationToken::new();
         let work = dispatcher::run(
             dispatcher,
-            self.pictures.clone(),
+            Chores::new(self.store.clone(), self.pictures.clone(), ChoreOptions::default()),
             Health::new(),
             shutdown.clone(),
         );
