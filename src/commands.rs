@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod health;
 pub(crate) mod import;
+pub(crate) mod migrate;
 pub(crate) mod place;
 pub(crate) mod progress;
 pub(crate) mod serve;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use api::ApiState;
 use embedded::{EmbeddedPostgres, Settings};
-use jobs::{QueueOptions, Rules, Store};
+use jobs::{QueueOptions, RuleOptions, Store};
 use operation::Health;
 use outbound::FetchOptions;
 use outbound::WebhookOptions;
@@ -45,6 +45,10 @@ pub struct AllInOne {
     pub drain: Duration,
     /// What the HTTP side allows.
     pub api: api::Config,
+    /// How jobs live.
+    pub rules: RuleOptions,
+    /// Where callers reach it: what webhooks name.
+    pub public_url: Option<String>,
     /// What is done now and then.
     pub chores: ChoreOptions,
 }
@@ -115,7 +119,7 @@ async fn serve(
     engine: EngineFactory,
     (listener, shutdown): (TcpListener, CancellationToken),
 ) -> Result<(), Error> {
-    let store = Store::connect(database, Rules::default()).await?;
+    let store = Store::connect(database, settings.rules.rules()).await?;
     store.migrate().await?;
     let prefetch = u16::try_from(2 * settings.max_batch).unwrap_or(u16::MAX);
     let queue = settings.queue.open(store.clone(), prefetch);
@@ -124,7 +128,11 @@ async fn serve(
     let secrets = settings
         .webhooks
         .secrets_or_in(&settings.data.join("webhook.secret"))?;
-    let sender = Dispatcher::new(Sending::new(secrets, fetch.clone()), store.clone());
+    let sending = Sending {
+        public_url: settings.public_url.clone(),
+        ..Sending::new(secrets, fetch.clone())
+    };
+    let sender = Dispatcher::new(sending, store.clone());
     let health = Health::new();
     let state = ApiState {
         store: store.clone(),

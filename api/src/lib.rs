@@ -8,6 +8,7 @@ mod etag;
 mod fields;
 mod form;
 pub mod health;
+mod limits;
 mod nearest;
 mod openapi;
 mod page;
@@ -24,6 +25,7 @@ mod wait;
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, middleware};
@@ -32,18 +34,15 @@ use operation::Health;
 use outbound::Client;
 use pictures::Caps;
 use pictures::Images;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use error::Error;
+pub use limits::Limits;
+use limits::Turns;
 pub use sites::Hosts;
 
 /// Connections that are still busy after so many seconds of a stop are cut; waits end at once, so few are.
 const STOP_PATIENCE: u64 = 10;
-/// Pictures decoded at the same time: each may need 200 MB for a moment.
-const DECODERS: usize = 4;
-/// Pictures fetched for callers at the same time: each may take 20 s and 20 MiB.
-const FETCHERS: usize = 8;
 /// Threads that answer; the work is in the database and on the blocking pool.
 const ANSWERERS: usize = 2;
 
@@ -54,6 +53,11 @@ pub struct Config {
     pub caps: Caps,
     /// The names under which the service may be asked.
     pub hosts: Hosts,
+    /// How much is done at once.
+    pub limits: Limits,
+    /// How long a stop only says that it is not ready, so that whoever sends requests here has heard of it before
+    /// connections are refused.
+    pub stop_wait: Duration,
 }
 
 /// What the service stands on.
@@ -75,13 +79,15 @@ pub struct ApiState {
 pub(crate) struct Service {
     config: Config,
     state: ApiState,
+    turns: Turns,
+    /// Not ready any more; requests are answered as ever.
+    stopping: CancellationToken,
+    /// The end: nobody is kept waiting.
     shutdown: CancellationToken,
-    decoding: Semaphore,
-    fetching: Semaphore,
 }
 
-/// Serves on `listener` until `shutdown`: then no new connections are taken, waits are answered at once and
-/// requests under way are finished.
+/// Serves on `listener` until `shutdown`: then it is not ready, and after the wait of the configuration no new connections
+/// are taken, waits are answered at once and requests under way are finished.
 ///
 /// # Errors
 /// [`Error::Socket`] when the socket cannot be served.
@@ -91,12 +97,14 @@ pub async fn run(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
+    let closing = CancellationToken::new();
+    let (stop_wait, connections) = (config.stop_wait, config.limits.max_connections);
     let service = Data::new(Service {
+        turns: Turns::new(&config.limits),
         config,
         state,
-        shutdown: shutdown.clone(),
-        decoding: Semaphore::new(DECODERS),
-        fetching: Semaphore::new(FETCHERS),
+        stopping: shutdown.clone(),
+        shutdown: closing.clone(),
     });
     let server = HttpServer::new(move || {
         App::new()
@@ -106,6 +114,8 @@ pub async fn run(
     })
     .on_connect(sites::note_address)
     .workers(ANSWERERS)
+    // the limit is each worker's own
+    .max_connections(connections.div_ceil(ANSWERERS))
     .shutdown_timeout(STOP_PATIENCE)
     .disable_signals()
     .listen(listener)?
@@ -113,6 +123,9 @@ pub async fn run(
     let handle = server.handle();
     let stopper = tokio::spawn(async move {
         shutdown.cancelled().await;
+        tracing::info!(wait = ?stop_wait, "not ready any more; the listener closes after the wait");
+        tokio::time::sleep(stop_wait).await;
+        closing.cancel();
         handle.stop(true).await;
     });
     let served = server.await;

@@ -108,7 +108,7 @@ pub(crate) async fn image(
         .body(SizedStream::new(reading.bytes, reading.chunks)))
 }
 
-/// Stories, the newest first, page by page.
+/// Stories, the newest first, page by page; of the captions of each only the nearest three.
 #[utoipa::path(get, path = "/v1/stories", tag = "stories",
     params(
         ("state" = Option<State>, Query, description = "Only those in this state"),
@@ -147,7 +147,7 @@ pub(crate) async fn list(query: Texts, service: Data<Service>) -> Result<HttpRes
         .await?;
     METRICS.unreadable.inc_by(listed.unreadable);
     let next = listed.next.map(|last| last.to_string());
-    let stories = listed.jobs.into_iter().map(StoryView::of).collect();
+    let stories = listed.jobs.into_iter().map(StoryView::brief).collect();
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(PageView { stories, next }))

@@ -11,7 +11,7 @@ pub mod retry;
 pub mod store;
 pub mod style;
 
-pub use config::Rules;
+pub use config::{KeepFor, RuleOptions, Rules};
 pub use error::{Error, Result};
 pub use job::{
     Attempt, ErrorKind, Job, JobError, JobKind, Stage, State, StoredImage, StoryResult, StyleEntry,
@@ -20,7 +20,7 @@ pub use job::{
 pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings, Ticket};
 pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};
 pub use store::{
-    Beat, Cancelled, Catalogue, Depth, Idempotency, Lease, Listed, NewJob, Outcome, Retried, Store,
-    Submitted, Swept, Written,
+    Beat, Cancelled, Catalogue, Depth, Forgotten, Idempotency, Lease, Listed, NewJob, Outcome,
+    Retried, Store, Submitted, Swept, Written,
 };
 pub use style::{AddedStyle, LearntStyle, StyleDraft, StyleStanding, StyleSubmitted};

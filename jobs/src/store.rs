@@ -7,8 +7,10 @@ mod claiming;
 mod deliveries;
 mod finishing;
 mod listener;
+mod migrating;
 mod publishing;
 mod reading;
+mod retention;
 mod retrying;
 mod row;
 mod styles;
@@ -19,7 +21,6 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio::sync::{OnceCell, broadcast, watch};
 use uuid::Uuid;
@@ -31,6 +32,7 @@ use crate::request::StoryRequest;
 use crate::style::LearntStyle;
 use listener::Listener;
 pub use publishing::Unpublished;
+pub use retention::Forgotten;
 use row::{DATABASE, failed};
 
 /// No statement here takes longer unless something is badly wrong, and then waiting makes it worse.
@@ -229,21 +231,6 @@ impl Store {
     /// The rules that jobs here live by.
     pub fn rules(&self) -> &Rules {
         &self.rules
-    }
-
-    /// Brings the tables to this version. Several services may do so at once.
-    ///
-    /// # Errors
-    /// `Unavailable`, or `Unexpected` if the database belongs to a newer version.
-    pub async fn migrate(&self) -> Result<()> {
-        match sqlx::migrate!("../migrations").run(&self.pool).await {
-            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
-                Err(failed("bring the tables to this version", error))
-            }
-            other => {
-                other.map_err(|error| Error::unexpected("bring the tables to this version", error))
-            }
-        }
     }
 
     /// Whether the database answers.

@@ -55,6 +55,8 @@ pub struct Metrics {
     pub unreadable: IntCounter,
     /// Pictures without a job at the last look.
     pub orphans: Gauge,
+    /// Stories forgotten because their time was over, by the `state` in which they had ended.
+    pub forgotten: IntCounterVec,
     queue_jobs: GaugeVec,
     queue_work_seconds: Gauge,
     ready: Gauge,
@@ -154,6 +156,11 @@ impl Metrics {
             ),
             accepted: make.counter("storyteller_accepted_total", "Jobs accepted"),
             unreadable: make.counter("storyteller_unreadable_total", "Rows left out of lists"),
+            forgotten: make.counters(
+                ("storyteller_forgotten_total", "Stories whose time was over"),
+                &["state"],
+                &["succeeded", "failed", "cancelled", "expired"],
+            ),
             orphans: make.keep(Gauge::new(
                 "storyteller_orphans",
                 "Pictures without a job at the last look",

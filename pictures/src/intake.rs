@@ -24,6 +24,12 @@ static DECODERS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     Arc::new(Semaphore::new(cores))
 });
+/// What all of them together may hold, in MiB: two or three of the largest pictures, or a dozen from phones.
+pub const DECODING_BUDGET: u32 = 1024;
+static BUDGET: LazyLock<Arc<Semaphore>> =
+    LazyLock::new(|| Arc::new(Semaphore::new(DECODING_BUDGET as usize)));
+/// Four bytes a pixel, and as much again to work with.
+const BYTES_A_PIXEL: u64 = 8;
 /// What a decoder may allocate: 50 megapixels of four bytes, and as much again to work with.
 const MOST_MEMORY: u64 = 512 * 1024 * 1024;
 
@@ -70,14 +76,34 @@ pub struct TakenIn {
 /// # Errors
 /// `Unreadable`, `TooLarge` or `Animated`, with a message for the person who sent it.
 pub async fn take_in(bytes: Bytes, caps: Caps) -> Result<TakenIn, Refusal> {
-    // never closed, so there is always a permit to wait for
+    let (looked, most) = (bytes.clone(), caps.clone());
+    let layout = on_a_thread(move || look(&looked, &most)).await?;
+    // never closed, so there is always a permit to wait for; room first, so that who waits for it holds up nobody
+    let room = BUDGET
+        .clone()
+        .acquire_many_owned(room_for(&layout))
+        .await
+        .ok();
     let permit = DECODERS.clone().acquire_owned().await.ok();
-    let checked = tokio::task::spawn_blocking(move || {
-        // goes along: the work goes on even if the caller has gone away
-        let _permit = permit;
-        check(&bytes, &caps)
-    });
-    checked
+    on_a_thread(move || {
+        // they go along: the work goes on even if the caller has gone away
+        let _held = (room, permit);
+        prove(&bytes, &layout, &caps)
+    })
+    .await
+}
+
+/// How much of the budget a picture takes while it is decoded, in MiB.
+fn room_for(layout: &Layout) -> u32 {
+    let pixels = u64::from(layout.width) * u64::from(layout.height);
+    let room = (pixels * BYTES_A_PIXEL).div_ceil(1 << 20).max(1);
+    u32::try_from(room).map_or(DECODING_BUDGET, |room| room.min(DECODING_BUDGET))
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work)
         .await
         // the task is never cancelled, so this is a panic of a decoder
         .unwrap_or_else(|_| Err(layout::unreadable("it cannot be decoded")))
@@ -88,8 +114,11 @@ pub async fn take_in(bytes: Bytes, caps: Caps) -> Result<TakenIn, Refusal> {
 /// # Errors
 /// As [`take_in`]. A decoder may panic on hostile bytes.
 pub fn check(bytes: &Bytes, caps: &Caps) -> Result<TakenIn, Refusal> {
-    let layout = look(bytes, caps)?;
-    let proven = proof::proven(bytes, &layout, MOST_MEMORY)?;
+    prove(bytes, &look(bytes, caps)?, caps)
+}
+
+fn prove(bytes: &Bytes, layout: &Layout, caps: &Caps) -> Result<TakenIn, Refusal> {
+    let proven = proof::proven(bytes, layout, MOST_MEMORY)?;
     check_bytes(proven.bytes.len(), caps)?;
     let sha256 = hex::encode(Sha256::digest(&proven.bytes));
     Ok(TakenIn {

@@ -9,7 +9,8 @@ use clap::{Parser, Subcommand};
 use operation::Logging;
 
 use crate::commands::{
-    bench, check_parity, dead_letters, demo, describe, doctor, evaluate, health, import, serve,
+    bench, check_parity, dead_letters, demo, describe, doctor, evaluate, health, import, migrate,
+    serve,
     styles, submit, tell, train, webhooks,
 };
 
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     CheckParity(check_parity::CheckParity),
     /// Ask a running service whether it is ready; exit code 0 if it is (for container health checks).
     Health(health::Health),
+    /// Bring the tables of a database to this version, before programs of this version use it.
+    Migrate(migrate::Migrate),
     /// Look at this machine and say what is missing for the service to run.
     Doctor(doctor::Doctor),
 }
@@ -85,6 +88,7 @@ pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::DeadLetters(command) => command.run(),
         Command::CheckParity(command) => Ok(command.run()),
         Command::Health(command) => command.run(),
+        Command::Migrate(command) => command.run(),
         Command::Doctor(command) => command.run(),
     }
 }

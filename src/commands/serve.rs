@@ -84,6 +84,23 @@ pub(crate) struct ServiceOptions {
     /// The names under which it may be asked.
     #[command(flatten)]
     hosts: api::Hosts,
+    /// How much is done at once.
+    #[command(flatten)]
+    limits: api::Limits,
+    /// For how many seconds a stop only says that it is not ready, before connections are refused.
+    #[arg(
+        long,
+        env = "STORYTELLER_STOP_WAIT_SECONDS",
+        value_name = "S",
+        default_value_t = 0
+    )]
+    stop_wait_seconds: u64,
+    /// How jobs live.
+    #[command(flatten)]
+    rules: jobs::RuleOptions,
+    /// Where callers reach the service, such as https://stories.example: what webhooks name [default: where it listens].
+    #[arg(long, env = "STORYTELLER_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
     /// What is done now and then.
     #[command(flatten)]
     chores: worker::dispatcher::ChoreOptions,
@@ -110,6 +127,8 @@ impl ServiceOptions {
         let bundle = self.weights.bundle()?;
         let cache = self.weights.cache()?;
         originals::fetched::prepare(&bundle, &cache)?;
+        let listens = format!("http://{}", listener.local_addr()?);
+        let public_url = self.public_url.clone().unwrap_or(listens);
         let service = AllInOne {
             data: self.data.folder()?,
             cache: cache.clone(),
@@ -123,8 +142,12 @@ impl ServiceOptions {
             drain: Duration::from_secs(self.drain_seconds),
             api: api::Config {
                 hosts: self.hosts.clone(),
+                limits: self.limits.clone(),
+                stop_wait: Duration::from_secs(self.stop_wait_seconds),
                 ..api::Config::default()
             },
+            rules: self.rules.clone(),
+            public_url: Some(public_url),
             chores: self.chores.clone(),
         };
         let engine =

@@ -98,6 +98,8 @@ impl Service {
             drain: Duration::from_secs(30),
             api: api::Config::default(),
             chores: worker::dispatcher::ChoreOptions::default(),
+            rules: jobs::RuleOptions::default(),
+            public_url: None,
             queue: jobs::QueueOptions::default(),
             images,
             webhooks: WebhookOptions::default(),

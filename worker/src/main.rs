@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
-use jobs::{QueueOptions, Rules, Store};
+use jobs::{QueueOptions, RuleOptions, Store};
 use operation::logging::SERVICE;
 use operation::signals::{drain_on_signal, end_with};
 use operation::{Health, Logging, Status, status};
@@ -51,6 +51,12 @@ struct Settings {
     /// Whom webhooks may reach.
     #[command(flatten)]
     fetch: FetchOptions,
+    /// How jobs live.
+    #[command(flatten)]
+    rules: RuleOptions,
+    /// Where callers reach the API, such as https://stories.example: what webhooks name.
+    #[arg(long, env = "STORYTELLER_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
     /// What is done now and then.
     #[command(flatten)]
     chores: ChoreOptions,
@@ -158,8 +164,8 @@ fn is_hung(error: &anyhow::Error) -> bool {
 async fn work(settings: Settings) -> anyhow::Result<()> {
     let database = settings.database_url.as_deref();
     let database = database.context("--database-url is missing")?;
-    let store = Store::connect(database, Rules::default()).await?;
-    store.migrate().await?;
+    let store = Store::connect(database, settings.rules.rules()).await?;
+    store.wait_for_tables().await?;
     let places = Places {
         queue: settings.queue.open(store.clone(), prefetch(&settings)),
         store,
@@ -250,6 +256,7 @@ fn dispatching(
     }
     let client = settings.fetch.client()?;
     let (places, shutdown) = (places.clone(), shutdown.clone());
+    let public_url = settings.public_url.clone();
     let chores = Chores::new(
         places.store.clone(),
         places.images.clone(),
@@ -258,6 +265,10 @@ fn dispatching(
     Ok(async move {
         match secrets.map(|secrets| Sending::new(secrets, client)) {
             Some(sending) => {
+                let sending = Sending {
+                    public_url,
+                    ..sending
+                };
                 let dispatcher = Dispatcher::new(sending, places.store);
                 dispatcher::run(dispatcher, chores, places.health, shutdown).await;
             }

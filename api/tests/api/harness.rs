@@ -3,6 +3,7 @@
 //! nothing here sleeps to wait; it polls, with a deadline.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +66,13 @@ impl TestService {
         Self::start_on(&url, Some(server), Rules::default(), Config::default()).await
     }
 
+    /// A service whose pictures are in this folder.
+    pub(crate) async fn start_in(pictures: PathBuf) -> Self {
+        let url = database::fresh().await;
+        let usual = (Rules::default(), Config::default());
+        Self::start_at(&url, None, usual, (TempDir::new().unwrap(), pictures)).await
+    }
+
     async fn start_on(
         url: &str,
         database: Option<EmbeddedPostgres>,
@@ -72,6 +80,16 @@ impl TestService {
         config: Config,
     ) -> Self {
         let folder = TempDir::new().unwrap();
+        let pictures = folder.path().join("pictures");
+        Self::start_at(url, database, (rules, config), (folder, pictures)).await
+    }
+
+    async fn start_at(
+        url: &str,
+        database: Option<EmbeddedPostgres>,
+        (rules, config): (Rules, Config),
+        (folder, pictures): (TempDir, PathBuf),
+    ) -> Self {
         let store = Store::connect(url, rules).await.unwrap();
         store.migrate().await.unwrap();
         let queue: Arc<dyn Queue> = Arc::new(PostgresQueue::new(store.clone()));
@@ -79,7 +97,7 @@ impl TestService {
         let state = ApiState {
             store: store.clone(),
             queue: queue.clone(),
-            images: Arc::new(Directory::open(folder.path().join("pictures")).unwrap()),
+            images: Arc::new(Directory::open(pictures).unwrap()),
             fetch: Client::new("127.0.0.1".parse().unwrap()).unwrap(),
             health: health.clone(),
         };

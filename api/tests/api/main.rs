@@ -6,6 +6,7 @@ mod bad_input;
 mod by_address;
 mod documents;
 mod harness;
+mod limits;
 mod operation;
 mod page;
 mod sites;

@@ -292,7 +292,11 @@ async fn a_turned_picture_is_kept_as_it_came_for_people_and_for_the_original() {
         let job = answer.json();
         assert_eq!(job["request"]["compat"], compat, "{job}");
         let image = &job["image"];
-        assert_eq!([&image["width"], &image["height"]], [24, 32], "as people see it");
+        assert_eq!(
+            [&image["width"], &image["height"]],
+            [24, 32],
+            "as people see it"
+        );
         let path = format!("/v1/stories/{}/image", job["id"].as_str().unwrap());
         // whoever shows it turns it
         assert_eq!(service.get(&path).await.bytes, photos::turned_jpeg());

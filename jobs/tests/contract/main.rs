@@ -5,13 +5,16 @@
 mod attempts;
 mod chores;
 mod model;
+mod model_beats;
 mod queue;
 mod rabbitmq;
 mod rabbitmq_cluster;
 mod rabbitmq_faults;
 mod reading;
+mod retention;
 mod styles;
 mod submitting;
 mod sweeping;
 mod tls;
+mod upgrades;
 mod webhooks;

@@ -253,7 +253,9 @@ impl Images for S3 {
     ) -> BoxFuture<'a, Result<Vec<Kept>>> {
         async move {
             let page = self.client.list_objects_v2().bucket(&self.bucket);
-            let page = page.prefix(prefix).set_start_after(after.map(str::to_owned));
+            let page = page
+                .prefix(prefix)
+                .set_start_after(after.map(str::to_owned));
             let page = page.send().await;
             let page =
                 page.map_err(|error| self.trouble("list the pictures", Refusal::of(error)))?;

@@ -106,7 +106,11 @@ fn png_chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
         check ^= u32::from(*byte);
         for _ in 0..8 {
             let odd = check & 1 == 1;
-            check = if odd { check >> 1 ^ 0xedb8_8320 } else { check >> 1 };
+            check = if odd {
+                check >> 1 ^ 0xedb8_8320
+            } else {
+                check >> 1
+            };
         }
     }
     let length = (body.len() as u32).to_be_bytes();

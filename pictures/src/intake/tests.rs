@@ -9,10 +9,12 @@ use image::codecs::gif::GifEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
 use image::{
-    DynamicImage, Frame, ImageDecoder as _, ImageFormat, ImageReader, Rgb, RgbImage, Rgba, RgbaImage,
+    DynamicImage, Frame, ImageDecoder as _, ImageFormat, ImageReader, Rgb, RgbImage, Rgba,
+    RgbaImage,
 };
 
-use super::{Caps, check, look, take_in};
+use super::layout::Layout;
+use super::{Caps, DECODING_BUDGET, check, look, room_for, take_in};
 use crate::error::Refusal;
 
 const FORMATS: [ImageFormat; 4] = [
@@ -218,7 +220,9 @@ fn metadata_and_what_follows_the_picture_are_removed() {
 
 /// What every reader sees: the pixels as they are stored, and how they are to be turned.
 fn seen(bytes: &[u8]) -> (RgbaImage, Orientation) {
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().unwrap();
+    let reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .unwrap();
     let mut decoder = reader.into_decoder().unwrap();
     let orientation = decoder.orientation().unwrap();
     let picture = DynamicImage::from_decoder(decoder).unwrap();
@@ -233,11 +237,20 @@ fn exif(orientation: u8) -> Vec<u8> {
 
 fn webp_with(exif: &[u8]) -> Vec<u8> {
     let plain = file(ImageFormat::WebP);
-    let extended = [&b"VP8X\x0a\0\0\0"[..], &[0b1000, 0, 0, 0, 47, 0, 0, 31, 0, 0]].concat();
+    let extended = [
+        &b"VP8X\x0a\0\0\0"[..],
+        &[0b1000, 0, 0, 0, 47, 0, 0, 31, 0, 0],
+    ]
+    .concat();
     let length = u32::try_from(exif.len()).unwrap().to_le_bytes();
     let exif = [&b"EXIF"[..], &length, exif].concat();
     let body = [&b"WEBP"[..], &extended, &plain[12..], &exif].concat();
-    [b"RIFF", &u32::try_from(body.len()).unwrap().to_le_bytes()[..], &body].concat()
+    [
+        b"RIFF",
+        &u32::try_from(body.len()).unwrap().to_le_bytes()[..],
+        &body,
+    ]
+    .concat()
 }
 
 #[test]
@@ -246,7 +259,10 @@ fn a_turned_picture_keeps_its_pixels_and_says_once_how_it_is_to_be_turned() {
         let block = exif(orientation);
         let in_jpeg = [&b"Exif\0\0"[..], &block, b"N 50.0870"].concat();
         for bytes in [
-            jpeg_with(&[(0xe1, &in_jpeg), (0xe1, b"http://ns.adobe.com/xap/1.0/\0tiff:Orientation=3")]),
+            jpeg_with(&[
+                (0xe1, &in_jpeg),
+                (0xe1, b"http://ns.adobe.com/xap/1.0/\0tiff:Orientation=3"),
+            ]),
             png_with(&[(b"eXIf", &block)]),
             webp_with(&block),
         ] {
@@ -256,9 +272,16 @@ fn a_turned_picture_keeps_its_pixels_and_says_once_how_it_is_to_be_turned() {
             assert_eq!(after.1.to_exif(), orientation);
             let mut upright = DynamicImage::from(after.0);
             upright.apply_orientation(after.1);
-            assert_eq!((taken.width, taken.height), (upright.width(), upright.height()));
+            assert_eq!(
+                (taken.width, taken.height),
+                (upright.width(), upright.height())
+            );
             assert!(!contains(&taken.bytes, b"N 50") && !contains(&taken.bytes, b"adobe"));
-            assert_eq!(kept(taken.bytes.to_vec()).sha256, taken.sha256, "it is not stable");
+            assert_eq!(
+                kept(taken.bytes.to_vec()).sha256,
+                taken.sha256,
+                "it is not stable"
+            );
         }
     }
 }
@@ -272,7 +295,9 @@ fn a_picture_that_is_taken_is_kept_within_the_same_caps() {
         Rgb([(state >> 24) as u8, (state >> 16) as u8, (state >> 8) as u8])
     });
     let mut plain = Vec::new();
-    noise.write_with_encoder(JpegEncoder::new_with_quality(&mut plain, 20)).unwrap();
+    noise
+        .write_with_encoder(JpegEncoder::new_with_quality(&mut plain, 20))
+        .unwrap();
     let body = [&b"Exif\0\0"[..], &TURNED].concat();
     let length = u16::try_from(body.len() + 2).unwrap().to_be_bytes();
     let turned = Bytes::from([&plain[..2], &[0xff, 0xe1], &length, &body, &plain[2..]].concat());
@@ -285,6 +310,23 @@ fn a_picture_that_is_taken_is_kept_within_the_same_caps() {
     assert_eq!((taken.width, taken.height), (300, 400));
     let error = check(&turned, &caps(turned.len() - 1)).unwrap_err();
     assert!(matches!(error, Refusal::TooLarge(_)), "{error}");
+}
+
+#[test]
+fn what_is_decoded_at_once_fits_the_budget_however_large_it_is() {
+    let room = |width, height| {
+        let mut layout = Layout::new(ImageFormat::Jpeg);
+        (layout.width, layout.height) = (width, height);
+        room_for(&layout)
+    };
+    assert_eq!(room(1, 1), 1);
+    assert_eq!(room(4000, 3000), 92);
+    assert_eq!(room(10_000, 5000), 382, "the largest that is taken");
+    assert_eq!(
+        room(u32::MAX, u32::MAX),
+        DECODING_BUDGET,
+        "it could never be had"
+    );
 }
 
 #[test]
@@ -305,9 +347,8 @@ fn hostile_bytes_are_refused_without_a_panic_of_ours() {
 #[tokio::test]
 async fn pictures_are_taken_in_beside_other_work() {
     let bytes = Bytes::from(file(ImageFormat::Jpeg));
-    let taken = futures_util::future::join_all(
-        (0..8).map(|_| take_in(bytes.clone(), Caps::default())),
-    )
-    .await;
+    let taken =
+        futures_util::future::join_all((0..8).map(|_| take_in(bytes.clone(), Caps::default())))
+            .await;
     assert!(taken.into_iter().all(|taken| taken.is_ok()));
 }

@@ -170,7 +170,11 @@ async fn a_server_that_is_killed_while_many_write_loses_nothing_it_has_confirmed
     }
     server.start_again();
     eventually("the server is up again", async || {
-        images.list("", None).await.ok().filter(|page| !page.is_empty())
+        images
+            .list("", None)
+            .await
+            .ok()
+            .filter(|page| !page.is_empty())
     })
     .await;
     let mut kept = 0;

@@ -1,4 +1,5 @@
-//! What is done now and then, by whichever process comes first: pictures without a job are put into the trash and deleted.
+//! What is done now and then, by whichever process comes first: pictures without a job are put into the trash and deleted,
+//! stories whose time is over are forgotten.
 //! The dispatcher runs it beside its sending. What must stay true: a chore that fails is logged and done again the
 //! next time; it never holds up anything else.
 
@@ -11,9 +12,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::orphans::{Tidying, tidy};
+use super::retention::forget;
 
 /// How often pictures without a job are looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
+/// How often stories whose time is over are forgotten, and in how many steps at most.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+const FORGET_STEPS: usize = 100;
 /// Seconds of a day.
 const DAY: u64 = 24 * 3600;
 /// How often it is seen whether a chore is due.
@@ -84,6 +89,21 @@ impl Chores {
             Ok(true) => self.tidy().await,
             Ok(false) => {}
             Err(error) => tracing::debug!(%error, "could not see whether a chore is due"),
+        }
+        if let Ok(true) = self.store.take_chore("forget stories", FORGET_EVERY).await {
+            self.forget().await;
+        }
+    }
+
+    async fn forget(&self) {
+        for _ in 0..FORGET_STEPS {
+            match forget(&self.store, &*self.images).await {
+                Ok(forgotten) if forgotten.count() == 0 => return,
+                Ok(forgotten) => tracing::info!(stories = forgotten.count(), "forgot old stories"),
+                Err(error) => {
+                    return tracing::warn!(%error, "old stories are forgotten later");
+                }
+            }
         }
     }
 

@@ -21,7 +21,10 @@ const HASTY: Tidying = Tidying {
 async fn names(images: &dyn Images) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     loop {
-        let page = images.list("", names.last().map(String::as_str)).await.unwrap();
+        let page = images
+            .list("", names.last().map(String::as_str))
+            .await
+            .unwrap();
         if page.is_empty() {
             names.retain(|name| !name.starts_with("deployment-"));
             names.sort();
@@ -32,7 +35,10 @@ async fn names(images: &dyn Images) -> Vec<String> {
 }
 
 async fn keep(images: &dyn Images, key: &str) {
-    images.put(key, Bytes::from_static(b"picture")).await.unwrap();
+    images
+        .put(key, Bytes::from_static(b"picture"))
+        .await
+        .unwrap();
 }
 
 /// A job whose picture is kept as the service keeps it.
@@ -81,20 +87,31 @@ async fn only_orphans_are_swept(images: &dyn Images) {
     }
 
     let first = tidied(&service, images, HASTY).await;
-    assert!(first.moved_in && first.deleted == 0, "a first start: {first:?}");
+    assert!(
+        first.moved_in && first.deleted == 0,
+        "a first start: {first:?}"
+    );
     let young = Tidying {
         age: Duration::from_secs(3600),
         ..HASTY
     };
     let young = tidied(&service, images, young).await;
-    assert_eq!((young.looked_at, young.orphans), (5, 0), "a submit may be under way");
+    assert_eq!(
+        (young.looked_at, young.orphans),
+        (5, 0),
+        "a submit may be under way"
+    );
     let patient = Tidying {
         in_trash: Duration::from_secs(3600),
         ..HASTY
     };
     for _ in 0..2 {
         let tidied = tidied(&service, images, patient).await;
-        assert_eq!((tidied.orphans, tidied.deleted), (3, 0), "the trash comes first");
+        assert_eq!(
+            (tidied.orphans, tidied.deleted),
+            (3, 0),
+            "the trash comes first"
+        );
     }
     let last = tidied(&service, images, HASTY).await;
     assert_eq!((last.looked_at, last.orphans, last.deleted), (5, 3, 3));
@@ -118,7 +135,11 @@ async fn a_database_that_does_not_know_the_pictures_deletes_none(images: &dyn Im
     let other = Service::start().await;
     for _ in 0..3 {
         let tidied = tidied(&other, images, HASTY).await;
-        assert_eq!((tidied.looked_at, tidied.deleted), (0, 0), "another deployment's: {tidied:?}");
+        assert_eq!(
+            (tidied.looked_at, tidied.deleted),
+            (0, 0),
+            "another deployment's: {tidied:?}"
+        );
     }
     // an older state of the same database
     service.tamper("delete from jobs").await;
@@ -138,13 +159,21 @@ async fn a_picture_whose_job_comes_back_leaves_the_trash(images: &dyn Images) {
         in_trash: Duration::from_secs(3600),
         ..HASTY
     };
-    service.tamper("create table aside as select * from jobs; delete from jobs").await;
+    service
+        .tamper("create table aside as select * from jobs; delete from jobs")
+        .await;
     assert_eq!(tidied(&service, images, patient).await.orphans, 1);
     service.tamper("insert into jobs select * from aside").await;
     assert_eq!(tidied(&service, images, patient).await.orphans, 0);
-    service.tamper("delete from jobs; update trash set since = since - interval '2 hours'").await;
+    service
+        .tamper("delete from jobs; update trash set since = since - interval '2 hours'")
+        .await;
     let again = tidied(&service, images, patient).await;
-    assert_eq!((again.orphans, again.deleted), (1, 0), "its time in the trash begins anew");
+    assert_eq!(
+        (again.orphans, again.deleted),
+        (1, 0),
+        "its time in the trash begins anew"
+    );
 }
 
 macro_rules! over_both {
