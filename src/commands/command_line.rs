@@ -10,8 +10,7 @@ use operation::Logging;
 
 use crate::commands::{
     bench, check_parity, dead_letters, demo, describe, doctor, evaluate, health, import, migrate,
-    serve,
-    styles, submit, tell, train, webhooks,
+    serve, styles, submit, tell, train, webhooks,
 };
 
 /// Tells stories about pictures, on your own machine.
