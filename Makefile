@@ -33,11 +33,12 @@ setup: ## fetch what is missing: libtorch, Postgres, networks (once, 760 MB)
 
 .PHONY: build
 build: setup ## build the program (the first time some minutes)
-	@echo "building the program in $(CARGO_TARGET_DIR)"
+	@[ "$${SETUP_QUIET:-}" = yes ] || echo "building the program in $(CARGO_TARGET_DIR)"
 	@$(cargo) build --bin storyteller $(QUIET)
 
 .PHONY: demo
-demo: build ## start the service, send it a photo over HTTP, print the story and the address of the page
+demo: export SETUP_QUIET = yes
+demo: build ## start the service, send it a photo over HTTP, show the photo, its story and the address of the page
 	@$(storyteller) demo $(PHOTO)
 
 .PHONY: run
@@ -89,7 +90,7 @@ advisories: setup-tests ## known vulnerabilities in dependencies (fetches a data
 
 .PHONY: bench
 bench: build ## how long a story takes on this machine, stage by stage
-	@scripts/bench.sh $(storyteller)
+	@$(storyteller) bench tests/fixtures/photos/*.jpg
 
 MINUTES ?= 30
 SEED ?= 1

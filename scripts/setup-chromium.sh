@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A browser and its driver for the tests that look at the page; nothing else needs them. Installed only where that
-# asks nobody: as root on Debian. Elsewhere it says what to do, and those tests say that they were skipped.
+# asks nobody: as root on Debian. Elsewhere it says what to do, and those tests fail until it is done.
 STEP=chromium
 . "$(dirname "$0")/wheel.sh"
 
@@ -9,7 +9,7 @@ if command -v chromedriver >/dev/null && command -v chromium >/dev/null; then
   exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || ! grep -qs '^ID=debian' /etc/os-release; then
-  say "not installed: the browser tests will be skipped. To run them install chromium and chromedriver"
+  say "not installed here: the browser tests will fail until chromium and chromedriver of one version are"
   exit 0
 fi
 work_folder
@@ -19,7 +19,7 @@ say "installing chromium and chromium-driver with apt-get, about 110 MB"
   DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium chromium-driver
 } >"$WORK/apt.log" 2>&1 </dev/null || {
   tail -n 5 "$WORK/apt.log" >&2
-  say "apt-get could not install them: the browser tests cannot run"
+  say "apt-get could not install them: the browser tests will fail until chromium and chromedriver of one version are there"
   exit 0
 }
 say "installed ($(seconds))"

@@ -9,8 +9,8 @@ command -v cargo >/dev/null || {
   exit 1
 }
 steps=(libtorch postgres weights language)
-if [ "${1:-}" = --tests ]; then steps+=(cargo-deny chromium seaweedfs rabbitmq); fi
+if [ "${1:-}" = --tests ]; then steps+=(cargo-deny chromium axe seaweedfs rabbitmq); fi
 for step in "${steps[@]}"; do
   "$SCRIPTS/setup-$step.sh"
 done
-printf '%-15s done in %d s\n' setup "$SECONDS"
+[ "${SETUP_QUIET:-}" = yes ] || printf '%-15s done in %d s\n' setup "$SECONDS"

@@ -14,7 +14,10 @@ if command -v flock >/dev/null; then
   flock 9
 fi
 
-say() { printf '%-15s %s\n' "$STEP" "$*"; }
+# `make demo` shows what is being fetched, not what is there already.
+say() {
+  case "${SETUP_QUIET:-}:$1" in yes:ready*) ;; *) printf '%-15s %s\n' "$STEP" "$*" ;; esac
+}
 
 fail() {
   printf '%-15s failed: %s\n' "$STEP" "$1" >&2

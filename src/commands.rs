@@ -1,6 +1,7 @@
 //! The commands of the binary, one file each, and what several of them share.
 //! Only this half of the package knows about terminals and uses anyhow; the library half does not.
 
+pub(crate) mod bench;
 pub(crate) mod check_parity;
 pub(crate) mod command_line;
 pub(crate) mod dead_letters;
@@ -10,11 +11,13 @@ pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod health;
 pub(crate) mod import;
+pub(crate) mod migrate;
 pub(crate) mod place;
 pub(crate) mod progress;
 pub(crate) mod serve;
 pub(crate) mod styles;
 pub(crate) mod submit;
 pub(crate) mod tell;
+pub(crate) mod terminal_picture;
 pub(crate) mod train;
 pub(crate) mod webhooks;

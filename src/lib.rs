@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use api::ApiState;
 use embedded::{EmbeddedPostgres, Settings};
-use jobs::{QueueOptions, Rules, Store};
+use jobs::{QueueOptions, RuleOptions, Store};
 use operation::Health;
 use outbound::FetchOptions;
 use outbound::WebhookOptions;
 use pictures::ImageOptions;
 use tokio_util::sync::CancellationToken;
+use worker::dispatcher::{ChoreOptions, Chores};
 use worker::{Dispatcher, EngineFactory, Places, Sending, dispatcher};
 
 /// What the service in one process runs on.
@@ -42,6 +43,14 @@ pub struct AllInOne {
     pub fetch: FetchOptions,
     /// How long a stop waits for running stories.
     pub drain: Duration,
+    /// What the HTTP side allows.
+    pub api: api::Config,
+    /// How jobs live.
+    pub rules: RuleOptions,
+    /// Where callers reach it: what webhooks name.
+    pub public_url: Option<String>,
+    /// What is done now and then.
+    pub chores: ChoreOptions,
 }
 
 /// Why the service could not run or had to end.
@@ -110,7 +119,7 @@ async fn serve(
     engine: EngineFactory,
     (listener, shutdown): (TcpListener, CancellationToken),
 ) -> Result<(), Error> {
-    let store = Store::connect(database, Rules::default()).await?;
+    let store = Store::connect(database, settings.rules.rules()).await?;
     store.migrate().await?;
     let prefetch = u16::try_from(2 * settings.max_batch).unwrap_or(u16::MAX);
     let queue = settings.queue.open(store.clone(), prefetch);
@@ -119,7 +128,11 @@ async fn serve(
     let secrets = settings
         .webhooks
         .secrets_or_in(&settings.data.join("webhook.secret"))?;
-    let sender = Dispatcher::new(Sending::new(secrets, fetch.clone()), store.clone());
+    let sending = Sending {
+        public_url: settings.public_url.clone(),
+        ..Sending::new(secrets, fetch.clone())
+    };
+    let sender = Dispatcher::new(sending, store.clone());
     let health = Health::new();
     let state = ApiState {
         store: store.clone(),
@@ -130,7 +143,7 @@ async fn serve(
     };
     let dispatching = dispatcher::run(
         sender,
-        Arc::clone(&images),
+        Chores::new(store.clone(), Arc::clone(&images), settings.chores.clone()),
         health.clone(),
         shutdown.clone(),
     );
@@ -145,7 +158,7 @@ async fn serve(
         ..worker::Config::with_max_batch(settings.max_batch)
     };
     let api = async {
-        let served = api::run(api::Config::default(), state, listener, shutdown.clone()).await;
+        let served = api::run(settings.api.clone(), state, listener, shutdown.clone()).await;
         shutdown.cancel();
         served.map_err(Error::from)
     };

@@ -4,10 +4,11 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser as _;
 mod commands;
 
-use commands::command_line::{self, CommandLine};
+use commands::command_line::{self, Command, CommandLine};
 
 /// What the program logs unless told otherwise: what our own parts do, and what goes wrong elsewhere.
 const PROGRAM: &str = "warn,storyteller=info,worker=info,api=info,jobs=info,pictures=info,outbound=info,embedded=info,\
@@ -17,14 +18,24 @@ fn main() -> ExitCode {
     // Before any thread exists: the allocator's settings hold for the whole process.
     models::tensors::device::keep_large_blocks();
     let line = CommandLine::parse();
-    line.logging.start(PROGRAM);
-    match command_line::run(line) {
+    match start_logging(&line).and_then(|()| command_line::run(line)) {
         Ok(code) => code,
         Err(error) => {
             complain(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// `demo` shows a person a picture and a story: its log goes into a file.
+fn start_logging(line: &CommandLine) -> anyhow::Result<()> {
+    if let Command::Demo(demo) = &line.command {
+        let file = demo.log_file()?;
+        let started = line.logging.start_into(PROGRAM, &file);
+        return started.with_context(|| format!("cannot write the log {}", file.display()));
+    }
+    line.logging.start(PROGRAM);
+    Ok(())
 }
 
 #[expect(

@@ -8,7 +8,7 @@ use actix_web::web::{Data, Path};
 
 use crate::Service;
 use crate::error::{Error, Kind, Problem, Result};
-use crate::requests::OwnSite;
+use crate::sites::OwnSite;
 use crate::stories::{find, known_id};
 use crate::view::{DeliveriesView, DeliveryView};
 

@@ -205,6 +205,10 @@ impl From<pictures::Error> for Error {
                 what: place,
                 cause: error.to_string(),
             },
+            pictures::Error::TooLarge { bytes, .. } => {
+                let message = format!("the picture has {bytes} bytes, more than are kept");
+                Error::image(Kind::ImageTooLarge, message)
+            }
             pictures::Error::Missing { .. } => Error::Refused(
                 Kind::NotFound,
                 "the picture of this story has been removed".to_owned(),

@@ -1,7 +1,7 @@
 //! Reads the multipart form of a submit, or its JSON, into one file's bytes and named texts, within limits.
 //! `submit.rs` and `styles/adding.rs` call it. What must stay true: nothing is kept beyond the limits, every field comes once, and a
 //! body that is refused is still read to its end (within reason), or the caller would see a broken
-//! connection instead of the answer.
+//! connection instead of the answer; but nobody is waited for who sends nothing.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -15,6 +15,7 @@ use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, stream};
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
 use crate::error::{Error, Kind, Result};
 
@@ -22,6 +23,12 @@ use crate::error::{Error, Kind, Result};
 const LONGEST_TEXT: usize = 16 * 1024;
 /// The fields beside the picture, their headers and boundaries.
 const BESIDE_PICTURE: usize = 256 * 1024;
+/// Names of fields are words; longer ones would only end in the refusal.
+const LONGEST_NAME: usize = 64;
+/// More fields than a request can have.
+const MOST_FIELDS: usize = 64;
+/// A body of which nothing comes for so long has been given up by its sender.
+const STALLED: Duration = Duration::from_secs(15);
 /// How much of a refused body is read, in bodies of the largest allowed size, and for how long.
 const REFUSED_BODIES: usize = 4;
 const REFUSED_PATIENCE: Duration = Duration::from_secs(10);
@@ -35,6 +42,8 @@ pub(crate) struct FileField {
     pub(crate) most: usize,
     /// What is said about more.
     pub(crate) too_large: fn(usize) -> Error,
+    /// In which time the whole form must have come.
+    pub(crate) time: Duration,
 }
 
 /// What a form held, or a JSON object in its place.
@@ -74,33 +83,40 @@ impl Form {
         payload: Payload,
         file: FileField,
     ) -> Result<Form> {
-        let body = Body {
-            payload: Rc::new(RefCell::new(payload)),
-            read: Rc::new(Cell::new(0)),
-            limit: file.most + BESIDE_PICTURE,
-        };
-        let form = match announced(request) {
-            Some(length) if length > body.limit => Err(too_large(body.limit)),
-            _ if is_json(request) => body.clone().json().await,
-            _ => {
-                Form::read_fields(
-                    Multipart::new(request.headers(), body.clone().stream()),
-                    file,
-                )
-                .await
+        let body = Body::of(payload, &file);
+        let reading = async {
+            match announced(request) {
+                Some(length) if length > body.limit => Err(too_large(body.limit)),
+                _ if is_json(request) => body.clone().json().await,
+                _ => {
+                    let parts = Multipart::new(request.headers(), body.clone().stream());
+                    Form::read_fields(parts, file).await
+                }
             }
         };
-        if form.is_err() {
-            body.empty().await;
+        let form = timeout(file.time, reading).await;
+        let form = form.unwrap_or_else(|_| Err(too_slow()));
+        match &form {
+            // there is nobody to be given the chance to finish
+            Err(error) if error.kind() == Kind::BodyTooSlow => {}
+            Err(_) => body.empty().await,
+            Ok(_) => {}
         }
         form
     }
 
+    /// Reads the form of a request that has been refused already and keeps nothing of it, so that its sender gets to
+    /// hear why.
+    pub(crate) async fn refuse(payload: Payload, file: FileField) {
+        Body::of(payload, &file).empty().await;
+    }
+
     async fn read_fields(mut parts: Multipart, file: FileField) -> Result<Form> {
         let mut form = Form::default();
-        while let Some(part) = parts.next().await {
+        while let Some(part) = next(&mut parts).await? {
             let mut part = part.map_err(refusal)?;
             let name = part.name().unwrap_or_default().to_owned();
+            check_name(&name, form.fields.len())?;
             if name == file.name {
                 let bytes = collect(&mut part, file.most).await?;
                 let bytes = bytes.ok_or_else(|| (file.too_large)(file.most))?;
@@ -127,6 +143,14 @@ impl Form {
 }
 
 impl Body {
+    fn of(payload: Payload, file: &FileField) -> Self {
+        Body {
+            payload: Rc::new(RefCell::new(payload)),
+            read: Rc::new(Cell::new(0)),
+            limit: file.most + BESIDE_PICTURE,
+        }
+    }
+
     fn stream(self) -> impl Stream<Item = std::result::Result<Bytes, PayloadError>> {
         stream::poll_fn(move |context| {
             let next = self.payload.borrow_mut().poll_next_unpin(context);
@@ -148,19 +172,22 @@ impl Body {
     async fn json(self) -> Result<Form> {
         let mut bytes = BytesMut::new();
         let mut chunks = Box::pin(self.stream());
-        while let Some(chunk) = chunks.next().await {
+        while let Some(chunk) = next(&mut chunks).await? {
             let chunk = chunk.map_err(|error| refusal(MultipartError::Payload(error)))?;
             if bytes.len() + chunk.len() > BESIDE_PICTURE {
                 return Err(too_large(BESIDE_PICTURE));
             }
             bytes.extend_from_slice(&chunk);
         }
-        let fields = serde_json::from_slice(&bytes).map_err(|error| {
+        let fields: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|error| {
             Error::Refused(
                 Kind::MalformedRequest,
                 format!("the body is no JSON object with the fields of a story: {error}"),
             )
         })?;
+        for (number, name) in fields.keys().enumerate() {
+            check_name(name, number)?;
+        }
         Ok(Form { file: None, fields })
     }
 
@@ -179,10 +206,7 @@ impl Body {
                 }
             }
         };
-        if tokio::time::timeout(REFUSED_PATIENCE, drained)
-            .await
-            .is_err()
-        {
+        if timeout(REFUSED_PATIENCE, drained).await.is_err() {
             tracing::debug!("a refused body took too long; its connection is given up");
         }
     }
@@ -191,7 +215,7 @@ impl Body {
 /// The bytes of a part, or nothing if there are more than `most`.
 async fn collect(part: &mut Field, most: usize) -> Result<Option<Bytes>> {
     let mut bytes = BytesMut::new();
-    while let Some(chunk) = part.next().await {
+    while let Some(chunk) = next(part).await? {
         let chunk = chunk.map_err(refusal)?;
         if bytes.len() + chunk.len() > most {
             return Ok(None);
@@ -199,6 +223,27 @@ async fn collect(part: &mut Field, most: usize) -> Result<Option<Bytes>> {
         bytes.extend_from_slice(&chunk);
     }
     Ok(Some(bytes.freeze()))
+}
+
+/// The next piece of a body that goes on coming.
+async fn next<S: Stream + Unpin>(stream: &mut S) -> Result<Option<S::Item>> {
+    timeout(STALLED, stream.next())
+        .await
+        .map_err(|_| too_slow())
+}
+
+fn check_name(name: &str, number: usize) -> Result<()> {
+    if name.len() > LONGEST_NAME {
+        let short: String = name.chars().take(LONGEST_NAME / 2).collect();
+        let message =
+            format!("there is no field `{short}…`: names have up to {LONGEST_NAME} bytes");
+        return Err(Error::field(short, message));
+    }
+    if number >= MOST_FIELDS {
+        let message = format!("there are more than {MOST_FIELDS} fields, and none needs so many");
+        return Err(Error::Refused(Kind::MalformedRequest, message));
+    }
+    Ok(())
 }
 
 fn announced(request: &HttpRequest) -> Option<usize> {
@@ -227,6 +272,13 @@ fn too_large(limit: usize) -> Error {
         format!(
             "the request has more than {most} KiB, which is the most this service takes; send a smaller file"
         ),
+    )
+}
+
+fn too_slow() -> Error {
+    Error::Refused(
+        Kind::BodyTooSlow,
+        "the body has not come in full in time; send it again, or a smaller one".to_owned(),
     )
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::Service;
 use crate::error::{Error, Problem, Result};
-use crate::requests::OwnSite;
+use crate::sites::OwnSite;
 use crate::stories::{Texts, known_id, limit_of, no_story, only, removed, see, shown};
 use crate::view::{GalleryView, SharedStoryView, StoryView};
 

@@ -67,7 +67,7 @@ pub(crate) async fn readyz(service: Data<Service>) -> HttpResponse {
         "pictures",
         pictures.map(|answer| answer.map_err(|error| error.to_string())),
     );
-    if service.shutdown.is_cancelled() {
+    if service.stopping.is_cancelled() {
         reasons.insert(
             "service".to_owned(),
             "it is stopping: running stories are finished, no new ones are taken".to_owned(),

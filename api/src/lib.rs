@@ -11,12 +11,14 @@ mod fields;
 mod form;
 mod gallery;
 pub mod health;
+mod limits;
 mod nearest;
 mod openapi;
 mod page;
 pub mod problems;
 mod requests;
 mod routes;
+mod sites;
 mod source;
 mod stories;
 mod styles;
@@ -35,18 +37,16 @@ use operation::Health;
 use outbound::Client;
 use pictures::Caps;
 use pictures::Images;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use error::Error;
 use feed::Feed;
+pub use limits::Limits;
+use limits::Turns;
+pub use sites::Hosts;
 
 /// Connections that are still busy after so many seconds of a stop are cut; waits end at once, so few are.
 const STOP_PATIENCE: u64 = 10;
-/// Pictures decoded at the same time: each may need 200 MB for a moment.
-const DECODERS: usize = 4;
-/// Pictures fetched for callers at the same time: each may take 20 s and 20 MiB.
-const FETCHERS: usize = 8;
 /// Threads that answer; the work is in the database and on the blocking pool.
 const ANSWERERS: usize = 2;
 
@@ -55,6 +55,13 @@ const ANSWERERS: usize = 2;
 pub struct Config {
     /// The largest picture.
     pub caps: Caps,
+    /// The names under which the service may be asked.
+    pub hosts: Hosts,
+    /// How much is done at once.
+    pub limits: Limits,
+    /// How long a stop only says that it is not ready, so that whoever sends requests here has heard of it before
+    /// connections are refused.
+    pub stop_wait: Duration,
     /// How often a stream of events says that it is still there when there is nothing else to say.
     pub stream_heartbeat: Duration,
 }
@@ -63,6 +70,9 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             caps: Caps::default(),
+            hosts: Hosts::default(),
+            limits: Limits::default(),
+            stop_wait: Duration::ZERO,
             // proxies cut what is silent for half a minute
             stream_heartbeat: Duration::from_secs(10),
         }
@@ -89,13 +99,15 @@ pub(crate) struct Service {
     config: Config,
     state: ApiState,
     feed: Feed,
+    turns: Turns,
+    /// Not ready any more; requests are answered as ever.
+    stopping: CancellationToken,
+    /// The end: nobody is kept waiting.
     shutdown: CancellationToken,
-    decoding: Semaphore,
-    fetching: Semaphore,
 }
 
-/// Serves on `listener` until `shutdown`: then no new connections are taken, waits are answered at once and
-/// requests under way are finished.
+/// Serves on `listener` until `shutdown`: then it is not ready, and after the wait of the configuration no new connections
+/// are taken, waits are answered at once and requests under way are finished.
 ///
 /// # Errors
 /// [`Error::Socket`] when the socket cannot be served.
@@ -105,15 +117,17 @@ pub async fn run(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
+    let closing = CancellationToken::new();
+    let (stop_wait, connections) = (config.stop_wait, config.limits.max_connections);
     let feed = Feed::new(state.store.clone());
-    let news = tokio::spawn(feed.clone().run(shutdown.clone()));
+    let news = tokio::spawn(feed.clone().run(closing.clone()));
     let service = Data::new(Service {
+        turns: Turns::new(&config.limits),
         config,
         state,
         feed,
-        shutdown: shutdown.clone(),
-        decoding: Semaphore::new(DECODERS),
-        fetching: Semaphore::new(FETCHERS),
+        stopping: shutdown.clone(),
+        shutdown: closing.clone(),
     });
     let server = HttpServer::new(move || {
         App::new()
@@ -121,7 +135,10 @@ pub async fn run(
             .wrap(middleware::from_fn(requests::around))
             .configure(routes::all)
     })
+    .on_connect(sites::note_address)
     .workers(ANSWERERS)
+    // the limit is each worker's own
+    .max_connections(connections.div_ceil(ANSWERERS))
     .shutdown_timeout(STOP_PATIENCE)
     .disable_signals()
     .listen(listener)?
@@ -129,6 +146,9 @@ pub async fn run(
     let handle = server.handle();
     let stopper = tokio::spawn(async move {
         shutdown.cancelled().await;
+        tracing::info!(wait = ?stop_wait, "not ready any more; the listener closes after the wait");
+        tokio::time::sleep(stop_wait).await;
+        closing.cancel();
         handle.stop(true).await;
     });
     let served = server.await;

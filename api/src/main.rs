@@ -5,11 +5,12 @@
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use api::{ApiState, Config};
+use api::{ApiState, Config, Hosts, Limits};
 use clap::{Parser, Subcommand};
-use jobs::{QueueOptions, Rules, Store};
+use jobs::{QueueOptions, RuleOptions, Store};
 use operation::logging::SERVICE;
 use operation::signals::drain_on_signal;
 use operation::{Health, Logging};
@@ -55,9 +56,27 @@ struct Options {
     /// Listen elsewhere than on this machine although nothing asks callers who they are.
     #[arg(long)]
     open_to_everyone: bool,
+    /// The names under which it may be asked.
+    #[command(flatten)]
+    hosts: Hosts,
+    /// How jobs live.
+    #[command(flatten)]
+    rules: RuleOptions,
+    /// How much is done at once.
+    #[command(flatten)]
+    limits: Limits,
+    /// For how many seconds a stop only says that it is not ready, before connections are refused: longer than whoever
+    /// sends requests here needs to notice.
+    #[arg(
+        long,
+        env = "STORYTELLER_STOP_WAIT_SECONDS",
+        value_name = "S",
+        default_value_t = 5
+    )]
+    stop_wait_seconds: u64,
 }
 
-/// What can be asked of a service that runs already.
+/// What the program does instead of serving.
 #[derive(Subcommand, Debug)]
 enum Question {
     /// Ask the service of this machine whether it is ready, for health checks: exit code 0 if it is.
@@ -71,6 +90,12 @@ enum Question {
         )]
         listen: SocketAddr,
     },
+    /// Bring the tables of the database to this version, once for all programs of the service.
+    Migrate {
+        /// The database.
+        #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+        database_url: String,
+    },
 }
 
 #[tokio::main]
@@ -81,6 +106,12 @@ async fn main() -> anyhow::Result<ExitCode> {
             let (ready, words) = operation::health::ask(listen).await?;
             writeln!(std::io::stdout(), "{words}")?;
             Ok(ExitCode::from(u8::from(!ready)))
+        }
+        Some(Question::Migrate { database_url }) => {
+            options.logging.start(SERVICE);
+            let store = Store::connect(&database_url, RuleOptions::default().rules()).await?;
+            store.migrate().await?;
+            Ok(ExitCode::SUCCESS)
         }
         None => serve(options).await.map(|()| ExitCode::SUCCESS),
     }
@@ -97,8 +128,8 @@ async fn serve(options: Options) -> anyhow::Result<()> {
     let listener = TcpListener::bind(options.listen)
         .with_context(|| format!("cannot listen on {}", options.listen))?;
     let database = options.database_url.context("--database-url is missing")?;
-    let store = Store::connect(&database, Rules::default()).await?;
-    store.migrate().await?;
+    let store = Store::connect(&database, options.rules.rules()).await?;
+    store.wait_for_tables().await?;
     let state = ApiState {
         queue: options.queue.open(store.clone(), 0),
         images: options.images.open(None)?,
@@ -109,6 +140,12 @@ async fn serve(options: Options) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     tokio::spawn(drain_on_signal(shutdown.clone()));
     tracing::info!(address = %listener.local_addr()?, "listening");
-    api::run(Config::default(), state, listener, shutdown).await?;
+    let config = Config {
+        hosts: options.hosts,
+        limits: options.limits,
+        stop_wait: Duration::from_secs(options.stop_wait_seconds),
+        ..Config::default()
+    };
+    api::run(config, state, listener, shutdown).await?;
     Ok(())
 }

@@ -1,21 +1,23 @@
-//! What happens around every request: an id, one line in the log, and the headers that keep a browser safe.
+//! What happens around every request: an id, a look at whom it asks, one line in the log, and the headers that keep a
+//! browser safe.
 //! `lib.rs` wraps the whole application in [`around`]. What must stay true: every answer, errors included,
 //! carries `X-Request-Id`, and nothing the page loads can come from another place than this service.
 
-use std::future::{Ready, ready};
 use std::time::Instant;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::ResponseError as _;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::web::Data;
 use operation::metrics::METRICS;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::error::{Error, Kind};
+use crate::Service;
+use crate::error::Error;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -35,45 +37,28 @@ const SAFETY: [(&str, &str); 5] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
-/// Asked for by every handler that changes something: nobody's browser does it for a page of another site.
-/// Browsers say so themselves in `Sec-Fetch-Site`, which no page can forge; programs do not send it.
-pub(crate) struct OwnSite;
-
-impl FromRequest for OwnSite {
-    type Error = Error;
-    type Future = Ready<Result<Self, Error>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let site = request
-            .headers()
-            .get("sec-fetch-site")
-            .map(HeaderValue::as_bytes);
-        ready(match site {
-            Some(b"cross-site" | b"same-site") => Err(Error::Refused(
-                Kind::CrossSite,
-                "a page of another site asked for this in your name; use the page of this service"
-                    .to_owned(),
-            )),
-            _ => Ok(OwnSite),
-        })
-    }
-}
-
 /// Gives the request an id, answers it, adds the headers and logs one line.
 ///
 /// # Errors
 /// Whatever the handlers answer that is not a response yet.
 pub(crate) async fn around(
+    service: Data<Service>,
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = request_id(&request);
     let span =
         tracing::info_span!("request", id = %id, method = %request.method(), path = request.path());
     let asked = request.method().clone();
     let started = Instant::now();
     async move {
-        let answer = next.call(request).await;
+        let answer = match service.config.hosts.check(request.request()) {
+            Ok(()) => next
+                .call(request)
+                .await
+                .map(ServiceResponse::map_into_boxed_body),
+            Err(stranger) => Ok(request.into_response(Error::error_response(&stranger))),
+        };
         let status = match &answer {
             Ok(answer) => answer.status(),
             Err(error) => error.as_response_error().status_code(),
@@ -126,6 +111,8 @@ fn method(method: &Method) -> &'static str {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
         Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
         _ => "other",
     }
 }

@@ -77,8 +77,7 @@ pub(crate) fn all(config: &mut ServiceConfig) {
         .service(reading("/metrics", health::metrics))
         .service(reading("/openapi.json", openapi::document))
         .service(reading("/", page::page))
-        .service(reading("/story.css", page::looks))
-        .service(reading("/story.js", page::behaviour))
+        .service(reading("/assets/{file}", page::asset))
         .service(reading("/icon.svg", page::icon))
         .default_service(web::to(nothing_here));
 }

@@ -3,7 +3,7 @@
 //! and a request that came before is known by its address, without fetching again what may have changed or gone.
 
 use bytes::Bytes;
-use outbound::FetchError;
+use outbound::{FetchError, host_of};
 
 use crate::Service;
 use crate::error::{Error, Kind, Result};
@@ -39,17 +39,15 @@ impl Source {
     /// The bytes, fetched if need be.
     ///
     /// # Errors
-    /// `fetch_blocked`, `fetch_failed`, `image_too_large` or `invalid_parameter` for an address that leads to none.
+    /// `busy`, `fetch_blocked`, `fetch_failed`, `image_too_large` or `invalid_parameter` for an address that leads to none.
     pub(crate) async fn bytes(self, service: &Service) -> Result<Bytes> {
         let address = match self {
             Source::Sent(image) => return Ok(image),
             Source::Address(address) => address,
         };
-        let _turn = service
-            .fetching
-            .acquire()
-            .await
-            .map_err(|closed| Error::Internal(closed.to_string()))?;
+        // an address that cannot be read has no host, and is refused without anything being fetched
+        let host = host_of(&address).unwrap_or_default();
+        let _turn = service.turns.fetch(&host).await?;
         let most = service.config.caps.bytes;
         service
             .state

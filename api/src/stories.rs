@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::nearest::nearest;
-use crate::requests::OwnSite;
+use crate::sites::OwnSite;
 use crate::view::{AttemptView, PageView, StoryView};
 use crate::{Service, etag, wait};
 
@@ -71,7 +71,7 @@ pub(crate) async fn one(
     Ok(shown(&mut HttpResponse::Ok(), seen))
 }
 
-/// The picture of a story as it is kept: upright, without metadata.
+/// The picture of a story as it is kept: without metadata, but for which way up it is.
 #[utoipa::path(get, path = "/v1/stories/{id}/image", tag = "stories",
     params(("id" = Uuid, Path, description = "The job's id")),
     responses(
@@ -105,7 +105,7 @@ pub(crate) async fn image(
         .body(SizedStream::new(reading.bytes, reading.chunks)))
 }
 
-/// Stories, the newest first, page by page.
+/// Stories, the newest first, page by page; of the captions of each only the nearest three.
 #[utoipa::path(get, path = "/v1/stories", tag = "stories",
     params(
         ("state" = Option<State>, Query, description = "Only those in this state"),
@@ -135,7 +135,7 @@ pub(crate) async fn list(query: Texts, service: Data<Service>) -> Result<HttpRes
         .await?;
     METRICS.unreadable.inc_by(listed.unreadable);
     let next = listed.next.map(|last| last.to_string());
-    let stories = listed.jobs.into_iter().map(StoryView::of).collect();
+    let stories = listed.jobs.into_iter().map(StoryView::brief).collect();
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(PageView { stories, next }))

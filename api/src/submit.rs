@@ -2,20 +2,24 @@
 //! What must stay true: whatever can be known about the request is said now, with a 4xx; a 202 means that the
 //! picture is on the disk and the job in the database; a picture of a job that was not accepted is not kept.
 
+use std::time::Duration;
+
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use jobs::{Compat, Idempotency, Job, NewJob, StoredImage, StoryRequest, Submitted, faults};
+use jobs::{Idempotency, Job, NewJob, StoredImage, StoryRequest, Submitted, faults};
 use operation::metrics::METRICS;
-use pictures::{TakenIn, Turn, take_in};
+use pictures::images::Deployment;
+use pictures::{TakenIn, take_in};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
 use crate::nearest::nearest;
-use crate::requests::OwnSite;
+use crate::sites::OwnSite;
 use crate::source::Source;
 use crate::stories::{Seen, see, shown};
 use crate::view::StoryView;
@@ -79,11 +83,12 @@ pub(crate) struct StoryByAddress {
         )),
         (status = 400, description = "`malformed_request`", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`cross_site`: a browser sent it for a page of another site", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "`body_too_slow`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`image_too_large` or `body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`image_unreadable`, `image_animated`, `fetch_blocked`, `fetch_failed`, `unknown_style`, `invalid_parameter` or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`queue_full`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy` or `unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn submit(
     _site: OwnSite,
@@ -91,8 +96,16 @@ pub(crate) async fn submit(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
+    let (key, upload) = match admitted(&request, &service).await {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            Form::refuse(payload, picture_field(&service)).await;
+            return Err(refusal);
+        }
+    };
     let mut form = Form::read(&request, payload, picture_field(&service)).await?;
-    let key = idempotency_key(&request)?;
+    // until the picture is stored; an address takes no room
+    let upload = form.file.is_some().then_some(upload);
     let address = form.take_text("image_url");
     let wishes = fields::request_of(form.fields)?;
     check_styles(&service, &wishes).await?;
@@ -102,6 +115,7 @@ pub(crate) async fn submit(
     }
     let source = Source::of(form.file, address)?;
     let (job, replayed) = take(&service, key, wishes, source).await?;
+    drop(upload);
     let patience = wait::preferred(&request);
     let seen = match patience {
         Some(patience) => wait::for_change(&service, job.id, patience, None).await?,
@@ -125,6 +139,18 @@ pub(crate) async fn submit(
     Ok(shown(&mut answer, seen))
 }
 
+/// The key of the request and its turn to send a picture: before anything of it is read.
+async fn admitted<'a>(
+    request: &HttpRequest,
+    service: &'a Service,
+) -> Result<(Option<String>, SemaphorePermit<'a>)> {
+    let key = idempotency_key(request)?;
+    if let Some(queued) = service.state.store.full(key.as_deref()).await? {
+        return Err(full(service, queued).await?);
+    }
+    Ok((key, service.turns.upload().await?))
+}
+
 fn picture_field(service: &Service) -> FileField {
     FileField {
         name: "image",
@@ -136,6 +162,7 @@ fn picture_field(service: &Service) -> FileField {
             );
             Error::image(Kind::ImageTooLarge, message)
         },
+        time: Duration::from_secs(service.config.limits.upload_seconds),
     }
 }
 
@@ -158,18 +185,7 @@ async fn take(
         idempotency = Some(known);
     }
     let image = source.bytes(service).await?;
-    let picture = {
-        let _turn = service
-            .decoding
-            .acquire()
-            .await
-            .map_err(|closed| Error::Internal(closed.to_string()))?;
-        let turn = match wishes.compat {
-            Compat::Modern => Turn::Upright,
-            Compat::Strict => Turn::AsStored,
-        };
-        take_in(image, service.config.caps.clone(), turn).await?
-    };
+    let picture = take_in(image, service.config.caps.clone()).await?;
     if let (Some(key), None) = (key, &idempotency) {
         let fingerprint = fingerprint(&wishes, &picture.sha256)?;
         idempotency = Some(Idempotency { key, fingerprint });
@@ -186,8 +202,9 @@ async fn accept(
 ) -> Result<(Job, bool)> {
     let state = &service.state;
     let id = NewJob::id();
+    let deployment = Deployment(state.store.deployment().await?);
     let image = StoredImage {
-        key: pictures::images::key(id, picture.media_type),
+        key: deployment.key(id, picture.media_type),
         media_type: picture.media_type.to_owned(),
         width: picture.width,
         height: picture.height,
@@ -234,11 +251,18 @@ async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)>
             Kind::IdempotencyKeyReused,
             "this Idempotency-Key came with another picture or other fields before; use a new key for a new story".to_owned(),
         )),
-        Submitted::Full { queued } => {
-            let pace = state.store.pace().await?.map_or(FIRST_RETRY, |pace| pace.as_secs());
-            Err(Error::Full { queued, retry_after: pace.clamp(FIRST_RETRY, LATEST_RETRY) })
-        }
+        Submitted::Full { queued } => Err(full(service, queued).await?),
     }
+}
+
+/// What is said when so many wait already; come back when one of them has been told.
+async fn full(service: &Service, queued: u32) -> Result<Error> {
+    let pace = service.state.store.pace().await?;
+    let retry_after = pace.map_or(FIRST_RETRY, |pace| pace.as_secs());
+    Ok(Error::Full {
+        queued,
+        retry_after: retry_after.clamp(FIRST_RETRY, LATEST_RETRY),
+    })
 }
 
 /// Until a worker has said which styles there are, any is taken: the worker will judge it.

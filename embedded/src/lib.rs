@@ -5,9 +5,11 @@ mod place;
 mod programs;
 mod server;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -36,7 +38,8 @@ pub struct Settings {
 /// dropping it ends it in the background, and so does the death of this process.
 #[derive(Debug)]
 pub struct EmbeddedPostgres {
-    url: String,
+    address: PgConnectOptions,
+    socket: PathBuf,
     stop: oneshot::Sender<()>,
     keeper: JoinHandle<Result<()>>,
 }
@@ -51,16 +54,26 @@ impl EmbeddedPostgres {
         let server = tokio::task::spawn_blocking(move || prepare(&settings))
             .await
             .map_err(|panic| Error::unexpected("prepare the database", panic))??;
-        let url = server.url().to_owned();
+        let (address, socket) = (server.address().clone(), server.socket());
         let running = server.start().await?;
         let (stop, stopped) = oneshot::channel();
         let keeper = tokio::spawn(keep(server, running, stopped));
-        Ok(EmbeddedPostgres { url, stop, keeper })
+        Ok(EmbeddedPostgres {
+            address,
+            socket,
+            stop,
+            keeper,
+        })
     }
 
     /// The address for whoever connects, password included.
     pub fn url(&self) -> String {
-        self.url.clone()
+        self.address.to_url_lossy().to_string()
+    }
+
+    /// The socket it listens on.
+    pub fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// Ends the server in order: open transactions are rolled back, everything committed is on the disk.

@@ -10,8 +10,6 @@ use std::os::unix::fs::{
 };
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
-
 use crate::error::{Error, Result};
 
 /// Where the database of a data folder goes that its owner could not reach.
@@ -33,8 +31,8 @@ pub(crate) struct Owner {
 pub(crate) struct Place {
     pub(crate) root: PathBuf,
     pub(crate) owner: Owner,
-    /// Held open: the system gives the lock back when this process ends, however it ends.
-    _lock: File,
+    /// Held open: the system gives the locks back when this process ends, however it ends.
+    _locks: [File; 2],
 }
 
 impl Place {
@@ -42,7 +40,8 @@ impl Place {
     pub(crate) fn open(data: &Path) -> Result<Self> {
         fs::create_dir_all(data).map_err(disk("make the folder", data))?;
         let data = data.canonicalize().map_err(disk("find the folder", data))?;
-        let lock = lock(&data)?;
+        // of two who begin at once, one makes the database
+        let beginning = lock(&data, "postgres.lock")?;
         let link = data.join("postgres");
         let owner = Owner::of(&link);
         let root = if owner.other {
@@ -51,10 +50,12 @@ impl Place {
             link
         };
         make_private(&root, owner)?;
+        // and this one goes where the database goes: links of other data folders may lead to it
+        let using = lock(&root, "lock")?;
         Ok(Place {
             root,
             owner,
-            _lock: lock,
+            _locks: [beginning, using],
         })
     }
 
@@ -106,8 +107,12 @@ impl Place {
         let folder = if near.as_os_str().len() <= LONGEST_SOCKET_FOLDER {
             near
         } else {
-            let name = hex::encode(&Sha256::digest(near.as_os_str().as_encoded_bytes())[..8]);
-            std::env::temp_dir().join(format!("storyteller-{name}"))
+            // what stays the same wherever the folder is moved, and no other folder has
+            let about = self
+                .root
+                .metadata()
+                .map_err(disk("look at the folder", &self.root))?;
+            std::env::temp_dir().join(format!("storyteller-{:x}-{:x}", about.dev(), about.ino()))
         };
         make_private(&folder, self.owner)?;
         Ok(folder)
@@ -176,8 +181,8 @@ pub(crate) fn disk(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Err
 }
 
 /// Takes the lock that a running service holds, and leaves this process's number for the next one's error.
-fn lock(data: &Path) -> Result<File> {
-    let path = data.join("postgres.lock");
+fn lock(folder: &Path, name: &str) -> Result<File> {
+    let path = folder.join(name);
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -192,7 +197,7 @@ fn lock(data: &Path) -> Result<File> {
             let mut process = String::new();
             let _ = file.read_to_string(&mut process);
             return Err(Error::DataInUse {
-                folder: data.to_owned(),
+                folder: folder.to_owned(),
                 process: process.trim().parse().unwrap_or(0),
             });
         }
@@ -208,11 +213,11 @@ fn lock(data: &Path) -> Result<File> {
 /// The folder itself if the owner can come to it, else the one its link leads to, else a new one and a link.
 fn reachable(data: &Path, link: PathBuf, owner: Owner) -> Result<PathBuf> {
     if link.is_symlink() {
-        if let Ok(target) = link.canonicalize() {
-            return Ok(target);
-        }
-        tracing::warn!(link = %link.display(), "the database this link led to is gone; a new one is made");
-        fs::remove_file(&link).map_err(disk("remove the link", &link))?;
+        // a new one instead could not be told from the old one with all its stories lost
+        return link.canonicalize().map_err(disk(
+            "find the database (bring it back, or remove the link to begin with an empty one) that is linked from",
+            &link,
+        ));
     }
     let Some(closed) = data.ancestors().find(|folder| !owner.can_enter(folder)) else {
         return Ok(link);
@@ -227,7 +232,7 @@ fn reachable(data: &Path, link: PathBuf, owner: Owner) -> Result<PathBuf> {
             ),
         });
     }
-    let elsewhere = new_elsewhere(&link)?;
+    let elsewhere = new_elsewhere(Path::new(ELSEWHERE))?;
     tracing::info!(
         database = %elsewhere.display(),
         "the database lies there, because user {} cannot enter {}", owner.uid, closed.display()
@@ -236,23 +241,16 @@ fn reachable(data: &Path, link: PathBuf, owner: Owner) -> Result<PathBuf> {
     Ok(elsewhere)
 }
 
-/// A new folder for the database that `link` will lead to. Removes one that an earlier data folder of the same
-/// name has left behind: its pictures are gone, and its link with them.
-fn new_elsewhere(link: &Path) -> Result<PathBuf> {
-    let parent = Path::new(ELSEWHERE);
+/// A name below `parent` for a new database. A random one: one made of a path would be another database's as soon as
+/// its data folder has been moved away.
+fn new_elsewhere(parent: &Path) -> Result<PathBuf> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o755)
         .create(parent)
         .map_err(disk("make the folder", parent))?;
-    let name = hex::encode(&Sha256::digest(link.as_os_str().as_encoded_bytes())[..8]);
-    let folder = parent.join(format!("postgres-{name}"));
-    match fs::remove_dir_all(&folder) {
-        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-            Err(disk("remove the old database", &folder)(cause))
-        }
-        _ => Ok(folder),
-    }
+    let name = hex::encode(rand::random::<[u8; 8]>());
+    Ok(parent.join(format!("postgres-{name}")))
 }
 
 /// Makes a folder that only the owner can look into, or checks that an existing one is his.
@@ -302,15 +300,37 @@ mod tests {
     #[test]
     fn a_second_service_is_told_who_uses_the_folder() {
         let data = tempfile::tempdir().unwrap();
-        let held = lock(data.path()).unwrap();
-        let error = lock(data.path()).unwrap_err();
+        let held = lock(data.path(), "lock").unwrap();
+        let error = lock(data.path(), "lock").unwrap_err();
         let us = i32::try_from(std::process::id()).unwrap();
         assert!(
             matches!(error, Error::DataInUse { process, .. } if process == us),
             "{error}"
         );
         drop(held);
-        lock(data.path()).unwrap();
+        lock(data.path(), "lock").unwrap();
+    }
+
+    #[test]
+    fn a_new_database_never_takes_the_place_of_another() {
+        let parent = tempfile::tempdir().unwrap();
+        let places = [(); 3].map(|()| new_elsewhere(parent.path()).unwrap());
+        for place in &places {
+            assert!(!place.exists());
+            fs::create_dir(place).unwrap();
+        }
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), places.len());
+    }
+
+    #[test]
+    fn a_database_that_is_out_of_reach_is_not_replaced_by_an_empty_one() {
+        let data = tempfile::tempdir().unwrap();
+        let link = data.path().join("postgres");
+        std::os::unix::fs::symlink(data.path().join("unmounted"), &link).unwrap();
+        let owner = Owner::of(&link);
+        let error = reachable(data.path(), link.clone(), owner).unwrap_err();
+        assert!(error.to_string().contains("bring it back"), "{error}");
+        assert!(link.is_symlink());
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
+use rustix::process::{Pid, Signal, kill_process};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Child;
@@ -21,15 +22,18 @@ use crate::programs::Programs;
 /// After a crash the server first repeats what was written since the last checkpoint.
 const START_PATIENCE: Duration = Duration::from_secs(120);
 const ASK_EVERY: Duration = Duration::from_millis(20);
-/// Seconds that `pg_ctl` waits for an end in order before the server is cut off.
-const STOP_PATIENCE: &str = "30";
+/// How long an end in order may take before the server is cut off.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+/// The part of the socket's name that says which of several servers it belongs to.
+const PORT: u16 = 5432;
 /// A longer log is put aside when the server starts.
 const LONGEST_LOG: u64 = 8 * 1024 * 1024;
 /// What an error quotes from the log.
 const QUOTED_LINES: usize = 8;
-/// Waits for a word or the end of its input. Only the end, which is this process's death, makes it stop the server.
+/// Waits for a word or the end of its input. Only the end, which is this process's death, makes it stop the server. Where
+/// that is, it does not say by its path: the folder may have been moved, and another one be there now.
 const GUARDIAN: &str =
-    r#"read -r word; [ "$word" = stopped ] || exec "$0" stop -D "$1" -m fast -w -t 30"#;
+    r#"read -r word; [ "$word" = stopped ] || exec "$0" stop -D data -m fast -w -t 30"#;
 /// A small database for one service on one machine.
 const OPTIONS: [&str; 6] = [
     "listen_addresses=",
@@ -46,7 +50,7 @@ pub(crate) struct Server {
     place: Place,
     programs: Programs,
     sockets: PathBuf,
-    url: String,
+    address: PgConnectOptions,
 }
 
 /// A server that answers, and its guardian.
@@ -74,17 +78,28 @@ impl Running {
 impl Server {
     pub(crate) fn new(place: Place, programs: Programs) -> Result<Self> {
         let sockets = place.socket_folder()?;
+        let address = PgConnectOptions::new_without_pgpass()
+            .socket(&sockets)
+            .port(PORT)
+            .username("storyteller")
+            .database("postgres")
+            .ssl_mode(PgSslMode::Disable);
         Ok(Server {
             place,
             programs,
             sockets,
-            url: String::new(),
+            address,
         })
     }
 
-    /// Empty until the database is made.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+    /// For whoever connects; without a password until the database is made.
+    pub(crate) fn address(&self) -> &PgConnectOptions {
+        &self.address
+    }
+
+    /// The socket itself.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.sockets.join(format!(".s.PGSQL.{PORT}"))
     }
 
     /// Ends the server of a service that was killed. This process holds the lock, so nobody else uses it.
@@ -101,7 +116,7 @@ impl Server {
                 process,
                 "ends the Postgres that a killed service has left running"
             );
-            return self.end(STOP_PATIENCE);
+            return self.end();
         }
         fs::remove_file(&note).map_err(disk("remove the note of a server that is gone", &note))
     }
@@ -131,11 +146,8 @@ impl Server {
             fs::rename(&unfinished, self.place.cluster())
                 .map_err(disk("finish the database", &unfinished))?;
         }
-        self.url = format!(
-            "postgres://storyteller:{}@localhost/postgres?host={}",
-            self.place.password()?.trim(),
-            percent_encoded(&self.sockets)
-        );
+        let password = self.place.password()?;
+        self.address = self.address.clone().password(password.trim());
         Ok(())
     }
 
@@ -171,52 +183,39 @@ impl Server {
 
     /// Ends the server in order, or cuts it off if that takes too long.
     pub(crate) async fn stop(&self, mut running: Running) -> Result<()> {
-        let ended = if matches!(running.postgres.try_wait(), Ok(Some(_))) {
-            Ok(())
-        } else {
-            let mut stop = self.stop_command("fast", STOP_PATIENCE);
-            tokio::task::spawn_blocking(move || {
-                finish(&mut stop, "Postgres does not stop in order and was cut off")
-            })
-            .await
-            .map_err(|panic| Error::unexpected("stop the database", panic))?
-        };
+        let process = running.postgres.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(process) = process.and_then(Pid::from_raw) {
+            // by its number and not by its folder, which may have been moved
+            let _ = kill_process(process, Signal::INT);
+        }
+        let ended = tokio::time::timeout(STOP_PATIENCE, running.postgres.wait()).await;
         if ended.is_err() {
             let _ = running.postgres.kill().await;
         }
-        let _ = running.postgres.wait().await;
         running.dismiss_guardian().await;
-        ended
-    }
-
-    fn end(&self, patience: &str) -> Result<()> {
-        finish(
-            &mut self.stop_command("fast", patience),
-            "an old Postgres does not stop in order",
-        )
-        .or_else(|_| {
-            finish(
-                &mut self.stop_command("immediate", patience),
-                "an old Postgres does not stop",
-            )
+        ended.map(drop).map_err(|_| Error::Postgres {
+            what: "Postgres does not stop in order and was cut off".to_owned(),
+            said: format!("see {}", self.place.log().display()),
         })
     }
 
-    fn stop_command(&self, mode: &str, patience: &str) -> Command {
-        let mut stop = self.command("pg_ctl");
-        stop.arg("stop")
-            .arg("-D")
-            .arg(self.place.cluster())
-            .args(["-m", mode, "-w", "-t", patience]);
-        stop
+    fn end(&self) -> Result<()> {
+        let stop = |mode| {
+            let mut stop = self.command("pg_ctl");
+            stop.args(["stop", "-w", "-m", mode])
+                .arg("-D")
+                .arg(self.place.cluster())
+                .arg(format!("--timeout={}", STOP_PATIENCE.as_secs()));
+            finish(&mut stop, "an old Postgres does not stop")
+        };
+        stop("fast").or_else(|_| stop("immediate"))
     }
 
     fn guardian(&self) -> Result<Child> {
         let mut command = self.as_owner(Path::new("/bin/sh"));
         command
             .args(["-c", GUARDIAN])
-            .arg(self.programs.path("pg_ctl"))
-            .arg(self.place.cluster());
+            .arg(self.programs.path("pg_ctl"));
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -225,13 +224,9 @@ impl Server {
     }
 
     async fn answers(&self, running: &mut Running, log_from: u64) -> Result<()> {
-        let options: PgConnectOptions = self
-            .url
-            .parse()
-            .map_err(|error| Error::unexpected("read our own address", error))?;
         let end = Instant::now() + START_PATIENCE;
         loop {
-            if let Ok(connection) = options.clone().connect().await {
+            if let Ok(connection) = self.address.connect().await {
                 let _ = connection.close().await;
                 return Ok(());
             }
@@ -334,20 +329,4 @@ fn last_lines(text: &[u8]) -> String {
     } else {
         lines.join(" | ")
     }
-}
-
-fn percent_encoded(path: &Path) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(byte);
-    let encode = |byte: &u8| {
-        if plain(byte) {
-            char::from(*byte).to_string()
-        } else {
-            format!("%{byte:02X}")
-        }
-    };
-    path.as_os_str()
-        .as_encoded_bytes()
-        .iter()
-        .map(encode)
-        .collect()
 }

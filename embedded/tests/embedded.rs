@@ -11,6 +11,8 @@ use std::process::{Command, Stdio};
 
 use embedded::{EmbeddedPostgres, Error, Settings};
 use jobs::{Rules, Store, StoryRequest, Submitted};
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
 use testkit::eventually;
@@ -74,13 +76,8 @@ async fn a_second_service_on_one_folder_is_refused_and_a_stranger_too() {
         .await
         .unwrap_err();
     assert!(matches!(error, Error::DataInUse { .. }), "{error}");
-    let (before, after) = (
-        postgres.url().find("storyteller:").unwrap() + 12,
-        postgres.url().find('@').unwrap(),
-    );
-    let stranger = postgres
-        .url()
-        .replace(&postgres.url()[before..after], "guessed");
+    let address: PgConnectOptions = postgres.url().parse().unwrap();
+    let stranger = address.password("guessed").to_url_lossy().to_string();
     Store::connect(&stranger, Rules::default())
         .await
         .unwrap_err();
@@ -236,6 +233,42 @@ async fn a_folder_that_only_root_can_enter_gets_its_database_elsewhere() {
     postgres.stop().await.unwrap();
     if !place.starts_with(closed.path()) {
         fs::remove_dir_all(place).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_moved_data_folder_finds_its_database_and_whoever_begins_at_its_old_path_another() {
+    let closed = open_folder();
+    fs::set_permissions(closed.path(), Permissions::from_mode(0o700)).unwrap();
+    let (old, moved) = (closed.path().join("data"), closed.path().join("moved"));
+    let first = EmbeddedPostgres::start(settings(&old)).await.unwrap();
+    let first_jobs = store(&first).await;
+    let id = submit(&first_jobs).await;
+    // while it runs, as people do
+    fs::rename(&old, &moved).unwrap();
+
+    let second = EmbeddedPostgres::start(settings(&old)).await.unwrap();
+    let second_jobs = store(&second).await;
+    let other = submit(&second_jobs).await;
+    assert!(second_jobs.get(id).await.unwrap().is_none());
+    assert!(first_jobs.get(id).await.unwrap().is_some());
+    let error = EmbeddedPostgres::start(settings(&moved)).await.unwrap_err();
+    assert!(matches!(error, Error::DataInUse { .. }), "{error}");
+
+    first.stop().await.unwrap();
+    assert!(
+        second_jobs.get(other).await.unwrap().is_some(),
+        "the wrong one was stopped"
+    );
+    let again = EmbeddedPostgres::start(settings(&moved)).await.unwrap();
+    assert!(store(&again).await.get(id).await.unwrap().is_some());
+    again.stop().await.unwrap();
+    second.stop().await.unwrap();
+    for data in [old, moved] {
+        let place = data.join("postgres").canonicalize().unwrap();
+        if !place.starts_with(closed.path()) {
+            fs::remove_dir_all(place).unwrap();
+        }
     }
 }
 

@@ -4,7 +4,12 @@
 
 use std::time::Duration;
 
+use crate::job::State;
 use crate::retry::Backoff;
+
+mod options;
+
+pub use options::RuleOptions;
 
 /// How often jobs are tried, when a worker counts as dead, and how many jobs may wait.
 #[derive(Clone, Debug)]
@@ -24,6 +29,10 @@ pub struct Rules {
     pub backoff: Backoff,
     /// How many jobs may wait; more are refused.
     pub max_queued: u32,
+    /// How many bytes the texts of waiting styles may have together; more are refused.
+    pub max_queued_text: u64,
+    /// For how long stories are kept once they have ended, by how they did.
+    pub keep_for: KeepFor,
     /// How many connections to the database are kept: claims, heartbeats and a few requests at once.
     pub connections: u32,
 }
@@ -38,6 +47,8 @@ impl Default for Rules {
             forget_every: Duration::from_secs(10),
             backoff: Backoff::default(),
             max_queued: 10_000,
+            max_queued_text: 256 * 1024 * 1024,
+            keep_for: KeepFor::default(),
             connections: 10,
         }
     }
@@ -50,5 +61,44 @@ impl Rules {
     pub(crate) fn longest_silence(&self) -> Duration {
         self.lease_timeout
             .saturating_sub(self.heartbeat.mul_f64(2.5))
+    }
+}
+
+/// For how long stories are kept once they have ended; none is for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepFor {
+    /// Those that were told.
+    pub succeeded: Option<Duration>,
+    /// Those that failed.
+    pub failed: Option<Duration>,
+    /// Those that nobody wanted any more.
+    pub cancelled: Option<Duration>,
+    /// Those whose deadline passed.
+    pub expired: Option<Duration>,
+}
+
+impl Default for KeepFor {
+    /// A year for what somebody wanted; what there is no story in, for as long as somebody may ask why.
+    fn default() -> Self {
+        let days = |days: u64| Some(Duration::from_secs(days * 24 * 3600));
+        KeepFor {
+            succeeded: days(365),
+            failed: days(30),
+            cancelled: days(7),
+            expired: days(7),
+        }
+    }
+}
+
+impl KeepFor {
+    /// For how long stories that ended so are kept.
+    pub(crate) fn of(&self, state: State) -> Option<Duration> {
+        match state {
+            State::Succeeded => self.succeeded,
+            State::Failed => self.failed,
+            State::Cancelled => self.cancelled,
+            State::Expired => self.expired,
+            State::Queued | State::Running => None,
+        }
     }
 }

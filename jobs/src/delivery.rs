@@ -21,10 +21,38 @@ pub struct Claim<'a> {
     pub sender: &'a str,
     /// At most so many.
     pub max: usize,
-    /// None to a host to which so many are on their way.
+    /// None to a quick host to which so many are on their way.
     pub most_a_host: usize,
+    /// None to another host to which so many are.
+    pub most_a_stranger: usize,
+    /// Hosts that are known to answer quickly.
+    pub quick: &'a [String],
+    /// Hosts that are known not to.
+    pub slow: &'a [String],
+    /// Only to quick ones.
+    pub quick_only: bool,
+    /// To none of the slow ones.
+    pub no_slow: bool,
     /// They are settled by then, or another sender takes them.
     pub time: Duration,
+}
+
+impl<'a> Claim<'a> {
+    /// One delivery for this sender, whoever it goes to.
+    #[must_use]
+    pub fn one(sender: &'a str, time: Duration) -> Self {
+        Claim {
+            sender,
+            max: 1,
+            most_a_host: usize::MAX,
+            most_a_stranger: usize::MAX,
+            quick: &[],
+            slow: &[],
+            quick_only: false,
+            no_slow: false,
+            time,
+        }
+    }
 }
 
 /// The right, for a while, to send one delivery and to say what became of it.
@@ -42,6 +70,8 @@ pub struct DeliveryLease {
     pub event: String,
     /// Where to.
     pub url: String,
+    /// Whose places it takes: the host and port of the address.
+    pub host: String,
     /// When the job ended.
     pub created_at: DateTime<Utc>,
 }

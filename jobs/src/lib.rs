@@ -12,7 +12,7 @@ pub mod retry;
 pub mod store;
 pub mod style;
 
-pub use config::Rules;
+pub use config::{KeepFor, RuleOptions, Rules};
 pub use error::{Error, Result};
 pub use event::{Event, Happened, Said, What};
 pub use job::{
@@ -22,7 +22,7 @@ pub use job::{
 pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings, Ticket};
 pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};
 pub use store::{
-    Beat, Cancelled, Catalogue, Depth, Gallery, Idempotency, Lease, Listed, NewJob, Outcome, Place,
-    Removed, Retried, Shared, Standing, Store, Submitted, Swept, Written,
+    Beat, Cancelled, Catalogue, Depth, Forgotten, Gallery, Idempotency, Lease, Listed, NewJob,
+    Outcome, Place, Removed, Retried, Shared, Standing, Store, Submitted, Swept, Written,
 };
 pub use style::{AddedStyle, LearntStyle, StyleDraft, StyleStanding, StyleSubmitted};

@@ -23,6 +23,9 @@ const LONGEST_STYLE_NAME: usize = 64;
 const MOST_METADATA: usize = 16;
 const LONGEST_METADATA_KEY: usize = 64;
 const LONGEST_METADATA_VALUE: usize = 512;
+/// A minute, to be seen at all, and ten years of 365 days, in seconds.
+const SHORTEST_KEEP: u32 = 60;
+const LONGEST_KEEP: u32 = 10 * 365 * 24 * 3600;
 /// The largest whole number that every JSON reader keeps exactly.
 const LARGEST_SEED: u64 = (1 << 53) - 1;
 
@@ -81,6 +84,10 @@ pub struct StoryRequest {
     /// is named.
     #[serde(deserialize_with = "reading::names")]
     pub webhook_events: Vec<String>,
+    /// For how many seconds the story is kept once it has ended, with its picture: then both are deleted. The service's own
+    /// time if not given.
+    #[schema(minimum = 60, maximum = 315_360_000)]
+    pub keep_for: Option<u32>,
 }
 
 /// How the text is laid out.
@@ -165,6 +172,7 @@ impl Default for StoryRequest {
             priority: 0,
             webhook_url: None,
             webhook_events: Vec::new(),
+            keep_for: None,
         }
     }
 }
@@ -197,6 +205,9 @@ impl StoryRequest {
         }
         within("seed", self.seed.unwrap_or(0), 0, LARGEST_SEED)?;
         within("priority", self.priority, 0, 9)?;
+        if let Some(keep_for) = self.keep_for {
+            within("keep_for", keep_for, SHORTEST_KEEP, LONGEST_KEEP)?;
+        }
         delivery::check_events(self.webhook_url.as_deref(), &self.webhook_events)?;
         if self.compat == Compat::Strict && self.mode == Some(Mode::Sample) {
             return Err(FieldProblem::new(

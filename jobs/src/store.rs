@@ -8,9 +8,11 @@ mod deliveries;
 mod events;
 mod finishing;
 mod listener;
+mod migrating;
 mod publishing;
 mod reading;
 mod removing;
+mod retention;
 mod retrying;
 mod row;
 mod sharing;
@@ -22,9 +24,8 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{OnceCell, broadcast, watch};
 use uuid::Uuid;
 
 use crate::config::Rules;
@@ -37,6 +38,7 @@ pub use events::Standing;
 use listener::Listener;
 pub use publishing::Unpublished;
 pub use removing::Removed;
+pub use retention::Forgotten;
 use row::{DATABASE, failed};
 pub use sharing::{Gallery, Place, Shared};
 
@@ -208,6 +210,8 @@ pub struct Store {
     pool: PgPool,
     rules: Rules,
     listener: Arc<Listener>,
+    /// Asked for once.
+    deployment: Arc<OnceCell<Uuid>>,
 }
 
 impl Store {
@@ -231,27 +235,13 @@ impl Store {
             pool,
             rules,
             listener,
+            deployment: Arc::default(),
         })
     }
 
     /// The rules that jobs here live by.
     pub fn rules(&self) -> &Rules {
         &self.rules
-    }
-
-    /// Brings the tables to this version. Several services may do so at once.
-    ///
-    /// # Errors
-    /// `Unavailable`, or `Unexpected` if the database belongs to a newer version.
-    pub async fn migrate(&self) -> Result<()> {
-        match sqlx::migrate!("../migrations").run(&self.pool).await {
-            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
-                Err(failed("bring the tables to this version", error))
-            }
-            other => {
-                other.map_err(|error| Error::unexpected("bring the tables to this version", error))
-            }
-        }
     }
 
     /// Whether the database answers.

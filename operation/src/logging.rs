@@ -1,8 +1,11 @@
 //! Where log lines go and how they look: always on standard error, so that standard output carries only what was asked
-//! for; text on a terminal, one JSON object a line elsewhere, where a collector reads them.
+//! for; text on a terminal, one JSON object a line elsewhere, where a collector reads them. `demo` alone logs into a file.
 //! Every program flattens [`Logging`] into its options and starts it first thing.
 
+use std::fs::File;
 use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::Mutex;
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
@@ -43,6 +46,26 @@ pub struct Logging {
 }
 
 impl Logging {
+    /// Starts logging for the whole process into a file that is begun anew; for programs whose terminal belongs to a person.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn start_into(&self, default: &str, file: &Path) -> std::io::Result<()> {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let filter = EnvFilter::new(self.log.as_deref().unwrap_or(default));
+        let lines = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(false)
+            .with_writer(Mutex::new(File::create(file)?));
+        let _ = match self.log_format.unwrap_or(LogFormat::Text) {
+            LogFormat::Text => lines.with_target(false).compact().try_init(),
+            LogFormat::Json => lines.json().try_init(),
+        };
+        Ok(())
+    }
+
     /// Starts logging for the whole process, with the filter `default` if none is asked for; a second call changes
     /// nothing.
     pub fn start(&self, default: &str) {

@@ -53,6 +53,10 @@ pub struct Metrics {
     pub accepted: IntCounter,
     /// Jobs left out of lists because this version cannot read them.
     pub unreadable: IntCounter,
+    /// Pictures without a job at the last look.
+    pub orphans: Gauge,
+    /// Stories forgotten because their time was over, by the `state` in which they had ended.
+    pub forgotten: IntCounterVec,
     queue_jobs: GaugeVec,
     queue_work_seconds: Gauge,
     ready: Gauge,
@@ -152,6 +156,15 @@ impl Metrics {
             ),
             accepted: make.counter("storyteller_accepted_total", "Jobs accepted"),
             unreadable: make.counter("storyteller_unreadable_total", "Rows left out of lists"),
+            forgotten: make.counters(
+                ("storyteller_forgotten_total", "Stories whose time was over"),
+                &["state"],
+                &["succeeded", "failed", "cancelled", "expired"],
+            ),
+            orphans: make.keep(Gauge::new(
+                "storyteller_orphans",
+                "Pictures without a job at the last look",
+            )),
             queue_jobs: make.gauges("storyteller_queue_jobs", "Jobs that wait or run", "state"),
             queue_work_seconds: make.keep(Gauge::new(
                 "storyteller_queue_work_seconds",

@@ -187,6 +187,12 @@ impl Client {
     }
 }
 
+/// Whose places at the table an address takes: its host, whatever the port and path.
+#[must_use]
+pub fn host_of(url: &str) -> Option<String> {
+    parse(url).ok()?.host_str().map(str::to_lowercase)
+}
+
 fn client(rule: Rule, allowed: &Arc<Allowed>) -> Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(AGENT)

@@ -2,6 +2,7 @@
 //! distributed. The API puts and reads, the worker reads, the sweep of orphans lists. What must stay true: a picture
 //! is whole or not there, it is never overwritten, and no name reaches outside the store.
 
+mod deployment;
 mod directory;
 mod options;
 mod s3;
@@ -11,8 +12,8 @@ use std::time::{Duration, SystemTime};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use futures_util::stream::{BoxStream, StreamExt as _};
-use uuid::Uuid;
 
+pub use deployment::{Deployment, Moved};
 pub use directory::Directory;
 pub use options::ImageOptions;
 pub use s3::{S3, Settings as S3Settings};
@@ -72,11 +73,21 @@ pub trait Images: Send + Sync {
     /// Forgets a name; whether it was there makes no difference. Fails with `Key` or `Unavailable`.
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>>;
 
-    /// The next names after `after`, in an order of the store's own; none at the end. Fails with `Unavailable`.
-    fn list<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, Result<Vec<Kept>>>;
+    /// The next names after `after` of those that begin with `prefix`, in an order of the store's own; none at the
+    /// end. Fails with `Unavailable`.
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<Kept>>>;
 
-    /// Removes what was begun and not finished for longer than `age`; answers how many. Fails with `Unavailable`.
-    fn clear_unfinished(&self, age: Duration) -> BoxFuture<'_, Result<usize>>;
+    /// Removes what was begun under a name with this beginning and not finished for longer than `age`; answers how many.
+    /// Fails with `Unavailable`.
+    fn clear_unfinished<'a>(
+        &'a self,
+        prefix: &'a str,
+        age: Duration,
+    ) -> BoxFuture<'a, Result<usize>>;
 
     /// Whether pictures can be reached now. Fails with `Unavailable`.
     fn ping(&self) -> BoxFuture<'_, Result<()>>;
@@ -102,25 +113,6 @@ pub trait Images: Send + Sync {
         let _ = (key, valid);
         ready(Ok(None)).boxed()
     }
-}
-
-/// The name under which the picture of a job is kept, such as `0193….jpg`.
-pub fn key(job: Uuid, media_type: &str) -> String {
-    let ending = match media_type {
-        "image/jpeg" => "jpg",
-        "image/png" => "png",
-        "image/webp" => "webp",
-        "image/gif" => "gif",
-        _ => "bin",
-    };
-    format!("{}.{ending}", job.simple())
-}
-
-/// The job whose picture has this name; none if [`key`] never made it.
-pub fn job_of(key: &str) -> Option<Uuid> {
-    check_key(key).ok()?;
-    let (id, _) = key.split_once('.')?;
-    Uuid::try_parse(id).ok()
 }
 
 async fn collect(mut reading: Reading) -> Result<Bytes> {

@@ -1,18 +1,18 @@
 //! The intake of pictures: what they are, whether they are taken, and how they are kept.
 //! The API calls [`take_in`] with what a caller sent. What must stay true: nothing is allocated for pixels before
-//! header and frame count have been checked, and what is kept has no metadata: no reader will turn it.
+//! header and frame count have been checked, what is kept meets the caps as well, and it has no metadata but which way
+//! up it is: readers turn it, nobody else does.
 
 mod gif;
 mod jpeg;
 mod layout;
 mod png;
-mod upright;
+mod proof;
 mod webp;
 
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use image::metadata::Orientation;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
@@ -24,10 +24,16 @@ static DECODERS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     Arc::new(Semaphore::new(cores))
 });
+/// What all of them together may hold, in MiB: two or three of the largest pictures, or a dozen from phones.
+pub const DECODING_BUDGET: u32 = 1024;
+static BUDGET: LazyLock<Arc<Semaphore>> =
+    LazyLock::new(|| Arc::new(Semaphore::new(DECODING_BUDGET as usize)));
+/// Four bytes a pixel, and as much again to work with.
+const BYTES_A_PIXEL: u64 = 8;
 /// What a decoder may allocate: 50 megapixels of four bytes, and as much again to work with.
 const MOST_MEMORY: u64 = 512 * 1024 * 1024;
 
-/// What is taken at most.
+/// What is taken at most: the one set of limits, of the API that takes pictures in and of the worker that decodes them.
 #[derive(Clone, Debug)]
 pub struct Caps {
     /// Bytes of the file.
@@ -49,44 +55,55 @@ impl Default for Caps {
     }
 }
 
-/// Which way up a picture is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// As people see it: turned as its EXIF entry says.
-    Upright,
-    /// As its pixels are stored: the original of 2015 knew no EXIF.
-    AsStored,
-}
-
 /// A picture ready to be kept.
 #[derive(Clone, Debug)]
 pub struct TakenIn {
-    /// The file without metadata.
+    /// The file without metadata but which way up it is.
     pub bytes: Bytes,
     /// `image/jpeg`, `image/png`, `image/webp` or `image/gif`.
     pub media_type: &'static str,
-    /// Pixels from left to right, as kept.
+    /// Pixels from left to right, as people see it.
     pub width: u32,
-    /// Pixels from top to bottom, as kept.
+    /// Pixels from top to bottom, as people see it.
     pub height: u32,
     /// SHA-256 of `bytes`, in lowercase hexadecimal.
     pub sha256: String,
 }
 
 /// Checks a picture to its last byte and makes it ready to be kept: decoded once within limits, metadata and
-/// everything after its end removed, turned as wanted. Takes up to a second of one core, on a blocking thread.
+/// everything after its end removed. Takes up to a second of one core, on a blocking thread.
 ///
 /// # Errors
 /// `Unreadable`, `TooLarge` or `Animated`, with a message for the person who sent it.
-pub async fn take_in(bytes: Bytes, caps: Caps, turn: Turn) -> Result<TakenIn, Refusal> {
-    // never closed, so there is always a permit to wait for
+pub async fn take_in(bytes: Bytes, caps: Caps) -> Result<TakenIn, Refusal> {
+    let (looked, most) = (bytes.clone(), caps.clone());
+    let layout = on_a_thread(move || look(&looked, &most)).await?;
+    // never closed, so there is always a permit to wait for; room first, so that who waits for it holds up nobody
+    let room = BUDGET
+        .clone()
+        .acquire_many_owned(room_for(&layout))
+        .await
+        .ok();
     let permit = DECODERS.clone().acquire_owned().await.ok();
-    let checked = tokio::task::spawn_blocking(move || {
-        // goes along: the work goes on even if the caller has gone away
-        let _permit = permit;
-        check(&bytes, &caps, turn)
-    });
-    checked
+    on_a_thread(move || {
+        // they go along: the work goes on even if the caller has gone away
+        let _held = (room, permit);
+        prove(&bytes, &layout, &caps)
+    })
+    .await
+}
+
+/// How much of the budget a picture takes while it is decoded, in MiB.
+fn room_for(layout: &Layout) -> u32 {
+    let pixels = u64::from(layout.width) * u64::from(layout.height);
+    let room = (pixels * BYTES_A_PIXEL).div_ceil(1 << 20).max(1);
+    u32::try_from(room).map_or(DECODING_BUDGET, |room| room.min(DECODING_BUDGET))
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work)
         .await
         // the task is never cancelled, so this is a panic of a decoder
         .unwrap_or_else(|_| Err(layout::unreadable("it cannot be decoded")))
@@ -96,19 +113,19 @@ pub async fn take_in(bytes: Bytes, caps: Caps, turn: Turn) -> Result<TakenIn, Re
 ///
 /// # Errors
 /// As [`take_in`]. A decoder may panic on hostile bytes.
-pub fn check(bytes: &Bytes, caps: &Caps, turn: Turn) -> Result<TakenIn, Refusal> {
-    let layout = look(bytes, caps)?;
-    let turn = match turn {
-        Turn::Upright => upright::orientation(bytes, &layout),
-        Turn::AsStored => Orientation::NoTransforms,
-    };
-    let upright = upright::turned(bytes, &layout, turn, MOST_MEMORY)?;
-    let sha256 = hex::encode(Sha256::digest(&upright.bytes));
+pub fn check(bytes: &Bytes, caps: &Caps) -> Result<TakenIn, Refusal> {
+    prove(bytes, &look(bytes, caps)?, caps)
+}
+
+fn prove(bytes: &Bytes, layout: &Layout, caps: &Caps) -> Result<TakenIn, Refusal> {
+    let proven = proof::proven(bytes, layout, MOST_MEMORY)?;
+    check_bytes(proven.bytes.len(), caps)?;
+    let sha256 = hex::encode(Sha256::digest(&proven.bytes));
     Ok(TakenIn {
-        bytes: upright.bytes.into(),
+        bytes: proven.bytes.into(),
         media_type: layout.media_type,
-        width: upright.width,
-        height: upright.height,
+        width: proven.width,
+        height: proven.height,
         sha256,
     })
 }
@@ -118,13 +135,7 @@ fn look(bytes: &[u8], caps: &Caps) -> Result<Layout, Refusal> {
     if bytes.is_empty() {
         return Err(layout::unreadable("the file is empty"));
     }
-    if bytes.len() as u64 > caps.bytes {
-        return Err(too_large(format!(
-            "it has {} bytes, and at most {} are taken",
-            bytes.len(),
-            caps.bytes
-        )));
-    }
+    check_bytes(bytes.len(), caps)?;
     let layout = match bytes {
         [0xff, 0xd8, 0xff, ..] => jpeg::layout(bytes),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => png::layout(bytes),
@@ -154,6 +165,15 @@ fn look(bytes: &[u8], caps: &Caps) -> Result<Layout, Refusal> {
         return Err(Refusal::Animated);
     }
     Ok(layout)
+}
+
+fn check_bytes(bytes: usize, caps: &Caps) -> Result<(), Refusal> {
+    let most = caps.bytes;
+    if bytes as u64 > most {
+        let reason = format!("it has {bytes} bytes, and at most {most} are taken");
+        return Err(too_large(reason));
+    }
+    Ok(())
 }
 
 fn check_size(layout: &Layout, caps: &Caps) -> Result<(), Refusal> {

@@ -6,4 +6,4 @@ pub mod intake;
 
 pub use error::{Error, Refusal, Result};
 pub use images::{Directory, ImageOptions, Images, S3};
-pub use intake::{Caps, TakenIn, Turn, take_in};
+pub use intake::{Caps, TakenIn, take_in};

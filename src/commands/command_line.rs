@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use operation::Logging;
 
 use crate::commands::{
-    check_parity, dead_letters, demo, describe, doctor, evaluate, health, import, serve, styles,
-    submit, tell, train, webhooks,
+    bench, check_parity, dead_letters, demo, describe, doctor, evaluate, health, import, migrate,
+    serve, styles, submit, tell, train, webhooks,
 };
 
 /// Tells stories about pictures, on your own machine.
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Train(train::Train),
     /// Measure the networks of a bundle: retrieval, sentences, decoder, stories.
     Evaluate(evaluate::Evaluate),
+    /// Measure what a story costs on this machine, and what the machine can do.
+    Bench(bench::Bench),
     /// Make a secret for webhooks, look at what was sent for a story, and send it again.
     Webhooks(webhooks::Webhooks),
     /// List the stories that failed for good, and have them told after all.
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     CheckParity(check_parity::CheckParity),
     /// Ask a running service whether it is ready; exit code 0 if it is (for container health checks).
     Health(health::Health),
+    /// Bring the tables of a database to this version, before programs of this version use it.
+    Migrate(migrate::Migrate),
     /// Look at this machine and say what is missing for the service to run.
     Doctor(doctor::Doctor),
 }
@@ -78,10 +82,12 @@ pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Describe(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Evaluate(command) => command.run(),
+        Command::Bench(command) => command.run(),
         Command::Webhooks(command) => command.run(),
         Command::DeadLetters(command) => command.run(),
         Command::CheckParity(command) => Ok(command.run()),
         Command::Health(command) => command.run(),
+        Command::Migrate(command) => command.run(),
         Command::Doctor(command) => command.run(),
     }
 }

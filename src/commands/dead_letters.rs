@@ -1,7 +1,7 @@
 //! `storyteller dead-letters`: stories that failed after all their attempts, for a person to look at and to try again.
 //! It is a client like any other: everything goes through the HTTP API.
 
-use std::io::Write as _;
+use std::io::Write;
 use std::process::ExitCode;
 
 use api::view::StoryView;
@@ -87,15 +87,28 @@ impl DeadLetters {
                     } else {
                         ids
                     };
-                    for id in ids {
-                        let job = client.retry(id).await?;
-                        writeln!(out, "{id}  {}", job.state)?;
-                    }
+                    return replay(&client, &ids, &mut out).await;
                 }
             }
             Ok(ExitCode::SUCCESS)
         })
     }
+}
+
+/// One that cannot be tried again, perhaps because somebody else was quicker, keeps none of the others from it.
+async fn replay(client: &Client, ids: &[Uuid], out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let mut refused = false;
+    for id in ids {
+        match client.retry(*id).await {
+            Ok(job) => writeln!(out, "{id}  {}", job.state)?,
+            Err(error @ storyteller::client::Error::Refused { .. }) => {
+                refused = true;
+                writeln!(out, "{id}  {error}")?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(ExitCode::from(u8::from(refused)))
 }
 
 /// All failed stories. They are collected before any is tried again, because a page ends where the last one began.

@@ -1,5 +1,6 @@
-//! `storyteller demo`: the whole service on a free port, one picture through its HTTP API, the story on the screen.
-//! On a terminal the service then stays up for the page; elsewhere the demo ends, with everything stopped.
+//! `storyteller demo`: the whole service on a free port, one picture through its HTTP API, picture and story on the screen.
+//! On a terminal the service then stays up for the page; elsewhere the demo ends, with everything stopped. What must stay
+//! true: a person sees what they wait for, the picture and the story, and nothing else; the log is in a file.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::net::TcpListener;
@@ -17,6 +18,10 @@ use tokio_util::sync::CancellationToken;
 use crate::commands::command_line::block_on;
 use crate::commands::serve::ServiceOptions;
 use crate::commands::tell::Telling;
+use crate::commands::terminal_picture;
+
+/// Characters in a line of the story.
+const LINE: usize = 72;
 
 /// What `demo` takes.
 #[derive(Args, Debug)]
@@ -48,16 +53,27 @@ impl Demo {
                 () = stop_signal() => Err(anyhow::anyhow!("stopped before the story was told")),
             };
             if told.is_ok() && stays() {
+                let page = console::style(&page).bold().underlined();
                 writeln!(
                     std::io::stdout(),
-                    "The page is at {page} until you press Ctrl-C."
+                    "The page for your own pictures is at {page} until you press Ctrl-C."
                 )?;
                 stop_signal().await;
             }
             shutdown.cancel();
             service.await??;
-            told.map(|()| ExitCode::SUCCESS)
+            let log = self.log_file()?;
+            told.with_context(|| format!("the log is in {}", log.display()))?;
+            Ok(ExitCode::SUCCESS)
         })
+    }
+
+    /// Where the service's log goes.
+    ///
+    /// # Errors
+    /// When neither the flag nor `HOME` says where the data is.
+    pub(crate) fn log_file(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.service.data_folder()?.join("demo.log"))
     }
 
     async fn story(&self, page: &str) -> anyhow::Result<()> {
@@ -72,25 +88,38 @@ impl Demo {
         spinner.finish_and_clear();
         let story = story_of(&job)?;
         let mut out = std::io::stdout().lock();
-        writeln!(out, "\n{} saw:", self.photo.display())?;
-        let captions = job.result.iter().flat_map(|result| &result.captions);
-        for caption in captions.take(5) {
-            writeln!(out, "  {}", caption.text)?;
+        writeln!(out)?;
+        if !terminal_picture::show(&mut out, &self.photo)? {
+            writeln!(out, "{}", self.photo.display())?;
         }
-        writeln!(
-            out,
-            "\nand tells, in the style {}:\n\n{story}\n",
-            self.telling.style
-        )?;
-        writeln!(out, "Told by the service at {page} (story {id}).")?;
+        writeln!(out, "\n{}\n", wrapped(story))?;
+        let told = format!("in the manner of {}", self.telling.style);
+        writeln!(out, "{}\n", console::style(told).italic())?;
         Ok(())
     }
 }
 
+/// A book's line is not as long as a terminal's.
+fn wrapped(story: &str) -> String {
+    let mut lines = Vec::new();
+    for paragraph in story.lines() {
+        let mut line = String::from(" ");
+        for word in paragraph.split_whitespace() {
+            if line.chars().count() + word.chars().count() >= LINE {
+                lines.push(std::mem::replace(&mut line, String::from(" ")));
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines.join("\n")
+}
+
 fn doing(job: &StoryView) -> String {
     match &job.stage {
-        Some(stage) => format!("telling: {stage}"),
-        None => job.state.to_string(),
+        Some(stage) => format!("{stage} …"),
+        None => "waiting for the storyteller to wake up …".to_owned(),
     }
 }
 

@@ -81,9 +81,40 @@ pub(crate) struct ServiceOptions {
         value_name = "S"
     )]
     drain_seconds: u64,
+    /// The names under which it may be asked.
+    #[command(flatten)]
+    hosts: api::Hosts,
+    /// How much is done at once.
+    #[command(flatten)]
+    limits: api::Limits,
+    /// For how many seconds a stop only says that it is not ready, before connections are refused.
+    #[arg(
+        long,
+        env = "STORYTELLER_STOP_WAIT_SECONDS",
+        value_name = "S",
+        default_value_t = 0
+    )]
+    stop_wait_seconds: u64,
+    /// How jobs live.
+    #[command(flatten)]
+    rules: jobs::RuleOptions,
+    /// Where callers reach the service, such as https://stories.example: what webhooks name [default: where it listens].
+    #[arg(long, env = "STORYTELLER_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// What is done now and then.
+    #[command(flatten)]
+    chores: worker::dispatcher::ChoreOptions,
 }
 
 impl ServiceOptions {
+    /// Where the service keeps what is its own.
+    ///
+    /// # Errors
+    /// When neither the flag nor `HOME` says where.
+    pub(crate) fn data_folder(&self) -> anyhow::Result<PathBuf> {
+        self.data.folder()
+    }
+
     /// The service, ready to be awaited; it ends when `shutdown` is cancelled and all is drained.
     ///
     /// # Errors
@@ -96,6 +127,8 @@ impl ServiceOptions {
         let bundle = self.weights.bundle()?;
         let cache = self.weights.cache()?;
         originals::fetched::prepare(&bundle, &cache)?;
+        let listens = format!("http://{}", listener.local_addr()?);
+        let public_url = self.public_url.clone().unwrap_or(listens);
         let service = AllInOne {
             data: self.data.folder()?,
             cache: cache.clone(),
@@ -107,6 +140,15 @@ impl ServiceOptions {
             webhooks: self.webhooks.clone(),
             fetch: self.fetch.clone(),
             drain: Duration::from_secs(self.drain_seconds),
+            api: api::Config {
+                hosts: self.hosts.clone(),
+                limits: self.limits.clone(),
+                stop_wait: Duration::from_secs(self.stop_wait_seconds),
+                ..api::Config::default()
+            },
+            rules: self.rules.clone(),
+            public_url: Some(public_url),
+            chores: self.chores.clone(),
         };
         let engine =
             worker::engine::storyteller::factory(bundle, cache, self.weights.device.clone());

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::channel;
 
 use embedded::{EmbeddedPostgres, Settings};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 use tempfile::TempDir;
 
 /// Folders of runs are called this and the run's process id.
@@ -48,7 +49,8 @@ pub async fn fresh() -> String {
         .execute(&mut connection)
         .await
         .unwrap();
-    server.replace("/postgres?", &format!("/{name}?"))
+    let server: PgConnectOptions = server.parse().unwrap();
+    server.database(&name).to_url_lossy().to_string()
 }
 
 /// A transaction that goes on for as long as a test wants.

@@ -111,7 +111,7 @@ impl Service {
 /// A job about a picture that nobody looks for.
 pub fn new_job(request: StoryRequest) -> NewJob {
     let id = NewJob::id();
-    let key = pictures::images::key(id, "image/jpeg");
+    let key = pictures::images::Deployment(Uuid::nil()).key(id, "image/jpeg");
     let image = StoredImage {
         key,
         media_type: "image/jpeg".to_owned(),

@@ -2,7 +2,8 @@
 //!
 //! One safetensors file beside the weights to be: parameters, both moments of Adam, the best weights so far, and as
 //! bytes of JSON the standing and the recipe. What must stay true: the file is either the old one or the new one,
-//! whatever happens while it is written, and it is never loaded into a course of another recipe.
+//! whatever happens while it is written, and it is never loaded into a course of another recipe. `course` writes and reads
+//! these, and they hold its `Standing`: a circle of two files that are one thing, kept apart for their size.
 
 use std::path::PathBuf;
 

@@ -4,6 +4,7 @@
 //! seed give the same numbers. Retrieval is measured by [`crate::recipes::vse::recall`], the decoder by
 //! [`crate::recipes::decoder::perplexity`].
 
+pub mod copying;
 pub mod finding;
 pub mod probe;
 pub mod seeing;

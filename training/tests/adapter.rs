@@ -161,7 +161,7 @@ mod learning {
     use models::{Error, Result, Weights};
     use tch::{Device, Kind, Tensor};
     use training::passages::Passage;
-    use training::recipes::adapter::lessons::{Lessons, Surroundings};
+    use training::recipes::adapter::lessons::{Lessons, Reading, Surroundings};
     use training::recipes::adapter::{self, Frame, Learner, Recipe, Settings};
     use training::{
         AdamKind, Course, Keeper, Measured, Observer, Oversight, Parameters, Progress, Schedule,
@@ -304,8 +304,12 @@ mod learning {
         let some: Vec<&Passage> = passages.iter().collect();
         let end = world.pieces.id("<|im_end|>").unwrap();
         let is_seen = |word: &str| THINGS.contains(&word);
-        let tell = (&world.pieces, end, &is_seen as &dyn Fn(&str) -> bool);
-        let lessons = Lessons::new(&some, &thoughts, &around, tell).unwrap();
+        let reading = Reading {
+            pieces: &world.pieces,
+            end,
+            is_seen: &is_seen,
+        };
+        let lessons = Lessons::new(&some, &thoughts, &around, &reading).unwrap();
         let mut allowed: Vec<i64> = lessons.written().collect();
         allowed.sort_unstable();
         allowed.dedup();

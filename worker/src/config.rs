@@ -26,6 +26,9 @@ pub struct Config {
     pub give_up_after: Duration,
     /// How long a job waits for a picture which the store, though it answers, cannot read; then its attempt has failed.
     pub picture_patience: Duration,
+    /// How many MiB decoded pictures may take that wait for the engine or are with it: a picture is claimed ahead of its
+    /// batch, and the largest has 150.
+    pub picture_memory: u32,
     /// The first wait when the database or the pictures cannot be reached.
     pub first_pause: Duration,
     /// The longest wait when the database or the pictures cannot be reached.
@@ -43,6 +46,7 @@ impl Default for Config {
             hung_after: Duration::from_secs(25),
             give_up_after: Duration::from_secs(75),
             picture_patience: Duration::from_secs(60),
+            picture_memory: 2048,
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(5),
         }

@@ -5,6 +5,8 @@
 
 mod chores;
 mod orphans;
+mod peers;
+mod retention;
 mod verdict;
 
 use std::sync::Arc;
@@ -16,13 +18,14 @@ use jobs::{Store, Written, faults};
 use operation::Health;
 use operation::metrics::METRICS;
 use outbound::{Client, Secrets};
-use pictures::Images;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub use chores::Chores;
-pub use orphans::{Tidied, tidy};
+pub use chores::{ChoreOptions, Chores};
+pub use orphans::{Tidied, Tidying, tidy};
+use peers::Peers;
+pub use retention::forget;
 use verdict::verdict;
 
 /// The entry in the health of the process.
@@ -48,8 +51,14 @@ pub struct Sending {
     pub client: Client,
     /// Deliveries on their way at once: each waits for a receiver and costs next to nothing meanwhile.
     pub at_once: usize,
-    /// As many of them to one host: one slow receiver does not hold up the others.
+    /// As many of them to one host that answers quickly: one receiver does not hold up the others.
     pub most_a_host: usize,
+    /// As many to one that is not known to.
+    pub most_a_stranger: usize,
+    /// A receiver that takes longer is slow, and gets only a quarter of the places with all the others that are.
+    pub slow_after: Duration,
+    /// Where callers reach the API; without it the address of a story has no host.
+    pub public_url: Option<String>,
     /// How long a delivery is held: longer than an attempt takes, short enough for a crash to be made up for soon.
     pub lease: Duration,
 }
@@ -64,6 +73,9 @@ impl Sending {
             client,
             at_once: 32,
             most_a_host: 8,
+            most_a_stranger: 4,
+            slow_after: Duration::from_secs(3),
+            public_url: None,
             lease: Duration::from_secs(25),
         }
     }
@@ -73,6 +85,7 @@ impl Sending {
 #[derive(Clone)]
 pub struct Dispatcher {
     sending: Arc<Sending>,
+    peers: Arc<Peers>,
     store: Store,
 }
 
@@ -81,6 +94,7 @@ impl Dispatcher {
     #[must_use]
     pub fn new(sending: Sending, store: Store) -> Self {
         Dispatcher {
+            peers: Arc::new(Peers::new(sending.slow_after)),
             sending: Arc::new(sending),
             store,
         }
@@ -111,10 +125,16 @@ impl Dispatcher {
             return Ok(0);
         }
         let begun = Instant::now();
+        let choice = self.peers.choice(self.sending.at_once);
         let claim = Claim {
             sender: &self.sending.name,
             max: room.min(CLAIMED_AT_ONCE),
             most_a_host: self.sending.most_a_host,
+            most_a_stranger: self.sending.most_a_stranger,
+            quick: &choice.quick,
+            slow: &choice.slow,
+            quick_only: choice.quick_only,
+            no_slow: choice.no_slow,
             time: self.sending.lease,
         };
         let leases = self.store.claim_deliveries(&claim).await?;
@@ -124,7 +144,11 @@ impl Dispatcher {
         }
         for held in leases {
             let dispatcher = self.clone();
-            under_way.spawn(async move { dispatcher.deliver(held, begun).await });
+            let attempt = self.peers.begun(&held.host);
+            under_way.spawn(async move {
+                dispatcher.deliver(held, begun).await;
+                dispatcher.peers.ended(attempt);
+            });
         }
         Ok(count)
     }
@@ -161,7 +185,7 @@ impl Dispatcher {
         let Some(job) = self.store.get(held.job).await? else {
             return Ok(None);
         };
-        let bytes = body(&job, held)?;
+        let bytes = body(&job, held, self.sending.public_url.as_deref())?;
         let headers = self.sending.secrets.sign(
             &message_id(held.job, held.number),
             Utc::now().timestamp(),
@@ -191,11 +215,10 @@ impl Dispatcher {
 /// Sends what is due and does the chores until `shutdown`; then waits for what is on its way.
 pub async fn run(
     dispatcher: Dispatcher,
-    images: Arc<dyn Images>,
+    chores: Chores,
     health: Health,
     shutdown: CancellationToken,
 ) {
-    let chores = Chores::new(dispatcher.store.clone(), images);
     let sending = send_until(&dispatcher, &health, &shutdown);
     tokio::join!(sending, chores.run(&shutdown));
 }

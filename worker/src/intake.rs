@@ -165,6 +165,10 @@ impl Intake {
     /// room, so a worker that finds only such jobs soon claims no more.
     async fn picture(&self, job: &Job, leased: &Leased) -> Result<Picture, Outcome> {
         let images = &*self.shared.places.images;
+        let most = self.shared.config.picture_memory.max(1);
+        let memory = self.shared.memory.clone();
+        let memory = memory.acquire_many_owned(memory_of(job).min(most)).await;
+        leased.keep(memory.expect("the semaphore is never closed"));
         let until = Instant::now() + self.shared.config.picture_patience;
         let mut pauses = self.shared.pauses();
         loop {
@@ -240,6 +244,13 @@ impl Intake {
 fn returned(job: &Job, error: &jobs::Error) -> Outcome {
     tracing::warn!(job = %job.id, %error, "a job is released");
     Outcome::Returned
+}
+
+/// What the decoded picture of a job takes, in MiB: three bytes a pixel, and as much again while it is decoded.
+fn memory_of(job: &Job) -> u32 {
+    let pixels = job.image.as_ref();
+    let pixels = pixels.map_or(0, |image| u64::from(image.width) * u64::from(image.height));
+    u32::try_from((pixels * 6).div_ceil(1 << 20)).map_or(u32::MAX, |memory| memory.max(1))
 }
 
 /// A job whose last attempt may have harmed others is told alone.

@@ -26,6 +26,8 @@ pub(crate) struct Leased {
     ticket: Mutex<Ticket>,
     /// Room for one more job once this is dropped.
     _room: OwnedSemaphorePermit,
+    /// And for what its picture takes.
+    memory: Mutex<Option<OwnedSemaphorePermit>>,
     listed: Arc<Mutex<Listed>>,
 }
 
@@ -41,6 +43,11 @@ impl Leased {
     pub(crate) fn lose(&self) {
         self.lost.store(true, Ordering::Relaxed);
         drop(std::mem::take(&mut *locked(&self.ticket)));
+    }
+
+    /// Keeps the room that its picture takes until the job's end.
+    pub(crate) fn keep(&self, memory: OwnedSemaphorePermit) {
+        *locked(&self.memory) = Some(memory);
     }
 
     /// Says how far the job is; the next heartbeat passes it on.
@@ -89,6 +96,7 @@ impl Leases {
             said: Mutex::default(),
             ticket: Mutex::new(ticket),
             _room: room,
+            memory: Mutex::new(None),
             listed: self.listed.clone(),
         });
         locked(&self.listed).insert(lease, Arc::downgrade(&leased));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
-use jobs::{QueueOptions, Rules, Store};
+use jobs::{QueueOptions, RuleOptions, Store};
 use operation::logging::SERVICE;
 use operation::signals::{drain_on_signal, end_with};
 use operation::{Health, Logging, Status, status};
@@ -18,6 +18,7 @@ use outbound::FetchOptions;
 use outbound::WebhookOptions;
 use pictures::ImageOptions;
 use tokio_util::sync::CancellationToken;
+use worker::dispatcher::{ChoreOptions, Chores};
 use worker::{Config, Dispatcher, EngineFactory, Places, Sending, dispatcher};
 
 /// Tells the stories of the jobs in a Postgres database.
@@ -50,6 +51,15 @@ struct Settings {
     /// Whom webhooks may reach.
     #[command(flatten)]
     fetch: FetchOptions,
+    /// How jobs live.
+    #[command(flatten)]
+    rules: RuleOptions,
+    /// Where callers reach the API, such as https://stories.example: what webhooks name.
+    #[arg(long, env = "STORYTELLER_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// What is done now and then.
+    #[command(flatten)]
+    chores: ChoreOptions,
     /// Only send webhooks and do chores; tell no stories.
     #[arg(long)]
     dispatch_only: bool,
@@ -154,8 +164,8 @@ fn is_hung(error: &anyhow::Error) -> bool {
 async fn work(settings: Settings) -> anyhow::Result<()> {
     let database = settings.database_url.as_deref();
     let database = database.context("--database-url is missing")?;
-    let store = Store::connect(database, Rules::default()).await?;
-    store.migrate().await?;
+    let store = Store::connect(database, settings.rules.rules()).await?;
+    store.wait_for_tables().await?;
     let places = Places {
         queue: settings.queue.open(store.clone(), prefetch(&settings)),
         store,
@@ -246,11 +256,21 @@ fn dispatching(
     }
     let client = settings.fetch.client()?;
     let (places, shutdown) = (places.clone(), shutdown.clone());
+    let public_url = settings.public_url.clone();
+    let chores = Chores::new(
+        places.store.clone(),
+        places.images.clone(),
+        settings.chores.clone(),
+    );
     Ok(async move {
         match secrets.map(|secrets| Sending::new(secrets, client)) {
             Some(sending) => {
+                let sending = Sending {
+                    public_url,
+                    ..sending
+                };
                 let dispatcher = Dispatcher::new(sending, places.store);
-                dispatcher::run(dispatcher, places.images, places.health, shutdown).await;
+                dispatcher::run(dispatcher, chores, places.health, shutdown).await;
             }
             None => tracing::info!(
                 "no webhooks are sent from here: there is no STORYTELLER_WEBHOOK_SECRET"

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jobs::{Compat, ErrorKind, JobError, StoredImage};
 use models::Picture;
 use models::pipeline::picture::Limits;
-use pictures::Images;
+use pictures::{Caps, Images};
 use sha2::{Digest as _, Sha256};
 
 /// Why there are no pixels.
@@ -56,10 +56,16 @@ fn decode(bytes: &Bytes, sha256: &str, compat: Compat) -> Result<Picture, JobErr
             "the stored picture is not the one that was sent: send the picture again",
         ));
     }
-    // the API has turned it already and removed the entry that says so; others may not have
+    let caps = Caps::default();
+    let limits = Limits {
+        bytes: usize::try_from(caps.bytes).unwrap_or(usize::MAX),
+        pixels: caps.pixels,
+        aspect: caps.aspect,
+    };
+    // the one place where a picture is turned: the original of 2015 knew no EXIF
     let picture = match compat {
-        Compat::Modern => Picture::decode(bytes, &Limits::default()),
-        Compat::Strict => Picture::decode_as_stored(bytes, &Limits::default()),
+        Compat::Modern => Picture::decode(bytes, &limits),
+        Compat::Strict => Picture::decode_as_stored(bytes, &limits),
     };
     picture.map_err(|error| match error {
         models::Error::Picture(reason) => unreadable(&reason),

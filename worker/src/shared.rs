@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
 use crate::engine::thread::Activity;
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) coming: watch::Sender<usize>,
     /// A job could not get its picture: intake asks the picture store before it claims more.
     pub(crate) images_doubted: AtomicBool,
+    /// What is left of the memory for pictures, in MiB.
+    pub(crate) memory: Arc<Semaphore>,
     /// The engine has said nothing for too long: intake claims nothing, the heart beats no more.
     pub(crate) hung: watch::Sender<bool>,
 }

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use jobs::{Outcome, Queue, Store, StyleEntry, Written};
 use operation::Health;
 use pictures::Images;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -66,6 +66,7 @@ pub async fn run(
     let (bundle, styles) =
         opened.inspect_err(|error| health.not_ready(WORKER, error.to_string()))?;
     health.ready(WORKER);
+    let memory = Arc::new(Semaphore::new(config.picture_memory.max(1) as usize));
     let shared = Arc::new(Shared {
         config,
         places,
@@ -75,6 +76,7 @@ pub async fn run(
         styles,
         coming: watch::Sender::new(0),
         images_doubted: AtomicBool::new(false),
+        memory,
         hung: watch::Sender::new(false),
     });
     let worked = tokio::select! {

@@ -3,7 +3,6 @@
 //! refers to it. What must stay true: a name never changes its meaning, because programs branch on it.
 
 use actix_web::http::StatusCode;
-use jobs::ErrorKind;
 
 /// A `type` a caller can meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +27,16 @@ pub enum Kind {
     UnsupportedMediaType,
     /// The whole body is over the limit.
     BodyTooLarge,
+    /// The body has not come in full in time.
+    BodyTooSlow,
     /// No such story or address.
     NotFound,
     /// The address has no such method.
     MethodNotAllowed,
     /// A page of another site made a browser send it.
     CrossSite,
+    /// The request is for a name that this service does not have.
+    UnknownHost,
     /// The job has already ended another way.
     AlreadyFinished,
     /// The owner has taken the story back.
@@ -44,6 +47,8 @@ pub enum Kind {
     StyleExists,
     /// The queue is at its configured depth.
     QueueFull,
+    /// As much is done at once as can be.
+    Busy,
     /// The database or the picture store does not answer.
     Unavailable,
     /// A fault of ours.
@@ -77,7 +82,7 @@ struct Entry {
 }
 
 /// The list itself, in the order of [`Kind`].
-const ENTRIES: [Entry; 28] = [
+const ENTRIES: &[Entry] = &[
     Entry {
         kind: Kind::InvalidParameter,
         name: "invalid_parameter",
@@ -159,6 +164,14 @@ const ENTRIES: [Entry; 28] = [
         meaning: "The whole body is larger than a picture of the largest size with its fields can be.",
     },
     Entry {
+        kind: Kind::BodyTooSlow,
+        name: "body_too_slow",
+        status: StatusCode::REQUEST_TIMEOUT,
+        retryable: true,
+        title: "The request took too long to arrive",
+        meaning: "The body stopped in the middle, or did not come in full within the time of this service.",
+    },
+    Entry {
         kind: Kind::NotFound,
         name: "not_found",
         status: StatusCode::NOT_FOUND,
@@ -181,6 +194,14 @@ const ENTRIES: [Entry; 28] = [
         retryable: false,
         title: "Not from another site's page",
         meaning: "A browser sent this for a page of another site. Programs are not affected; people use the page of this service.",
+    },
+    Entry {
+        kind: Kind::UnknownHost,
+        name: "unknown_host",
+        status: StatusCode::MISDIRECTED_REQUEST,
+        retryable: false,
+        title: "This service has another name",
+        meaning: "`Host` names neither this machine nor one of the names that the service was started with (--public-host).",
     },
     Entry {
         kind: Kind::AlreadyFinished,
@@ -221,6 +242,14 @@ const ENTRIES: [Entry; 28] = [
         retryable: true,
         title: "The queue is full",
         meaning: "More stories are waiting than this service accepts. Come back after Retry-After.",
+    },
+    Entry {
+        kind: Kind::Busy,
+        name: "busy",
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        retryable: true,
+        title: "Too much at once",
+        meaning: "As many pictures are received, or fetched from this host, as the service takes at once. Come back after Retry-After.",
     },
     Entry {
         kind: Kind::Unavailable,
@@ -304,78 +333,6 @@ const ENTRIES: [Entry; 28] = [
     },
 ];
 
-impl Kind {
-    /// Every kind there is, in the order of the documentation.
-    pub fn all() -> impl Iterator<Item = Kind> {
-        ENTRIES.iter().map(|entry| entry.kind)
-    }
-
-    /// The kind of a job's error.
-    #[must_use]
-    pub fn of_job(kind: ErrorKind) -> Kind {
-        match kind {
-            ErrorKind::ImageUnreadable => Kind::ImageUnreadable,
-            ErrorKind::ImageTooLarge => Kind::ImageTooLarge,
-            ErrorKind::ImageAnimated => Kind::ImageAnimated,
-            ErrorKind::ImageMissing => Kind::ImageMissing,
-            ErrorKind::UnknownStyle => Kind::UnknownStyle,
-            ErrorKind::InvalidParameter => Kind::InvalidParameter,
-            ErrorKind::WorkerLost => Kind::WorkerLost,
-            ErrorKind::OutOfMemory => Kind::OutOfMemory,
-            ErrorKind::TextUnusable => Kind::TextUnusable,
-            ErrorKind::ModelError => Kind::ModelError,
-            ErrorKind::StorageUnavailable => Kind::StorageUnavailable,
-            ErrorKind::DeadlinePassed => Kind::DeadlinePassed,
-            ErrorKind::Other => Kind::Other,
-        }
-    }
-
-    /// The kind of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Kind> {
-        Kind::all().find(|kind| kind.name() == name)
-    }
-
-    /// The name programs branch on.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        self.entry().name
-    }
-
-    /// The `type` of a problem: a reference to the kind's own page.
-    #[must_use]
-    pub fn uri(self) -> String {
-        format!("/problems/{}", self.name())
-    }
-
-    /// The status of an answer with this problem; for the kinds of failed jobs the one they would have.
-    #[must_use]
-    pub fn status(self) -> StatusCode {
-        self.entry().status
-    }
-
-    /// Whether the same request may succeed later.
-    #[must_use]
-    pub fn retryable(self) -> bool {
-        self.entry().retryable
-    }
-
-    /// The kind in a few words.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        self.entry().title
-    }
-
-    /// When it happens and what to do.
-    #[must_use]
-    pub fn meaning(self) -> &'static str {
-        self.entry().meaning
-    }
-
-    fn entry(self) -> &'static Entry {
-        &ENTRIES[self as usize]
-    }
-}
-
+mod facts;
 #[cfg(test)]
 mod tests;

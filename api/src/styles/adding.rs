@@ -2,17 +2,20 @@
 //! `routes.rs` leads here. What must stay true: what can be known about name and text is said now, with a 4xx; a 202 means
 //! that the text is in the database, and only the text itself can still be refused, by the worker that reads it.
 
+use std::time::Duration;
+
 use actix_web::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use jobs::{State, StyleDraft, StyleStanding, StyleSubmitted};
+use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
 use crate::Service;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::form::{FileField, Form};
-use crate::requests::OwnSite;
+use crate::sites::OwnSite;
 use crate::view::{ErrorView, ProgressView, StyleState, StyleView};
 
 /// A long novel has 2 MiB; a mean over more texts hardly differs.
@@ -65,7 +68,14 @@ pub(crate) async fn add(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let form = Form::read(&request, payload, text_field()).await?;
+    let _upload = match admitted(&service).await {
+        Ok(upload) => upload,
+        Err(refusal) => {
+            Form::refuse(payload, text_field(&service)).await;
+            return Err(refusal);
+        }
+    };
+    let form = Form::read(&request, payload, text_field(&service)).await?;
     let draft = draft(form)?;
     check_name_is_free(&service, &draft.name).await?;
     let standing = match service.state.store.submit_style(&draft).await? {
@@ -168,7 +178,7 @@ fn no_style(name: &str) -> Error {
     Error::Refused(Kind::NotFound, message)
 }
 
-fn text_field() -> FileField {
+fn text_field(service: &Service) -> FileField {
     FileField {
         name: "text",
         most: LARGEST_TEXT,
@@ -179,6 +189,18 @@ fn text_field() -> FileField {
             );
             Error::Refused(Kind::BodyTooLarge, message)
         },
+        time: Duration::from_secs(service.config.limits.upload_seconds),
+    }
+}
+
+/// The turn to send a text: before anything of it is read.
+async fn admitted(service: &Service) -> Result<SemaphorePermit<'_>> {
+    match service.state.store.full(None).await? {
+        Some(queued) => Err(Error::Full {
+            queued,
+            retry_after: RETRY,
+        }),
+        None => service.turns.upload().await,
     }
 }
 

@@ -11,7 +11,19 @@ use super::{
 };
 use crate::error::Kind;
 
+/// Captions shown with each of a page of stories: a story can have a thousand.
+const LISTED_CAPTIONS: usize = 3;
+
 impl StoryView {
+    /// A job as one of many: with the nearest captions only.
+    pub(crate) fn brief(job: Job) -> Self {
+        let mut view = StoryView::of(job);
+        if let Some(result) = &mut view.result {
+            result.captions.truncate(LISTED_CAPTIONS);
+        }
+        view
+    }
+
     /// The job alone: without its place in the queue and its history, which are other rows.
     pub(crate) fn of(job: Job) -> Self {
         let running = job.stage.filter(|_| job.state == State::Running);

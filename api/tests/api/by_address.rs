@@ -223,10 +223,9 @@ async fn deliveries_are_shown_attempt_by_attempt_and_replayed() {
     service.finish(&claimed, told("The end.")).await;
 
     let claim = Claim {
-        sender: "test",
-        max: 1,
         most_a_host: 1,
-        time: Duration::from_secs(60),
+        most_a_stranger: 1,
+        ..Claim::one("test", Duration::from_secs(60))
     };
     let held = service
         .store

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::harness::{Answer, TestService};
 
-/// Every address of the API with its methods. The page's four files are for people and not in the document.
+/// Every address of the API with its methods. The page and its files are for people and not in the document.
 const ADDRESSES: [(&str, &str); 18] = [
     ("/v1/stories", "GET, HEAD, POST"),
     ("/v1/stories/{id}", "GET, HEAD, DELETE"),
@@ -195,8 +195,8 @@ async fn the_page_and_its_files_come_with_their_types_and_are_asked_for_again_ch
     );
     for (path, media_type) in [
         ("/", "text/html; charset=utf-8"),
-        ("/story.css", "text/css; charset=utf-8"),
-        ("/story.js", "text/javascript; charset=utf-8"),
+        ("/assets/story.css", "text/css; charset=utf-8"),
+        ("/assets/main.js", "text/javascript; charset=utf-8"),
         ("/icon.svg", "image/svg+xml"),
     ] {
         let answer = service.get(path).await;

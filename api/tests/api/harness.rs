@@ -3,6 +3,7 @@
 //! nothing here sleeps to wait; it polls, with a deadline.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +45,9 @@ pub(crate) struct TestService {
 #[derive(Clone)]
 struct Place {
     url: String,
+    /// Kept for as long as anybody uses it.
     folder: Arc<TempDir>,
+    pictures: PathBuf,
 }
 
 /// An answer, read to its end.
@@ -72,40 +75,51 @@ impl TestService {
         Self::start_on(&url, Some(server), Rules::default(), Config::default()).await
     }
 
+    /// A service whose pictures are in this folder.
+    pub(crate) async fn start_in(pictures: PathBuf) -> Self {
+        let url = database::fresh().await;
+        let place = Place {
+            url,
+            folder: Arc::new(TempDir::new().unwrap()),
+            pictures,
+        };
+        Self::start_at(place, None, (Rules::default(), Config::default())).await
+    }
+
+    /// Another process of the same service: the same database and pictures.
+    pub(crate) async fn another(&self) -> Self {
+        let usual = (Rules::default(), Config::default());
+        Self::start_at(self.place.clone(), None, usual).await
+    }
+
     async fn start_on(
         url: &str,
         database: Option<EmbeddedPostgres>,
         rules: Rules,
         config: Config,
     ) -> Self {
-        let store = Store::connect(url, rules).await.unwrap();
-        store.migrate().await.unwrap();
+        let folder = Arc::new(TempDir::new().unwrap());
         let place = Place {
             url: url.to_owned(),
-            folder: Arc::new(TempDir::new().unwrap()),
+            pictures: folder.path().join("pictures"),
+            folder,
         };
-        Self::start_over(store, place, database, config)
+        Self::start_at(place, database, (rules, config)).await
     }
 
-    /// Another process of the same service: the same database and pictures.
-    pub(crate) async fn another(&self) -> Self {
-        let rules = Rules::default();
-        let store = Store::connect(&self.place.url, rules).await.unwrap();
-        Self::start_over(store, self.place.clone(), None, Config::default())
-    }
-
-    fn start_over(
-        store: Store,
+    async fn start_at(
         place: Place,
         database: Option<EmbeddedPostgres>,
-        config: Config,
+        (rules, config): (Rules, Config),
     ) -> Self {
+        let store = Store::connect(&place.url, rules).await.unwrap();
+        store.migrate().await.unwrap();
         let queue: Arc<dyn Queue> = Arc::new(PostgresQueue::new(store.clone()));
         let health = Health::new();
         let state = ApiState {
             store: store.clone(),
             queue: queue.clone(),
-            images: Arc::new(Directory::open(place.folder.path().join("pictures")).unwrap()),
+            images: Arc::new(Directory::open(place.pictures.clone()).unwrap()),
             fetch: Client::new("127.0.0.1".parse().unwrap()).unwrap(),
             health: health.clone(),
         };

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 
-use crate::harness::{Answer, TestService, form};
-use testkit::photos;
+use crate::harness::{Answer, TestService};
 
 #[tokio::test]
 async fn readiness_names_every_part_that_is_not_ready() {
@@ -141,19 +140,5 @@ async fn every_answer_has_a_request_id_and_the_headers_that_keep_a_browser_safe(
     )
     .await;
     assert_ne!(wild.header("x-request-id"), "a b\"c");
-    service.stop().await;
-}
-
-#[tokio::test]
-async fn a_page_of_another_site_cannot_submit_in_its_visitors_name() {
-    let service = TestService::start().await;
-    let submit = |site: &'static str| {
-        let request = service
-            .request(Method::POST, "/v1/stories")
-            .header("sec-fetch-site", site);
-        Answer::of(request.multipart(form(photos::jpeg(), &[])))
-    };
-    submit("cross-site").await.problem(403, "cross_site");
-    assert_eq!(submit("same-origin").await.status, 202);
     service.stop().await;
 }

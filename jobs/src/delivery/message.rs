@@ -69,11 +69,12 @@ pub fn message_id(job: Uuid, number: u32) -> String {
     format!("msg_{}_{number}", job.simple())
 }
 
-/// The bytes to be signed and sent.
+/// The bytes to be signed and sent; the address of the story begins with `public_url` if there is one.
 ///
 /// # Errors
 /// `Unexpected`, if the job cannot be written as JSON.
-pub fn body(job: &Job, held: &DeliveryLease) -> Result<Vec<u8>> {
+pub fn body(job: &Job, held: &DeliveryLease, public_url: Option<&str>) -> Result<Vec<u8>> {
+    let public_url = public_url.unwrap_or_default().trim_end_matches('/');
     // the state of this delivery's event, though the job may have been retried by hand since
     let state = held
         .event
@@ -85,7 +86,7 @@ pub fn body(job: &Job, held: &DeliveryLease) -> Result<Vec<u8>> {
         "timestamp": held.created_at,
         "data": {
             "id": job.id,
-            "url": format!("/v1/stories/{}", job.id),
+            "url": format!("{public_url}/v1/stories/{}", job.id),
             "state": state,
             "created_at": job.created_at,
             "finished_at": held.created_at,

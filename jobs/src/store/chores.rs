@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::Store;
 use super::row::failed;
 use crate::error::Result;
@@ -26,21 +28,74 @@ impl Store {
         Ok(taken.rows_affected() == 1)
     }
 
-    /// Which of these pictures no job has.
+    /// The id that this database was given when it was made; a copy of it has the same.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
-    pub async fn without_a_job(&self, keys: &[String]) -> Result<Vec<String>> {
+    pub async fn deployment(&self) -> Result<Uuid> {
+        let asked = self.deployment.get_or_try_init(async || {
+            sqlx::query_scalar!("select id from deployment")
+                .fetch_one(&self.pool)
+                .await
+                .map_err(|error| failed("ask for the id of the deployment", error))
+        });
+        asked.await.copied()
+    }
+
+    /// Which of these pictures, named with their jobs, no job has.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn without_a_job(&self, pictures: &[(Uuid, String)]) -> Result<Vec<String>> {
+        let (jobs, keys): (Vec<Uuid>, Vec<String>) = pictures.iter().cloned().unzip();
         sqlx::query_scalar!(
-            r#"select key as "key!" from unnest($1::text[]) as kept (key)
-            where not exists (
-                select from jobs where jobs.id = split_part(kept.key, '.', 1)::uuid and jobs.image ->> 'key' = kept.key
-                    and jobs.data_removed_at is null
-            )"#,
-            keys,
+            r#"with kept as (
+                select job, key from unnest($1::uuid[], $2::text[]) as kept (job, key)
+            ), missed as (
+                select key from kept
+                where not exists (
+                    select from jobs
+                    where jobs.id = kept.job and jobs.image ->> 'key' = kept.key and jobs.data_removed_at is null
+                )
+            ), found_again as (
+                delete from trash where key in (select key from kept except select key from missed)
+            )
+            select key as "key!" from missed"#,
+            &jobs,
+            &keys,
         )
         .fetch_all(&self.pool)
         .await
         .map_err(|error| failed("find pictures without a job", error))
+    }
+
+    /// Puts these pictures into the trash, and says which of them have been there for longer than `age`.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn trash(&self, keys: &[String], age: Duration) -> Result<Vec<String>> {
+        sqlx::query_scalar!(
+            r#"with put as (
+                insert into trash (key) select unnest($1::text[]) on conflict do nothing
+            )
+            select key as "key!" from trash where key = any($1) and since < now() - make_interval(secs => $2)"#,
+            keys,
+            age.as_secs_f64(),
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed("put pictures into the trash", error))
+    }
+
+    /// Forgets a picture of the trash that is deleted.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn emptied(&self, key: &str) -> Result<()> {
+        sqlx::query!("delete from trash where key = $1", key)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(|error| failed("forget a deleted picture", error))
     }
 }

@@ -12,18 +12,20 @@ use crate::error::Result;
 const DOING: &str = "write what became of a webhook";
 
 impl Store {
-    /// Takes up to `max` due deliveries for `sender`, none to a host that `most_a_host` are being sent to already.
-    /// They must be settled within `time`.
+    /// Takes up to `max` due deliveries for `sender`, none to a host that as many are being sent to already as may be,
+    /// and none to those that have no place. They must be settled within `time`.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn claim_deliveries(&self, claim: &Claim<'_>) -> Result<Vec<DeliveryLease>> {
         let rows = sqlx::query!(
             "with busy as (
-                select host from deliveries where state = 'sending' group by host having count(*) >= $4
+                select host from deliveries where state = 'sending' group by host
+                having count(*) >= case when host = any($5) then $4 else $6::bigint end
             ), due as (
                 select job, number from deliveries
                 where state = 'waiting' and due_at <= now() and host not in (select host from busy)
+                    and (host = any($5) or not $8) and (host <> all($7) or not $9)
                 order by due_at
                 limit $2
                 for update skip locked
@@ -36,11 +38,16 @@ impl Store {
             ), logged as (
                 insert into delivery_attempts (job, number, lease, sender) select job, number, lease, $1 from taken
             )
-            select job, number, lease, attempts, event, url, created_at from taken order by due_at",
+            select job, number, lease, attempts, event, url, host, created_at from taken order by due_at",
             claim.sender,
             i64::try_from(claim.max).unwrap_or(i64::MAX),
             claim.time.as_secs_f64(),
             i64::try_from(claim.most_a_host).unwrap_or(i64::MAX),
+            claim.quick,
+            i64::try_from(claim.most_a_stranger).unwrap_or(i64::MAX),
+            claim.slow,
+            claim.quick_only,
+            claim.no_slow,
         )
         .fetch_all(&self.pool)
         .await
@@ -52,6 +59,7 @@ impl Store {
             attempts: count(row.attempts),
             event: row.event,
             url: row.url,
+            host: row.host,
             created_at: row.created_at,
         });
         Ok(leases.collect())

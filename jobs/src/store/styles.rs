@@ -78,7 +78,8 @@ impl Store {
         let sha256 = hex::encode(Sha256::digest(&draft.text));
         let mut transaction = self.pool.begin().await.map_err(said)?;
         let queued = self.waiting(&mut transaction).await?;
-        if queued >= self.rules.max_queued {
+        let room = self.room_for_text(&mut transaction, draft).await?;
+        if queued >= self.rules.max_queued || !room {
             return Ok(StyleSubmitted::Full { queued });
         }
         free_name(&mut transaction, &draft.name).await?;
@@ -102,6 +103,22 @@ impl Store {
         }
         transaction.commit().await.map_err(said)?;
         self.standing(draft).await.map(StyleSubmitted::New)
+    }
+
+    /// Whether this text and those that wait are together no more than may wait.
+    async fn room_for_text(
+        &self,
+        connection: &mut PgConnection,
+        draft: &StyleDraft,
+    ) -> Result<bool> {
+        let waiting = sqlx::query_scalar!(
+            r#"select coalesce(sum(octet_length(text)), 0)::bigint as "bytes!" from styles where text is not null"#,
+        )
+        .fetch_one(connection)
+        .await
+        .map_err(|error| failed(DOING, error))?;
+        let bytes = waiting.unsigned_abs() + draft.text.len() as u64;
+        Ok(bytes <= self.rules.max_queued_text)
     }
 
     async fn insert_style_job(&self, connection: &mut PgConnection) -> Result<Uuid> {

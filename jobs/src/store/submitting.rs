@@ -63,6 +63,32 @@ impl Store {
         submitted_before(&mut connection, idempotency).await
     }
 
+    /// How many jobs wait, if they are as many as may; none if one more would be taken, or if something was submitted
+    /// under this key before. It may be otherwise a moment later: [`Store::submit`] has the last word.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn full(&self, key: Option<&str>) -> Result<Option<u32>> {
+        let doing = "see whether there is room";
+        let mut connection = self
+            .pool
+            .acquire()
+            .await
+            .map_err(|error| failed(doing, error))?;
+        let queued = self.waiting(&mut connection).await?;
+        if queued < self.rules.max_queued {
+            return Ok(None);
+        }
+        let known = sqlx::query_scalar!(
+            r#"select exists (select from idempotency_keys where key = $1) as "known!""#,
+            key,
+        )
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|error| failed(doing, error))?;
+        Ok((!known).then_some(queued))
+    }
+
     pub(super) async fn waiting(&self, connection: &mut PgConnection) -> Result<u32> {
         let queued = sqlx::query_scalar!(
             r#"select count(*) as "count!" from (select from jobs where state = 'queued' limit $1) as waiting"#,

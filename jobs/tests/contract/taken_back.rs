@@ -33,7 +33,7 @@ async fn what_is_taken_back_is_gone_and_the_row_says_so() {
         (State::Succeeded, &None, None)
     );
     let since = job.data_removed_at.unwrap();
-    let keys: Vec<String> = picture.into_iter().collect();
+    let keys: Vec<_> = picture.into_iter().map(|key| (id, key)).collect();
     assert_eq!(
         service.store.without_a_job(&keys).await.unwrap(),
         keys,

@@ -281,10 +281,10 @@ async fn a_slow_host_leaves_places_to_others() {
     };
     let other = service.told(other).await;
     let claim = Claim {
-        sender: "sender",
         max: 2,
         most_a_host: 2,
-        time: Duration::from_secs(60),
+        most_a_stranger: 2,
+        ..Claim::one("sender", Duration::from_secs(60))
     };
     assert_eq!(
         service.store.claim_deliveries(&claim).await.unwrap().len(),
@@ -295,4 +295,25 @@ async fn a_slow_host_leaves_places_to_others() {
         next.iter().map(|held| held.job).collect::<Vec<_>>(),
         [other]
     );
+}
+
+#[tokio::test]
+async fn a_word_names_the_story_where_callers_reach_it() {
+    let service = Service::start().await;
+    let id = service.told(with_webhook(&[])).await;
+    let held = service.take_one().await;
+    let job = service.job(id).await;
+    let url = |public_url| {
+        let body = jobs::delivery::body(&job, &held, public_url).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        body["data"]["url"].as_str().unwrap().to_owned()
+    };
+    let path = format!("/v1/stories/{id}");
+    assert_eq!(url(None), path);
+    for public_url in ["https://stories.example", "https://stories.example/"] {
+        assert_eq!(
+            url(Some(public_url)),
+            format!("https://stories.example{path}")
+        );
+    }
 }

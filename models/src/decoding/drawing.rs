@@ -1,7 +1,7 @@
 //! Draws a text sentence by sentence from a network that gives logits over tokens.
 //!
-//! From one state several rows draw the next sentence; a judge chooses one, and all rows go on from there. So chance is
-//! kept in hand where it matters, and a sentence is final as soon as it is chosen. Arithmetic over the vocabulary stays on
+//! From what stands several branches draw the next sentence, and a judge chooses one. So chance is kept in hand where it
+//! matters, and a sentence is final as soon as it is chosen. A branch that is done costs nothing more. Arithmetic over the vocabulary stays on
 //! the device; only the few likeliest tokens come to the host, where a seeded generator for each row chooses (nucleus
 //! sampling, Holtzman et al. 2020). A text never depends on the company of its story. This file names no network.
 
@@ -19,12 +19,14 @@ const NEVER: f64 = -1e9;
 /// What gives the logits of the next token. Tokens are numbered as the network's output is, which may be a part of its
 /// vocabulary.
 pub trait NextToken {
-    /// Logits (R, V) of the first token of each of the R texts.
-    fn first(&mut self) -> Tensor;
-    /// Logits (R, V) after each text got the token beside it.
+    /// Adds tokens to the text that stands; logits (1, V) of the one after them. Without any: of the first one.
+    fn read(&mut self, tokens: &[usize]) -> Tensor;
+    /// So many branches begin where the text ends; those before are gone.
+    fn branch(&mut self, branches: usize);
+    /// Logits (B, V) after each branch got the token beside it.
     fn after(&mut self, tokens: &[usize]) -> Tensor;
-    /// All texts go on from the one in `row` as it was `forget` tokens ago.
-    fn keep(&mut self, row: usize, forget: usize);
+    /// Only these branches go on, in this order.
+    fn retain(&mut self, branches: &[i64]);
 }
 
 /// Who says where sentences end and which of them stand.
@@ -93,24 +95,28 @@ impl Drawn {
     }
 }
 
-/// Draws a text of `rows` sentences at a time. After each token `go_on` learns how many the text has and says whether to go
-/// on; a dropped story is `None`.
+/// Draws a text, for each sentence `branches` to choose from. After each token `go_on` learns how many the text has and says
+/// whether to go on; a dropped story is `None`.
 ///
 /// # Errors
 /// When the network's answers are not numbers, or the judge cannot judge.
 pub fn draw(
     network: &mut dyn NextToken,
-    rows: usize,
+    branches: usize,
     rules: &DrawingRules,
     (judge, go_on): (&mut dyn Judge, &mut dyn FnMut(usize) -> bool),
 ) -> Result<Option<Drawn>> {
     let _no_grad = tch::no_grad_guard();
-    let mut round = Round::begin(network.first(), rows, rules);
     let mut text = Drawn::default();
+    let mut rows: Vec<Row> = (0..branches).map(|row| Row::new(rules.seed, row)).collect();
+    let mut next = network.read(&[]);
     loop {
-        let Some(sentences) = round.sentences(network, text.tokens.len(), (&*judge, go_on))? else {
+        network.branch(branches);
+        let mut round = Round::begin(&next, rows, rules);
+        if !round.draw(network, text.tokens.len(), (&*judge, go_on))? {
             return Ok(None);
-        };
+        }
+        let sentences: Vec<Drawn> = round.rows.iter().map(|row| row.drawn.clone()).collect();
         let Some(chosen) = judge.choose(&sentences)? else {
             text.ending = Ending::OfText;
             break;
@@ -122,109 +128,155 @@ pub fn draw(
         if sentence.ending != Ending::Closed || text.tokens.len() >= rules.at_most {
             break;
         }
-        round.go_on_from(network, chosen);
-        if !judge.goes_on(round.end_probability()) {
+        next = network.read(&sentence.tokens);
+        if !judge.goes_on(end_probability(&next, rules)) {
             text.ending = Ending::OfText;
             break;
         }
+        rows = round.all_from(chosen);
     }
     Ok(Some(text))
 }
 
-/// All rows from one sentence's end to the next.
+/// All branches from one sentence's end to the next.
 struct Round<'a> {
     rules: &'a DrawingRules,
-    texts: Vec<Row>,
+    rows: Vec<Row>,
+    /// Which of the rows the network still has, in its order.
+    open: Vec<usize>,
+    /// Of these, the logits of the next token, and how often each used each token (B, V).
     logits: Tensor,
-    /// How often each row used each token (R, V).
     used: Tensor,
-    /// Tokens of this round that the network has read.
-    read: usize,
 }
 
 impl<'a> Round<'a> {
-    fn begin(logits: Tensor, rows: usize, rules: &'a DrawingRules) -> Self {
+    /// `next`: logits (1, V) after the text that stands.
+    fn begin(next: &Tensor, rows: Vec<Row>, rules: &'a DrawingRules) -> Self {
+        let count = rows.len() as i64;
+        let stands: Vec<i64> = rows[0].all.iter().map(|&token| token as i64).collect();
+        let stands = Tensor::from_slice(&stands).to_device(next.device());
+        let used = stands
+            .bincount::<&Tensor>(None, next.size()[1])
+            .to_kind(next.kind());
         Self {
-            texts: (0..rows).map(|row| Row::new(rules.seed, row)).collect(),
-            used: Tensor::zeros_like(&logits),
-            logits,
+            open: (0..rows.len()).collect(),
+            logits: next.repeat([count, 1]),
+            used: used.unsqueeze(0).repeat([count, 1]),
+            rows,
             rules,
-            read: 0,
         }
     }
 
-    /// Draws until most rows have a sentence; `before`: tokens of the text so far.
-    fn sentences(
+    /// Draws until most rows have a sentence; `before`: tokens of the text so far. False: the story was dropped.
+    fn draw(
         &mut self,
         network: &mut dyn NextToken,
         before: usize,
         (judge, go_on): (&dyn Judge, &mut dyn FnMut(usize) -> bool),
-    ) -> Result<Option<Vec<Drawn>>> {
-        let rows = self.texts.len();
-        // the last quarter would cost as many steps as all others
-        let enough = rows - rows / 4;
+    ) -> Result<bool> {
+        // the slowest quarter would cost as many steps as all others
+        let patience = self.rows.len() / 4;
         let longest = (self.rules.at_most - before).min(self.rules.sentence);
         for step in 1..=longest {
-            let tokens = choose(&self.logits, &self.used, &mut self.texts, self.rules)?;
-            for text in &mut self.texts {
-                if text.drawn.ending == Ending::Open && judge.closes(&text.drawn.tokens) {
-                    text.drawn.ending = Ending::Closed;
+            let mut tokens = self.choose()?;
+            for row in &mut self.rows {
+                if row.is_open() && judge.closes(&row.drawn.tokens) {
+                    row.drawn.ending = Ending::Closed;
                 }
             }
             if !go_on(before + step) {
-                return Ok(None);
+                return Ok(false);
             }
-            let open = self
-                .texts
-                .iter()
-                .filter(|text| text.drawn.ending == Ending::Open);
-            if rows - open.count() >= enough || step == longest {
+            let still = self.rows.iter().filter(|row| row.is_open()).count();
+            if still <= patience || step == longest {
                 break;
             }
             count(&mut self.used, &tokens);
+            // dropping a branch copies the others: not for each one
+            if still * 4 <= self.open.len() * 3 {
+                tokens = self.drop_closed(network, &tokens);
+            }
             self.logits = network.after(&tokens);
-            self.read += 1;
         }
-        Ok(Some(
-            self.texts.iter().map(|text| text.drawn.clone()).collect(),
-        ))
+        Ok(true)
     }
 
-    /// Every row goes on from the sentence of one.
-    fn go_on_from(&mut self, network: &mut dyn NextToken, row: usize) {
-        let chosen = &self.texts[row];
-        let tokens = &chosen.drawn.tokens;
-        let last = tokens[tokens.len() - 1];
-        // up to the token before its last, which all rows read together
-        network.keep(row, self.read + 1 - tokens.len());
-        let uses: Vec<i64> = chosen.all.iter().map(|&token| token as i64).collect();
-        let (all, followed) = (chosen.all.clone(), chosen.followed.clone());
-        for text in &mut self.texts {
-            (text.all, text.followed) = (all.clone(), followed.clone());
-            text.drawn = Drawn::default();
-        }
-        let rows = self.texts.len();
-        self.logits = network.after(&vec![last; rows]);
-        let uses = Tensor::from_slice(&uses).to_device(self.used.device());
-        let counts = uses.bincount::<&Tensor>(None, self.used.size()[1]);
-        let counts = counts.to_kind(self.used.kind());
-        self.used = counts.unsqueeze(0).repeat([rows as i64, 1]);
-        self.read = 0;
+    /// Leaves only open rows to the network; returns their tokens of all `tokens`.
+    fn drop_closed(&mut self, network: &mut dyn NextToken, tokens: &[usize]) -> Vec<usize> {
+        let places = 0..self.open.len();
+        let kept: Vec<usize> = places
+            .filter(|&b| self.rows[self.open[b]].is_open())
+            .collect();
+        let branches: Vec<i64> = kept.iter().map(|&branch| branch as i64).collect();
+        network.retain(&branches);
+        let branches = Tensor::from_slice(&branches).to_device(self.used.device());
+        self.used = self.used.index_select(0, &branches);
+        self.open = kept.iter().map(|&branch| self.open[branch]).collect();
+        kept.iter().map(|&branch| tokens[branch]).collect()
     }
 
-    /// How likely the network ends the text now.
-    fn end_probability(&self) -> f64 {
-        let ends: Vec<i64> = self.rules.ends.iter().map(|&end| end as i64).collect();
-        if ends.is_empty() {
-            return 0.0;
-        }
-        let ends = Tensor::from_slice(&ends).to_device(self.logits.device());
-        let shares = self.logits.get(0).softmax(0, Kind::Float);
-        shares
-            .index_select(0, &ends)
-            .sum(Kind::Float)
-            .double_value(&[])
+    /// Rows that have all told what one of them has, each with its own luck.
+    fn all_from(self, chosen: usize) -> Vec<Row> {
+        let (all, followed) = (&self.rows[chosen].all, &self.rows[chosen].followed);
+        let from = |row: &Row| Row {
+            drawn: Drawn::default(),
+            all: all.clone(),
+            rng: row.rng.clone(),
+            followed: followed.clone(),
+        };
+        self.rows.iter().map(from).collect()
     }
+
+    /// Takes the next token of every branch; one that is done gets some token, and nobody looks at it.
+    fn choose(&mut self) -> Result<Vec<usize>> {
+        let (rules, logits) = (self.rules, &self.logits);
+        let shifted = logits - &self.used * rules.weariness;
+        for (branch, &row) in self.open.iter().enumerate() {
+            let row = &self.rows[row];
+            let early: &[usize] = if row.all.len() < rules.at_least {
+                &rules.ends
+            } else {
+                &[]
+            };
+            for &token in row.repeats(rules.no_repeat).iter().chain(early) {
+                let _ = shifted.get(branch as i64).get(token as i64).fill_(NEVER);
+            }
+        }
+        let look = LIKELIEST.min(logits.size()[1]);
+        let (values, places) = shifted.topk(look, 1, true, true);
+        // the probability that counts is the network's own, whatever the rules made of it
+        let plain = logits.gather(1, &places, false) - logits.logsumexp([1i64].as_slice(), true);
+        let (values, places, plain) = (rows_of(&values)?, ids_of(&places)?, rows_of(&plain)?);
+        let mut tokens = Vec::with_capacity(self.open.len());
+        for (branch, &row) in self.open.iter().enumerate() {
+            let row = &mut self.rows[row];
+            let range = branch * look as usize..(branch + 1) * look as usize;
+            let (values, places) = (&values[range.clone()], &places[range.clone()]);
+            let pick = pick(values, rules, &mut row.rng)?;
+            let token = places[pick] as usize;
+            if !row.is_open() {
+                // waits until enough others are done to be dropped with them
+            } else if rules.ends.contains(&token) {
+                row.drawn.ending = Ending::OfText;
+            } else {
+                row.drawn.log_probability += f64::from(plain[range][pick]);
+                row.add(token, rules.no_repeat);
+            }
+            tokens.push(token);
+        }
+        Ok(tokens)
+    }
+}
+
+/// How likely the network ends the text, given its logits (1, V).
+fn end_probability(next: &Tensor, rules: &DrawingRules) -> f64 {
+    let ends: Vec<i64> = rules.ends.iter().map(|&end| end as i64).collect();
+    let ends = Tensor::from_slice(&ends).to_device(next.device());
+    let shares = next.get(0).softmax(0, Kind::Float);
+    shares
+        .index_select(0, &ends)
+        .sum(Kind::Float)
+        .double_value(&[])
 }
 
 /// A text on its way.
@@ -251,6 +303,10 @@ impl Row {
         }
     }
 
+    fn is_open(&self) -> bool {
+        self.drawn.ending == Ending::Open
+    }
+
     /// The tokens that would repeat a run.
     fn repeats(&self, no_repeat: usize) -> &[usize] {
         if no_repeat < 2 || self.all.len() < no_repeat {
@@ -268,48 +324,6 @@ impl Row {
         self.all.push(token);
         self.drawn.tokens.push(token);
     }
-}
-
-/// Takes the next token of every text; a row whose sentence is done draws on, and nobody looks at it.
-fn choose(
-    logits: &Tensor,
-    used: &Tensor,
-    texts: &mut [Row],
-    rules: &DrawingRules,
-) -> Result<Vec<usize>> {
-    let shifted = logits - used * rules.weariness;
-    for (row, text) in texts.iter().enumerate() {
-        let early: &[usize] = if text.all.len() < rules.at_least {
-            &rules.ends
-        } else {
-            &[]
-        };
-        for &token in text.repeats(rules.no_repeat).iter().chain(early) {
-            let _ = shifted.get(row as i64).get(token as i64).fill_(NEVER);
-        }
-    }
-    let look = LIKELIEST.min(logits.size()[1]);
-    let (values, places) = shifted.topk(look, 1, true, true);
-    // the probability that counts is the network's own, whatever the rules made of it
-    let plain = logits.gather(1, &places, false) - logits.logsumexp([1i64].as_slice(), true);
-    let (values, places, plain) = (rows_of(&values)?, ids_of(&places)?, rows_of(&plain)?);
-    let mut tokens = Vec::with_capacity(texts.len());
-    for (row, text) in texts.iter_mut().enumerate() {
-        let range = row * look as usize..(row + 1) * look as usize;
-        let (values, places) = (&values[range.clone()], &places[range.clone()]);
-        let pick = pick(values, rules, &mut text.rng)?;
-        let token = places[pick] as usize;
-        if text.drawn.ending != Ending::Open {
-            // its row goes on for the shape's sake
-        } else if rules.ends.contains(&token) {
-            text.drawn.ending = Ending::OfText;
-        } else {
-            text.drawn.log_probability += f64::from(plain[range][pick]);
-            text.add(token, rules.no_repeat);
-        }
-        tokens.push(token);
-    }
-    Ok(tokens)
 }
 
 /// The place of the drawn one among logits in falling order.

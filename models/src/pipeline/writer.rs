@@ -169,7 +169,7 @@ impl Writer {
         reader: &mut dyn Reader,
         go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Option<Written>> {
-        let mut passage = Passage::begin(self, &self.prefix(prompt), rows, rules.at_most);
+        let mut passage = Passage::begin(self, &self.prefix(prompt), rules);
         let rules = DrawingRules {
             ends: self.allowed.ends.clone(),
             ..rules.clone()
@@ -255,57 +255,68 @@ pub fn allowed_tokens(weights: &Weights, vocabulary: i64) -> Result<Vec<i64>> {
     }
 }
 
-/// One story being written, in several rows.
+/// One story being written: what stands, and the branches that draw what comes next.
 struct Passage<'a> {
     writer: &'a Writer,
-    cache: Cache,
-    hidden: Tensor,
+    text: Cache,
+    /// The hidden state (1, width) after what stands.
+    last: Tensor,
+    branches: Cache,
+    /// Room of a branch.
+    sentence: usize,
 }
 
 impl<'a> Passage<'a> {
-    fn begin(writer: &'a Writer, prefix: &Tensor, rows: usize, at_most: usize) -> Self {
-        let room = prefix.size()[1] + at_most as i64;
-        let mut cache = writer.llama.cache(1, room);
-        let hidden = writer.llama.extend(prefix, &mut cache);
-        let last = hidden.select(1, -1).repeat([rows as i64, 1]);
-        cache.repeat(rows as i64);
+    fn begin(writer: &'a Writer, prefix: &Tensor, rules: &DrawingRules) -> Self {
+        let room = prefix.size()[1] + (rules.at_most + rules.sentence) as i64;
+        let mut text = writer.llama.cache(1, room);
+        let last = writer.llama.extend(prefix, &mut text).select(1, -1);
         Self {
+            branches: text.branches(0, 0),
             writer,
-            cache,
-            hidden: last,
+            text,
+            last,
+            sentence: rules.sentence,
         }
     }
 
-    fn logits(&self) -> Tensor {
-        let output = &self.writer.allowed.output;
-        output.forward(&self.hidden).to_kind(Kind::Float)
-    }
-}
-
-impl NextToken for Passage<'_> {
-    fn first(&mut self) -> Tensor {
-        self.logits()
-    }
-
-    fn after(&mut self, tokens: &[usize]) -> Tensor {
-        let llama = &self.writer.llama;
+    fn ids(&self, tokens: &[usize]) -> Tensor {
         let ids: Vec<i64> = tokens
             .iter()
             .map(|&place| self.writer.allowed.ids[place])
             .collect();
-        let ids = Tensor::from_slice(&ids)
-            .to_device(llama.device())
-            .unsqueeze(1);
-        self.hidden = llama
-            .extend(&llama.embed(&ids), &mut self.cache)
-            .select(1, 0);
-        self.logits()
+        Tensor::from_slice(&ids).to_device(self.writer.llama.device())
     }
 
-    fn keep(&mut self, row: usize, forget: usize) {
-        let rows = self.hidden.size()[0];
-        let parents = Tensor::full([rows], row as i64, (Kind::Int64, self.hidden.device()));
-        self.cache.keep(&parents);
-        self.cache.forget(forget as i64);
+    fn logits(&self, hidden: &Tensor) -> Tensor {
+        let output = &self.writer.allowed.output;
+        output.forward(hidden).to_kind(Kind::Float)
+    }
+}
+
+impl NextToken for Passage<'_> {
+    fn read(&mut self, tokens: &[usize]) -> Tensor {
+        if !tokens.is_empty() {
+            let llama = &self.writer.llama;
+            let shown = llama.embed(&self.ids(tokens).unsqueeze(0));
+            self.last = llama.extend(&shown, &mut self.text).select(1, -1);
+        }
+        self.logits(&self.last)
+    }
+
+    fn branch(&mut self, branches: usize) {
+        self.branches = self.text.branches(branches as i64, self.sentence as i64);
+    }
+
+    fn after(&mut self, tokens: &[usize]) -> Tensor {
+        let llama = &self.writer.llama;
+        let shown = llama.embed(&self.ids(tokens).unsqueeze(1));
+        let hidden = llama.extend(&shown, &mut self.branches).select(1, 0);
+        self.logits(&hidden)
+    }
+
+    fn retain(&mut self, branches: &[i64]) {
+        let rows = Tensor::from_slice(branches).to_device(self.writer.llama.device());
+        self.branches.retain(&rows);
     }
 }

@@ -56,14 +56,15 @@ impl Directory {
         self.root.join(hex::encode([folder_of(key)])).join(key)
     }
 
-    /// The names after `after`, by folder and then by name, from as many folders as make a page.
-    fn names_after(&self, after: Option<&str>) -> io::Result<Vec<Kept>> {
+    /// The names with this beginning after `after`, by folder and then by name, from as many folders as make a page.
+    fn names_after(&self, prefix: &str, after: Option<&str>) -> io::Result<Vec<Kept>> {
         let mut page = Vec::new();
         for folder in after.map_or(0, folder_of)..=u8::MAX {
             if page.len() >= PAGE {
                 break;
             }
             let mut names = names_in(&self.root.join(hex::encode([folder])))?;
+            names.retain(|kept| kept.key.starts_with(prefix));
             if let Some(after) = after.filter(|after| folder_of(after) == folder) {
                 names.retain(|kept| kept.key.as_str() > after);
             }
@@ -181,15 +182,20 @@ impl Images for Directory {
         .boxed()
     }
 
-    fn list<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, Result<Vec<Kept>>> {
-        let after = after.map(str::to_owned);
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<Kept>>> {
+        let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
         self.step("list the pictures", move |directory| {
-            Ok(directory.names_after(after.as_deref())?)
+            Ok(directory.names_after(&prefix, after.as_deref())?)
         })
         .boxed()
     }
 
-    fn clear_unfinished(&self, age: Duration) -> BoxFuture<'_, Result<usize>> {
+    /// Half-written files have no name yet, but nobody else writes into this folder.
+    fn clear_unfinished<'a>(&'a self, _: &'a str, age: Duration) -> BoxFuture<'a, Result<usize>> {
         self.step("clear away what is half written", move |directory| {
             Ok(clear_older(&directory.root.join(UNFINISHED), age)?)
         })

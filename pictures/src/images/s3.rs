@@ -246,10 +246,17 @@ impl Images for S3 {
         .boxed()
     }
 
-    fn list<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, Result<Vec<Kept>>> {
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<Kept>>> {
         async move {
             let page = self.client.list_objects_v2().bucket(&self.bucket);
-            let page = page.set_start_after(after.map(str::to_owned)).send().await;
+            let page = page
+                .prefix(prefix)
+                .set_start_after(after.map(str::to_owned));
+            let page = page.send().await;
             let page =
                 page.map_err(|error| self.trouble("list the pictures", Refusal::of(error)))?;
             let kept = page.contents().iter().filter_map(|object| {
@@ -264,8 +271,12 @@ impl Images for S3 {
         .boxed()
     }
 
-    fn clear_unfinished(&self, age: Duration) -> BoxFuture<'_, Result<usize>> {
-        self.abort_older(age).boxed()
+    fn clear_unfinished<'a>(
+        &'a self,
+        prefix: &'a str,
+        age: Duration,
+    ) -> BoxFuture<'a, Result<usize>> {
+        self.abort_older(prefix, age).boxed()
     }
 
     /// Asks for the bucket: server, name and keys must be right for it.

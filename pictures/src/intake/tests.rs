@@ -6,9 +6,15 @@ use std::io::Cursor;
 
 use bytes::Bytes;
 use image::codecs::gif::GifEncoder;
-use image::{DynamicImage, Frame, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
+use image::codecs::jpeg::JpegEncoder;
+use image::metadata::Orientation;
+use image::{
+    DynamicImage, Frame, ImageDecoder as _, ImageFormat, ImageReader, Rgb, RgbImage, Rgba,
+    RgbaImage,
+};
 
-use super::{Caps, Turn, check, look, take_in};
+use super::layout::Layout;
+use super::{Caps, DECODING_BUDGET, check, look, room_for, take_in};
 use crate::error::Refusal;
 
 const FORMATS: [ImageFormat; 4] = [
@@ -82,11 +88,11 @@ fn png_with(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
 }
 
 fn kept(bytes: Vec<u8>) -> super::TakenIn {
-    check(&bytes.into(), &Caps::default(), Turn::Upright).unwrap()
+    check(&bytes.into(), &Caps::default()).unwrap()
 }
 
 fn refused(bytes: Vec<u8>) -> Refusal {
-    check(&bytes.into(), &Caps::default(), Turn::Upright).unwrap_err()
+    check(&bytes.into(), &Caps::default()).unwrap_err()
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
@@ -212,57 +218,115 @@ fn metadata_and_what_follows_the_picture_are_removed() {
     }
 }
 
-#[test]
-fn a_webp_loses_its_metadata_and_stays_a_webp() {
+/// What every reader sees: the pixels as they are stored, and how they are to be turned.
+fn seen(bytes: &[u8]) -> (RgbaImage, Orientation) {
+    let reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .unwrap();
+    let mut decoder = reader.into_decoder().unwrap();
+    let orientation = decoder.orientation().unwrap();
+    let picture = DynamicImage::from_decoder(decoder).unwrap();
+    (picture.to_rgba8(), orientation)
+}
+
+fn exif(orientation: u8) -> Vec<u8> {
+    let mut block = TURNED.to_vec();
+    block[19] = orientation;
+    block
+}
+
+fn webp_with(exif: &[u8]) -> Vec<u8> {
     let plain = file(ImageFormat::WebP);
     let extended = [
         &b"VP8X\x0a\0\0\0"[..],
         &[0b1000, 0, 0, 0, 47, 0, 0, 31, 0, 0],
     ]
     .concat();
-    let exif = [&b"EXIF\x1a\0\0\0"[..], &TURNED].concat();
+    let length = u32::try_from(exif.len()).unwrap().to_le_bytes();
+    let exif = [&b"EXIF"[..], &length, exif].concat();
     let body = [&b"WEBP"[..], &extended, &plain[12..], &exif].concat();
-    let webp = [
+    [
         b"RIFF",
         &u32::try_from(body.len()).unwrap().to_le_bytes()[..],
         &body,
     ]
-    .concat();
-    let taken = kept(webp);
-    assert_eq!((taken.width, taken.height), (32, 48));
-    assert!(!contains(&taken.bytes, b"EXIF"));
-    assert_eq!(kept(taken.bytes.to_vec()).width, 32);
+    .concat()
 }
 
 #[test]
-fn a_turned_picture_is_kept_as_stored_if_that_is_wanted_and_never_turned_again() {
-    let exif = [&b"Exif\0\0"[..], &TURNED].concat();
-    let bytes = Bytes::from(jpeg_with(&[(0xe1, &exif)]));
-    let taken = check(&bytes, &Caps::default(), Turn::AsStored).unwrap();
-    assert_eq!((taken.width, taken.height), (48, 32));
-    assert!(!contains(&taken.bytes, b"Exif"));
-    assert_eq!(
-        taken.bytes,
-        file(ImageFormat::Jpeg),
-        "its pixels are untouched"
-    );
-}
-
-#[test]
-fn a_turned_picture_is_turned_once() {
-    let exif = [&b"Exif\0\0"[..], &TURNED].concat();
-    for bytes in [jpeg_with(&[(0xe1, &exif)]), png_with(&[(b"eXIf", &TURNED)])] {
-        let taken = kept(bytes);
-        assert_eq!((taken.width, taken.height), (32, 48));
-        let again = kept(taken.bytes.to_vec());
-        assert_eq!((again.width, again.sha256), (32, taken.sha256));
-        let pixels = image::load_from_memory(&taken.bytes).unwrap().to_rgb8();
-        assert!(pixels.get_pixel(16, 4)[0] > 150, "the left side is on top");
-        assert!(
-            pixels.get_pixel(16, 44)[2] > 150,
-            "the right side is at the bottom"
-        );
+fn a_turned_picture_keeps_its_pixels_and_says_once_how_it_is_to_be_turned() {
+    for orientation in 1..=8 {
+        let block = exif(orientation);
+        let in_jpeg = [&b"Exif\0\0"[..], &block, b"N 50.0870"].concat();
+        for bytes in [
+            jpeg_with(&[
+                (0xe1, &in_jpeg),
+                (0xe1, b"http://ns.adobe.com/xap/1.0/\0tiff:Orientation=3"),
+            ]),
+            png_with(&[(b"eXIf", &block)]),
+            webp_with(&block),
+        ] {
+            let taken = kept(bytes.clone());
+            let (before, after) = (seen(&bytes), seen(&taken.bytes));
+            assert_eq!(before, after);
+            assert_eq!(after.1.to_exif(), orientation);
+            let mut upright = DynamicImage::from(after.0);
+            upright.apply_orientation(after.1);
+            assert_eq!(
+                (taken.width, taken.height),
+                (upright.width(), upright.height())
+            );
+            assert!(!contains(&taken.bytes, b"N 50") && !contains(&taken.bytes, b"adobe"));
+            assert_eq!(
+                kept(taken.bytes.to_vec()).sha256,
+                taken.sha256,
+                "it is not stable"
+            );
+        }
     }
+}
+
+#[test]
+fn a_picture_that_is_taken_is_kept_within_the_same_caps() {
+    // noise, pressed hard: encoded again at another quality it would be several times as large
+    let mut state = 1u32;
+    let noise = RgbImage::from_fn(400, 300, |_, _| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        Rgb([(state >> 24) as u8, (state >> 16) as u8, (state >> 8) as u8])
+    });
+    let mut plain = Vec::new();
+    noise
+        .write_with_encoder(JpegEncoder::new_with_quality(&mut plain, 20))
+        .unwrap();
+    let body = [&b"Exif\0\0"[..], &TURNED].concat();
+    let length = u16::try_from(body.len() + 2).unwrap().to_be_bytes();
+    let turned = Bytes::from([&plain[..2], &[0xff, 0xe1], &length, &body, &plain[2..]].concat());
+    let caps = |bytes: usize| Caps {
+        bytes: bytes as u64,
+        ..Caps::default()
+    };
+    let taken = check(&turned, &caps(turned.len())).unwrap();
+    assert_eq!(taken.bytes.len(), turned.len());
+    assert_eq!((taken.width, taken.height), (300, 400));
+    let error = check(&turned, &caps(turned.len() - 1)).unwrap_err();
+    assert!(matches!(error, Refusal::TooLarge(_)), "{error}");
+}
+
+#[test]
+fn what_is_decoded_at_once_fits_the_budget_however_large_it_is() {
+    let room = |width, height| {
+        let mut layout = Layout::new(ImageFormat::Jpeg);
+        (layout.width, layout.height) = (width, height);
+        room_for(&layout)
+    };
+    assert_eq!(room(1, 1), 1);
+    assert_eq!(room(4000, 3000), 92);
+    assert_eq!(room(10_000, 5000), 382, "the largest that is taken");
+    assert_eq!(
+        room(u32::MAX, u32::MAX),
+        DECODING_BUDGET,
+        "it could never be had"
+    );
 }
 
 #[test]
@@ -283,9 +347,8 @@ fn hostile_bytes_are_refused_without_a_panic_of_ours() {
 #[tokio::test]
 async fn pictures_are_taken_in_beside_other_work() {
     let bytes = Bytes::from(file(ImageFormat::Jpeg));
-    let taken = futures_util::future::join_all(
-        (0..8).map(|_| take_in(bytes.clone(), Caps::default(), Turn::Upright)),
-    )
-    .await;
+    let taken =
+        futures_util::future::join_all((0..8).map(|_| take_in(bytes.clone(), Caps::default())))
+            .await;
     assert!(taken.into_iter().all(|taken| taken.is_ok()));
 }

@@ -1,5 +1,5 @@
 //! The structure of a WebP file: a RIFF container of chunks, simple (one bitstream) or extended (`VP8X`).
-//! What must stay true: EXIF, XMP and unknown chunks go, and [`without_metadata`] makes the header tell so.
+//! What must stay true: EXIF, XMP and unknown chunks go, and [`with_metadata`] makes the header tell what is left.
 
 use image::ImageFormat;
 
@@ -8,6 +8,7 @@ use crate::error::Refusal;
 
 /// The bits of the `VP8X` header that promise EXIF and XMP.
 const PROMISES_METADATA: u8 = 0b0000_1100;
+const PROMISES_EXIF: u8 = 0b0000_1000;
 const PROMISES_ANIMATION: u8 = 0b0000_0010;
 
 pub(super) fn layout(bytes: &[u8]) -> Result<Layout, Refusal> {
@@ -32,7 +33,8 @@ pub(super) fn layout(bytes: &[u8]) -> Result<Layout, Refusal> {
             b"VP8 " if layout.width == 0 => (layout.width, layout.height) = lossy_size(body)?,
             b"VP8L" if layout.width == 0 => (layout.width, layout.height) = lossless_size(body)?,
             b"ANIM" | b"ANMF" => layout.animated = true,
-            b"EXIF" => {
+            // only an extended file has any
+            b"EXIF" if bytes.get(12..16) == Some(b"VP8X") => {
                 let skip = if body.starts_with(b"Exif\0\0") { 6 } else { 0 };
                 layout.exif = Some(content.start + skip..content.end);
             }
@@ -45,17 +47,24 @@ pub(super) fn layout(bytes: &[u8]) -> Result<Layout, Refusal> {
     Ok(layout)
 }
 
-/// Corrects the header of a file whose metadata has been left out.
-pub(super) fn without_metadata(bytes: &mut Vec<u8>) {
+/// Adds an EXIF block, if there is one and the file can have one, to a file whose metadata has been left out, and corrects
+/// its header.
+pub(super) fn with_metadata(bytes: &mut Vec<u8>, exif: Option<&[u8; 26]>) {
     if bytes.len() % 2 == 1 {
         bytes.push(0);
     }
-    // never larger than the file it was made from, whose size was a u32
-    let size = u32::try_from(bytes.len() - 8).unwrap_or(u32::MAX);
-    bytes[4..8].copy_from_slice(&size.to_le_bytes());
     if bytes.get(12..16) == Some(b"VP8X") {
         bytes[20] &= !PROMISES_METADATA;
+        if let Some(exif) = exif {
+            bytes[20] |= PROMISES_EXIF;
+            bytes.extend(b"EXIF");
+            bytes.extend((exif.len() as u32).to_le_bytes());
+            bytes.extend(exif);
+        }
     }
+    // hardly larger than the file it was made from, which is far from the end of these numbers
+    let size = u32::try_from(bytes.len() - 8).unwrap_or(u32::MAX);
+    bytes[4..8].copy_from_slice(&size.to_le_bytes());
 }
 
 /// Flags, three reserved bytes, then width and height less one in three bytes each.

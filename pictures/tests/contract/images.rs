@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use pictures::images::{LARGEST, key};
+use pictures::images::{Deployment, LARGEST, Moved};
 use pictures::{Directory, Error, Images};
 use uuid::Uuid;
 
@@ -17,10 +17,18 @@ fn bytes(count: usize) -> Bytes {
     bytes.into()
 }
 
+/// A name as the service makes them.
+pub(crate) fn key(job: Uuid, media_type: &str) -> String {
+    Deployment(Uuid::from_u128(7)).key(job, media_type)
+}
+
 async fn names(images: &dyn Images) -> Vec<String> {
     let mut names = Vec::new();
     loop {
-        let page = images.list(names.last().map(String::as_str)).await.unwrap();
+        let page = images
+            .list("", names.last().map(String::as_str))
+            .await
+            .unwrap();
         if page.is_empty() {
             return names;
         }
@@ -66,7 +74,10 @@ async fn a_large_picture_is_kept_and_comes_in_pieces(images: &dyn Images) {
     assert!(pieces > 1);
     assert!(read == large, "what came out is not what went in");
     assert_eq!(names(images).await, [key]);
-    assert_eq!(images.clear_unfinished(Duration::ZERO).await.unwrap(), 0);
+    assert_eq!(
+        images.clear_unfinished("", Duration::ZERO).await.unwrap(),
+        0
+    );
 }
 
 async fn what_is_no_picture_by_its_size_is_refused(images: &dyn Images) {
@@ -124,6 +135,47 @@ async fn names_are_listed_page_by_page_each_once(images: &dyn Images) {
     assert_eq!(listed, put);
 }
 
+async fn only_names_with_the_beginning_that_is_asked_for_are_listed(images: &dyn Images) {
+    let (ours, others) = (Deployment(Uuid::now_v7()), Deployment(Uuid::now_v7()));
+    let keys: Vec<String> = (0..3)
+        .map(|_| ours.key(Uuid::now_v7(), "image/png"))
+        .collect();
+    for key in keys.iter().cloned().chain([
+        others.key(Uuid::now_v7(), "image/png"),
+        "notes.txt".to_owned(),
+    ]) {
+        images.put(&key, Bytes::from_static(b"x")).await.unwrap();
+    }
+    let mut listed: Vec<String> = Vec::new();
+    loop {
+        let page = images
+            .list(&ours.prefix(), listed.last().map(String::as_str))
+            .await
+            .unwrap();
+        if page.is_empty() {
+            break;
+        }
+        listed.extend(page.into_iter().map(|kept| kept.key));
+    }
+    listed.sort();
+    assert_eq!(listed, keys);
+    assert!(
+        keys.iter()
+            .all(|key| ours.job_of(key).is_some() && others.job_of(key).is_none())
+    );
+}
+
+async fn a_deployment_moves_in_once(images: &dyn Images) {
+    let (ours, others) = (Deployment(Uuid::now_v7()), Deployment(Uuid::now_v7()));
+    assert_eq!(ours.move_in(images).await.unwrap(), Moved::In);
+    assert_eq!(ours.move_in(images).await.unwrap(), Moved::Before);
+    assert_eq!(others.move_in(images).await.unwrap(), Moved::In);
+    assert!(
+        images.list(&ours.prefix(), None).await.unwrap().is_empty(),
+        "the mark is no picture"
+    );
+}
+
 async fn no_name_reaches_outside(images: &dyn Images) {
     let long = "a".repeat(129);
     for key in [
@@ -174,6 +226,8 @@ macro_rules! suites {
             a_picture_that_is_deleted_is_missing,
             of_many_who_put_one_name_at_once_one_succeeds,
             names_are_listed_page_by_page_each_once,
+            only_names_with_the_beginning_that_is_asked_for_are_listed,
+            a_deployment_moves_in_once,
             no_name_reaches_outside,
         ]);)*
     };

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::{Credentials, Region};
 use bytes::Bytes;
-use pictures::images::{S3Settings, SignedUrl, key};
+use pictures::images::{S3Settings, SignedUrl};
 use pictures::{Error, Images, S3};
 use uuid::Uuid;
+
+use crate::images::key;
 
 use testkit::eventually;
 use testkit::seaweedfs::{self, Weed};
@@ -112,7 +114,7 @@ async fn what_was_kept_survives_a_killed_server_and_meanwhile_the_store_is_unava
             .await
             .unwrap_err(),
         images.delete(&key).await.unwrap_err(),
-        images.list(None).await.unwrap_err(),
+        images.list("", None).await.unwrap_err(),
     ] {
         assert!(error.is_unavailable(), "{error}");
         assert!(
@@ -168,7 +170,11 @@ async fn a_server_that_is_killed_while_many_write_loses_nothing_it_has_confirmed
     }
     server.start_again();
     eventually("the server is up again", async || {
-        images.list(None).await.ok().filter(|page| !page.is_empty())
+        images
+            .list("", None)
+            .await
+            .ok()
+            .filter(|page| !page.is_empty())
     })
     .await;
     let mut kept = 0;
@@ -268,12 +274,12 @@ async fn parts_of_our_pictures_whose_sender_died_are_removed_and_strangers_parts
             .key(key);
         begun.send().await.unwrap();
     }
-    assert_eq!(images.clear_unfinished(MINUTE).await.unwrap(), 0);
+    assert_eq!(images.clear_unfinished("", MINUTE).await.unwrap(), 0);
     // clocks of stores count in seconds
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(
         images
-            .clear_unfinished(Duration::from_millis(1))
+            .clear_unfinished("", Duration::from_millis(1))
             .await
             .unwrap(),
         1

@@ -3,12 +3,11 @@
 
 use std::io::Write as _;
 
+/// Name and value.
+pub(super) type Line = (String, String);
+
 /// Prints `object` as JSON, or `lines` as a table.
-pub(super) fn print(
-    json: bool,
-    object: &serde_json::Value,
-    lines: &[(String, String)],
-) -> std::io::Result<()> {
+pub(super) fn print(json: bool, object: &serde_json::Value, lines: &[Line]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
         return writeln!(out, "{object}");
@@ -25,6 +24,6 @@ pub(super) fn print(
 }
 
 /// A line of the table.
-pub(super) fn line(name: &str, value: impl std::fmt::Display) -> (String, String) {
+pub(super) fn line(name: &str, value: impl std::fmt::Display) -> Line {
     (name.to_owned(), value.to_string())
 }

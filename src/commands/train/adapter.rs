@@ -20,7 +20,7 @@ use models::{Bundle, Weights};
 use tch::{Device, Kind, Tensor};
 use training::language_bundle::{self, Writer};
 use training::passages::{self, Passage, Take};
-use training::recipes::adapter::lessons::{Lessons, Surroundings, visible_words};
+use training::recipes::adapter::lessons::{Lessons, Reading, Surroundings, visible_words};
 use training::recipes::adapter::{self, Frame, Learner, Settings};
 use training::{Measured, Oversight, Parameters};
 
@@ -355,8 +355,12 @@ impl Run<'_> {
         let own: Vec<&Passage> = passages
             .filter(|passage| passage.held_out == held_out)
             .collect();
-        let tell = (&tongue.pieces, tongue.end, self.is_seen);
-        Ok(Lessons::new(&own, thoughts, around, tell)?)
+        let reading = Reading {
+            pieces: &tongue.pieces,
+            end: tongue.end,
+            is_seen: self.is_seen,
+        };
+        Ok(Lessons::new(&own, thoughts, around, &reading)?)
     }
 
     /// What the published weights are computed in.

@@ -36,10 +36,10 @@ impl Service {
     /// Takes what is due.
     pub async fn take(&self, max: usize, time: Duration) -> Vec<DeliveryLease> {
         let claim = Claim {
-            sender: "sender",
             max,
             most_a_host: usize::MAX,
-            time,
+            most_a_stranger: usize::MAX,
+            ..Claim::one("sender", time)
         };
         self.store.claim_deliveries(&claim).await.unwrap()
     }

@@ -183,7 +183,7 @@ impl Cast {
         };
         let postgres = EmbeddedPostgres::start(settings).await.unwrap();
         let links = [
-            Link::lay("Postgres", Far::Socket(socket_of(&postgres.url()))).await,
+            Link::lay("Postgres", Far::Socket(postgres.socket().to_owned())).await,
             Link::lay("RabbitMQ", Far::Tcp(broker.port())).await,
             Link::lay("S3", Far::Tcp(weed.port())).await,
         ];
@@ -288,13 +288,6 @@ fn players(plan: &Plan) -> Vec<Arc<Player>> {
     let workers = (1..=plan.workers).map(|number| player(Role::Worker, format!("worker-{number}")));
     let dispatcher = [player(Role::Dispatcher, "dispatcher".to_owned())];
     apis.chain(workers).chain(dispatcher).collect()
-}
-
-/// The socket that an address of the embedded Postgres means.
-fn socket_of(url: &str) -> PathBuf {
-    let url = reqwest::Url::parse(url).unwrap();
-    let (_, folder) = url.query_pairs().find(|(name, _)| name == "host").unwrap();
-    Path::new(&*folder).join(".s.PGSQL.5432")
 }
 
 async fn environment(

@@ -1,10 +1,10 @@
 //! A linear probe: can the styles of stories be told apart by their words alone?
 //!
-//! `storyteller evaluate stories` calls [`accuracy`]. A softmax regression over bags of words is trained on some pictures'
-//! stories and asked about the others', in turns (cross-validation by picture), so that it cannot know a style by what
-//! a picture shows.
+//! `storyteller evaluate stories` calls [`accuracy`] and, where books are at hand, [`taught_by`]. A softmax regression over
+//! bags of words is trained on some pictures' stories and asked about the others', in turns (cross-validation by picture),
+//! so that it cannot know a style by what a picture shows; or on passages of real books, and asked about all stories.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
@@ -47,23 +47,59 @@ pub fn accuracy(stories: &[Specimen]) -> Option<Separability> {
                 .map(|one| place(&styles, &one.style) as i64)
                 .collect()
         };
-        let known = Words::of(&taught);
+        let known = Words::of(&taught, 1);
         let answers = known.answers(&taught, &classes(&taught), &asked, styles.len() as i64);
         for (right, answer) in classes(&asked).into_iter().zip(answers) {
             counts[right as usize].0 += usize::from(right == answer);
             counts[right as usize].1 += 1;
         }
     }
-    let per_cent = |right: usize, all: usize| 100.0 * right as f64 / all.max(1) as f64;
-    let right = counts.iter().map(|count| count.0).sum();
-    let by_style = styles.iter().zip(&counts);
-    Some(Separability {
-        accuracy: per_cent(right, stories.len()),
-        chance: 100.0 / styles.len() as f64,
-        by_style: by_style
-            .map(|(style, count)| ((*style).to_owned(), per_cent(count.0, count.1)))
-            .collect(),
-    })
+    Some(Separability::of(&styles, &counts))
+}
+
+/// Passages of so many books have a word before it may speak for a style: names speak for a book.
+const BOOKS_OF_A_WORD: usize = 4;
+
+/// Trains on passages of books (a book in place of a picture) and asks about stories; `None` with fewer than two styles.
+/// Stories in styles of which there is no passage are passed over.
+pub fn taught_by(passages: &[Specimen], stories: &[Specimen]) -> Option<Separability> {
+    let styles = names(passages.iter().map(|one| one.style.as_str()));
+    if styles.len() < 2 {
+        return None;
+    }
+    let class = |one: &Specimen| styles.iter().position(|style| *style == one.style);
+    let taught: Vec<&Specimen> = passages.iter().collect();
+    let asked: Vec<&Specimen> = stories.iter().filter(|one| class(one).is_some()).collect();
+    let classes = |some: &[&Specimen]| -> Vec<i64> {
+        some.iter()
+            .filter_map(|one| class(one))
+            .map(|place| place as i64)
+            .collect()
+    };
+    let known = Words::of(&taught, BOOKS_OF_A_WORD);
+    let answers = known.answers(&taught, &classes(&taught), &asked, styles.len() as i64);
+    let mut counts = vec![(0usize, 0usize); styles.len()];
+    for (right, answer) in classes(&asked).into_iter().zip(answers) {
+        counts[right as usize].0 += usize::from(right == answer);
+        counts[right as usize].1 += 1;
+    }
+    Some(Separability::of(&styles, &counts))
+}
+
+impl Separability {
+    /// Of each style the stories that were named rightly, and all.
+    fn of(styles: &[&str], counts: &[(usize, usize)]) -> Self {
+        let per_cent = |right: usize, all: usize| 100.0 * right as f64 / all.max(1) as f64;
+        let sum = |of: fn(&(usize, usize)) -> usize| counts.iter().map(of).sum();
+        let asked = styles.iter().zip(counts).filter(|(_, count)| count.1 > 0);
+        Separability {
+            accuracy: per_cent(sum(|count| count.0), sum(|count| count.1)),
+            chance: 100.0 / styles.len() as f64,
+            by_style: asked
+                .map(|(style, count)| ((*style).to_owned(), per_cent(count.0, count.1)))
+                .collect(),
+        }
+    }
 }
 
 fn names<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
@@ -74,9 +110,16 @@ fn names<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 struct Words(HashMap<String, usize>);
 
 impl Words {
-    fn of(stories: &[&Specimen]) -> Words {
-        let all: BTreeSet<String> = stories.iter().flat_map(|told| words(&told.story)).collect();
-        Words(all.into_iter().zip(0..).collect())
+    /// Words that the stories of at least so many pictures have.
+    fn of(stories: &[&Specimen], pictures: usize) -> Words {
+        let mut of: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for told in stories {
+            for word in words(&told.story) {
+                of.entry(word).or_default().insert(&told.photo);
+            }
+        }
+        let often = of.into_iter().filter(|(_, seen)| seen.len() >= pictures);
+        Words(often.map(|(word, _)| word).zip(0..).collect())
     }
 
     /// Bags of words, (N, words), of unit length.
@@ -121,7 +164,7 @@ impl Words {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::{Specimen, accuracy};
+    use super::{Specimen, accuracy, taught_by};
 
     fn stories(words_of_style: [&str; 2]) -> Vec<Specimen> {
         let story = |photo: usize, style: usize| Specimen {
@@ -141,5 +184,22 @@ mod tests {
         let alike = accuracy(&stories(["a house", "a house"])).unwrap();
         assert_eq!(alike.accuracy, 50.0, "{alike:?}");
         assert!(accuracy(&stories(["a", "b"])[..1]).is_none());
+    }
+
+    #[test]
+    fn passages_of_books_teach_the_styles_of_stories_and_names_teach_nothing() {
+        let passages = stories(["a dark castle of Otranto", "the salt wind"]);
+        let told = stories(["a dark wood", "a salt marsh"]);
+        assert_eq!(taught_by(&passages, &told).unwrap().accuracy, 100.0);
+        // a word of one book only is unknown
+        let named: Vec<Specimen> = stories(["x", "x"])
+            .into_iter()
+            .map(|one| Specimen {
+                story: format!("{} hero{}{}", one.story, one.style, one.photo),
+                ..one
+            })
+            .collect();
+        assert_eq!(taught_by(&named, &named).unwrap().accuracy, 50.0);
+        assert!(taught_by(&passages[..1], &told).is_none());
     }
 }

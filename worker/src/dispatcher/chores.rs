@@ -1,4 +1,5 @@
-//! What is done now and then, by whichever process comes first: pictures without a job are deleted.
+//! What is done now and then, by whichever process comes first: pictures without a job are put into the trash and deleted,
+//! stories whose time is over are forgotten.
 //! The dispatcher runs it beside its sending. What must stay true: a chore that fails is logged and done again the
 //! next time; it never holds up anything else.
 
@@ -10,12 +11,16 @@ use pictures::Images;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::orphans::tidy;
+use super::orphans::{Tidying, tidy};
+use super::retention::forget;
 
 /// How often pictures without a job are looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
-/// No submit takes as long between its picture and its row.
-const ORPHAN_AGE: Duration = Duration::from_secs(3600);
+/// How often stories whose time is over are forgotten, and in how many steps at most.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+const FORGET_STEPS: usize = 100;
+/// Seconds of a day.
+const DAY: u64 = 24 * 3600;
 /// How often it is seen whether a chore is due.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
@@ -23,12 +28,50 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 pub struct Chores {
     store: Store,
     images: Arc<dyn Images>,
+    options: ChoreOptions,
+}
+
+/// How the chores are done.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Chores")]
+pub struct ChoreOptions {
+    /// Pictures without a job are deleted only if they are at most this share of all, 0 to 1: more mean that this is not
+    /// the database that belongs to them, or not the whole of it.
+    #[arg(long, env = "STORYTELLER_ORPHAN_SHARE", value_name = "SHARE", default_value_t = Tidying::default().most)]
+    pub orphan_share: f64,
+    /// For how many days a picture without a job stays before it is deleted.
+    #[arg(long, env = "STORYTELLER_ORPHAN_DAYS", value_name = "DAYS", default_value_t = Tidying::default().in_trash.as_secs() / DAY)]
+    pub orphan_days: u64,
+}
+
+impl Default for ChoreOptions {
+    fn default() -> Self {
+        let tidying = Tidying::default();
+        ChoreOptions {
+            orphan_share: tidying.most,
+            orphan_days: tidying.in_trash.as_secs() / DAY,
+        }
+    }
+}
+
+impl ChoreOptions {
+    fn tidying(&self) -> Tidying {
+        Tidying {
+            most: self.orphan_share,
+            in_trash: Duration::from_secs(self.orphan_days * DAY),
+            ..Tidying::default()
+        }
+    }
 }
 
 impl Chores {
     /// The chores on these pictures.
-    pub fn new(store: Store, images: Arc<dyn Images>) -> Self {
-        Chores { store, images }
+    pub fn new(store: Store, images: Arc<dyn Images>, options: ChoreOptions) -> Self {
+        Chores {
+            store,
+            images,
+            options,
+        }
     }
 
     pub(super) async fn run(&self, shutdown: &CancellationToken) {
@@ -47,10 +90,25 @@ impl Chores {
             Ok(false) => {}
             Err(error) => tracing::debug!(%error, "could not see whether a chore is due"),
         }
+        if let Ok(true) = self.store.take_chore("forget stories", FORGET_EVERY).await {
+            self.forget().await;
+        }
+    }
+
+    async fn forget(&self) {
+        for _ in 0..FORGET_STEPS {
+            match forget(&self.store, &*self.images).await {
+                Ok(forgotten) if forgotten.count() == 0 => return,
+                Ok(forgotten) => tracing::info!(stories = forgotten.count(), "forgot old stories"),
+                Err(error) => {
+                    return tracing::warn!(%error, "old stories are forgotten later");
+                }
+            }
+        }
     }
 
     async fn tidy(&self) {
-        match tidy(&self.store, &*self.images, ORPHAN_AGE).await {
+        match tidy(&self.store, &*self.images, self.options.tidying()).await {
             Ok(tidied) => tracing::info!(?tidied, "looked for pictures without a job"),
             Err(error) => {
                 tracing::warn!(%error, "pictures without a job are looked for again later");

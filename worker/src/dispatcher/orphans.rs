@@ -1,12 +1,18 @@
 //! Pictures that no job has: left by a submit that never reached its row, or by a delete that failed.
-//! The dispatcher's chores call [`tidy`]. What must stay true: only a picture is deleted whose name is one of ours,
-//! that is older than any submit takes, and whose job is not in the table or has another picture.
+//! The dispatcher's chores call [`tidy`]. What must stay true: only a picture is deleted that this database's own service
+//! has put, that is older than any submit takes, that no job had for the whole time in the trash, and that is one of
+//! few: a database that knows little of what is there is more likely a wrong or an old one than right.
 
 use std::time::{Duration, SystemTime};
 
 use jobs::Store;
+use operation::metrics::METRICS;
 use pictures::Images;
-use pictures::images::job_of;
+use pictures::images::{Deployment, Moved};
+use uuid::Uuid;
+
+/// Names noted in one sweep; those beyond are found by a later one.
+const MOST_AT_ONCE: usize = 10_000;
 
 /// Why pictures were not looked at to the end.
 #[derive(Debug, thiserror::Error)]
@@ -19,42 +25,110 @@ pub enum Error {
     Pictures(#[from] pictures::Error),
 }
 
+/// When a picture without a job goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Tidying {
+    /// Younger ones are not looked at: a submit may be under way.
+    pub age: Duration,
+    /// How long it lies in the trash, where it can still be had.
+    pub in_trash: Duration,
+    /// Nothing is done if more than this share of the pictures, 0 to 1, have no job.
+    pub most: f64,
+}
+
+impl Default for Tidying {
+    /// An hour, because no submit takes as long between its picture and its row; a week, because by then somebody has
+    /// noticed that stories are missing; and one in ten.
+    fn default() -> Self {
+        Tidying {
+            age: Duration::from_secs(3600),
+            in_trash: Duration::from_secs(7 * 24 * 3600),
+            most: 0.1,
+        }
+    }
+}
+
 /// What a sweep has found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tidied {
+    /// Whether this place was met for the first time: then nothing is deleted.
+    pub moved_in: bool,
     /// Pictures looked at.
     pub looked_at: usize,
-    /// Pictures without a job that were deleted.
+    /// Pictures without a job.
     pub orphans: usize,
+    /// Whether they were too many to be believed: then nothing is deleted.
+    pub refused: bool,
+    /// Those that were deleted.
+    pub deleted: usize,
     /// Half-written ones that were removed.
     pub unfinished: usize,
 }
 
-/// Deletes the pictures older than `age` that no job has, and what was never finished.
+/// Puts the pictures that no job has into the trash, deletes those that were there for long, and removes what was never
+/// finished.
 ///
 /// # Errors
 /// When the store or the pictures cannot be reached; what was deleted until then stays deleted.
-pub async fn tidy(store: &Store, images: &dyn Images, age: Duration) -> Result<Tidied, Error> {
+pub async fn tidy(store: &Store, images: &dyn Images, tidying: Tidying) -> Result<Tidied, Error> {
+    let deployment = Deployment(store.deployment().await?);
     let mut tidied = Tidied::default();
+    if deployment.move_in(images).await? == Moved::In {
+        tracing::info!("this database meets these pictures for the first time; none is deleted");
+        tidied.moved_in = true;
+        return Ok(tidied);
+    }
+    let orphans = find(store, images, deployment, (tidying.age, &mut tidied)).await?;
+    METRICS.orphans.set(tidied.orphans as f64);
+    if tidied.orphans as f64 > tidying.most * tidied.looked_at as f64 {
+        tracing::error!(
+            orphans = tidied.orphans,
+            pictures = tidied.looked_at,
+            most = tidying.most,
+            "so many pictures without a job are not deleted: is this the right database, and is it whole? \
+             If so, raise --orphan-share"
+        );
+        tidied.refused = true;
+        return Ok(tidied);
+    }
+    for key in store.trash(&orphans, tidying.in_trash).await? {
+        tracing::info!(key, "a picture that no job has is deleted");
+        images.delete(&key).await?;
+        store.emptied(&key).await?;
+        tidied.deleted += 1;
+    }
+    let prefix = deployment.prefix();
+    tidied.unfinished = images.clear_unfinished(&prefix, tidying.age).await?;
+    Ok(tidied)
+}
+
+/// The pictures of this deployment that no job has, counted all, and named as many as are noted at once.
+async fn find(
+    store: &Store,
+    images: &dyn Images,
+    deployment: Deployment,
+    (age, tidied): (Duration, &mut Tidied),
+) -> Result<Vec<String>, Error> {
+    let prefix = deployment.prefix();
+    let mut orphans = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let page = images.list(after.as_deref()).await?;
-        let Some(last) = page.last() else { break };
+        let page = images.list(&prefix, after.as_deref()).await?;
+        let Some(last) = page.last() else {
+            return Ok(orphans);
+        };
         after = Some(last.key.clone());
-        tidied.looked_at += page.len();
         let now = SystemTime::now();
-        let old: Vec<String> = page
+        let old: Vec<(Uuid, String)> = page
             .into_iter()
-            .filter(|kept| now.duration_since(kept.at).unwrap_or_default() > age)
-            .filter(|kept| job_of(&kept.key).is_some())
-            .map(|kept| kept.key)
+            .filter_map(|kept| Some((deployment.job_of(&kept.key)?, kept)))
+            .inspect(|_| tidied.looked_at += 1)
+            .filter(|(_, kept)| now.duration_since(kept.at).unwrap_or_default() > age)
+            .map(|(job, kept)| (job, kept.key))
             .collect();
-        for key in store.without_a_job(&old).await? {
-            tracing::info!(key, "a picture that no job has is deleted");
-            images.delete(&key).await?;
-            tidied.orphans += 1;
-        }
+        let found = store.without_a_job(&old).await?;
+        tidied.orphans += found.len();
+        let room = MOST_AT_ONCE.saturating_sub(orphans.len());
+        orphans.extend(found.into_iter().take(room));
     }
-    tidied.unfinished = images.clear_unfinished(age).await?;
-    Ok(tidied)
 }

@@ -181,3 +181,24 @@ async fn a_worker_whose_engine_hangs_for_good_ends_and_says_so() {
     // its jobs were left to others before
     assert_eq!(service.job(id).await.state, State::Running);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_take_no_more_memory_than_they_may_and_all_are_told() {
+    let service = Service::start().await;
+    let config = Config {
+        picture_memory: 2,
+        ..Config::with_max_batch(8)
+    };
+    let ids = service.submit_many(9, "ok").await;
+    let worker = service.worker_with(config).await;
+    for id in ids {
+        service.finished(id).await;
+    }
+    let batches = worker.tells.batches();
+    let largest = batches.iter().map(Vec::len).max();
+    assert!(
+        largest <= Some(2),
+        "each takes one MiB, and two may be had: {batches:?}"
+    );
+    worker.stop().await;
+}

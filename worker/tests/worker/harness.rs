@@ -14,7 +14,7 @@ use jobs::{
     StoryRequest, Submitted,
 };
 use operation::Health;
-use pictures::images::{Kept, Reading};
+use pictures::images::{Deployment, Kept, Reading};
 use pictures::{Directory, Images};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -89,12 +89,20 @@ impl Images for Pictures {
         async move { self.reach()?.delete(key).await }.boxed()
     }
 
-    fn list<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, pictures::Result<Vec<Kept>>> {
-        async move { self.reach()?.list(after).await }.boxed()
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+    ) -> BoxFuture<'a, pictures::Result<Vec<Kept>>> {
+        async move { self.reach()?.list(prefix, after).await }.boxed()
     }
 
-    fn clear_unfinished(&self, age: Duration) -> BoxFuture<'_, pictures::Result<usize>> {
-        async move { self.reach()?.clear_unfinished(age).await }.boxed()
+    fn clear_unfinished<'a>(
+        &'a self,
+        prefix: &'a str,
+        age: Duration,
+    ) -> BoxFuture<'a, pictures::Result<usize>> {
+        async move { self.reach()?.clear_unfinished(prefix, age).await }.boxed()
     }
 
     fn ping(&self) -> BoxFuture<'_, pictures::Result<()>> {
@@ -281,7 +289,7 @@ impl Service {
     pub(crate) async fn submit_as(&self, request: StoryRequest, bytes: &[u8]) -> Uuid {
         let id = NewJob::id();
         let image = StoredImage {
-            key: pictures::images::key(id, "image/png"),
+            key: Deployment(self.store.deployment().await.unwrap()).key(id, "image/png"),
             media_type: "image/png".to_owned(),
             width: 6,
             height: 4,

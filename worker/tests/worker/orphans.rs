@@ -1,80 +1,202 @@
-//! Pictures that no job has are swept, and no others: over a directory and over a real S3 server.
+//! Pictures that no job has are swept, and no others: over a directory and over a real S3 server. And none at all where
+//! the database may not be the one that belongs to the pictures.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use pictures::images::key;
+use pictures::images::Deployment;
 use pictures::{Directory, Images};
 use testkit::Service;
 use testkit::service::new_job;
 use uuid::Uuid;
-use worker::dispatcher::tidy;
+use worker::dispatcher::{Tidied, Tidying, tidy};
+
+/// At once, and however many.
+const HASTY: Tidying = Tidying {
+    age: Duration::ZERO,
+    in_trash: Duration::ZERO,
+    most: 1.0,
+};
 
 async fn names(images: &dyn Images) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    loop {
+        let page = images
+            .list("", names.last().map(String::as_str))
+            .await
+            .unwrap();
+        if page.is_empty() {
+            names.retain(|name| !name.starts_with("deployment-"));
+            names.sort();
+            return names;
+        }
+        names.extend(page.into_iter().map(|kept| kept.key));
+    }
+}
+
+async fn keep(images: &dyn Images, key: &str) {
     images
-        .list(None)
+        .put(key, Bytes::from_static(b"picture"))
         .await
-        .unwrap()
-        .into_iter()
-        .map(|kept| kept.key)
-        .collect()
+        .unwrap();
+}
+
+/// A job whose picture is kept as the service keeps it.
+async fn submit(service: &Service, images: &dyn Images) -> String {
+    let mut job = new_job(Default::default());
+    let deployment = Deployment(service.store.deployment().await.unwrap());
+    job.image.key = deployment.key(job.id, "image/png");
+    let key = job.image.key.clone();
+    keep(images, &key).await;
+    service.store.submit(job).await.unwrap();
+    key
+}
+
+async fn tidied(service: &Service, images: &dyn Images, tidying: Tidying) -> Tidied {
+    tidy(&service.store, images, tidying).await.unwrap()
 }
 
 async fn only_orphans_are_swept(images: &dyn Images) {
     let service = Service::start().await;
-    let (mut job, mut changed) = (new_job(Default::default()), new_job(Default::default()));
-    job.image.key = key(job.id, "image/png");
-    let stale = key(changed.id, "image/png");
-    changed.image.key = key(changed.id, "image/jpeg");
+    let ours = Deployment(service.store.deployment().await.unwrap());
+    let mut kept = vec![submit(&service, images).await];
+    let mut changed = new_job(Default::default());
+    let stale = ours.key(changed.id, "image/png");
+    changed.image.key = ours.key(changed.id, "image/jpeg");
+    kept.push(changed.image.key.clone());
+    keep(images, &changed.image.key).await;
+    service.store.submit(changed).await.unwrap();
+    let others = Deployment(Uuid::now_v7());
+    for foreign in [
+        "notes.txt".to_owned(),
+        others.key(Uuid::now_v7(), "image/png"),
+        // as versions before this one named them
+        format!("{}.png", Uuid::now_v7().simple()),
+    ] {
+        keep(images, &foreign).await;
+        kept.push(foreign);
+    }
+    kept.sort();
     let orphans = [
-        key(Uuid::now_v7(), "image/png"),
-        key(Uuid::now_v7(), "image/gif"),
+        ours.key(Uuid::now_v7(), "image/png"),
+        ours.key(Uuid::now_v7(), "image/gif"),
         stale,
     ];
-    let kept = [
-        job.image.key.clone(),
-        changed.image.key.clone(),
-        "notes.txt".to_owned(),
-    ];
-    for key in orphans.iter().chain(&kept) {
-        images
-            .put(key, Bytes::from_static(b"picture"))
-            .await
-            .unwrap();
+    for orphan in &orphans {
+        keep(images, orphan).await;
     }
-    service.store.submit(job).await.unwrap();
-    service.store.submit(changed).await.unwrap();
 
-    let young = tidy(&service.store, images, Duration::from_secs(3600))
-        .await
-        .unwrap();
+    let first = tidied(&service, images, HASTY).await;
+    assert!(
+        first.moved_in && first.deleted == 0,
+        "a first start: {first:?}"
+    );
+    let young = Tidying {
+        age: Duration::from_secs(3600),
+        ..HASTY
+    };
+    let young = tidied(&service, images, young).await;
     assert_eq!(
         (young.looked_at, young.orphans),
-        (6, 0),
+        (5, 0),
         "a submit may be under way"
     );
-    // clocks of stores count in seconds
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    let tidied = tidy(&service.store, images, Duration::from_millis(1))
-        .await
-        .unwrap();
-    assert_eq!((tidied.looked_at, tidied.orphans), (6, 3));
-    let (mut left, mut expected) = (names(images).await, kept.to_vec());
-    left.sort();
-    expected.sort();
-    assert_eq!(left, expected);
-}
-
-#[tokio::test]
-async fn only_orphans_are_swept_from_a_directory() {
-    let folder = tempfile::tempdir().unwrap();
-    only_orphans_are_swept(&Directory::open(folder.path().join("pictures")).unwrap()).await;
-}
-
-#[tokio::test]
-async fn only_orphans_are_swept_from_s3() {
-    let Some(images) = testkit::seaweedfs::bucket().await else {
-        return;
+    let patient = Tidying {
+        in_trash: Duration::from_secs(3600),
+        ..HASTY
     };
-    only_orphans_are_swept(&images).await;
+    for _ in 0..2 {
+        let tidied = tidied(&service, images, patient).await;
+        assert_eq!(
+            (tidied.orphans, tidied.deleted),
+            (3, 0),
+            "the trash comes first"
+        );
+    }
+    let last = tidied(&service, images, HASTY).await;
+    assert_eq!((last.looked_at, last.orphans, last.deleted), (5, 3, 3));
+    assert_eq!(names(images).await, kept);
+    assert_eq!(tidied(&service, images, HASTY).await.orphans, 0);
 }
+
+/// The database is empty, restored, wrong, or another deployment's.
+async fn a_database_that_does_not_know_the_pictures_deletes_none(images: &dyn Images) {
+    let service = Service::start().await;
+    for _ in 0..2 {
+        submit(&service, images).await;
+    }
+    tidied(&service, images, HASTY).await;
+    let kept = names(images).await;
+    let usual = Tidying {
+        most: Tidying::default().most,
+        ..HASTY
+    };
+
+    let other = Service::start().await;
+    for _ in 0..3 {
+        let tidied = tidied(&other, images, HASTY).await;
+        assert_eq!(
+            (tidied.looked_at, tidied.deleted),
+            (0, 0),
+            "another deployment's: {tidied:?}"
+        );
+    }
+    // an older state of the same database
+    service.tamper("delete from jobs").await;
+    for _ in 0..3 {
+        let tidied = tidied(&service, images, usual).await;
+        assert!(tidied.refused && tidied.deleted == 0, "{tidied:?}");
+        assert_eq!((tidied.looked_at, tidied.orphans), (2, 2));
+    }
+    assert_eq!(names(images).await, kept);
+}
+
+async fn a_picture_whose_job_comes_back_leaves_the_trash(images: &dyn Images) {
+    let service = Service::start().await;
+    submit(&service, images).await;
+    tidied(&service, images, HASTY).await;
+    let patient = Tidying {
+        in_trash: Duration::from_secs(3600),
+        ..HASTY
+    };
+    service
+        .tamper("create table aside as select * from jobs; delete from jobs")
+        .await;
+    assert_eq!(tidied(&service, images, patient).await.orphans, 1);
+    service.tamper("insert into jobs select * from aside").await;
+    assert_eq!(tidied(&service, images, patient).await.orphans, 0);
+    service
+        .tamper("delete from jobs; update trash set since = since - interval '2 hours'")
+        .await;
+    let again = tidied(&service, images, patient).await;
+    assert_eq!(
+        (again.orphans, again.deleted),
+        (1, 0),
+        "its time in the trash begins anew"
+    );
+}
+
+macro_rules! over_both {
+    ($($promise:ident),* $(,)?) => {
+        mod in_a_directory {
+            use super::*;
+            $(#[tokio::test]
+            async fn $promise() {
+                let folder = tempfile::tempdir().unwrap();
+                super::$promise(&Directory::open(folder.path().join("pictures")).unwrap()).await;
+            })*
+        }
+        mod in_s3 {
+            $(#[tokio::test]
+            async fn $promise() {
+                let Some(images) = testkit::seaweedfs::bucket().await else { return };
+                super::$promise(&images).await;
+            })*
+        }
+    };
+}
+over_both![
+    only_orphans_are_swept,
+    a_database_that_does_not_know_the_pictures_deletes_none,
+    a_picture_whose_job_comes_back_leaves_the_trash,
+];

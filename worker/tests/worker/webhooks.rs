@@ -12,6 +12,7 @@ use outbound::{Headers, Secret, Secrets};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use worker::dispatcher::{ChoreOptions, Chores};
 use worker::{Dispatcher, Sending, dispatcher};
 
 use crate::harness::{Service, picture, request};
@@ -70,7 +71,11 @@ impl Service {
         let shutdown = CancellationToken::new();
         let work = dispatcher::run(
             dispatcher,
-            self.pictures.clone(),
+            Chores::new(
+                self.store.clone(),
+                self.pictures.clone(),
+                ChoreOptions::default(),
+            ),
             Health::new(),
             shutdown.clone(),
         );
@@ -277,6 +282,53 @@ async fn a_receiver_that_hangs_does_not_hold_up_the_others() {
         hanging.heard().len() < 16,
         "{} at once to one host",
         hanging.heard().len()
+    );
+    dispatcher.vanish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_slow_receivers_leave_places_to_those_that_answer() {
+    let service = Service::start().await;
+    let quick = Receiver::answering(200).await;
+    let dispatcher = service.dispatcher(sending());
+    // somebody whom we know to answer
+    let first = service.ended(quick.url("/")).await;
+    service.delivered(first).await;
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        let hanging = Receiver::start(|_, _| Reply {
+            pause: Duration::from_secs(3600),
+            ..Reply::status(200)
+        });
+        slow.push(hanging.await);
+    }
+    // enough for all places and more
+    for receiver in &slow {
+        for _ in 0..6 {
+            service.ended(receiver.url("/")).await;
+        }
+    }
+    eventually("the slow ones have what they may have", async || {
+        let heard: usize = slow.iter().map(|receiver| receiver.heard().len()).sum();
+        (heard >= 24).then_some(())
+    })
+    .await;
+    let jobs = [
+        service.ended(quick.url("/")).await,
+        service.ended(quick.url("/")).await,
+    ];
+    for job in jobs {
+        service.delivered(job).await;
+    }
+    let heard: Vec<usize> = slow.iter().map(|receiver| receiver.heard().len()).collect();
+    assert!(
+        heard.iter().all(|heard| *heard <= 4),
+        "places of one stranger: {heard:?}"
+    );
+    assert_eq!(
+        heard.iter().sum::<usize>(),
+        24,
+        "the quick one did not wait for them to end"
     );
     dispatcher.vanish().await;
 }

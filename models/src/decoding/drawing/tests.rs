@@ -5,37 +5,50 @@ use super::*;
 /// Likes the tokens of a fixed table by the token before.
 struct Table {
     logits: Tensor,
-    /// What each row has read.
-    read: Vec<Vec<usize>>,
+    /// What stands, and what each branch has read beyond it.
+    text: Vec<usize>,
+    branches: Vec<Vec<usize>>,
+    /// How many branches were read on in all.
+    steps: usize,
 }
 
 impl Table {
-    fn random(vocabulary: i64, rows: usize) -> Self {
+    fn random(vocabulary: i64) -> Self {
         tch::manual_seed(3);
         let logits = Tensor::randn([vocabulary, vocabulary], (Kind::Float, Device::Cpu)) * 3.0;
         Self {
             logits,
-            read: vec![vec![0]; rows],
+            text: Vec::new(),
+            branches: Vec::new(),
+            steps: 0,
         }
+    }
+
+    fn rows(&self, tokens: &[usize]) -> Tensor {
+        let ids: Vec<i64> = tokens.iter().map(|&t| t as i64).collect();
+        self.logits.index_select(0, &Tensor::from_slice(&ids))
     }
 }
 
 impl NextToken for Table {
-    fn first(&mut self) -> Tensor {
-        let none: Vec<i64> = vec![0; self.read.len()];
-        self.logits.index_select(0, &Tensor::from_slice(&none))
+    fn read(&mut self, tokens: &[usize]) -> Tensor {
+        self.text.extend(tokens);
+        self.rows(&[self.text.last().copied().unwrap_or(0)])
+    }
+    fn branch(&mut self, branches: usize) {
+        self.branches = vec![Vec::new(); branches];
     }
     fn after(&mut self, tokens: &[usize]) -> Tensor {
-        for (read, &token) in self.read.iter_mut().zip(tokens) {
+        assert_eq!(tokens.len(), self.branches.len());
+        self.steps += tokens.len();
+        for (read, &token) in self.branches.iter_mut().zip(tokens) {
             read.push(token);
         }
-        let ids: Vec<i64> = tokens.iter().map(|&t| t as i64).collect();
-        self.logits.index_select(0, &Tensor::from_slice(&ids))
+        self.rows(tokens)
     }
-    fn keep(&mut self, row: usize, forget: usize) {
-        let mut kept = self.read[row].clone();
-        kept.truncate(kept.len() - forget);
-        self.read = vec![kept; self.read.len()];
+    fn retain(&mut self, branches: &[i64]) {
+        let kept = branches.iter().map(|&b| self.branches[b as usize].clone());
+        self.branches = kept.collect();
     }
 }
 
@@ -43,6 +56,8 @@ impl NextToken for Table {
 struct Fixed {
     row: usize,
     sentences: Vec<Drawn>,
+    /// The tokens of all branches if each went on as long as the longest.
+    at_worst: usize,
 }
 
 impl Judge for Fixed {
@@ -50,6 +65,8 @@ impl Judge for Fixed {
         tokens.last() == Some(&2)
     }
     fn choose(&mut self, sentences: &[Drawn]) -> Result<Option<usize>> {
+        let longest = sentences.iter().map(|sentence| sentence.tokens.len()).max();
+        self.at_worst += longest.unwrap_or(0) * sentences.len();
         let row = self.row % sentences.len();
         let whole = |&row: &usize| sentences[row].ending != Ending::Open;
         let found = (row..sentences.len()).chain(0..row).find(whole);
@@ -78,10 +95,11 @@ fn rules() -> DrawingRules {
 }
 
 fn told(rows: usize, row: usize, rules: &DrawingRules) -> (Drawn, Vec<Drawn>, Table) {
-    let mut table = Table::random(12, rows);
+    let mut table = Table::random(12);
     let mut judge = Fixed {
         row,
         sentences: Vec::new(),
+        at_worst: 0,
     };
     let text = draw(&mut table, rows, rules, (&mut judge, &mut |_| true));
     (text.unwrap().unwrap(), judge.sentences, table)
@@ -94,12 +112,31 @@ fn a_text_is_its_chosen_sentences_and_the_network_has_read_nothing_else() {
         let (text, sentences, table) = told(4, seed as usize, &rules);
         let joined: Vec<usize> = sentences.iter().flat_map(|s| s.tokens.clone()).collect();
         assert_eq!(text.tokens, joined);
-        // up to the last sentence's beginning all rows have read the same text, whoever drew it
+        // whoever drew them, what stands is what was chosen, but for a last sentence that nothing follows
         let last = sentences.last().map_or(0, |s| s.tokens.len());
-        let before = &text.tokens[..text.tokens.len() - last];
-        for read in &table.read {
-            assert_eq!(&read[1..=before.len()], before, "seed {seed}");
-        }
+        let before = text.tokens.len() - last;
+        assert!(table.text.len() >= before, "seed {seed}");
+        assert_eq!(table.text, text.tokens[..table.text.len()], "seed {seed}");
+    }
+}
+
+#[test]
+fn a_branch_that_is_done_costs_nothing_more() {
+    for seed in 0..5 {
+        let mut table = Table::random(12);
+        let mut judge = Fixed {
+            row: 0,
+            sentences: Vec::new(),
+            at_worst: 0,
+        };
+        let rules = DrawingRules { seed, ..rules() };
+        draw(&mut table, 8, &rules, (&mut judge, &mut |_| true)).unwrap();
+        assert!(
+            table.steps * 10 < judge.at_worst * 9,
+            "{} of {}",
+            table.steps,
+            judge.at_worst
+        );
     }
 }
 
@@ -130,7 +167,7 @@ fn the_log_probability_is_that_of_the_bare_network() {
         ..rules()
     };
     let (text, _, _) = told(1, 0, &strict);
-    let table = Table::random(12, 1).logits.log_softmax(1, Kind::Float);
+    let table = Table::random(12).logits.log_softmax(1, Kind::Float);
     let mut before = 0i64;
     let mut sum = 0.0;
     for &token in &text.tokens {
@@ -145,13 +182,14 @@ fn weights_that_are_not_numbers_are_an_error_and_a_story_can_be_dropped() {
     let mut judge = Fixed {
         row: 0,
         sentences: Vec::new(),
+        at_worst: 0,
     };
-    let mut broken = Table::random(12, 1);
+    let mut broken = Table::random(12);
     broken.logits = broken.logits.full_like(f64::NAN);
     assert!(draw(&mut broken, 1, &rules(), (&mut judge, &mut |_| true)).is_err());
     let mut go_on = |steps| steps < 3;
     let dropped = draw(
-        &mut Table::random(12, 1),
+        &mut Table::random(12),
         1,
         &rules(),
         (&mut judge, &mut go_on),

@@ -25,24 +25,36 @@ impl Cache {
         self.length
     }
 
-    /// The sequences go on from others: row i from what row `parents[i]` was.
-    pub fn keep(&mut self, parents: &Tensor) {
+    /// Only these sequences go on, in this order.
+    pub fn retain(&mut self, rows: &Tensor) {
         for (keys, values) in &mut self.layers {
-            *keys = keys.index_select(0, parents);
-            *values = values.index_select(0, parents);
+            *keys = keys.index_select(0, rows);
+            *values = values.index_select(0, rows);
         }
     }
 
-    /// The last `tokens` of every sequence are forgotten; what comes next takes their place.
-    pub fn forget(&mut self, tokens: i64) {
-        self.length -= tokens.clamp(0, self.length);
-    }
-
-    /// The same sequence `times` times: what candidates of one story share is computed once.
-    pub fn repeat(&mut self, times: i64) {
-        for (keys, values) in &mut self.layers {
-            *keys = keys.repeat([times, 1, 1, 1]);
-            *values = values.repeat([times, 1, 1, 1]);
+    /// So many copies of its one sequence, with room for `more` tokens each: what branches of a story share is computed once.
+    pub fn branches(&self, rows: i64, more: i64) -> Cache {
+        let copied = |held: &Tensor| {
+            let filled = held.narrow(2, 0, self.length);
+            let [_, heads, length, head] = filled.size()[..] else {
+                unreachable!("a cache has four axes");
+            };
+            let empty = Tensor::zeros(
+                [rows, heads, length + more, head],
+                (held.kind(), held.device()),
+            );
+            empty
+                .narrow(2, 0, length)
+                .copy_(&filled.expand([rows, heads, length, head], false));
+            empty
+        };
+        let layers = self.layers.iter();
+        Cache {
+            layers: layers
+                .map(|(keys, values)| (copied(keys), copied(values)))
+                .collect(),
+            length: self.length,
         }
     }
 

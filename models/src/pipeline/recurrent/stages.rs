@@ -56,12 +56,12 @@ pub(super) fn tell(
     }
     timings.captioning = lap();
     items.retain(|item| wanted(item.place, watcher, &mut stories));
-    for item in &mut items {
-        item.thought = think(teller, item);
-        watcher.stage(item.place, Stage::Thinking, 1, 1);
-    }
+    items.retain_mut(|item| {
+        let thought = think(teller, item, watcher);
+        let thought = thought.filter(|_| wanted(item.place, watcher, &mut stories));
+        thought.map(|thought| item.thought = thought).is_some()
+    });
     timings.thinking = lap();
-    items.retain(|item| wanted(item.place, watcher, &mut stories));
     put_down(teller, &items, watcher, &mut stories);
     timings.writing = lap();
 
@@ -182,8 +182,8 @@ fn check(teller: &Recurrent, options: &Options) -> Result<Mix> {
     Ok(if options.strict { mix.plain() } else { mix })
 }
 
-/// The shifted mean thought (C) of a request's captions.
-fn think(teller: &Recurrent, item: &Item) -> Tensor {
+/// The shifted mean thought (C) of a request's captions; none if nobody wants it any more.
+fn think(teller: &Recurrent, item: &Item, watcher: &mut dyn Watcher) -> Option<Tensor> {
     let vectors = match &teller.thoughts {
         Some(thoughts) => {
             let rows: Vec<i64> = item
@@ -195,20 +195,32 @@ fn think(teller: &Recurrent, item: &Item) -> Tensor {
             thoughts.release();
             vectors
         }
-        None => {
-            let captions = item
-                .captions
-                .iter()
-                .map(|found| teller.gallery.caption(found.index));
-            let texts: Vec<_> = captions.map(tokenize::preprocess).collect();
-            teller
-                .skip_thoughts
-                .encode(&texts, Encoding::default(), &mut |_| {})
-        }
+        None => read_captions(teller, item, watcher)?,
     };
-    teller
-        .styles
-        .shift(&vectors.mean_dim(0i64, false, Kind::Float), &item.mix)
+    watcher.stage(item.place, Stage::Thinking, 1, 1);
+    let mean = vectors.mean_dim(0i64, false, Kind::Float);
+    Some(teller.styles.shift(&mean, &item.mix))
+}
+
+/// Captions that are read between two signs of life: a thousand of them on one core at the published sizes take longer
+/// than anybody waits for a sign.
+const READ_AT_ONCE: usize = 16;
+
+/// The thoughts (N, C) of captions that were not read before.
+fn read_captions(teller: &Recurrent, item: &Item, watcher: &mut dyn Watcher) -> Option<Tensor> {
+    let of = item.captions.len();
+    let mut parts = Vec::new();
+    for (number, some) in item.captions.chunks(READ_AT_ONCE).enumerate() {
+        if watcher.cancelled(item.place) {
+            return None;
+        }
+        watcher.stage(item.place, Stage::Thinking, number * READ_AT_ONCE, of);
+        let captions = some.iter().map(|found| teller.gallery.caption(found.index));
+        let texts: Vec<_> = captions.map(tokenize::preprocess).collect();
+        let how = Encoding::default();
+        parts.push(teller.skip_thoughts.encode(&texts, how, &mut |_| {}));
+    }
+    Some(Tensor::cat(&parts, 0))
 }
 
 /// The thought (1, C) of no picture in particular, in the mean of all styles: what a story of a weakly trained decoder

@@ -12,7 +12,6 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use super::refusal::{Reason, Refusal};
 use super::{S3, WRITER, media_type};
 use crate::error::Result;
-use crate::images::job_of;
 
 /// S3 takes no smaller ones, but for the last.
 const PART: usize = 8 * 1024 * 1024;
@@ -120,10 +119,11 @@ impl S3 {
     }
 
     /// Removes parts of our pictures whose object never came.
-    pub(super) async fn abort_older(&self, age: Duration) -> Result<usize> {
+    pub(super) async fn abort_older(&self, prefix: &str, age: Duration) -> Result<usize> {
         let doing = "remove parts of pictures";
         let uploads = self.client.list_multipart_uploads().bucket(&self.bucket);
         let uploads = uploads
+            .prefix(prefix)
             .send()
             .await
             .map_err(|error| self.trouble(doing, Refusal::of(error)))?;
@@ -133,8 +133,8 @@ impl S3 {
             let begun = upload
                 .initiated()
                 .and_then(|at| SystemTime::try_from(*at).ok());
-            // others may use the bucket as well
-            let ours = upload.key().and_then(job_of).is_some();
+            // others may use the bucket as well, and not every server looks at what is asked for
+            let ours = upload.key().is_some_and(|key| key.starts_with(prefix));
             let old =
                 ours && begun.is_some_and(|at| now.duration_since(at).unwrap_or_default() > age);
             let (Some(key), Some(id), true) = (upload.key(), upload.upload_id(), old) else {

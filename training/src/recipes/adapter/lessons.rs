@@ -67,6 +67,16 @@ pub struct Surroundings<'a> {
     pub told: (usize, usize),
 }
 
+/// How passages are read.
+pub struct Reading<'a> {
+    /// Text to tokens.
+    pub pieces: &'a Pieces,
+    /// The token that ends a passage.
+    pub end: i64,
+    /// Whether a word is one of visible things.
+    pub is_seen: &'a dyn Fn(&str) -> bool,
+}
+
 /// One passage.
 #[derive(Debug)]
 struct Lesson {
@@ -106,7 +116,7 @@ pub struct Told {
 }
 
 impl<'a> Lessons<'a> {
-    /// Of passages whose sentences, one after the other, have the thoughts (S, T); `is_seen` tells words of visible things.
+    /// Of passages whose sentences, one after the other, have the thoughts (S, T).
     ///
     /// # Errors
     /// When a text has no tokens in this language model, or no passage is short enough.
@@ -114,15 +124,16 @@ impl<'a> Lessons<'a> {
         passages: &[&Passage],
         thoughts: &'a Tensor,
         around: &'a Surroundings,
-        (pieces, end, is_seen): (&Pieces, i64, &dyn Fn(&str) -> bool),
+        reading: &Reading,
     ) -> Result<Self> {
+        let is_seen = reading.is_seen;
         let _no_grad = tch::no_grad_guard();
         let gallery = unit_rows(&(around.captions - around.caption));
         let mut lessons = Vec::new();
         let mut first = 0i64;
         for passage in passages {
-            let mut tokens = pieces.encode_plain(&passage.text())?;
-            tokens.push(end);
+            let mut tokens = reading.pieces.encode_plain(&passage.text())?;
+            tokens.push(reading.end);
             let (from, count) = (first, passage.sentences.len() as i64);
             first += count;
             if tokens.len() > LONGEST {

@@ -1,0 +1,204 @@
+// The book: the picture on one side, on the other what happens to it and then its story. `main.js` opens it.
+// What must stay true: a reload, a lost connection or another tab finds the same story in the same state.
+
+import { announce, conceal, el, make, reveal } from "./elements.js";
+import { add, addVersion, inBooth } from "./mine.js";
+import { forget, say } from "./pictures.js";
+import { at, enter, entitle, go } from "./rooms.js";
+import { call, ended, follow, Refusal, told, upload } from "./service.js";
+import { addSentence, clearSentences, clearStory, reveal as showStory } from "./told.js";
+import { duration, t } from "./words.js";
+
+const steps = ["upload", "queued", "looking", "thinking", "writing"];
+const doing = {
+  looking: ["looking", t("Looking at the picture …")],
+  captioning: ["looking", t("Finding words for what it sees …")],
+  thinking: ["thinking", t("Thinking about it …")],
+  writing: ["writing", t("Writing the story …")],
+};
+const SEEN = 4; // captions that are shown while it works
+let job = null;
+let waited = false; // whether somebody saw it before it was told
+let following = null;
+
+/** The job on the page, if there is one. */
+export const current = () => job;
+
+export function startBook() {
+  el("cancel").addEventListener("click", cancel);
+  el("retry").addEventListener("click", retry);
+  document.addEventListener("decided", (event) => { job = event.detail; });
+  el("new").addEventListener("click", () => { forget(); go(""); el("picture").click(); });
+}
+
+/** Opens the story of this id. */
+export function openStory(id) {
+  if (job?.id === id && !el("book").hidden) return;
+  open(null, t("Opening the book …"));
+  listen(id);
+}
+
+/** Sends a form with a picture and shows what becomes of it, maybe another version `of` a story; a refusal goes back to the asking. */
+export async function send(fields, url, of = null) {
+  open(url, t("Sending the picture …"));
+  step("upload");
+  const sending = upload("/v1/stories", fields, advance);
+  following = { stop: sending.abort };
+  reveal("cancel");
+  try {
+    const accepted = await sending.done;
+    add(accepted.id);
+    if (of) addVersion(of, accepted.id);
+    forget();
+    at(`#${accepted.id}`);
+    show(accepted);
+    if (!ended(accepted)) listen(accepted.id);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    go("");
+    say(error instanceof Refusal ? error.message : String(error));
+  }
+}
+
+function open(url, words) {
+  enter("book", { title: t("The story"), leaving: () => { following?.stop(); following = null; job = null; } });
+  clearStory();
+  waited = Boolean(url);
+  conceal("seen", "retry", "new", "cancel");
+  reveal("waiting");
+  el("seen").replaceChildren();
+  if (url) el("shown").src = url; else el("shown").removeAttribute("src");
+  el("shown").alt = t("The picture the story is about");
+  announce("book-title", t("The story"));
+  say(null);
+  tell(words);
+}
+
+function listen(id) {
+  following?.stop();
+  following = follow(id, {
+    job: show,
+    captions: showSeen,
+    sentence: (index, text) => { conceal("seen"); addSentence(index, text); },
+    anew: clearSentences,
+    silent: () => tell(t("The service does not answer just now. Your story is kept; trying again …")),
+    lost: (refusal) => { go(""); say(refusal.message); },
+  });
+}
+
+function show(now) {
+  job = now;
+  if (now.data_removed) return gone();
+  if (!el("shown").getAttribute("src")) el("shown").src = `/v1/stories/${now.id}/image`;
+  const over = ended(now);
+  if (!over) waited = true;
+  el("waiting").hidden = over;
+  el("cancel").hidden = over;
+  el("new").hidden = !over;
+  el("retry").hidden = !over || now.state === "succeeded";
+  if (now.state === "queued") {
+    step("queued");
+    tell(inLine(now));
+  } else if (now.state === "running") {
+    const stage = Object.keys(doing).find((name) => now.stage?.toLowerCase().startsWith(name));
+    const [place, words] = doing[stage] ?? ["looking", t("The storyteller has your picture …")];
+    step(place);
+    if (now.progress?.of > 1) advance(now.progress.done, now.progress.of);
+    tell(words);
+  } else if (now.state === "succeeded") {
+    conceal("seen");
+    tell("");
+    showStory(now, waited);
+  } else {
+    clearStory();
+    tell(outcome(now), "trouble");
+    entitle(t("No story"));
+  }
+}
+
+function gone() {
+  clearStory();
+  conceal("waiting", "cancel", "retry");
+  reveal("new");
+  tell(t("This story was deleted."), "trouble");
+  entitle(t("No story"));
+}
+
+function showSeen(captions) {
+  const lines = captions.slice(0, SEEN).map((one) => (one.text ?? one).replace(/ ([.,!?;:])/g, "$1"));
+  if (lines.length === 0 || !el("story").hidden) return;
+  reveal("seen");
+  el("seen").replaceChildren(...lines.map((line) => make("li", { lang: "en" }, line)));
+  el("shown").alt = lines[0];
+}
+
+/** Where a story stands that has not begun: for the book and for the contact sheet. */
+export function inLine(now) {
+  const before = now.position > 0 ? now.position : 0;
+  const eta = now.eta_seconds > 1 ? ` ${t("About {time} to go.", { time: duration(now.eta_seconds) })}` : "";
+  if (now.attempts > 0) return t("Something went wrong; it will be tried again.") + eta;
+  if (before === 0) return t("Next in line.") + eta;
+  return t("{n} picture is before yours.|{n} pictures are before yours.", { n: before }) + eta;
+}
+
+/** Why a story ended without one. */
+export function outcome(now) {
+  if (now.state === "cancelled") return t("Stopped, as you wished.");
+  if (now.state === "expired") return t("It could not be told before its deadline.");
+  const words = now.error ? told(now.error) : t("It could not be told.");
+  return now.error?.retryable ? `${words} ${t("Trying again may help.")}` : words;
+}
+
+function step(name) {
+  const now = steps.indexOf(name);
+  [...el("steps").children].forEach((one, place) => {
+    one.className = place < now ? "past" : place === now ? "now" : "";
+  });
+  el("progress").removeAttribute("value");
+}
+
+function advance(done, of) {
+  el("progress").max = of;
+  el("progress").value = done;
+}
+
+function tell(words, kind = "") {
+  announce("status", words);
+  el("status").className = kind;
+}
+
+async function cancel() {
+  conceal("cancel");
+  tell(t("Stopping …"));
+  if (!job) { // still on its way
+    following?.stop();
+    return go("");
+  }
+  try { show(await call(`/v1/stories/${job.id}/cancel`, { method: "POST" })); } catch { reveal("cancel"); }
+}
+
+async function retry() {
+  const { id } = job;
+  conceal("retry");
+  tell(t("Asking for it once more …"));
+  try {
+    await call(`/v1/stories/${id}/retry`, { method: "POST" });
+    open(`/v1/stories/${id}/image`, t("Asking for it once more …"));
+    listen(id);
+  } catch (refusal) {
+    tell(refusal.message, "trouble");
+    reveal("retry");
+  }
+}
+
+/** In the booth nothing is kept that nobody asked to keep. */
+export async function abandon() {
+  const id = job?.id;
+  following?.stop();
+  if (!inBooth || !id || job.shared) return;
+  const path = `/v1/stories/${id}`;
+  try {
+    if (!ended(job)) await call(`${path}/cancel`, { method: "POST" });
+    await call(path, { method: "DELETE" });
+  } catch { /* the service's own retention takes it */ }
+}

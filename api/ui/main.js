@@ -1,0 +1,92 @@
+// The page: choose a picture, wish for a style, send it, read the story. Starts every part and leads to the rooms.
+// What must stay true: an address leads to the same room after a reload, and only the documented HTTP API is spoken.
+
+import { current, openStory, send, startBook } from "./book.js";
+import { startCamera } from "./camera.js";
+import { startCard } from "./card.js";
+import { el } from "./elements.js";
+import { openGallery, openMine, startGallery } from "./gallery.js";
+import { startKiosk } from "./kiosk.js";
+import { versionsOf } from "./mine.js";
+import { choose, pictures, say, startPictures } from "./pictures.js";
+import { enter, go } from "./rooms.js";
+import { Refusal } from "./service.js";
+import { openSheet, sendAll, startSheet } from "./sheet.js";
+import { openSlideshow, startSlideshow } from "./slideshow.js";
+import { chosenStyle, openStyles, startStyles } from "./styles.js";
+import { startTold } from "./told.js";
+import { startWhy } from "./why.js";
+import { t, translatePage } from "./words.js";
+
+const STORY = /^[0-9a-f-]{36}$/i;
+
+el("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  say(null);
+  if (pictures.length === 0) {
+    say(t("Choose a picture first."));
+    return el("picture").focus();
+  }
+  if (!chosenStyle()) return say(t("The storyteller is still waking up. Try again in a moment."));
+  if (pictures.length === 1) send(fieldsOf(pictures[0].file), pictures[0].url);
+  else sendAll([...pictures], fieldsOf);
+});
+
+/** The wishes as they stand, with a picture. */
+function fieldsOf(file) {
+  const fields = new FormData(el("form"));
+  fields.append("image", file, file.name || "pasted");
+  return fields;
+}
+
+for (const range of document.querySelectorAll(".settings input, #style_strength")) {
+  range.addEventListener("input", () => { range.nextElementSibling.value = range.value; });
+}
+
+/** The picture of a story, fetched back: the service knows it still, so it is told sooner. */
+async function samePicture(job) {
+  const answer = await fetch(`/v1/stories/${job.id}/image`);
+  if (!answer.ok) throw new Refusal(null, answer.status);
+  const blob = await answer.blob();
+  return new File([blob], t("the same picture"), { type: blob.type });
+}
+
+/** Asks for a story like one that is told, but for what `changes` says. */
+async function tellAgain(changes, version = null) {
+  const { id, request } = current();
+  try {
+    const file = await samePicture(current());
+    const fields = new FormData();
+    for (const name of ["style", "style_strength", "form", "captions", "beam_width", "max_words"]) fields.append(name, request[name]);
+    for (const [name, value] of Object.entries(changes)) fields.append(name, value);
+    fields.append("image", file);
+    send(fields, URL.createObjectURL(file), version && id);
+  } catch { el("status").textContent = t("Its picture could not be fetched. Choose one."); }
+}
+
+el("restyle").addEventListener("click", async () => {
+  try {
+    const file = await samePicture(current());
+    go("");
+    choose([file]);
+    openStyles(() => el("form").requestSubmit());
+  } catch (refusal) { el("status").textContent = refusal.message; }
+});
+// the next seed: another draw of the same wishes
+el("another").addEventListener("click", () => tellAgain({ seed: (current().request.seed ?? 1) + versionsOf(current().id).length }, "version"));
+el("tell-on").addEventListener("click", () => tellAgain({ continue: current().id }));
+
+function arrive() {
+  const where = location.hash.slice(1);
+  if (STORY.test(where)) openStory(where);
+  else if (where === "gallery") openGallery();
+  else if (where === "mine") openMine();
+  else if (where === "slideshow") openSlideshow();
+  else if (where !== "sheet" || !openSheet()) enter("form");
+}
+
+addEventListener("hashchange", arrive);
+
+translatePage();
+for (const start of [startPictures, startCamera, startStyles, startBook, startTold, startWhy, startCard, startSheet, startGallery, startSlideshow, startKiosk]) start();
+arrive();

@@ -1,0 +1,147 @@
+// Speaks with the service: the documented HTTP API and nothing else. Everything else on the page goes through here.
+// What must stay true: every failure becomes a Refusal whose message helps a person, in the person's language.
+
+import { language, t } from "./words.js";
+
+const PATIENT = 5000; // how often a story is looked at while its events arrive: they may be held up on their way
+const WAITING = 2000; // in line: the place changes with every story that is told before
+const ALONE = 1000; // without events
+
+/** What a person can do about it, for the kinds of problems that a page can meet. */
+const remedies = {
+  image_unreadable: t("This file is no picture that can be read. Choose another one."),
+  image_too_large: t("This picture is too large. Choose a smaller one."),
+  image_animated: t("This picture moves; only still ones can be told."),
+  body_too_large: t("This file is too large. Choose a smaller one."),
+  queue_full: t("Too many pictures are waiting just now. Try again in a minute."),
+  rate_limited: t("That was a little fast. Try again in a minute."),
+  unavailable: t("The service cannot answer just now. Try again in a minute."),
+  not_found: t("There is no such story here; perhaps it was deleted."),
+  unknown_style: t("This style is not here any more. Choose another one."),
+  style_exists: t("There is a style of this name already. Choose another name."),
+  text_unusable: t("This text cannot become a style: it needs 30 passages of prose in English at least."),
+  worker_lost: t("The storyteller was interrupted too often. Trying again may help."),
+  out_of_memory: t("The storyteller ran out of memory. Try a smaller picture."),
+  model_error: t("The storyteller could not tell this one. Another picture or style may work."),
+  deadline_passed: t("It could not be told before its deadline."),
+};
+
+/** A request that did not work: `status` 0 is no answer at all. */
+export class Refusal extends Error {
+  constructor(problem, status) {
+    super(told(problem, status));
+    this.status = status;
+  }
+}
+
+/** What a problem, or a job's error, means to a person. English has the service's own words: they name the numbers. */
+export function told(problem, status = 200) {
+  if (status === 0) return t("The service does not answer. Is it running? Your picture is still here: try again.");
+  const kind = (problem?.kind ?? problem?.type ?? "").split("/").pop();
+  const own = problem?.detail ?? problem?.message ?? problem?.title;
+  if (own && (language === "en" || !remedies[kind])) return sentence(own);
+  return remedies[kind] ?? t("The service answered with {code} and no reason.", { code: status });
+}
+
+/** Asks; the answer's JSON, or nothing for 204 and 304. */
+export async function call(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { cache: "no-store", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal(null, 0);
+  }
+  if (answer.status === 204 || answer.status === 304) return null;
+  const body = await answer.json().catch(() => null);
+  if (!answer.ok) throw new Refusal(body, answer.status);
+  return body;
+}
+
+export function put(path, value) {
+  return call(path, { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(value) });
+}
+
+/** Sends a form and says how much of it is on its way: fetch cannot tell that. */
+export function upload(path, fields, advance = () => {}) {
+  const request = new XMLHttpRequest();
+  const done = new Promise((resolve, reject) => {
+    request.upload.addEventListener("progress", (event) => event.lengthComputable && advance(event.loaded, event.total));
+    request.addEventListener("load", () => {
+      const answer = parsed(request.responseText);
+      if (request.status >= 200 && request.status < 300 && answer) resolve(answer);
+      else reject(new Refusal(answer, request.status));
+    });
+    request.addEventListener("error", () => reject(new Refusal(null, 0)));
+    request.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
+  });
+  request.open("POST", path);
+  request.send(fields);
+  return { done, abort: () => request.abort() };
+}
+
+export const ended = (job) => job.state !== "queued" && job.state !== "running";
+
+/**
+ * Follows a story until it ends: `job(view)` for every change, `captions(list)`, `sentence(index, text)`, `anew()` when those before are void, `silent()` while
+ * nobody answers, `lost(refusal)` when there is no such story. Events arrive where the service has them; looking now and
+ * then goes on beside them, so a lost event, a proxy that holds them up or a service that restarts costs seconds only.
+ */
+export function follow(id, heard) {
+  let source = null, timer = null, over = false, last = null, failures = 0;
+  const stop = () => {
+    over = true;
+    source?.close();
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", turned);
+  };
+  const seen = (job) => {
+    if (over) return;
+    last = job;
+    if (ended(job)) stop();
+    heard.job(job);
+  };
+  const look = async () => {
+    clearTimeout(timer);
+    try {
+      const job = await call(`/v1/stories/${id}`);
+      failures = 0;
+      seen(job);
+    } catch (refusal) {
+      if (over) return;
+      if (refusal.status === 404 || refusal.status === 400 || refusal.status === 410) return stop(), heard.lost(refusal);
+      failures += 1;
+      heard.silent();
+    }
+    if (!over) timer = setTimeout(look, pause());
+  };
+  const pause = () => {
+    if (failures > 0) return Math.min(500 * 2 ** failures, 8000);
+    if (last?.state === "queued") return WAITING;
+    return source?.readyState === EventSource.OPEN || document.hidden ? PATIENT : ALONE;
+  };
+  const listen = () => {
+    // a hidden tab gives its connection back: a browser has six for one service
+    if (document.hidden || over) return source?.close();
+    source = new EventSource(`/v1/stories/${id}/events`);
+    const on = (name, act) => source.addEventListener(name, (event) => !over && act(parsed(event.data) ?? {}));
+    on("state", (change) => { if (change.state === "running") heard.anew(); look(); });
+    on("progress", (stage) => last && seen({ ...last, state: "running", stage: stage.stage ?? stage.name, progress: progressOf(stage) }));
+    on("captions", (found) => heard.captions(found.captions ?? found));
+    on("sentence", (one) => heard.sentence(one.index, one.text));
+    on("end", (job) => (job.id ? seen(job) : look()));
+  };
+  const turned = () => { source?.close(); listen(); look(); };
+  document.addEventListener("visibilitychange", turned);
+  listen();
+  look();
+  return { stop };
+}
+
+const progressOf = (stage) => stage.progress ?? (stage.of ? { done: stage.done, of: stage.of } : null);
+
+export function parsed(text) {
+  try { return JSON.parse(text); } catch { return null; }
+}
+
+export const sentence = (words) => words[0].toUpperCase() + words.slice(1) + (/[.!?…]$/.test(words) ? "" : ".");
