@@ -97,9 +97,11 @@ export function follow(id, heard) {
   };
   const seen = (job) => {
     if (over) return;
+    const first = !last;
     last = job;
     if (ended(job)) stop();
     heard.job(job);
+    if (first) listen();
   };
   const look = async () => {
     clearTimeout(timer);
@@ -123,6 +125,7 @@ export function follow(id, heard) {
   const listen = () => {
     // a hidden tab gives its connection back: a browser has six for one service
     if (document.hidden || over) return source?.close();
+    if (!("shared" in (last ?? {}))) return; // a service of before there were events
     source = new EventSource(`/v1/stories/${id}/events`);
     const on = (name, act) => source.addEventListener(name, (event) => !over && act(parsed(event.data) ?? {}));
     on("state", (change) => { if (change.state === "running") heard.anew(); look(); });
@@ -133,7 +136,6 @@ export function follow(id, heard) {
   };
   const turned = () => { source?.close(); listen(); look(); };
   document.addEventListener("visibilitychange", turned);
-  listen();
   look();
   return { stop };
 }

@@ -22,8 +22,9 @@ export function showWhy(job) {
 
 async function explain() {
   const job = asked;
+  if (!job?.explain) return; // its address, where a service can explain
   let why;
-  try { why = await call(`/v1/stories/${job.id}/explain`); } catch { return; }
+  try { why = await call(job.explain); } catch { return; }
   if (asked !== job || !why) return;
   reveal("why");
   el("why").replaceChildren(...[

@@ -87,6 +87,7 @@ fn kitty(out: &mut impl Write, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use super::*;
 

@@ -189,6 +189,12 @@ impl Service {
         }
     }
 
+    /// Takes a style away, if it was added.
+    pub(crate) async fn forgets_style(&self, name: &str) {
+        let path = format!("{}/v1/styles/{name}", self.address);
+        self.send(self.http.delete(path)).await;
+    }
+
     /// Stops the service and starts another one on the same data.
     pub(crate) async fn restarted(mut self, engine: ScriptedEngine) -> Self {
         self.shutdown.cancel();

@@ -1,7 +1,7 @@
 //! The whole system over HTTP, as its users meet it: one binary, one harness with a verb for each user action.
 //! `stories` and `bad_input` run on a scripted engine that fails on demand, `real` and `styles` on the starter bundle,
-//! `crash` kills the real program, `chaos` everything, `objects` its S3 server, `page` looks at it in a browser, `tidy`
-//! guards the house rules.
+//! `crash` kills the real program, `chaos` everything, `objects` its S3 server, `page` looks at it in a browser, `documents`
+//! does what the documents say, `tidy` guards the house rules.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
@@ -9,6 +9,7 @@ mod chaos;
 mod command_line;
 mod crash;
 mod dead_letters;
+mod documents;
 mod harness;
 mod objects;
 mod page;

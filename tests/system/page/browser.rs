@@ -1,0 +1,271 @@
+//! A real Chromium behind chromedriver: one verb for each thing a person does with the page.
+//! What must stay true: a machine without a browser fails the test and says what to install; a browser that complains (an
+//! error in a script, a blocked file) fails it too; everything ends with the test.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A busy machine with two cores opens a page and tells a scripted story well within it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// chromedriver on a free port, stopped when dropped.
+struct Driver {
+    child: Child,
+    address: String,
+}
+
+impl Driver {
+    fn start() -> Driver {
+        let child = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut child = child.unwrap_or_else(|error| {
+            panic!(
+                "the page is tested in a real browser, and there is no chromedriver here ({error}). Install it with \
+                 Chromium: `make setup-tests` does on Debian as root; elsewhere chromium and chromedriver of one version"
+            )
+        });
+        let port = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| {
+                let port = line.split_once("successfully on port ")?.1;
+                Some(port.trim_end_matches('.').to_owned())
+            })
+            .expect("chromedriver says on which port it listens");
+        Driver {
+            child,
+            address: format!("http://127.0.0.1:{port}"),
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A browser with a camera that shows a turning disc, and with nobody's past.
+pub(crate) struct Browser {
+    client: Client,
+    http: reqwest::Client,
+    session: String,
+    _driver: Driver,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Opens one.
+    pub(crate) async fn open() -> Browser {
+        let driver = Driver::start();
+        let profile = tempfile::tempdir().unwrap();
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            "--lang=en",
+            "--force-prefers-reduced-motion",
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            "--window-size=1100,900",
+            &format!("--user-data-dir={}", profile.path().display()),
+        ];
+        let wishes = json!({
+            "goog:chromeOptions": {"args": arguments},
+            "goog:loggingPrefs": {"browser": "ALL"},
+        });
+        let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(wishes.as_object().unwrap().clone())
+            .connect(&driver.address)
+            .await
+            .unwrap();
+        let id = client.session_id().await.unwrap().unwrap();
+        Browser {
+            client,
+            http: reqwest::Client::new(),
+            session: format!("{}/session/{id}", driver.address),
+            _driver: driver,
+            _profile: profile,
+        }
+    }
+
+    /// Goes to an address, from an empty page: a new `#room` alone would load nothing anew.
+    pub(crate) async fn visit(&self, address: &str) {
+        self.client.goto("about:blank").await.unwrap();
+        self.client.goto(address).await.unwrap();
+    }
+
+    /// Follows a link of the page to another of its rooms.
+    pub(crate) async fn enter(&self, room: &str) {
+        self.run(&format!("location.hash = '{room}'")).await;
+    }
+
+    /// Loads the page again.
+    pub(crate) async fn reload(&self) {
+        self.client.refresh().await.unwrap();
+    }
+
+    /// Goes one page back.
+    pub(crate) async fn back(&self) {
+        self.client.back().await.unwrap();
+    }
+
+    /// Opens a second tab and goes on there; answers with what leads back to the first.
+    pub(crate) async fn second_tab(&self) -> fantoccini::wd::WindowHandle {
+        let first = self.client.window().await.unwrap();
+        let second = self.client.new_window(true).await.unwrap().handle;
+        self.client.switch_to_window(second).await.unwrap();
+        first
+    }
+
+    /// Goes on in this tab.
+    pub(crate) async fn switch_to(&self, tab: fantoccini::wd::WindowHandle) {
+        self.client.switch_to_window(tab).await.unwrap();
+    }
+
+    /// Waits for an element that a person can see.
+    #[track_caller]
+    pub(crate) fn sees(&self, css: &str) -> impl Future<Output = Element> {
+        let place = std::panic::Location::caller();
+        async move {
+            let begun = Instant::now();
+            loop {
+                if let Ok(element) = self.client.find(Locator::Css(css)).await
+                    && element.is_displayed().await.unwrap_or(false)
+                {
+                    return element;
+                }
+                if begun.elapsed() > PATIENCE {
+                    let page = self.run("return document.body.innerText").await;
+                    panic!("{place}: nobody sees {css}; the page says {page}");
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    /// Waits until a script finds something to be so.
+    #[track_caller]
+    pub(crate) fn finds(&self, condition: &str) -> impl Future<Output = ()> {
+        let place = std::panic::Location::caller();
+        async move {
+            let begun = Instant::now();
+            while self.run(&format!("return Boolean({condition})")).await != true {
+                if begun.elapsed() > PATIENCE {
+                    let page = self.run("return document.body.innerText").await;
+                    panic!("{place}: it never is so that {condition}; the page says {page}");
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    /// Presses what can be seen.
+    #[track_caller]
+    pub(crate) fn press(&self, css: &str) -> impl Future<Output = ()> {
+        let sees = self.sees(css);
+        async move { sees.await.click().await.unwrap() }
+    }
+
+    /// Types into a field.
+    pub(crate) async fn types(&self, css: &str, text: &str) {
+        self.sees(css).await.send_keys(text).await.unwrap();
+    }
+
+    /// Chooses files; the field itself is hidden behind its label.
+    pub(crate) async fn chooses(&self, css: &str, files: &[&Path]) {
+        let names: Vec<_> = files.iter().map(|file| file.to_str().unwrap()).collect();
+        let field = self.client.find(Locator::Css(css)).await.unwrap();
+        field.send_keys(&names.join("\n")).await.unwrap();
+    }
+
+    /// What an element says once it can be seen.
+    pub(crate) async fn text(&self, css: &str) -> String {
+        self.sees(css).await.text().await.unwrap()
+    }
+
+    /// Runs a script in the page.
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// Runs a script that calls `arguments[0]` when it is done.
+    pub(crate) async fn run_to_its_end(&self, script: &str) -> Value {
+        self.client.execute_async(script, Vec::new()).await.unwrap()
+    }
+
+    /// Speaks Chromium's own protocol: lines, colours, sizes.
+    async fn tells_chromium(&self, command: &str, parameters: Value) -> Value {
+        let body = json!({"cmd": command, "params": parameters});
+        self.driver("goog/cdp/execute", body).await
+    }
+
+    /// Cuts the line.
+    pub(crate) async fn goes_offline(&self) {
+        let none = json!({"offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+        self.line(none).await;
+    }
+
+    /// Mends the line.
+    pub(crate) async fn comes_back(&self) {
+        let good = json!({"offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+        self.line(good).await;
+    }
+
+    /// Makes the line this slow, in bytes a second.
+    pub(crate) async fn slows_to(&self, rate: u32) {
+        let slow = json!({"offline": false, "latency": 200, "downloadThroughput": rate, "uploadThroughput": rate});
+        self.line(slow).await;
+    }
+
+    async fn line(&self, line: Value) {
+        self.tells_chromium("Network.enable", json!({})).await;
+        self.tells_chromium("Network.emulateNetworkConditions", line)
+            .await;
+    }
+
+    /// What the browser had to complain about since the last time somebody asked.
+    pub(crate) async fn complaints(&self) -> Vec<String> {
+        let entries = self.driver("se/log", json!({"type": "browser"})).await;
+        let entries = entries.as_array().cloned().unwrap_or_default();
+        entries
+            .iter()
+            .filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING")
+            .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    }
+
+    /// Ends it; no complaint may be left.
+    pub(crate) async fn close(self) {
+        let complaints = self.complaints().await;
+        assert!(complaints.is_empty(), "the browser says {complaints:#?}");
+        self.client.close().await.unwrap();
+    }
+
+    async fn driver(&self, command: &str, body: Value) -> Value {
+        let request = self
+            .http
+            .post(format!("{}/{command}", self.session))
+            .json(&body);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        assert!(answer["value"]["error"].is_null(), "{command}: {answer}");
+        answer["value"].clone()
+    }
+}

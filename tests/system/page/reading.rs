@@ -1,0 +1,182 @@
+//! One person, one picture, one story, and what can be done with it.
+
+use std::path::Path;
+
+use worker::scripted::ScriptedEngine;
+
+use super::browser::Browser;
+use super::photo;
+use crate::harness::{Service, small_picture};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_chooses_a_picture_and_reads_its_story() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    browser.visit(&service.address).await;
+    browser.chooses("#picture", &[&photo("cat.jpg")]).await;
+    browser
+        .run("document.getElementById('lyrics').click()")
+        .await;
+    browser.press("#tell").await;
+    let story = browser.text("#story.lyrics p").await;
+    assert!(story.contains("Once upon a time"), "{story}");
+    assert!(browser.text("#colophon").await.contains("romance"));
+
+    browser.press("#edit-title").await;
+    browser
+        .run("document.getElementById('title-field').value = ''")
+        .await;
+    browser.types("#title-field", "A cat, told\n").await;
+    browser
+        .finds("document.title.startsWith('A cat, told')")
+        .await;
+    browser.press("#captions summary").await;
+    assert!(
+        browser
+            .text("#captions li")
+            .await
+            .contains("A picture hangs on a wall.")
+    );
+    browser.press("#another").await;
+    browser
+        .finds("document.querySelectorAll('#versions a').length === 2")
+        .await;
+    browser.press("#versions a:first-child").await;
+    browser
+        .finds("document.getElementById('book-title').textContent === 'A cat, told'")
+        .await;
+    browser.press("#card").await;
+    browser.sees("#card-room").await;
+    browser
+        .finds("document.getElementById('save-card').href.startsWith('blob:')")
+        .await;
+    browser.press("#close-card").await;
+
+    browser.reload().await;
+    browser
+        .finds("document.getElementById('book-title').textContent === 'A cat, told'")
+        .await;
+    browser.enter("#mine").await;
+    browser
+        .finds("document.getElementById('mine-tiles').textContent.includes('A cat, told')")
+        .await;
+    browser.back().await;
+    assert!(browser.text("#story p").await.contains("Once upon a time"));
+    browser.close().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_told_is_said_in_words_that_help_and_in_the_readers_language() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    browser
+        .visit(&format!("{}/?lang=de", service.address))
+        .await;
+    assert_eq!(browser.text(".invitation strong").await, "Wähle ein Bild");
+    browser.press("#tell").await;
+    assert_eq!(browser.text("#trouble").await, "Wähle zuerst ein Bild.");
+    let license = Path::new(env!("CARGO_MANIFEST_DIR")).join("LICENSE");
+    browser.chooses("#picture", &[&license]).await;
+    let trouble = browser.text("#trouble").await;
+    assert!(trouble.contains("kein Bild"), "{trouble}");
+
+    // a picture by its name, and by nothing else
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken.jpg");
+    std::fs::write(&broken, "no picture").unwrap();
+    browser.chooses("#picture", &[&broken]).await;
+    browser
+        .finds("document.getElementById('style').value !== ''")
+        .await;
+    browser.press("#tell").await;
+    let trouble = browser.text("#trouble:not(:empty)").await;
+    assert!(trouble.contains("kein lesbares Bild"), "{trouble}");
+    // the refusal itself is an entry in the browser's console
+    let complaints = browser.complaints().await;
+    assert!(
+        complaints.iter().all(|line| line.contains("/v1/stories")),
+        "{complaints:?}"
+    );
+
+    browser.run("document.getElementById('language').value = 'es'; document.getElementById('language').dispatchEvent(new Event('change'))").await;
+    browser.visit(&service.address).await;
+    assert_eq!(browser.text(".invitation strong").await, "Elige una imagen");
+    browser.close().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn styles_are_tasted_mixed_and_made_of_a_text_of_ones_own() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    browser.visit(&service.address).await;
+    browser
+        .finds("document.getElementById('style').value !== ''")
+        .await;
+    browser.press("#open-styles").await;
+    assert!(
+        browser
+            .text(".card q")
+            .await
+            .contains("universally acknowledged")
+    );
+    browser.run("const second = document.getElementById('second'); second.value = 'sea'; second.dispatchEvent(new Event('change'))").await;
+    browser
+        .finds("document.getElementById('style').value === 'romance:0.5,sea:0.5'")
+        .await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let novel = folder.path().join("My Novel.txt");
+    std::fs::write(&novel, "ok").unwrap();
+    browser.press("#own-style summary").await;
+    browser.chooses("#own-text", &[&novel]).await;
+    browser.press("#own-form button").await;
+    browser
+        .finds(
+            "document.getElementById('own-status').textContent.includes('30 passages were kept')",
+        )
+        .await;
+    browser
+        .finds("document.getElementById('style').value === 'my-novel'")
+        .await;
+    browser.press("#close-styles").await;
+
+    browser.chooses("#picture", &[&photo("cat.jpg")]).await;
+    browser.press("#tell").await;
+    assert!(browser.text("#colophon").await.contains("my-novel"));
+    // the same picture again, in another style
+    browser.press("#restyle").await;
+    browser.sees("#style-cards").await;
+    browser
+        .run("document.querySelector('#style-cards input[value=adventure]').click()")
+        .await;
+    browser.press("#close-styles").await;
+    browser
+        .finds("document.getElementById('colophon').textContent.includes('adventure')")
+        .await;
+    browser.sees("#story p").await;
+    browser.close().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_story_that_was_stopped_is_told_after_all_at_the_press_of_a_button() {
+    let engine = ScriptedEngine::new();
+    let tells = engine.tells();
+    let service = Service::scripted(engine).await;
+    let gate = ("metadata", r#"{"script":"gate"}"#);
+    let id = service.accepted(&small_picture(3), &[gate]).await;
+    let browser = Browser::open().await;
+    browser.visit(&format!("{}/#{id}", service.address)).await;
+    browser.press("#cancel").await;
+    browser.sees("#retry").await;
+    tells.open();
+    browser.press("#retry").await;
+    browser.sees("#story p").await;
+    browser
+        .finds("document.getElementById('retry').hidden")
+        .await;
+    browser.close().await;
+    service.stop().await;
+}
