@@ -189,10 +189,40 @@ impl Service {
         }
     }
 
+    /// Lets others see a story, or takes that back.
+    pub(crate) async fn shares(&self, id: &str, shared: bool) {
+        let path = format!("{}/v1/stories/{id}/shared", self.address);
+        let wish = serde_json::json!({"shared": shared});
+        let answer = self.send(self.http.put(path).json(&wish)).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
+    }
+
     /// Takes a style away, if it was added.
     pub(crate) async fn forgets_style(&self, name: &str) {
         let path = format!("{}/v1/styles/{name}", self.address);
         self.send(self.http.delete(path)).await;
+    }
+
+    /// Waits until picture and text of a story are gone.
+    pub(crate) async fn is_removed(&self, id: &str) {
+        let begun = Instant::now();
+        loop {
+            let answer = self.get(&format!("/v1/stories/{id}")).await;
+            if matches!(answer.status, 404 | 410) || answer.json()["data_removed"] == true {
+                let picture = self.get(&format!("/v1/stories/{id}/image")).await;
+                assert!(
+                    matches!(picture.status, 404 | 410),
+                    "its picture is still there"
+                );
+                return;
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "never removed: {}",
+                answer.json()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Stops the service and starts another one on the same data.

@@ -1,8 +1,10 @@
 //! The page in a real browser, with a camera that shows a turning disc, on a service whose engine is scripted.
-//! `reading` is one person with one story, `sheet` fifty pictures at once, `lines` bad connections. Every test ends with a
-//! browser that complained of nothing.
+//! `reading` is one person with one story, `sheet` fifty pictures at once, `booth` camera, sharing and slideshow, `lines` bad
+//! connections, `eyes` everybody who looks or listens in another way. Every test ends with a browser that complained of nothing.
 
+mod booth;
 mod browser;
+mod eyes;
 mod lines;
 mod reading;
 mod sheet;

@@ -241,6 +241,16 @@ impl Browser {
             .await;
     }
 
+    /// How wide the window is, and in which colours the person likes it.
+    pub(crate) async fn looks(&self, width: u32, scheme: &str) {
+        let size = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
+        self.tells_chromium("Emulation.setDeviceMetricsOverride", size)
+            .await;
+        let colours = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]});
+        self.tells_chromium("Emulation.setEmulatedMedia", colours)
+            .await;
+    }
+
     /// What the browser had to complain about since the last time somebody asked.
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let entries = self.driver("se/log", json!({"type": "browser"})).await;

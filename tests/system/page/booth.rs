@@ -1,0 +1,157 @@
+//! The booth and the wall: a picture by camera, a story, a yes, and what hangs where others see it.
+
+use worker::scripted::ScriptedEngine;
+
+use super::browser::Browser;
+use crate::harness::{Service, small_picture};
+
+/// Walks through the booth up to the question whether the story may be shown.
+async fn told_in_the_booth(browser: &Browser) {
+    browser.press("#start-booth").await;
+    browser
+        .finds("!document.getElementById('shoot').disabled")
+        .await;
+    browser.press("#shoot").await;
+    browser.sees("#taken").await;
+    browser.press("#retake").await;
+    browser
+        .finds("!document.getElementById('shoot').disabled")
+        .await;
+    browser.press("#shoot").await;
+    browser.press("#keep").await;
+    browser
+        .finds("document.querySelector('#booth-cards input[value=sea]')")
+        .await;
+    browser
+        .run("document.querySelector('#booth-cards input[value=sea]').click()")
+        .await;
+    browser.press("#tell").await;
+    assert!(browser.text("#story p").await.contains("Once upon a time"));
+    assert!(browser.text("#colophon").await.contains("sea"));
+    browser.sees("#consent").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_is_photographed_in_the_booth_and_says_yes_and_only_that_hangs_on_the_wall() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    // told, but nobody said yes
+    let private = service.accepted(&small_picture(9), &[]).await;
+    service.finished(&private).await;
+    let browser = Browser::open().await;
+    browser
+        .visit(&format!("{}/#gallery", service.address))
+        .await;
+    assert!(
+        browser
+            .text("#gallery-status")
+            .await
+            .contains("Nothing hangs here yet")
+    );
+
+    browser.visit(&format!("{}/?booth", service.address)).await;
+    told_in_the_booth(&browser).await;
+    browser.press("#share").await;
+    browser.sees("#start-booth").await;
+    assert_eq!(
+        browser.run("return localStorage.getItem('mine')").await,
+        serde_json::Value::Null
+    );
+
+    browser
+        .visit(&format!("{}/?seconds=1#slideshow", service.address))
+        .await;
+    assert!(
+        browser
+            .text("#slide-story")
+            .await
+            .contains("Once upon a time")
+    );
+    browser.sees("#booth-code").await;
+    let gallery = service.get("/v1/gallery").await.json();
+    let shared = gallery["stories"].as_array().unwrap();
+    assert_eq!(shared.len(), 1, "{gallery}");
+    browser.press("#slide-pause").await;
+    browser.press("#slide-on").await;
+
+    // whoever finds it in the gallery can read it and nothing else
+    let id = shared[0]["id"].as_str().unwrap().to_owned();
+    browser.visit(&format!("{}/#{id}", service.address)).await;
+    browser.sees("#told-actions").await;
+    browser
+        .finds(
+            "document.getElementById('consent').hidden && document.getElementById('delete').hidden",
+        )
+        .await;
+
+    // taken down: the wall is empty at its next turn
+    service.shares(&id, false).await;
+    browser
+        .visit(&format!("{}/#slideshow", service.address))
+        .await;
+    assert!(
+        browser
+            .text("#slide-status")
+            .await
+            .contains("Nothing hangs here yet")
+    );
+    browser.close().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_walks_away_from_the_booth_is_forgotten() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    browser
+        .visit(&format!("{}/?booth=3", service.address))
+        .await;
+    // each step is a touch, and the countdown of the camera alone is longer than three seconds
+    browser
+        .run("document.getElementById('start-booth').click()")
+        .await;
+    browser.sees("#idle").await;
+    browser.sees("#start-booth").await;
+    browser
+        .finds("!document.querySelector('dialog[open]')")
+        .await;
+
+    browser
+        .chooses("#picture", &[&super::photo("cat.jpg")])
+        .await;
+    browser.press("#tell").await;
+    browser.sees("#consent").await;
+    browser.sees("#start-booth").await;
+    let listed = service.get("/v1/stories").await.json();
+    for story in listed["stories"].as_array().unwrap() {
+        service.is_removed(story["id"].as_str().unwrap()).await;
+    }
+    browser.close().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_is_gone_from_the_service_and_from_the_page() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    browser.visit(&service.address).await;
+    browser
+        .chooses("#picture", &[&super::photo("cat.jpg")])
+        .await;
+    browser
+        .finds("document.getElementById('style').value !== ''")
+        .await;
+    browser.press("#tell").await;
+    browser.sees("#told-actions").await;
+    let id = browser.run("return location.hash.slice(1)").await;
+    browser.press("#delete").await;
+    browser.press("#sure").await;
+    assert!(
+        browser
+            .text("#mine-status")
+            .await
+            .contains("No stories yet")
+    );
+    service.is_removed(id.as_str().unwrap()).await;
+    browser.close().await;
+    service.stop().await;
+}
