@@ -15,7 +15,7 @@ const DOING: &str = "let everybody see a story";
 #[derive(Clone, Debug)]
 pub enum Shared {
     /// So it is.
-    Done(Job),
+    Done(Box<Job>),
     /// Its data was removed: there is nothing to show.
     Removed,
     /// There is no such story.
@@ -79,7 +79,7 @@ impl Store {
 
     async fn shared(&self, id: Uuid, row: Option<JobRow>) -> Result<Shared> {
         if let Some(row) = row {
-            return Ok(Shared::Done(row.job()?));
+            return Ok(Shared::Done(Box::new(row.job()?)));
         }
         let job = self.get(id).await?;
         let removed = job.is_some_and(|job| job.data_removed_at.is_some());
