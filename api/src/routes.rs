@@ -26,40 +26,8 @@ pub(crate) fn all(config: &mut ServiceConfig) {
                 .limit(SMALL_BODY)
                 .error_handler(|error, _| unreadable(&error).into()),
         )
-        .service(
-            reading("/v1/stories", stories::list)
-                .route(web::post().to(submit::submit))
-                .default_service(web::to(|| refused("GET, HEAD, POST"))),
-        )
-        .service(
-            reading("/v1/stories/{id}", stories::one)
-                .route(web::delete().to(stories::remove))
-                .default_service(web::to(|| refused("GET, HEAD, DELETE"))),
-        )
-        .service(
-            web::resource("/v1/stories/{id}/shared")
-                .route(web::put().to(gallery::share))
-                .default_service(web::to(|| refused("PUT"))),
-        )
+        .configure(of_stories)
         .service(reading("/v1/gallery", gallery::list))
-        .service(reading("/v1/stories/{id}/image", stories::image))
-        .service(reading("/v1/stories/{id}/events", events::follow))
-        .service(
-            web::resource("/v1/stories/{id}/cancel")
-                .route(web::post().to(stories::cancel))
-                .default_service(web::to(|| refused("POST"))),
-        )
-        .service(
-            web::resource("/v1/stories/{id}/retry")
-                .route(web::post().to(stories::retry))
-                .default_service(web::to(|| refused("POST"))),
-        )
-        .service(reading("/v1/stories/{id}/deliveries", deliveries::list))
-        .service(
-            web::resource("/v1/stories/{id}/deliveries/{number}/replay")
-                .route(web::post().to(deliveries::replay))
-                .default_service(web::to(|| refused("POST"))),
-        )
         .service(
             reading("/v1/styles", styles::list)
                 .route(web::post().to(styles::add))
@@ -80,6 +48,44 @@ pub(crate) fn all(config: &mut ServiceConfig) {
         .service(reading("/assets/{file}", page::asset))
         .service(reading("/icon.svg", page::icon))
         .default_service(web::to(nothing_here));
+}
+
+/// The addresses of stories.
+fn of_stories(config: &mut ServiceConfig) {
+    config
+        .service(
+            reading("/v1/stories", stories::list)
+                .route(web::post().to(submit::submit))
+                .default_service(web::to(|| refused("GET, HEAD, POST"))),
+        )
+        .service(
+            reading("/v1/stories/{id}", stories::one)
+                .route(web::delete().to(stories::remove))
+                .default_service(web::to(|| refused("GET, HEAD, DELETE"))),
+        )
+        .service(
+            web::resource("/v1/stories/{id}/shared")
+                .route(web::put().to(gallery::share))
+                .default_service(web::to(|| refused("PUT"))),
+        )
+        .service(reading("/v1/stories/{id}/image", stories::image))
+        .service(reading("/v1/stories/{id}/events", events::follow))
+        .service(
+            web::resource("/v1/stories/{id}/cancel")
+                .route(web::post().to(stories::cancel))
+                .default_service(web::to(|| refused("POST"))),
+        )
+        .service(
+            web::resource("/v1/stories/{id}/retry")
+                .route(web::post().to(stories::retry))
+                .default_service(web::to(|| refused("POST"))),
+        )
+        .service(reading("/v1/stories/{id}/deliveries", deliveries::list))
+        .service(
+            web::resource("/v1/stories/{id}/deliveries/{number}/replay")
+                .route(web::post().to(deliveries::replay))
+                .default_service(web::to(|| refused("POST"))),
+        );
 }
 
 /// An address that is only looked at.

@@ -44,12 +44,20 @@ async function live() {
   }
   if (!el("camera-room").open) return dark(); // closed while the browser asked for leave
   el("finder").srcObject = stream;
+  await shown(el("finder"));
+  if (!el("camera-room").open) return dark();
   el("finder").classList.toggle("mirror", facing === "user");
   announce("camera-status", "");
   el("shoot").disabled = false;
   el("shoot").focus();
   const cameras = (await navigator.mediaDevices.enumerateDevices()).filter((one) => one.kind === "videoinput");
   el("turn").hidden = cameras.length < 2;
+}
+
+/** Waits for the first picture of a camera: before it there is nothing to take. */
+function shown(finder) {
+  if (finder.videoWidth > 0) return Promise.resolve();
+  return new Promise((ready) => finder.addEventListener("loadeddata", ready, { once: true }));
 }
 
 function why(error) {

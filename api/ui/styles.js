@@ -94,6 +94,7 @@ export function cards(place, chosen, picked) {
   place.replaceChildren(...styles.map((one) => {
     const [line, from] = tastes[one.name] ?? [];
     const radio = make("input", { type: "radio", name: `card-of-${place.id}`, value: one.name, checked: one.name === chosen });
+    radio.setAttribute("form", "none"); // what is wished stands in #style; a card by itself says nothing to the service
     radio.addEventListener("change", () => picked(one.name));
     const taste = line ? [make("q", { lang: "en" }, line), make("small", { lang: "en" }, from)] : [];
     return make("label", { class: "card" }, radio, make("strong", { lang: "en" }, one.name), make("span", { class: "what", lang: "en" }, one.description), ...taste,

@@ -54,7 +54,8 @@ pub struct StoryRequest {
     /// The most words it may have.
     #[schema(default = 120, minimum = 20, maximum = 400)]
     pub max_words: u32,
-    /// Draw `beam_width` stories word by word and tell the best, or search for the likeliest one. Settled at submit if not
+    /// Draw by chance and tell the best, or search for the likeliest. A language model draws sentence by sentence and takes
+    /// the best of `beam_width`, at most six; the networks of 2015 draw `beam_width` whole stories. Settled at submit if not
     /// given: `compat=strict` always searches, others are drawn.
     #[schema(default = "sample")]
     pub mode: Option<Mode>,

@@ -108,6 +108,21 @@ impl Maker {
     }
 }
 
+/// What HTTP requests are counted and timed by.
+fn of_requests(make: &mut Maker) -> (IntCounterVec, Histogram) {
+    let requests = make.counters(
+        ("storyteller_requests_total", "HTTP requests answered"),
+        &["method", "status"],
+        &[],
+    );
+    let seconds = make.histogram(
+        "storyteller_request_seconds",
+        "How long answers took, long polls among them",
+        &SECONDS,
+    );
+    (requests, seconds)
+}
+
 impl Metrics {
     fn new() -> Self {
         let mut make = Maker {
@@ -116,6 +131,7 @@ impl Metrics {
         };
         let stages = HistogramOpts::new("storyteller_stage_seconds", "Time of a batch in a stage")
             .buckets(SECONDS.to_vec());
+        let (requests, request_seconds) = of_requests(&mut make);
         Metrics {
             attempts: make.counter("storyteller_attempts_total", "Attempts begun"),
             outcomes: make.counters(
@@ -144,16 +160,8 @@ impl Metrics {
                 &["verdict"],
                 &["delivered", "again", "failed", "gone"],
             ),
-            requests: make.counters(
-                ("storyteller_requests_total", "HTTP requests answered"),
-                &["method", "status"],
-                &[],
-            ),
-            request_seconds: make.histogram(
-                "storyteller_request_seconds",
-                "How long answers took, long polls among them",
-                &SECONDS,
-            ),
+            requests,
+            request_seconds,
             accepted: make.counter("storyteller_accepted_total", "Jobs accepted"),
             unreadable: make.counter("storyteller_unreadable_total", "Rows left out of lists"),
             forgotten: make.counters(

@@ -96,7 +96,10 @@ pub async fn take_in(bytes: Bytes, caps: Caps) -> Result<TakenIn, Refusal> {
 /// How much of the budget a picture takes while it is decoded, in MiB.
 fn room_for(layout: &Layout) -> u32 {
     let pixels = u64::from(layout.width) * u64::from(layout.height);
-    let room = (pixels * BYTES_A_PIXEL).div_ceil(1 << 20).max(1);
+    let room = pixels
+        .saturating_mul(BYTES_A_PIXEL)
+        .div_ceil(1 << 20)
+        .max(1);
     u32::try_from(room).map_or(DECODING_BUDGET, |room| room.min(DECODING_BUDGET))
 }
 

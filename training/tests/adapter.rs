@@ -285,7 +285,27 @@ mod learning {
         }
     }
 
-    /// Trains `updates` updates of `of`, or stops after some; returns the weights and what the passages cost then.
+    fn settings() -> Settings {
+        Settings {
+            rank: 8,
+            soft_tokens: 2,
+            batch: 8,
+            at_once: 3,
+            course: Course {
+                updates: 60,
+                rate: 1e-2,
+                schedule: Schedule::Cosine,
+                adam: AdamKind::Textbook,
+                clip: 1.0,
+                report_every: 5,
+                measure_every: 60,
+                patience: None,
+                seed: 4,
+            },
+        }
+    }
+
+    /// Trains to the end, or stops after some updates; returns the weights and what the passages cost then.
     fn train(
         world: &World,
         keeper: Option<&Keeper>,
@@ -318,23 +338,7 @@ mod learning {
             after: world.pieces.encode("<|im_end|>\n").unwrap(),
             allowed,
         };
-        let settings = Settings {
-            rank: 8,
-            soft_tokens: 2,
-            batch: 8,
-            at_once: 3,
-            course: Course {
-                updates: 60,
-                rate: 1e-2,
-                schedule: Schedule::Cosine,
-                adam: AdamKind::Textbook,
-                clip: 1.0,
-                report_every: 5,
-                measure_every: 60,
-                patience: None,
-                seed: 4,
-            },
-        };
+        let settings = settings();
         let llama = llama(world.pieces.size() as i64);
         let parameters = adapter::initial(&llama, &settings, 8);
         let spread = Spread {

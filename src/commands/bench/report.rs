@@ -1,4 +1,5 @@
 //! What `bench` found: as JSON, as a table, as a picture, and beside what an earlier run found.
+//! Names of rows are what two runs are compared by, so they say everything that a row depends on.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

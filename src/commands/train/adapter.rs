@@ -3,19 +3,19 @@
 //! The bundle named by `--bundle` gives everything but the writer: eyes, gallery, styles, words. What comes out is a copy
 //! of it with the new writer; checkpoints, log and curve lie in its folder `training` until it is done.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+mod ground;
+
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
-use models::bundle::language_model::{LanguageModelPart, fetched};
+use models::bundle::language_model::fetched;
 use models::networks::bert::SentenceEncoder;
 use models::networks::llama::Llama;
 use models::networks::prefix::Spread;
 use models::pipeline::caption_thoughts;
 use models::tensors::precision;
-use models::text::pieces::Pieces;
-use models::text::words::WordList;
 use models::{Bundle, Weights};
 use tch::{Device, Kind, Tensor};
 use training::language_bundle::{self, Writer};
@@ -26,6 +26,7 @@ use training::{Measured, Oversight, Parameters};
 
 use crate::commands::place;
 use crate::commands::progress::LoadingBar;
+use crate::commands::train::adapter::ground::{Ground, Source, Tongue};
 use crate::commands::train::progress::TrainingProgress;
 use crate::commands::train::recipe::{Defaults, RecipeFlags, Rhythm};
 
@@ -74,23 +75,6 @@ const DEFAULTS: Defaults = Defaults {
 };
 /// Updates between two measurements.
 const MEASURE_EVERY: usize = 250;
-
-/// The bundle that a new writer is made for.
-struct Source {
-    bundle: Bundle,
-    part: LanguageModelPart,
-    cache: PathBuf,
-    device: Device,
-}
-
-/// What the writer is asked about: all that stays as it is while it learns.
-struct Ground {
-    words: WordList,
-    spread: Spread,
-    captions: Vec<String>,
-    caption_thoughts: Tensor,
-    caption: Tensor,
-}
 
 impl AdapterFlags {
     /// Trains an adapter for the model at `base` and writes the bundle `out`.
@@ -205,26 +189,6 @@ impl AdapterFlags {
     }
 }
 
-impl Source {
-    fn ground(&self, encoder: &SentenceEncoder, bar: &mut LoadingBar) -> anyhow::Result<Ground> {
-        let arrays = self.bundle.weights(&self.part.thoughts)?;
-        let words = self.part.words.as_str();
-        let captions = self.bundle.captions()?;
-        let kept = self.cache.join("gallery").join(self.bundle.captions_key()?);
-        let caption_thoughts =
-            caption_thoughts::recall(&captions, encoder, &kept, &mut |what, done, of| {
-                bar.show(what, done, of);
-            })?;
-        Ok(Ground {
-            words: WordList::parse((words, &self.bundle.text(words)?), &arrays, Device::Cpu)?,
-            spread: Spread::load(&arrays, encoder.size())?,
-            caption: caption_thoughts.mean_dim(0i64, false, Kind::Float),
-            captions,
-            caption_thoughts,
-        })
-    }
-}
-
 /// Everything that a training is made of.
 struct Run<'a> {
     settings: Settings,
@@ -235,42 +199,6 @@ struct Run<'a> {
     /// Thoughts of all their sentences.
     thoughts: &'a Tensor,
     is_seen: &'a dyn Fn(&str) -> bool,
-}
-
-/// The language model's side of words.
-struct Tongue {
-    pieces: Pieces,
-    /// What ends a passage.
-    end: i64,
-    words: WordList,
-}
-
-impl Tongue {
-    fn of(base: &Path, words: &WordList) -> anyhow::Result<Self> {
-        let pieces = Pieces::of_model(base)?;
-        let end = pieces.id("<|im_end|>");
-        Ok(Self {
-            end: end.context(
-                "the language model's tokenizer has no <|im_end|>, which ends a passage",
-            )?,
-            words: words.for_pieces(&pieces)?,
-            pieces,
-        })
-    }
-
-    /// The marks around passages, and all tokens that stand in these.
-    fn frame(&self, all: [&Lessons; 2]) -> anyhow::Result<Frame> {
-        let written = all.iter().flat_map(|lessons| lessons.written());
-        let allowed: BTreeSet<i64> = written
-            .chain(self.words.tokens())
-            .chain([self.end])
-            .collect();
-        Ok(Frame {
-            before: self.pieces.encode("<|im_start|>")?,
-            after: self.pieces.encode("<|im_end|>\n")?,
-            allowed: allowed.into_iter().collect(),
-        })
-    }
 }
 
 impl Run<'_> {
@@ -323,9 +251,20 @@ impl Run<'_> {
         };
         let trained = course.run(parameters, overseen);
         progress.finish(&keeper, trained)?;
+        let adapter = Weights::from_safetensors(&weights)?;
+        self.write(adapter, (base, out), (&tongue, &frame))
+    }
+
+    /// The bundle with the new writer.
+    fn write(
+        &self,
+        adapter: Weights,
+        (base, out): (&Path, &Path),
+        (tongue, frame): (&Tongue, &Frame),
+    ) -> anyhow::Result<()> {
         let writer = Writer {
             base: self.base_name(base),
-            adapter: Weights::from_safetensors(&weights)?,
+            adapter,
             scale: adapter::SCALE,
             words: &tongue.words,
             spread: &self.ground.spread,

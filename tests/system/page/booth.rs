@@ -31,6 +31,13 @@ async fn told_in_the_booth(browser: &Browser) {
     browser.sees("#consent").await;
 }
 
+async fn sees_an_empty_gallery(browser: &Browser, service: &Service) {
+    let gallery = format!("{}/#gallery", service.address);
+    browser.visit(&gallery).await;
+    let says = browser.text("#gallery-status").await;
+    assert!(says.contains("Nothing hangs here yet"), "{says}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_is_photographed_in_the_booth_and_says_yes_and_only_that_hangs_on_the_wall() {
     let service = Service::scripted(ScriptedEngine::new()).await;
@@ -38,16 +45,7 @@ async fn somebody_is_photographed_in_the_booth_and_says_yes_and_only_that_hangs_
     let private = service.accepted(&small_picture(9), &[]).await;
     service.finished(&private).await;
     let browser = Browser::open().await;
-    browser
-        .visit(&format!("{}/#gallery", service.address))
-        .await;
-    assert!(
-        browser
-            .text("#gallery-status")
-            .await
-            .contains("Nothing hangs here yet")
-    );
-
+    sees_an_empty_gallery(&browser, &service).await;
     browser.visit(&format!("{}/?booth", service.address)).await;
     told_in_the_booth(&browser).await;
     browser.press("#share").await;
