@@ -38,6 +38,8 @@ const TOO_SHORT: f64 = -0.4;
 const TOO_LONG: f64 = -0.02;
 /// A narrator who appears after the scene is set.
 const LATE_NARRATOR: f64 = -0.3;
+/// A story whose first word leans on something before it.
+const LEANING: f64 = -0.4;
 /// Where the network would end the passage with this probability, it may.
 const AN_END: f64 = 0.25;
 /// A story may end once it has this share of the words that it may have, and a last sentence needs some.
@@ -149,9 +151,12 @@ impl<'a> Choosing<'a> {
             told && !self.heard.contains(stem)
         });
         let newly = newly.collect::<HashSet<_>>().len().min(2);
+        let mut own = HashSet::new();
         let repeated = pairs(words)
-            .filter(|pair| self.pairs.contains(pair))
+            .filter(|pair| self.pairs.contains(pair) || !own.insert(pair.clone()))
             .count();
+        let opens = self.sentences.is_empty();
+        let leans = opens && words.first().is_some_and(|word| is_leaning(word));
         let content = words.iter().filter(|word| word.len() >= CONTENT);
         let again = content
             .clone()
@@ -170,6 +175,7 @@ impl<'a> Choosing<'a> {
             + SAID_AGAIN * again
             + if untidy { UNTIDY } else { 0.0 }
             + if narrator { LATE_NARRATOR } else { 0.0 }
+            + if leans { LEANING } else { 0.0 }
             + if words.len() < WORDS.0 {
                 TOO_SHORT
             } else {
@@ -251,6 +257,30 @@ fn pairs(words: &[String]) -> impl Iterator<Item = (String, String)> {
     words
         .windows(2)
         .map(|pair| (pair[0].clone(), pair[1].clone()))
+}
+
+fn is_leaning(word: &str) -> bool {
+    [
+        "and",
+        "but",
+        "or",
+        "nor",
+        "so",
+        "yet",
+        "for",
+        "then",
+        "this",
+        "that",
+        "these",
+        "those",
+        "thus",
+        "therefore",
+        "however",
+        "also",
+        "too",
+        "such",
+    ]
+    .contains(&word)
 }
 
 fn is_narrator(word: &str) -> bool {
