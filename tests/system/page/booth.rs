@@ -135,9 +135,7 @@ async fn what_is_deleted_is_gone_from_the_service_and_from_the_page() {
     browser
         .chooses("#picture", &[&super::photo("cat.jpg")])
         .await;
-    browser
-        .finds("document.getElementById('style').value !== ''")
-        .await;
+    browser.wakes().await;
     browser.press("#tell").await;
     browser.sees("#told-actions").await;
     let id = browser.run("return location.hash.slice(1)").await;

@@ -262,6 +262,19 @@ impl Browser {
             .collect()
     }
 
+    /// Waits until the page knows its styles: before it, nothing can be told.
+    pub(crate) async fn wakes(&self) {
+        self.finds("document.getElementById('style').value !== ''")
+            .await;
+    }
+
+    /// Asks for the complaints; all of them must be about this.
+    pub(crate) async fn complains_only_of(&self, matter: &str) {
+        let complaints = self.complaints().await;
+        let about = |line: &String| line.contains(matter);
+        assert!(complaints.iter().all(about), "{complaints:?}");
+    }
+
     /// Ends it; no complaint may be left.
     pub(crate) async fn close(self) {
         let complaints = self.complaints().await;

@@ -64,9 +64,7 @@ async fn axe_finds_nothing_in_any_room_and_no_room_is_wider_than_a_telephone() {
     let mut found = Vec::new();
     browser.visit(&service.address).await;
     browser.run(&axe).await;
-    browser
-        .finds("document.getElementById('style').value !== ''")
-        .await;
+    browser.wakes().await;
     looks_at(&browser, "first", &mut found).await;
     browser.press("#open-styles").await;
     browser.press("#own-style summary").await;
@@ -110,9 +108,7 @@ async fn a_story_can_be_told_with_the_keyboard_alone() {
     let service = Service::scripted(ScriptedEngine::new()).await;
     let browser = Browser::open().await;
     browser.visit(&service.address).await;
-    browser
-        .finds("document.getElementById('style').value !== ''")
-        .await;
+    browser.wakes().await;
     browser.chooses("#picture", &[&photo("cat.jpg")]).await;
     browser.types("#tell", "\n").await;
     browser.sees("#told-actions").await;

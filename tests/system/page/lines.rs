@@ -27,24 +27,13 @@ async fn a_story_survives_lost_lines_reloads_and_a_second_tab() {
     browser
         .finds("document.getElementById('status').textContent.includes('Your story is kept')")
         .await;
-    let complaints = browser.complaints().await;
-    assert!(
-        complaints
-            .iter()
-            .all(|line| line.contains("INTERNET_DISCONNECTED")),
-        "{complaints:?}"
-    );
+    browser.complains_only_of("INTERNET_DISCONNECTED").await;
     browser.comes_back().await;
     browser
         .finds("document.getElementById('status').textContent.includes('Writing')")
         .await;
     // the last request of the dead line may complain after the others
-    let late = browser.complaints().await;
-    assert!(
-        late.iter()
-            .all(|line| line.contains("INTERNET_DISCONNECTED")),
-        "{late:?}"
-    );
+    browser.complains_only_of("INTERNET_DISCONNECTED").await;
 
     browser.reload().await;
     browser
@@ -68,21 +57,13 @@ async fn a_slow_line_brings_the_picture_and_a_dead_one_keeps_it_on_the_page() {
     let service = Service::scripted(ScriptedEngine::new()).await;
     let browser = Browser::open().await;
     browser.visit(&service.address).await;
-    browser
-        .finds("document.getElementById('style').value !== ''")
-        .await;
+    browser.wakes().await;
     browser.chooses("#picture", &[&photo("cat.jpg")]).await;
     browser.goes_offline().await;
     browser.press("#tell").await;
     let trouble = browser.text("#trouble:not(:empty)").await;
     assert!(trouble.contains("still here"), "{trouble}");
-    let complaints = browser.complaints().await;
-    assert!(
-        complaints
-            .iter()
-            .all(|line| line.contains("INTERNET_DISCONNECTED")),
-        "{complaints:?}"
-    );
+    browser.complains_only_of("INTERNET_DISCONNECTED").await;
 
     browser.slows_to(SLOW).await;
     browser.press("#tell").await;

@@ -29,9 +29,7 @@ async fn fifty_pictures_dropped_at_once_are_all_told_and_a_text_among_them_is_le
     let service = Service::scripted(ScriptedEngine::new()).await;
     let browser = Browser::open().await;
     browser.visit(&service.address).await;
-    browser
-        .finds("document.getElementById('style').value !== ''")
-        .await;
+    browser.wakes().await;
     browser.run_to_its_end(DROP).await;
     let trouble = browser.text("#trouble").await;
     assert!(
