@@ -8,8 +8,8 @@ use std::time::Instant;
 use actix_web::ResponseError as _;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{Method, Uri};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use operation::metrics::METRICS;
@@ -17,7 +17,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::Service;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -52,12 +52,13 @@ pub(crate) async fn around(
     let asked = request.method().clone();
     let started = Instant::now();
     async move {
-        let answer = match service.config.hosts.check(request.request()) {
+        let meant = service.config.hosts.check(request.request());
+        let answer = match meant.and_then(|()| storable(request.uri())) {
             Ok(()) => next
                 .call(request)
                 .await
                 .map(ServiceResponse::map_into_boxed_body),
-            Err(stranger) => Ok(request.into_response(Error::error_response(&stranger))),
+            Err(refusal) => Ok(request.into_response(Error::error_response(&refusal))),
         };
         let status = match &answer {
             Ok(answer) => answer.status(),
@@ -115,4 +116,14 @@ fn method(method: &Method) -> &'static str {
         Method::DELETE => "DELETE",
         _ => "other",
     }
+}
+
+/// Nothing here has an address with a NUL character, which the database could not even look for.
+fn storable(address: &Uri) -> Result<(), Error> {
+    let whole = address.path_and_query().map_or("", |whole| whole.as_str());
+    if !whole.contains("%00") {
+        return Ok(());
+    }
+    let message = "the address has a NUL character (%00), and nothing here has one in its name";
+    Err(Error::Refused(Kind::MalformedRequest, message.to_owned()))
 }

@@ -21,6 +21,10 @@ use crate::{Service, etag, wait};
 /// The pages of a list, unless asked otherwise, and at most.
 const PAGE: u32 = 20;
 const LARGEST_PAGE: u32 = 100;
+/// How long answers may be kept; a 304 says it as its 200 does (RFC 9110 §15.4.5).
+const OF_A_STORY: &str = "private, no-cache";
+/// A stored picture never changes, but it can be removed: no cache but the caller's own keeps it.
+const OF_A_PICTURE: &str = "private, max-age=3600";
 
 /// A job taken and given back more often than this while it is looked at is shown without its place.
 const LOOKS: usize = 3;
@@ -65,6 +69,7 @@ pub(crate) async fn one(
     let seen = wait::for_change(&service, id, patience, known.as_ref()).await?;
     if etag::matches(known.as_ref(), &seen.tag) {
         return Ok(HttpResponse::NotModified()
+            .insert_header((CACHE_CONTROL, OF_A_STORY))
             .insert_header((ETAG, seen.tag.to_string()))
             .finish());
     }
@@ -92,6 +97,7 @@ pub(crate) async fn image(
     let tag = etag::of(image.sha256.as_bytes());
     if etag::matches(etag::known(&request).as_ref(), &tag) {
         return Ok(HttpResponse::NotModified()
+            .insert_header((CACHE_CONTROL, OF_A_PICTURE))
             .insert_header((ETAG, tag.to_string()))
             .finish());
     }
@@ -99,8 +105,7 @@ pub(crate) async fn image(
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, image.media_type))
         .insert_header((CONTENT_DISPOSITION, "inline"))
-        // a stored picture never changes, but it can be removed: no cache but the caller's own keeps it
-        .insert_header((CACHE_CONTROL, "private, max-age=3600"))
+        .insert_header((CACHE_CONTROL, OF_A_PICTURE))
         .insert_header((ETAG, tag.to_string()))
         .body(SizedStream::new(reading.bytes, reading.chunks)))
 }
@@ -287,7 +292,7 @@ pub(crate) async fn eta(service: &Service, position: u64) -> Result<Option<u64>>
 pub(crate) fn shown(answer: &mut HttpResponseBuilder, seen: Seen) -> HttpResponse {
     answer
         .insert_header((ETAG, seen.tag.to_string()))
-        .insert_header((CACHE_CONTROL, "private, no-cache"))
+        .insert_header((CACHE_CONTROL, OF_A_STORY))
         .json(seen.view)
 }
 

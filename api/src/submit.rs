@@ -7,10 +7,10 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use jobs::{Idempotency, Job, NewJob, StoredImage, StoryRequest, Submitted, faults};
+use jobs::{Compat, Idempotency, Job, NewJob, StoredImage, StoryRequest, Submitted, faults};
 use operation::metrics::METRICS;
 use pictures::images::Deployment;
-use pictures::{TakenIn, take_in};
+use pictures::{TakenIn, Turning, take_in};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
@@ -185,7 +185,11 @@ async fn take(
         idempotency = Some(known);
     }
     let image = source.bytes(service).await?;
-    let picture = take_in(image, service.config.caps.clone()).await?;
+    let turning = match wishes.compat {
+        Compat::Modern => Turning::Upright,
+        Compat::Strict => Turning::AsSent,
+    };
+    let picture = take_in(image, turning, service.config.caps.clone()).await?;
     if let (Some(key), None) = (key, &idempotency) {
         let fingerprint = fingerprint(&wishes, &picture.sha256)?;
         idempotency = Some(Idempotency { key, fingerprint });
@@ -295,12 +299,18 @@ async fn check_styles(service: &Service, request: &StoryRequest) -> Result<()> {
     Ok(())
 }
 
+/// The key without its quotation marks, which are syntax (draft-ietf-httpapi-idempotency-key, RFC 8941 §3.3.3).
+fn unquoted(key: &str) -> &str {
+    let inner = key.strip_prefix('"').and_then(|key| key.strip_suffix('"'));
+    inner.filter(|inner| !inner.is_empty()).unwrap_or(key)
+}
+
 fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
     let Some(header) = request.headers().get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
     match header.to_str() {
-        Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
+        Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Some(unquoted(key).to_owned())),
         _ => Err(Error::field(
             "Idempotency-Key",
             format!("an Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters"),
