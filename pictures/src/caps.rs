@@ -33,7 +33,7 @@ impl Caps {
         let most = self.bytes;
         if bytes as u64 > most {
             return Err(Refusal::TooLarge(format!(
-                "it has {bytes} bytes, and at most {most} are taken"
+                "it has {bytes} bytes, and at most {most} are allowed"
             )));
         }
         Ok(())
@@ -49,7 +49,7 @@ impl Caps {
         if u64::from(width) * u64::from(height) > self.pixels {
             let most = self.pixels / 1_000_000;
             return Err(Refusal::TooLarge(format!(
-                "it has {width}×{height} pixels, and at most {most} megapixels are taken"
+                "it has {width}×{height} pixels, and at most {most} megapixels are allowed"
             )));
         }
         let (long, short) = (width.max(height), width.min(height));
