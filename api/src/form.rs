@@ -25,6 +25,8 @@ const LONGEST_TEXT: usize = 16 * 1024;
 const BESIDE_PICTURE: usize = 256 * 1024;
 /// Names of fields are words; longer ones would only end in the refusal.
 const LONGEST_NAME: usize = 64;
+/// Who asks to be told of the end must not wait for it in vain because a program left the address out.
+const NEVER_EMPTY: &str = "webhook_url";
 /// More fields than a request can have.
 const MOST_FIELDS: usize = 64;
 /// A body of which nothing comes for so long has been given up by its sender.
@@ -147,7 +149,7 @@ impl Form {
             let text = String::from_utf8(text.into())
                 .map_err(|_| Error::field(&*name, format!("`{name}` is not text in UTF-8")))?;
             // forms on the web send every field, empty or not, and some say how they are encoded (RFC 7578 §4.6)
-            if text.is_empty() || name == "_charset_" {
+            if (text.is_empty() && name != NEVER_EMPTY) || name == "_charset_" {
                 continue;
             }
             if form.fields.insert(name.clone(), text.into()).is_some() {

@@ -87,8 +87,20 @@ fn is_for(profile: &[u8], image: &DynamicImage) -> bool {
 
 /// Which way up the EXIF entry says that the picture is.
 fn orientation(bytes: &[u8], layout: &Layout) -> Orientation {
-    let exif = layout.exif.clone().and_then(|stretch| bytes.get(stretch));
-    exif.and_then(Orientation::from_exif_chunk)
+    let block = layout.exif.clone().and_then(|stretch| bytes.get(stretch));
+    let entry = block.and_then(|block| {
+        // what else is broken in it is none of our business
+        let read = exif::Reader::new()
+            .continue_on_error(true)
+            .read_raw(block.to_vec())
+            .or_else(|error| error.distill_partial_result(|_| {}))
+            .ok()?;
+        // written as a short number, or by some cameras as a long one
+        let field = read.get_field(exif::Tag::Orientation, exif::In::PRIMARY)?;
+        u8::try_from(field.value.get_uint(0)?).ok()
+    });
+    entry
+        .and_then(Orientation::from_exif)
         .unwrap_or(Orientation::NoTransforms)
 }
 

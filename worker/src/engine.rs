@@ -37,6 +37,8 @@ pub trait Watch {
     fn stage(&mut self, item: usize, stage: &'static str, done: usize, of: usize);
     /// What has become known of story `item`.
     fn say(&mut self, item: usize, said: Said);
+    /// Story `item` is told, while others of the batch may go on; what comes of these changes nothing for it any more.
+    fn told(&mut self, item: usize, result: StoryResult);
     /// Whether nobody wants story `item` any more; asked between all steps.
     fn cancelled(&mut self, item: usize) -> bool;
 }

@@ -160,7 +160,8 @@ impl Engine for ScriptedEngine {
             let poisoned = Err(EngineError::Failed("the batch is poisoned".to_owned()));
             return vec![poisoned; batch.len()];
         }
-        let tell = |(item, work): (usize, &Work)| {
+        let mut tell = |item: usize| {
+            let work = &batch[item];
             let captions = captions();
             watch.say(item, Said::Captions { captions });
             watch.stage(item, "writing", 0, 1);
@@ -170,9 +171,15 @@ impl Engine for ScriptedEngine {
             let story = story(work);
             let (index, text) = (0, story.story.clone());
             watch.say(item, Said::Sentence { index, text });
+            watch.told(item, story.clone());
             Ok(story)
         };
-        batch.iter().enumerate().map(tell).collect()
+        // who waits at the gate holds up no neighbour, as in the networks
+        let mut order: Vec<usize> = (0..batch.len()).collect();
+        order.sort_by_key(|&item| script(&batch[item]) == "gate");
+        let mut results: Vec<_> = order.into_iter().map(|item| (item, tell(item))).collect();
+        results.sort_by_key(|&(item, _)| item);
+        results.into_iter().map(|(_, result)| result).collect()
     }
 
     /// The text is the script: `ok`, `unusable`, `panic`, or `gate`.

@@ -175,7 +175,6 @@ async fn fields_that_a_form_leaves_empty_are_as_good_as_not_given() {
         "style",
         "seed",
         "mode",
-        "webhook_url",
         "webhook_events",
         "metadata",
         "deadline",

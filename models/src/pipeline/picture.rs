@@ -144,7 +144,10 @@ mod tests {
         let refuse = |caps: Caps| Picture::decode(&bytes, &caps).unwrap_err().to_string();
         let all = Caps::default();
         let text = refuse(Caps { pixels: 59, ..all });
-        assert!(text.contains("30×2") && text.contains("megapixels"), "{text}");
+        assert!(
+            text.contains("30×2") && text.contains("megapixels"),
+            "{text}"
+        );
         assert!(refuse(Caps { aspect: 14, ..all }).contains("14 times"));
         assert!(refuse(Caps { bytes: 5, ..all }).contains("5 are allowed"));
     }

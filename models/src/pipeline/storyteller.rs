@@ -67,6 +67,8 @@ pub trait Watcher {
     fn sentence(&mut self, _item: usize, _index: usize, _text: &str) {}
     /// These captions were found for request `item`, the nearest first.
     fn captions(&mut self, _item: usize, _found: &[UsedCaption]) {}
+    /// Request `item` is told, while others of the batch may go on; `timings` are the batch's so far. Not every pipeline says so.
+    fn told(&mut self, _item: usize, _story: &Story, _timings: &Timings) {}
     /// Whether request `item` shall be dropped; asked between all steps.
     fn cancelled(&mut self, item: usize) -> bool;
 }

@@ -50,7 +50,7 @@ pub(super) fn pixels(
             ImageBuffer::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
         }
         PixelFormat::CMYK32 => {
-            let light = of_inks(&pixels, layout.jpeg.adobe.is_some());
+            let light = of_inks(&pixels);
             ImageBuffer::from_raw(width, height, light).map(DynamicImage::ImageRgb8)
         }
     };
@@ -76,11 +76,13 @@ fn colours(frame: &Frame) -> Result<ColorTransform, Refusal> {
     })
 }
 
-/// Red, green and blue of what the decoder makes of four inks: less light for more ink. Adobe's programs store them the
-/// other way round than the standard says.
-fn of_inks(inks: &[u8], inverted: bool) -> Vec<u8> {
-    let left = |ink: u8| u32::from(if inverted { 255 - ink } else { ink });
-    let light = |ink: u8, black: u8| ((left(ink) * left(black) + 127) / 255) as u8;
+/// Red, green and blue of four inks. All programs store them the other way round than one would think, as Adobe's do, with
+/// its header or without; the decoder turns them back, so that more is more ink.
+fn of_inks(inks: &[u8]) -> Vec<u8> {
+    let light = |ink: u8, black: u8| {
+        let (left, bright) = (u32::from(255 - ink), u32::from(255 - black));
+        ((left * bright + 127) / 255) as u8
+    };
     inks.chunks_exact(4)
         .flat_map(|p| [light(p[0], p[3]), light(p[1], p[3]), light(p[2], p[3])])
         .collect()

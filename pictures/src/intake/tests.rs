@@ -305,6 +305,23 @@ fn a_turned_picture_is_kept_upright() {
 }
 
 #[test]
+fn which_way_up_may_be_written_as_a_long_number_and_the_rest_of_the_block_be_broken() {
+    let long = *b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x06\0\0\0\0";
+    let mut two = exif(6);
+    two[9] = 2;
+    two.splice(
+        22..,
+        [
+            0x99, 0x99, 0, 99, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        ],
+    );
+    for block in [long.to_vec(), two] {
+        let taken = kept(jpeg_with(&[(0xe1, &[&b"Exif\0\0"[..], &block].concat())]));
+        assert_eq!((taken.width, taken.height), (32, 48), "{block:x?}");
+    }
+}
+
+#[test]
 fn a_picture_for_the_original_keeps_its_pixels_and_says_once_how_it_is_to_be_turned() {
     for orientation in 1..=8 {
         for bytes in turned(orientation) {

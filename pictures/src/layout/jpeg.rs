@@ -32,7 +32,7 @@ pub(super) fn layout(bytes: &[u8]) -> Result<Layout, Refusal> {
     loop {
         let start = reader.at;
         // whether all pixels are there is seen when they are decoded; the mark after them says nothing more
-        if scanned && (reader.is_done() || bytes[start..] == [0xff]) {
+        if scanned && bytes[start..].iter().all(|&byte| byte == 0xff) {
             layout.write(&[0xff, END]);
             return Ok(layout);
         }
@@ -107,13 +107,18 @@ fn marker(reader: &mut Reader<'_>) -> Result<u8, Refusal> {
 
 /// Moves to the marker that ends the scan, or to the end of the file: 0xff 0x00 is data, restart markers belong to it.
 fn skip_scan(reader: &mut Reader<'_>) {
-    while let Some(&byte) = reader.bytes.get(reader.at) {
-        match (byte, reader.bytes.get(reader.at + 1)) {
-            (0xff, None) => return,
-            (0xff, Some(0 | 0xd0..=0xd7)) => reader.at += 2,
-            (0xff, Some(0xff)) => reader.at += 1,
-            (0xff, Some(_)) => return,
-            _ => reader.at += 1,
+    let bytes = reader.bytes;
+    while let Some(&byte) = bytes.get(reader.at) {
+        if byte != 0xff {
+            reader.at += 1;
+            continue;
+        }
+        // any number of 0xff may stand before a marker, and belongs to it
+        let fill = bytes[reader.at..].iter().take_while(|&&b| b == 0xff);
+        let after = reader.at + fill.count();
+        match bytes.get(after) {
+            Some(0 | 0xd0..=0xd7) => reader.at = after + 1,
+            _ => return,
         }
     }
 }

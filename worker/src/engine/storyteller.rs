@@ -110,22 +110,29 @@ impl Engine for StorytellerEngine {
                 Some(Request { picture, options })
             })
             .collect();
+        let bundle = self.bundle();
         let mut watcher = Positions {
             watch,
             places: &places,
-            told_live: BTreeSet::new(),
+            batch,
+            bundle: &bundle,
+            said: BTreeSet::new(),
         };
         let told = self.storyteller.tell(&requests, &mut watcher);
-        let told_live = watcher.told_live;
+        let said = watcher.said;
         let mut stories = told.stories.into_iter();
         let mut result = |options: Result<Options, EngineError>, place: usize| {
             options?;
             let none = || EngineError::Failed("no result came back for this story".to_owned());
             let story = stories.next().ok_or_else(none)?.map_err(reason)?;
-            if !told_live.contains(&place) {
+            if !said.contains(&place) {
                 say_sentences(watch, place, &story.text);
             }
-            Ok(self.result(story, &batch[place].request, &told.timings))
+            Ok(result_of(
+                story,
+                (&batch[place].request, &bundle),
+                &told.timings,
+            ))
         };
         let each = options.into_iter().zip(0..);
         each.map(|(options, place)| result(options, place))
@@ -152,20 +159,25 @@ impl StorytellerEngine {
         }
         Ok(options)
     }
+}
 
-    fn result(&self, story: Story, request: &StoryRequest, timings: &Timings) -> StoryResult {
-        let seconds = |(stage, seconds): (&str, f64)| (stage.to_owned(), seconds);
-        StoryResult {
-            story: story.text,
-            style: request.style.clone(),
-            captions: story.captions.into_iter().map(used_caption).collect(),
-            timings: timings
-                .named()
-                .map(seconds)
-                .into_iter()
-                .collect::<BTreeMap<_, _>>(),
-            bundle: self.bundle(),
-        }
+/// What a job gets of a story that a bundle told.
+fn result_of(
+    story: Story,
+    (request, bundle): (&StoryRequest, &str),
+    timings: &Timings,
+) -> StoryResult {
+    let seconds = |(stage, seconds): (&str, f64)| (stage.to_owned(), seconds);
+    StoryResult {
+        story: story.text,
+        style: request.style.clone(),
+        captions: story.captions.into_iter().map(used_caption).collect(),
+        timings: timings
+            .named()
+            .map(seconds)
+            .into_iter()
+            .collect::<BTreeMap<_, _>>(),
+        bundle: bundle.to_owned(),
     }
 }
 
@@ -242,8 +254,10 @@ fn used_caption(caption: storyteller::UsedCaption) -> UsedCaption {
 struct Positions<'a> {
     watch: &'a mut dyn Watch,
     places: &'a [usize],
-    /// The places of those whose sentences are said as they are written.
-    told_live: BTreeSet<usize>,
+    batch: &'a [Work],
+    bundle: &'a str,
+    /// The places of those whose sentences have been said.
+    said: BTreeSet<usize>,
 }
 
 impl Watcher for Positions<'_> {
@@ -269,7 +283,17 @@ impl Watcher for Positions<'_> {
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         let text = text.to_owned();
         self.watch.say(place, Said::Sentence { index, text });
-        self.told_live.insert(place);
+        self.said.insert(place);
+    }
+
+    fn told(&mut self, item: usize, story: &Story, timings: &Timings) {
+        let place = self.places[item];
+        if self.said.insert(place) {
+            say_sentences(self.watch, place, &story.text);
+        }
+        let about = (&self.batch[place].request, self.bundle);
+        self.watch
+            .told(place, result_of(story.clone(), about, timings));
     }
 
     fn cancelled(&mut self, item: usize) -> bool {

@@ -160,11 +160,7 @@ impl Teller {
     }
 
     fn learn(&self, engine: &mut dyn Engine, lesson: &Lesson, leased: Arc<Leased>) {
-        let mut watch = Progress {
-            leases: std::slice::from_ref(&leased),
-            activity: &self.activity,
-            stage: None,
-        };
+        let mut watch = Progress::of(self, vec![leased.clone()]);
         let learnt = catch_unwind(AssertUnwindSafe(|| engine.learn(lesson, &mut watch)));
         drop(watch);
         let result = learnt.unwrap_or_else(|panic| {
@@ -202,20 +198,17 @@ impl Teller {
         }
     }
 
+    /// What came of the stories that were not told before the others.
     fn tell_once(
         &self,
         engine: &mut dyn Engine,
         batch: Vec<LeasedWork>,
     ) -> Vec<(LeasedWork, Result<StoryResult, EngineError>)> {
         let (works, leases): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let mut watch = Progress {
-            leases: &leases,
-            activity: &self.activity,
-            stage: None,
-        };
+        let mut watch = Progress::of(self, leases);
         // an engine keeps nothing of a batch, so nothing half-done is seen after a panic
         let told = catch_unwind(AssertUnwindSafe(|| engine.tell(&works, &mut watch)));
-        drop(watch);
+        let leases = watch.end();
         let results = match told {
             Ok(results) if results.len() == works.len() => results,
             Ok(results) => {
@@ -229,7 +222,9 @@ impl Teller {
                 vec![Err(EngineError::failure(reason)); works.len()]
             }
         };
-        works.into_iter().zip(leases).zip(results).collect()
+        let each = works.into_iter().zip(leases).zip(results);
+        each.filter_map(|((work, leased), result)| Some(((work, leased?), result)))
+            .collect()
     }
 
     /// Nobody listens any more when the worker has been dropped; then there is nobody to tell that to.
@@ -247,13 +242,32 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 
 /// Lets the engine see and write into the leases of its batch.
 struct Progress<'a> {
-    leases: &'a [Arc<Leased>],
-    activity: &'a Activity,
+    /// None for those whose story is told.
+    leases: Vec<Option<Arc<Leased>>>,
+    teller: &'a Teller,
     /// What the batch is at, and since when.
     stage: Option<(&'static str, Instant)>,
 }
 
-impl Progress<'_> {
+impl<'a> Progress<'a> {
+    fn of(teller: &'a Teller, leases: Vec<Arc<Leased>>) -> Self {
+        Self {
+            leases: leases.into_iter().map(Some).collect(),
+            teller,
+            stage: None,
+        }
+    }
+
+    /// The leases of those that were not told.
+    fn end(mut self) -> Vec<Option<Arc<Leased>>> {
+        std::mem::take(&mut self.leases)
+    }
+
+    /// The engine has given a sign of life.
+    fn lives(&self) {
+        self.teller.activity.set(Some(Instant::now()));
+    }
+
     /// The stories of a batch go through the stages together: a new name is the end of the one before.
     fn time(&mut self, next: &'static str) {
         if self.stage.is_some_and(|(stage, _)| stage == next) {
@@ -281,23 +295,37 @@ impl Drop for Progress<'_> {
 
 impl Watch for Progress<'_> {
     fn stage(&mut self, item: usize, stage: &'static str, done: usize, of: usize) {
-        self.activity.set(Some(Instant::now()));
+        self.lives();
         self.time(stage);
         let count = |steps: usize| u32::try_from(steps).unwrap_or(u32::MAX);
-        self.leases[item].set_stage(Stage {
-            name: stage.to_owned(),
-            done: count(done),
-            of: count(of),
-        });
+        if let Some(leased) = &self.leases[item] {
+            leased.set_stage(Stage {
+                name: stage.to_owned(),
+                done: count(done),
+                of: count(of),
+            });
+        }
     }
 
     fn say(&mut self, item: usize, said: Said) {
-        self.activity.set(Some(Instant::now()));
-        self.leases[item].say(said);
+        self.lives();
+        if let Some(leased) = &self.leases[item] {
+            leased.say(said);
+        }
+    }
+
+    fn told(&mut self, item: usize, result: StoryResult) {
+        self.lives();
+        if let Some(leased) = self.leases[item].take() {
+            let result = Ok(Product::Story(result));
+            self.teller.say(Event::Finished { leased, result });
+        }
     }
 
     fn cancelled(&mut self, item: usize) -> bool {
-        self.activity.set(Some(Instant::now()));
-        self.leases[item].is_lost()
+        self.lives();
+        self.leases[item]
+            .as_ref()
+            .is_none_or(|leased| leased.is_lost())
     }
 }

@@ -82,6 +82,26 @@ async fn only_the_guilty_one_of_a_batch_is_charged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_told_story_waits_for_no_neighbour() {
+    let service = Service::start().await;
+    let quick = service.submit_many(2, "ok").await;
+    let slow = service.submit("gate").await;
+    let worker = service.worker(3).await;
+    for &id in &quick {
+        assert_eq!(service.finished(id).await.state, State::Succeeded);
+    }
+    assert_eq!(worker.tells.batches().concat().len(), 3);
+    assert_eq!(service.job(slow).await.state, State::Running);
+    worker.tells.open();
+    assert_eq!(service.finished(slow).await.state, State::Succeeded);
+    for id in quick.into_iter().chain([slow]) {
+        assert_eq!(service.outcomes(id).await, ["succeeded"]);
+        assert_eq!(worker.tells.of(&id.to_string()), 1);
+    }
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_story_that_failed_once_is_told_the_second_time() {
     let service = Service::start().await;
     let id = service.submit("flaky").await;

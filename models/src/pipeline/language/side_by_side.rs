@@ -52,21 +52,23 @@ impl Messenger<'_> {
     }
 }
 
-/// Writes all stories; `requests` is how many the batch had.
+/// Hears of each story as soon as it has ended.
+pub(super) type End<'a> = &'a mut dyn FnMut(Written, &mut dyn Watcher);
+
+/// Writes all stories; the number is that of the batch's requests.
 pub(super) fn write_all(
     language: &Language,
     ready: Vec<Ready>,
-    requests: usize,
-    watcher: &mut dyn Watcher,
-) -> Vec<Written> {
+    (requests, watcher, end): (usize, &mut dyn Watcher, End),
+) {
+    if language.writer.device().is_cuda() {
+        return one_by_one(language, ready, (watcher, end));
+    }
     let cores = available_parallelism().map_or(1, usize::from);
     let threads = ready.len().min(cores);
-    if language.writer.device().is_cuda() {
-        return one_by_one(language, ready, watcher);
-    }
     let _products = OneThread::begin();
     if threads < 2 {
-        return one_by_one(language, ready, watcher);
+        return one_by_one(language, ready, (watcher, end));
     }
     let dropped: Vec<AtomicBool> = (0..requests).map(|_| AtomicBool::new(false)).collect();
     // a tensor may move to another thread, but not be seen by two: each story's own go to who writes it
@@ -79,18 +81,9 @@ pub(super) fn write_all(
                 dropped: &dropped,
             };
             let left = &left;
-            scope.spawn(move || {
-                let _no_grad = tch::no_grad_guard();
-                loop {
-                    let next = left.lock().ok().and_then(|mut left| left.next());
-                    let Some((item, subject)) = next else { break };
-                    let story = told(language.get(), (&item, &subject), &mut messenger);
-                    messenger.say(Word::Written(item.place, story));
-                }
-            });
+            scope.spawn(move || write_those_left(language.get(), left, &mut messenger));
         }
         drop(words);
-        let mut written = Vec::new();
         for word in heard {
             let place = match word {
                 Word::Stage(place, stage, done, of) => {
@@ -102,7 +95,7 @@ pub(super) fn write_all(
                     place
                 }
                 Word::Written(place, story) => {
-                    written.push((place, story));
+                    end((place, story), watcher);
                     continue;
                 }
             };
@@ -110,16 +103,29 @@ pub(super) fn write_all(
                 dropped[place].store(true, Ordering::Relaxed);
             }
         }
-        written
-    })
+    });
 }
 
-fn one_by_one(language: &Language, ready: Vec<Ready>, watcher: &mut dyn Watcher) -> Vec<Written> {
-    let each = ready.iter().map(|(item, subject)| {
+/// The life of a writing thread.
+fn write_those_left<'a>(
+    language: &Language,
+    left: &Mutex<impl Iterator<Item = Ready<'a>>>,
+    messenger: &mut Messenger,
+) {
+    let _no_grad = tch::no_grad_guard();
+    loop {
+        let next = left.lock().ok().and_then(|mut left| left.next());
+        let Some((item, subject)) = next else { return };
+        let story = told(language, (&item, &subject), messenger);
+        messenger.say(Word::Written(item.place, story));
+    }
+}
+
+fn one_by_one(language: &Language, ready: Vec<Ready>, (watcher, end): (&mut dyn Watcher, End)) {
+    for (item, subject) in &ready {
         let story = told(language, (item, subject), watcher);
-        (item.place, story)
-    });
-    each.collect()
+        end((item.place, story), watcher);
+    }
 }
 
 fn told(

@@ -82,10 +82,15 @@ pub(super) fn tell(
     });
     let ready = ready.collect();
     timings.thinking = lap();
-    for (place, story) in write_all(language, ready, requests.len(), watcher) {
+    let begun = Instant::now();
+    let mut end = |(place, story): (usize, Result<Story>), watcher: &mut dyn Watcher| {
+        timings.writing = begun.elapsed().as_secs_f64();
+        if let Ok(story) = &story {
+            watcher.told(place, story, &timings);
+        }
         stories[place] = Some(story);
-    }
-    timings.writing = lap();
+    };
+    write_all(language, ready, (requests.len(), watcher, &mut end));
     let done = stories
         .into_iter()
         .map(|story| story.unwrap_or(Err(Error::Cancelled)));
