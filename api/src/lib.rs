@@ -2,6 +2,7 @@
 //! `storyteller serve` runs it beside a worker, the `api` program alone. What must stay true: it reaches jobs and
 //! pictures only through the `jobs` crate, never loads a network, and an accepted story is never lost by it.
 
+mod batches;
 mod deliveries;
 pub mod error;
 mod etag;

@@ -15,6 +15,7 @@ use utoipa::OpenApi;
     ),
     tags(
         (name = "stories", description = "Asking for stories and looking at them"),
+        (name = "batches", description = "Many pictures at once"),
         (name = "gallery", description = "What people let everybody see"),
         (name = "webhooks", description = "What was told to your own service"),
         (name = "styles", description = "What a story can be told in"),
@@ -28,6 +29,8 @@ use utoipa::OpenApi;
         crate::stories::image,
         crate::events::follow,
         crate::stories::remove,
+        crate::batches::submit,
+        crate::batches::see,
         crate::gallery::share,
         crate::gallery::list,
         crate::stories::cancel,

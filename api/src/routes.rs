@@ -8,7 +8,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder};
 
 use crate::error::{Error, Kind};
 use crate::{
-    deliveries, events, gallery, health, openapi, page, problems, stories, styles, submit,
+    batches, deliveries, events, gallery, health, openapi, page, problems, stories, styles, submit,
 };
 
 /// Bodies of JSON that are more than this are not what such an address takes.
@@ -27,6 +27,12 @@ pub(crate) fn all(config: &mut ServiceConfig) {
                 .error_handler(|error, _| unreadable(&error).into()),
         )
         .configure(of_stories)
+        .service(
+            web::resource("/v1/batches")
+                .route(web::post().to(batches::submit))
+                .default_service(web::to(|| refused("POST"))),
+        )
+        .service(reading("/v1/batches/{id}", batches::see))
         .service(reading("/v1/gallery", gallery::list))
         .service(
             reading("/v1/styles", styles::list)

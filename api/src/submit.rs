@@ -14,6 +14,7 @@ use pictures::{TakenIn, take_in};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
@@ -26,7 +27,7 @@ use crate::view::StoryView;
 use crate::{Service, wait};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// A UUID has 36; more than this is no key but a mistake.
 const LONGEST_KEY: usize = 255;
@@ -104,16 +105,14 @@ pub(crate) async fn submit(
         }
     };
     let mut form = Form::read(&request, payload, picture_field(&service)).await?;
+    let file = form.take_file();
     // until the picture is stored; an address takes no room
-    let upload = form.file.is_some().then_some(upload);
+    let upload = file.is_some().then_some(upload);
     let address = form.take_text("image_url");
     let wishes = fields::request_of(form.fields)?;
     check_styles(&service, &wishes).await?;
-    if let Some(url) = &wishes.webhook_url {
-        let checked = service.state.fetch.check_webhook(url);
-        checked.map_err(|error| Error::field("webhook_url", format!("`webhook_url` {error}")))?;
-    }
-    let source = Source::of(form.file, address)?;
+    check_webhook(&service, &wishes)?;
+    let source = Source::of(file, address)?;
     let (job, replayed) = take(&service, key, wishes, source).await?;
     drop(upload);
     let patience = wait::preferred(&request);
@@ -151,10 +150,14 @@ async fn admitted<'a>(
     Ok((key, service.turns.upload().await?))
 }
 
-fn picture_field(service: &Service) -> FileField {
+/// The field of a form that is the picture.
+pub(crate) fn picture_field(service: &Service) -> FileField {
+    let most = service.config.caps.bytes as usize;
     FileField {
         name: "image",
-        most: service.config.caps.bytes as usize,
+        most,
+        count: 1,
+        together: most,
         too_large: |most| {
             let most = most / (1024 * 1024);
             let message = format!(
@@ -184,13 +187,40 @@ async fn take(
         }
         idempotency = Some(known);
     }
-    let image = source.bytes(service).await?;
-    let picture = take_in(image, service.config.caps.clone()).await?;
+    let picture = picture_of(service, source).await?;
     if let (Some(key), None) = (key, &idempotency) {
         let fingerprint = fingerprint(&wishes, &picture.sha256)?;
         idempotency = Some(Idempotency { key, fingerprint });
     }
     accept(service, idempotency, wishes, picture).await
+}
+
+/// The picture, ready to be kept.
+pub(crate) async fn picture_of(service: &Service, source: Source) -> Result<TakenIn> {
+    let image = source.bytes(service).await?;
+    Ok(take_in(image, service.config.caps.clone()).await?)
+}
+
+/// Keeps the picture of this job.
+pub(crate) async fn keep(service: &Service, job: Uuid, picture: TakenIn) -> Result<StoredImage> {
+    let deployment = Deployment(service.state.store.deployment().await?);
+    let image = StoredImage {
+        key: deployment.key(job, picture.media_type),
+        media_type: picture.media_type.to_owned(),
+        width: picture.width,
+        height: picture.height,
+        bytes: picture.bytes.len() as u64,
+        sha256: picture.sha256,
+    };
+    service.state.images.put(&image.key, picture.bytes).await?;
+    Ok(image)
+}
+
+/// Deletes a picture that was kept for a job that is not accepted. One that cannot be deleted now is swept up.
+pub(crate) async fn let_go(service: &Service, key: &str) {
+    if let Err(error) = service.state.images.delete(key).await {
+        tracing::warn!(key, cause = %error, "a picture that no job has could not be deleted");
+    }
 }
 
 /// Keeps the picture, then the job; the other order could accept a job without a picture.
@@ -202,17 +232,8 @@ async fn accept(
 ) -> Result<(Job, bool)> {
     let state = &service.state;
     let id = NewJob::id();
-    let deployment = Deployment(state.store.deployment().await?);
-    let image = StoredImage {
-        key: deployment.key(id, picture.media_type),
-        media_type: picture.media_type.to_owned(),
-        width: picture.width,
-        height: picture.height,
-        bytes: picture.bytes.len() as u64,
-        sha256: picture.sha256,
-    };
     faults::point("submit:received");
-    state.images.put(&image.key, picture.bytes).await?;
+    let image = keep(service, id, picture).await?;
     faults::point("submit:image_kept");
     let kept = image.key.clone();
     // a submit that fails may still have been accepted: its picture must stay
@@ -226,10 +247,8 @@ async fn accept(
         })
         .await?;
     faults::point("submit:committed");
-    if !matches!(submitted, Submitted::New(_))
-        && let Err(error) = state.images.delete(&kept).await
-    {
-        tracing::warn!(key = kept, cause = %error, "a picture that no job has could not be deleted");
+    if !matches!(submitted, Submitted::New(_)) {
+        let_go(service, &kept).await;
     }
     settled(service, submitted).await
 }
@@ -247,16 +266,18 @@ async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)>
             Ok((job, false))
         }
         Submitted::Same(job) => Ok((job, true)),
-        Submitted::OtherRequest => Err(Error::Refused(
-            Kind::IdempotencyKeyReused,
-            "this Idempotency-Key came with another picture or other fields before; use a new key for a new story".to_owned(),
-        )),
+        Submitted::OtherRequest => Err(key_reused()),
         Submitted::Full { queued } => Err(full(service, queued).await?),
     }
 }
 
+pub(crate) fn key_reused() -> Error {
+    let message = "this Idempotency-Key came with other pictures or other fields before; use a new key for a new story";
+    Error::Refused(Kind::IdempotencyKeyReused, message.to_owned())
+}
+
 /// What is said when so many wait already; come back when one of them has been told.
-async fn full(service: &Service, queued: u32) -> Result<Error> {
+pub(crate) async fn full(service: &Service, queued: u32) -> Result<Error> {
     let pace = service.state.store.pace().await?;
     let retry_after = pace.map_or(FIRST_RETRY, |pace| pace.as_secs());
     Ok(Error::Full {
@@ -265,8 +286,17 @@ async fn full(service: &Service, queued: u32) -> Result<Error> {
     })
 }
 
+/// A webhook goes only where this service may reach.
+pub(crate) fn check_webhook(service: &Service, request: &StoryRequest) -> Result<()> {
+    let Some(url) = &request.webhook_url else {
+        return Ok(());
+    };
+    let checked = service.state.fetch.check_webhook(url);
+    checked.map_err(|error| Error::field("webhook_url", format!("`webhook_url` {error}")))
+}
+
 /// Until a worker has said which styles there are, any is taken: the worker will judge it.
-async fn check_styles(service: &Service, request: &StoryRequest) -> Result<()> {
+pub(crate) async fn check_styles(service: &Service, request: &StoryRequest) -> Result<()> {
     let Some(catalogue) = service.state.store.styles().await? else {
         return Ok(());
     };
@@ -295,7 +325,8 @@ async fn check_styles(service: &Service, request: &StoryRequest) -> Result<()> {
     Ok(())
 }
 
-fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
+/// The key of a request that may be repeated.
+pub(crate) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
     let Some(header) = request.headers().get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
@@ -309,7 +340,7 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
 }
 
 /// Equal for the same picture, by its bytes or by its address, with the same wishes, however the form spelled them.
-fn fingerprint(request: &StoryRequest, picture: &str) -> Result<String> {
+pub(crate) fn fingerprint(request: &StoryRequest, picture: &str) -> Result<String> {
     let wishes = serde_json::to_vec(request).map_err(|error| Error::Internal(error.to_string()))?;
     let picture = Sha256::new().chain_update(picture).chain_update(wishes);
     Ok(hex::encode(picture.finalize()))

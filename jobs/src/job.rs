@@ -126,6 +126,8 @@ pub struct Job {
     pub shared_at: Option<DateTime<Utc>>,
     /// When picture, story and captions were removed, if they were.
     pub data_removed_at: Option<DateTime<Utc>>,
+    /// The batch that it came with.
+    pub batch: Option<Uuid>,
 }
 
 /// How far the work on a running job is.

@@ -22,7 +22,8 @@ pub use job::{
 pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings, Ticket};
 pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};
 pub use store::{
-    Beat, Cancelled, Catalogue, Depth, Forgotten, Gallery, Idempotency, Lease, Listed, NewJob,
-    Outcome, Place, Removed, Retried, Shared, Standing, Store, Submitted, Swept, Written,
+    Batch, BatchStory, BatchSubmitted, Beat, Cancelled, Catalogue, Depth, Forgotten, Gallery,
+    Idempotency, Lease, Listed, NewBatch, NewJob, Outcome, Place, RefusedPicture, Removed, Retried,
+    Shared, Standing, Store, Submitted, Swept, Written,
 };
 pub use style::{AddedStyle, LearntStyle, StyleDraft, StyleStanding, StyleSubmitted};

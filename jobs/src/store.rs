@@ -2,6 +2,7 @@
 //! The API submits and reads, the worker claims (through a queue), beats and finishes, the sweeper tidies. What must
 //! stay true: every write about a running job names its lease, and a write that changes no row is told as stale.
 
+mod batches;
 mod chores;
 mod claiming;
 mod deliveries;
@@ -34,6 +35,7 @@ use crate::event::Said;
 use crate::job::{Job, JobError, Stage, StoredImage, StoryResult, StyleEntry};
 use crate::request::StoryRequest;
 use crate::style::LearntStyle;
+pub use batches::{Batch, BatchStory, BatchSubmitted, NewBatch, RefusedPicture};
 pub use events::Standing;
 use listener::Listener;
 pub use publishing::Unpublished;

@@ -182,6 +182,8 @@ fn text_field(service: &Service) -> FileField {
     FileField {
         name: "text",
         most: LARGEST_TEXT,
+        count: 1,
+        together: LARGEST_TEXT,
         too_large: |most| {
             let most = most / (1024 * 1024);
             let message = format!(
@@ -206,7 +208,7 @@ async fn admitted(service: &Service) -> Result<SemaphorePermit<'_>> {
 
 /// Everything that can be said about a draft without reading the text.
 fn draft(mut form: Form) -> Result<StyleDraft> {
-    let text = match (form.file.take(), form.take_text("text")) {
+    let text = match (form.take_file(), form.take_text("text")) {
         (Some(bytes), _) => plain(&bytes)?,
         (None, Some(text)) => text.replace('\0', ""),
         (None, None) => {

@@ -112,7 +112,7 @@ impl Store {
     }
 }
 
-fn state_of(name: &str) -> Result<State> {
+pub(super) fn state_of(name: &str) -> Result<State> {
     name.parse()
         .map_err(|error: String| Error::unexpected("read the state of a job", error))
 }

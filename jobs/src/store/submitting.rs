@@ -3,6 +3,7 @@
 //! often the same submit arrives, also when two arrive at the same moment.
 
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::row::{failed, job_rows, write};
 use super::{Idempotency, NewJob, Store, Submitted};
@@ -11,13 +12,20 @@ use crate::job::Job;
 
 const DOING: &str = "accept a job";
 
+/// A row to be written.
+pub(super) struct Insert<'a> {
+    /// The job.
+    pub(super) job: &'a NewJob,
+    /// The batch it comes with, and its place there.
+    pub(super) place: Option<(Uuid, u32)>,
+}
+
 impl Store {
     /// Accepts a job, in one transaction; workers are told. A request to draw without a seed is given one.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`; then the job may or may not have been accepted.
-    pub async fn submit(&self, mut job: NewJob) -> Result<Submitted> {
-        job.request = job.request.settled();
+    pub async fn submit(&self, job: NewJob) -> Result<Submitted> {
         let mut transaction = self
             .pool
             .begin()
@@ -32,9 +40,13 @@ impl Store {
         if queued >= self.rules.max_queued {
             return Ok(Submitted::Full { queued });
         }
-        let accepted = self.insert(&mut transaction, &job).await?;
+        let insert = Insert {
+            job: &job,
+            place: None,
+        };
+        let accepted = self.insert(&mut transaction, insert).await?;
         if let Some(idempotency) = &job.idempotency
-            && !remember(&mut transaction, idempotency, &job).await?
+            && !remember(&mut transaction, idempotency, job.id).await?
         {
             // the same key came in between; what it stands for is visible now that it is committed
             transaction
@@ -100,16 +112,26 @@ impl Store {
         Ok(u32::try_from(queued).unwrap_or(u32::MAX))
     }
 
-    async fn insert(&self, connection: &mut PgConnection, job: &NewJob) -> Result<Job> {
+    pub(super) async fn insert(
+        &self,
+        connection: &mut PgConnection,
+        insert: Insert<'_>,
+    ) -> Result<Job> {
+        let Insert { job, place } = insert;
+        let request = job.request.clone().settled();
+        let number = place.map(|(_, number)| i32::try_from(number).unwrap_or(i32::MAX));
         job_rows!(
-            "insert into jobs (id, request, image, lane, deadline, max_attempts) values ($1, $2, $3, $4, $5, $6) returning",
+            "insert into jobs (id, request, image, lane, deadline, max_attempts, batch, batch_number)
+            values ($1, $2, $3, $4, $5, $6, $7, $8) returning",
             "",
             job.id,
-            write(DOING, &job.request)?,
+            write(DOING, &request)?,
             write(DOING, &job.image)?,
-            lane(job.request.priority),
-            job.request.deadline,
+            lane(request.priority),
+            request.deadline,
             i32::try_from(self.rules.max_attempts).unwrap_or(i32::MAX),
+            place.map(|(batch, _)| batch),
+            number,
         )
         .fetch_one(connection)
         .await
@@ -117,7 +139,7 @@ impl Store {
         .job()
     }
 
-    async fn submitted_meanwhile(&self, idempotency: &Idempotency) -> Result<Submitted> {
+    pub(super) async fn submitted_meanwhile(&self, idempotency: &Idempotency) -> Result<Submitted> {
         let known = self.submitted(idempotency).await?;
         known.ok_or_else(|| failed(DOING, sqlx::Error::RowNotFound))
     }
@@ -129,7 +151,7 @@ fn lane(priority: u8) -> i16 {
 }
 
 /// What an earlier submit under this key has led to.
-async fn submitted_before(
+pub(super) async fn submitted_before(
     connection: &mut PgConnection,
     idempotency: &Idempotency,
 ) -> Result<Option<Submitted>> {
@@ -154,10 +176,10 @@ async fn submitted_before(
 }
 
 /// Writes the key down, unless somebody else has meanwhile. Waits for one who is about to.
-async fn remember(
+pub(super) async fn remember(
     connection: &mut PgConnection,
     idempotency: &Idempotency,
-    job: &NewJob,
+    job: Uuid,
 ) -> Result<bool> {
     let written = sqlx::query!(
         "insert into idempotency_keys (key, fingerprint, job) values ($1, $2, $3)
@@ -165,7 +187,7 @@ async fn remember(
          where idempotency_keys.created_at <= now() - interval '24 hours'",
         idempotency.key,
         idempotency.fingerprint,
-        job.id,
+        job,
     )
     .execute(connection)
     .await

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod attempts;
+mod batches;
 mod chores;
 mod events;
 mod model;
