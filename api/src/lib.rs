@@ -4,6 +4,7 @@
 
 mod batches;
 mod deliveries;
+mod docs;
 pub mod error;
 mod etag;
 mod events;
@@ -12,12 +13,14 @@ mod fields;
 mod form;
 mod gallery;
 pub mod health;
+mod image;
 mod limits;
 mod nearest;
 mod openapi;
 mod page;
 pub mod problems;
 mod requests;
+mod reuse;
 mod routes;
 mod sites;
 mod source;
@@ -133,6 +136,7 @@ pub async fn run(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(service.clone())
+            .wrap(middleware::Compress::default())
             .wrap(middleware::from_fn(requests::around))
             .configure(routes::all)
     })

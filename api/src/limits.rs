@@ -7,12 +7,17 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use actix_web::HttpResponseBuilder;
+use actix_web::http::header::HeaderName;
 use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Error, Kind, Result};
 
-/// How much is done at once.
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// How much is done, at once and at all.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
@@ -35,6 +40,9 @@ pub struct Limits {
     /// How many seconds a request waits for its turn before it is told to come again later (503).
     #[arg(long, env = "STORYTELLER_TURN_SECONDS", value_name = "S", default_value_t = Limits::default().turn_seconds)]
     pub turn_seconds: u64,
+    /// Tell every story anew, also one that is known already or that is just being told for somebody else.
+    #[arg(long, env = "STORYTELLER_TELL_ANEW")]
+    pub tell_anew: bool,
 }
 
 impl Default for Limits {
@@ -47,6 +55,7 @@ impl Default for Limits {
             max_fetches: 16,
             max_fetches_a_host: 4,
             turn_seconds: 10,
+            tell_anew: false,
         }
     }
 }
@@ -168,6 +177,14 @@ impl Turns {
         // numbers are whole between any two calls, whoever panicked
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Says how many stories may wait and how many more would be taken (draft-ietf-httpapi-ratelimit-headers), and in how many
+/// seconds there is room again if that is known.
+pub(crate) fn say(answer: &mut HttpResponseBuilder, most: u32, left: u32, again: Option<u64>) {
+    let again = again.map_or_else(String::new, |seconds| format!(";t={seconds}"));
+    answer.insert_header((POLICY, format!("\"queue\";q={most}")));
+    answer.insert_header((LIMIT, format!("\"queue\";r={left}{again}")));
 }
 
 async fn taken<'a>(

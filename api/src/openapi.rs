@@ -26,7 +26,7 @@ use utoipa::OpenApi;
         crate::submit::submit,
         crate::stories::list,
         crate::stories::one,
-        crate::stories::image,
+        crate::image::image,
         crate::events::follow,
         crate::stories::remove,
         crate::batches::submit,

@@ -8,7 +8,8 @@ use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder};
 
 use crate::error::{Error, Kind};
 use crate::{
-    batches, deliveries, events, gallery, health, openapi, page, problems, stories, styles, submit,
+    batches, deliveries, docs, events, gallery, health, image, openapi, page, problems, stories,
+    styles, submit,
 };
 
 /// Bodies of JSON that are more than this are not what such an address takes.
@@ -50,6 +51,11 @@ pub(crate) fn all(config: &mut ServiceConfig) {
         .service(reading("/readyz", health::readyz))
         .service(reading("/metrics", health::metrics))
         .service(reading("/openapi.json", openapi::document))
+        .service(reading("/docs", docs::moved))
+        .service(reading("/docs/", docs::page))
+        .service(reading("/docs/errors", docs::errors))
+        .service(reading("/docs/errors/{kind}", docs::error))
+        .service(reading("/docs/{file}", docs::file))
         .service(reading("/", page::page))
         .service(reading("/assets/{file}", page::asset))
         .service(reading("/icon.svg", page::icon))
@@ -74,7 +80,7 @@ fn of_stories(config: &mut ServiceConfig) {
                 .route(web::put().to(gallery::share))
                 .default_service(web::to(|| refused("PUT"))),
         )
-        .service(reading("/v1/stories/{id}/image", stories::image))
+        .service(reading("/v1/stories/{id}/image", image::image))
         .service(reading("/v1/stories/{id}/events", events::follow))
         .service(
             web::resource("/v1/stories/{id}/cancel")

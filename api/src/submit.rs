@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use jobs::{Idempotency, Job, NewJob, StoredImage, StoryRequest, Submitted, faults};
+use jobs::{Cache, Idempotency, Job, NewJob, Room, StoredImage, StoryRequest, Submitted, faults};
 use operation::metrics::METRICS;
 use pictures::images::Deployment;
 use pictures::{TakenIn, take_in};
@@ -20,11 +20,12 @@ use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
 use crate::nearest::nearest;
+use crate::reuse::Reuse;
 use crate::sites::OwnSite;
 use crate::source::Source;
 use crate::stories::{Seen, see, shown};
 use crate::view::StoryView;
-use crate::{Service, wait};
+use crate::{Service, limits, wait};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -34,6 +35,12 @@ const LONGEST_KEY: usize = 255;
 /// Until the pace of the service is known, and at most.
 const FIRST_RETRY: u64 = 2;
 const LATEST_RETRY: u64 = 60;
+
+/// What is asked for.
+struct Wanted {
+    wishes: StoryRequest,
+    reuse: Reuse,
+}
 
 /// The form of a submit. Only `image` is needed, or `image_url` in its place.
 #[derive(ToSchema)]
@@ -69,6 +76,7 @@ pub(crate) struct StoryByAddress {
 #[utoipa::path(post, path = "/v1/stories", tag = "stories",
     params(
         ("Prefer" = Option<String>, Header, description = "`wait=n`: answer when the story is told, after n seconds (at most 60) in any case", example = "wait=30"),
+        ("Cache-Control" = Option<String>, Header, description = "`no-cache`: tell it anew, even if the same story is known or is just being told", example = "no-cache"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating the same request harmless for 24 h: 1 to 255 visible ASCII characters"),
     ),
     request_body(content((StoryForm = "multipart/form-data"), (StoryByAddress = "application/json"))),
@@ -76,6 +84,8 @@ pub(crate) struct StoryByAddress {
         (status = 202, description = "Accepted: it will not be lost. Poll the `Location`", body = StoryView, headers(
             ("Location" = String, description = "Where the job can be polled"),
             ("Retry-After" = u64, description = "In how many seconds polling is worth while"),
+            ("RateLimit-Policy" = String, description = "How many stories may wait: `\"queue\";q=10000`"),
+            ("RateLimit" = String, description = "How many more would be taken: `\"queue\";r=9994`"),
             ("Idempotency-Replayed" = String, description = "`true` if the same request came before; the job is that one's"),
         )),
         (status = 200, description = "With `Prefer: wait`: it has ended already", body = StoryView, headers(
@@ -97,7 +107,7 @@ pub(crate) async fn submit(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let (key, upload) = match admitted(&request, &service).await {
+    let Admitted { key, left, turns } = match admitted(&request, &service, 1).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             Form::refuse(payload, picture_field(&service)).await;
@@ -107,13 +117,17 @@ pub(crate) async fn submit(
     let mut form = Form::read(&request, payload, picture_field(&service)).await?;
     let file = form.take_file();
     // until the picture is stored; an address takes no room
-    let upload = file.is_some().then_some(upload);
+    let upload = file.is_some().then_some(turns);
     let address = form.take_text("image_url");
     let wishes = fields::request_of(form.fields)?;
     check_styles(&service, &wishes).await?;
     check_webhook(&service, &wishes)?;
     let source = Source::of(file, address)?;
-    let (job, replayed) = take(&service, key, wishes, source).await?;
+    let wanted = Wanted {
+        wishes,
+        reuse: Reuse::of(&request, &service),
+    };
+    let (job, replayed) = take(&service, key, wanted, source).await?;
     drop(upload);
     let patience = wait::preferred(&request);
     let seen = match patience {
@@ -126,6 +140,10 @@ pub(crate) async fn submit(
         HttpResponse::Accepted()
     };
     answer.insert_header((LOCATION, format!("/v1/stories/{}", job.id)));
+    let most = service.state.store.rules().max_queued;
+    // this one counts, but for a moment in which it may have left the queue already
+    let left = left.saturating_sub(u32::from(!replayed));
+    limits::say(&mut answer, most, left, None);
     if let (Some(patience), true) = (patience, seen.ended) {
         answer.insert_header((PREFERENCE_APPLIED, format!("wait={}", patience.as_secs())));
     }
@@ -138,16 +156,31 @@ pub(crate) async fn submit(
     Ok(shown(&mut answer, seen))
 }
 
-/// The key of the request and its turn to send a picture: before anything of it is read.
-async fn admitted<'a>(
+/// A request that may go on.
+pub(crate) struct Admitted<'a> {
+    /// Its key.
+    pub(crate) key: Option<String>,
+    /// How many stories would be taken.
+    pub(crate) left: u32,
+    /// The turns to send pictures.
+    pub(crate) turns: SemaphorePermit<'a>,
+}
+
+/// Before anything of a request is read: whether there is room for it, and its turns to send pictures.
+pub(crate) async fn admitted<'a>(
     request: &HttpRequest,
     service: &'a Service,
-) -> Result<(Option<String>, SemaphorePermit<'a>)> {
+    turns: usize,
+) -> Result<Admitted<'a>> {
     let key = idempotency_key(request)?;
-    if let Some(queued) = service.state.store.full(key.as_deref()).await? {
-        return Err(full(service, queued).await?);
+    match service.state.store.room(key.as_deref()).await? {
+        Room::Full { queued } => Err(full(service, queued).await?),
+        Room::For(left) => Ok(Admitted {
+            key,
+            left,
+            turns: service.turns.uploads(turns).await?,
+        }),
     }
-    Ok((key, service.turns.upload().await?))
 }
 
 /// The field of a form that is the picture.
@@ -173,14 +206,15 @@ pub(crate) fn picture_field(service: &Service) -> FileField {
 async fn take(
     service: &Service,
     key: Option<String>,
-    wishes: StoryRequest,
+    wanted: Wanted,
     source: Source,
 ) -> Result<(Job, bool)> {
+    let wishes = &wanted.wishes;
     let mut idempotency = None;
     if let (Some(key), Source::Address(address)) = (&key, &source) {
         let known = Idempotency {
             key: key.clone(),
-            fingerprint: fingerprint(&wishes, address)?,
+            fingerprint: fingerprint(wishes, address)?,
         };
         if let Some(known) = service.state.store.submitted(&known).await? {
             return settled(service, known).await;
@@ -189,10 +223,10 @@ async fn take(
     }
     let picture = picture_of(service, source).await?;
     if let (Some(key), None) = (key, &idempotency) {
-        let fingerprint = fingerprint(&wishes, &picture.sha256)?;
+        let fingerprint = fingerprint(wishes, &picture.sha256)?;
         idempotency = Some(Idempotency { key, fingerprint });
     }
-    accept(service, idempotency, wishes, picture).await
+    accept(service, idempotency, wanted, picture).await
 }
 
 /// The picture, ready to be kept.
@@ -227,7 +261,7 @@ pub(crate) async fn let_go(service: &Service, key: &str) {
 async fn accept(
     service: &Service,
     idempotency: Option<Idempotency>,
-    request: StoryRequest,
+    wanted: Wanted,
     picture: TakenIn,
 ) -> Result<(Job, bool)> {
     let state = &service.state;
@@ -241,7 +275,8 @@ async fn accept(
         .store
         .submit(NewJob {
             id,
-            request,
+            telling: wanted.reuse.telling(&wanted.wishes, &image),
+            request: wanted.wishes,
             image,
             idempotency,
         })
@@ -258,11 +293,17 @@ async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)>
     let state = &service.state;
     match submitted {
         Submitted::New(job) => {
-            if let Err(error) = state.queue.publish(&[job.id]).await {
+            if job.cache == Cache::Miss
+                && let Err(error) = state.queue.publish(&[job.id]).await
+            {
                 tracing::warn!(story = %job.id, cause = %error, "no worker could be told; the sweeper will");
             }
             METRICS.accepted.inc();
-            tracing::info!(story = %job.id, style = job.request.style, "accepted");
+            METRICS
+                .answered
+                .with_label_values(&[job.cache.name()])
+                .inc();
+            tracing::info!(story = %job.id, style = job.request.style, cache = job.cache.name(), "accepted");
             Ok((job, false))
         }
         Submitted::Same(job) => Ok((job, true)),
@@ -326,7 +367,7 @@ pub(crate) async fn check_styles(service: &Service, request: &StoryRequest) -> R
 }
 
 /// The key of a request that may be repeated.
-pub(crate) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
+fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
     let Some(header) = request.headers().get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };

@@ -11,7 +11,7 @@ mod rows;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use jobs::{State, StoryRequest};
+use jobs::{Cache, State, StoryRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -31,7 +31,7 @@ pub use gallery::{GalleryView, SharedStoryView};
     "request": {"style": "romance", "style_strength": 1.0, "form": "prose", "beam_width": 50, "captions": 100,
         "max_words": 120, "mode": "sample", "temperature": 0.8, "top_p": 0.92, "seed": 1, "compat": "modern", "metadata": {}, "deadline": null, "priority": 0,
         "webhook_url": null, "webhook_events": []},
-    "shared": false, "data_removed": false, "batch": null,
+    "shared": false, "data_removed": false, "cache": "miss", "batch": null,
     "image": {"url": "/v1/stories/01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11/image", "media_type": "image/jpeg",
         "width": 640, "height": 480, "bytes": 81234},
     "result": {"story": "She had never seen the sea so still.", "style": "romance",
@@ -72,6 +72,8 @@ pub struct StoryView {
     pub shared: bool,
     /// Whether picture, story and captions were removed at the owner's wish.
     pub data_removed: bool,
+    /// Whether it had to be told: `miss`; or was known, `hit`; or was just being told for somebody else, `coalesced`.
+    pub cache: Cache,
     /// The batch it came with, if it did: look at `/v1/batches/{id}`.
     pub batch: Option<Uuid>,
     /// The picture as it is kept: metadata removed.

@@ -15,6 +15,7 @@ mod reading;
 mod removing;
 mod retention;
 mod retrying;
+mod reusing;
 mod row;
 mod sharing;
 mod styles;
@@ -71,6 +72,8 @@ pub struct NewJob {
     pub image: StoredImage,
     /// Makes a repeated submit harmless.
     pub idempotency: Option<Idempotency>,
+    /// From [`StoryRequest::telling`]: a story that is known by it is not told again. None tells it in any case.
+    pub telling: Option<String>,
 }
 
 impl NewJob {
@@ -99,6 +102,18 @@ pub enum Submitted {
     /// Something else was submitted before under the same key.
     OtherRequest,
     /// Too many jobs are waiting.
+    Full {
+        /// How many wait, at least.
+        queued: u32,
+    },
+}
+
+/// Whether one more job would be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// It would, and so many in all.
+    For(u32),
+    /// Too many are waiting.
     Full {
         /// How many wait, at least.
         queued: u32,

@@ -12,7 +12,6 @@ use jobs::{BatchSubmitted, Idempotency, NewBatch, NewJob, RefusedPicture, StoryR
 use operation::metrics::METRICS;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -21,10 +20,11 @@ use crate::Service;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
+use crate::reuse::Reuse;
 use crate::sites::OwnSite;
 use crate::source::Source;
 use crate::submit::{
-    REPLAYED, check_styles, check_webhook, fingerprint, full, idempotency_key, keep, key_reused,
+    Admitted, REPLAYED, admitted, check_styles, check_webhook, fingerprint, full, keep, key_reused,
     let_go, picture_field, picture_of,
 };
 use crate::view::{BatchView, ErrorView};
@@ -72,6 +72,7 @@ pub(crate) struct BatchByAddress {
 /// problem; if none can be taken, the first one's is the answer.
 #[utoipa::path(post, path = "/v1/batches", tag = "batches",
     params(
+        ("Cache-Control" = Option<String>, Header, description = "`no-cache`: tell all of them anew, even if the same stories are known", example = "no-cache"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating the same request harmless for 24 h: 1 to 255 visible ASCII characters"),
     ),
     request_body(content((BatchForm = "multipart/form-data"), (BatchByAddress = "application/json"))),
@@ -95,7 +96,7 @@ pub(crate) async fn submit(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let (key, turns) = match admitted(&request, &service).await {
+    let Admitted { key, turns, .. } = match admitted(&request, &service, TURNS).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             Form::refuse(payload, pictures_field(&service, 1)).await;
@@ -123,8 +124,9 @@ pub(crate) async fn submit(
         return answered(&service, known, Uuid::nil()).await;
     }
     let webhook_url = wishes.webhook_url.take();
+    let reuse = Reuse::of(&request, &service);
     let taken: Vec<_> = stream::iter(sources)
-        .map(|source| one(&service, source, &wishes))
+        .map(|source| one(&service, source, (&wishes, reuse)))
         .buffered(AT_ONCE)
         .collect()
         .await;
@@ -139,18 +141,6 @@ pub(crate) async fn submit(
     };
     let id = batch.id;
     answered(&service, accept(&service, batch).await?, id).await
-}
-
-/// The key of the request and its turns to send pictures: before anything of it is read.
-async fn admitted<'a>(
-    request: &HttpRequest,
-    service: &'a Service,
-) -> Result<(Option<String>, SemaphorePermit<'a>)> {
-    let key = idempotency_key(request)?;
-    if let Some(queued) = service.state.store.full(key.as_deref()).await? {
-        return Err(full(service, queued).await?);
-    }
-    Ok((key, service.turns.uploads(TURNS).await?))
 }
 
 fn pictures_field(service: &Service, turns: usize) -> FileField {
@@ -225,13 +215,19 @@ fn outline(sources: &[Result<Source>]) -> String {
 }
 
 /// A story whose picture is kept and waits for its batch, or why the picture is not taken.
-async fn one(service: &Service, source: Result<Source>, wishes: &StoryRequest) -> Result<NewJob> {
+async fn one(
+    service: &Service,
+    source: Result<Source>,
+    (wishes, reuse): (&StoryRequest, Reuse),
+) -> Result<NewJob> {
     let picture = picture_of(service, source?).await?;
     let id = NewJob::id();
+    let image = keep(service, id, picture).await?;
     Ok(NewJob {
         id,
         request: wishes.clone(),
-        image: keep(service, id, picture).await?,
+        telling: reuse.telling(wishes, &image),
+        image,
         idempotency: None,
     })
 }
@@ -280,16 +276,19 @@ async fn accept(service: &Service, batch: NewBatch) -> Result<BatchSubmitted> {
         jobs.map(|(_, job)| (job.id, job.image.key.clone())).unzip();
     let id = batch.id;
     let submitted = state.store.submit_batch(batch).await?;
-    if submitted != BatchSubmitted::New {
+    let BatchSubmitted::New(caches) = &submitted else {
         for key in &keys {
             let_go(service, key).await;
         }
         return Ok(submitted);
-    }
+    };
     if let Err(error) = state.queue.publish(&ids).await {
         tracing::warn!(batch = %id, cause = %error, "no worker could be told; the sweeper will");
     }
     METRICS.accepted.inc_by(ids.len() as u64);
+    for cache in caches {
+        METRICS.answered.with_label_values(&[cache.name()]).inc();
+    }
     tracing::info!(batch = %id, stories = ids.len(), "accepted a batch");
     Ok(submitted)
 }
@@ -298,7 +297,7 @@ async fn accept(service: &Service, batch: NewBatch) -> Result<BatchSubmitted> {
 async fn answered(service: &Service, submitted: BatchSubmitted, new: Uuid) -> Result<HttpResponse> {
     let mut answer = HttpResponse::Accepted();
     let id = match submitted {
-        BatchSubmitted::New => new,
+        BatchSubmitted::New(_) => new,
         BatchSubmitted::Same(known) => {
             answer.insert_header((REPLAYED, "true"));
             known

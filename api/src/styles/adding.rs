@@ -8,7 +8,7 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use jobs::{State, StyleDraft, StyleStanding, StyleSubmitted};
+use jobs::{Room, State, StyleDraft, StyleStanding, StyleSubmitted};
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
@@ -197,12 +197,12 @@ fn text_field(service: &Service) -> FileField {
 
 /// The turn to send a text: before anything of it is read.
 async fn admitted(service: &Service) -> Result<SemaphorePermit<'_>> {
-    match service.state.store.full(None).await? {
-        Some(queued) => Err(Error::Full {
+    match service.state.store.room(None).await? {
+        Room::Full { queued } => Err(Error::Full {
             queued,
             retry_after: RETRY,
         }),
-        None => service.turns.upload().await,
+        Room::For(_) => service.turns.upload().await,
     }
 }
 

@@ -5,12 +5,15 @@
 mod bad_input;
 mod batches;
 mod by_address;
+mod compressed;
+mod docs;
 mod documents;
 mod following;
 mod harness;
 mod limits;
 mod operation;
 mod page;
+mod reuse;
 mod sites;
 mod stories;
 mod styles;

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::reusing::{known, one_at_a_time};
 use super::row::{count, failed, read, read_optional, write};
 use super::submitting::{Insert, remember, submitted_before};
 use super::{Idempotency, NewJob, Store, Submitted};
 use crate::error::Result;
-use crate::job::{JobError, State};
+use crate::job::{Cache, JobError, State};
 
 const DOING: &str = "accept a batch";
 const READING: &str = "read a batch";
@@ -43,8 +44,8 @@ pub struct RefusedPicture {
 /// What became of the submit of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchSubmitted {
-    /// All its stories are accepted.
-    New,
+    /// All its stories are accepted: whether each had to be told.
+    New(Vec<Cache>),
     /// The same was submitted before under the same key: this is its batch.
     Same(Uuid),
     /// Something else was submitted before under the same key.
@@ -108,6 +109,7 @@ impl Store {
         if queued.saturating_add(stories) > self.rules.max_queued {
             return Ok(BatchSubmitted::Full { queued });
         }
+        one_at_a_time(&mut transaction, batch.jobs.iter().map(|(_, job)| job)).await?;
         sqlx::query!(
             "insert into batches (id, size, open, refused, webhook_url) values ($1, $2, $3, $4, $5)",
             batch.id,
@@ -119,12 +121,14 @@ impl Store {
         .execute(&mut *transaction)
         .await
         .map_err(said)?;
+        let mut caches = Vec::with_capacity(batch.jobs.len());
         for (number, job) in &batch.jobs {
             let insert = Insert {
                 job,
                 place: Some((batch.id, *number)),
+                known: known(&mut transaction, job).await?,
             };
-            self.insert(&mut transaction, insert).await?;
+            caches.push(self.insert(&mut transaction, insert).await?.cache);
         }
         if let Some(idempotency) = &batch.idempotency
             && let Some((_, first)) = batch.jobs.first()
@@ -134,7 +138,7 @@ impl Store {
             return Ok(of_job(self.submitted_meanwhile(idempotency).await?));
         }
         transaction.commit().await.map_err(said)?;
-        Ok(BatchSubmitted::New)
+        Ok(BatchSubmitted::New(caches))
     }
 
     /// What a submit under this key has led to already.

@@ -5,8 +5,9 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::reusing::{Known, known, one_at_a_time};
 use super::row::{failed, job_rows, write};
-use super::{Idempotency, NewJob, Store, Submitted};
+use super::{Idempotency, NewJob, Room, Store, Submitted};
 use crate::error::Result;
 use crate::job::Job;
 
@@ -18,6 +19,8 @@ pub(super) struct Insert<'a> {
     pub(super) job: &'a NewJob,
     /// The batch it comes with, and its place there.
     pub(super) place: Option<(Uuid, u32)>,
+    /// What is known of its story.
+    pub(super) known: Known,
 }
 
 impl Store {
@@ -40,9 +43,11 @@ impl Store {
         if queued >= self.rules.max_queued {
             return Ok(Submitted::Full { queued });
         }
+        one_at_a_time(&mut transaction, std::iter::once(&job)).await?;
         let insert = Insert {
             job: &job,
             place: None,
+            known: known(&mut transaction, &job).await?,
         };
         let accepted = self.insert(&mut transaction, insert).await?;
         if let Some(idempotency) = &job.idempotency
@@ -75,12 +80,12 @@ impl Store {
         submitted_before(&mut connection, idempotency).await
     }
 
-    /// How many jobs wait, if they are as many as may; none if one more would be taken, or if something was submitted
-    /// under this key before. It may be otherwise a moment later: [`Store::submit`] has the last word.
+    /// Whether one more job would be taken; one under a key that came before is in any case. It may be otherwise a moment
+    /// later: [`Store::submit`] has the last word.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
-    pub async fn full(&self, key: Option<&str>) -> Result<Option<u32>> {
+    pub async fn room(&self, key: Option<&str>) -> Result<Room> {
         let doing = "see whether there is room";
         let mut connection = self
             .pool
@@ -88,8 +93,9 @@ impl Store {
             .await
             .map_err(|error| failed(doing, error))?;
         let queued = self.waiting(&mut connection).await?;
-        if queued < self.rules.max_queued {
-            return Ok(None);
+        let left = self.rules.max_queued.saturating_sub(queued);
+        if left > 0 {
+            return Ok(Room::For(left));
         }
         let known = sqlx::query_scalar!(
             r#"select exists (select from idempotency_keys where key = $1) as "known!""#,
@@ -98,7 +104,11 @@ impl Store {
         .fetch_one(&mut *connection)
         .await
         .map_err(|error| failed(doing, error))?;
-        Ok((!known).then_some(queued))
+        Ok(if known {
+            Room::For(0)
+        } else {
+            Room::Full { queued }
+        })
     }
 
     pub(super) async fn waiting(&self, connection: &mut PgConnection) -> Result<u32> {
@@ -112,17 +122,25 @@ impl Store {
         Ok(u32::try_from(queued).unwrap_or(u32::MAX))
     }
 
+    /// One whose story is known ends as it comes, and one that another job tells is not due before that has ended.
     pub(super) async fn insert(
         &self,
         connection: &mut PgConnection,
         insert: Insert<'_>,
     ) -> Result<Job> {
-        let Insert { job, place } = insert;
+        let Insert { job, place, known } = insert;
         let request = job.request.clone().settled();
         let number = place.map(|(_, number)| i32::try_from(number).unwrap_or(i32::MAX));
+        let answered = known.answered();
+        let (result, said) = known.story.unzip();
         job_rows!(
-            "insert into jobs (id, request, image, lane, deadline, max_attempts, batch, batch_number)
-            values ($1, $2, $3, $4, $5, $6, $7, $8) returning",
+            "insert into jobs (id, request, image, lane, deadline, max_attempts, batch, batch_number, telling, answered,
+                follows, result, said, state, due_at, started_at, finished_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                case when $12::jsonb is null then 'queued' else 'succeeded' end,
+                case when $11::uuid is null then now() else '9999-12-31' end,
+                case when $12 is not null then now() end, case when $12 is not null then now() end)
+            returning",
             "",
             job.id,
             write(DOING, &request)?,
@@ -132,6 +150,11 @@ impl Store {
             i32::try_from(self.rules.max_attempts).unwrap_or(i32::MAX),
             place.map(|(batch, _)| batch),
             number,
+            known.telling,
+            answered,
+            known.under_way,
+            result,
+            said,
         )
         .fetch_one(connection)
         .await
@@ -146,7 +169,7 @@ impl Store {
 }
 
 /// Higher priorities lie in lower lanes.
-fn lane(priority: u8) -> i16 {
+pub(super) fn lane(priority: u8) -> i16 {
     9 - i16::from(priority.min(9))
 }
 

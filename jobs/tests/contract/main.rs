@@ -14,6 +14,7 @@ mod rabbitmq_cluster;
 mod rabbitmq_faults;
 mod reading;
 mod retention;
+mod reuse;
 mod styles;
 mod submitting;
 mod sweeping;
