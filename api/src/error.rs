@@ -6,12 +6,13 @@
 pub mod kind;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use pictures::Refusal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::limits;
 pub use kind::Kind;
 
 /// The media type of every error answer (RFC 9457).
@@ -53,6 +54,12 @@ pub enum Error {
     Method {
         /// The methods there are, as in the `Allow` header.
         allow: &'static str,
+    },
+    /// The picture has no such bytes.
+    #[error("the picture has {bytes} bytes, and the range that was asked for lies behind them")]
+    Range {
+        /// How many it has.
+        bytes: u64,
     },
     /// Something the service stands on does not answer; the same request may work in a moment.
     #[error("{what} does not answer: {cause}")]
@@ -125,6 +132,7 @@ impl Error {
             Error::Field { kind, .. } | Error::Refused(kind, _) => *kind,
             Error::Full { .. } => Kind::QueueFull,
             Error::Method { .. } => Kind::MethodNotAllowed,
+            Error::Range { .. } => Kind::RangeNotSatisfiable,
             Error::Unavailable { .. } => Kind::Unavailable,
             Error::Internal(_) | Error::Socket(_) => Kind::Internal,
         }
@@ -175,7 +183,15 @@ impl ResponseError for Error {
         if let Error::Method { allow } = self {
             answer.insert_header((ALLOW, *allow));
         }
-        if let Error::Full { retry_after, .. } = self {
+        if let Error::Range { bytes } = self {
+            answer.insert_header((CONTENT_RANGE, format!("bytes */{bytes}")));
+        }
+        if let Error::Full {
+            queued,
+            retry_after,
+        } = self
+        {
+            limits::say(&mut answer, *queued, 0, Some(*retry_after));
             answer.insert_header((RETRY_AFTER, *retry_after));
         } else if self.kind().retryable() {
             answer.insert_header((RETRY_AFTER, "2"));

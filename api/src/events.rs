@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use jobs::{Event, State, What};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::Service;
@@ -28,6 +29,23 @@ const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const COME_BACK: &str = "retry: 2000\n\n";
 const HEARTBEAT: &[u8] = b": still here\n\n";
 
+/// One event of a stream, in the fields that it has on the wire.
+#[derive(ToSchema)]
+#[schema(example = json!({"id": "1", "event": "state",
+    "data": "{\"state\":\"queued\",\"at\":\"2026-11-23T09:30:00.120Z\",\"position\":2,\"eta_seconds\":57}"}))]
+#[expect(
+    dead_code,
+    reason = "describes the stream to readers of the OpenAPI document; `say` writes it"
+)]
+pub(crate) struct StreamEvent {
+    /// Its number, for `Last-Event-ID`.
+    id: String,
+    /// `state`, `progress`, `captions`, `sentence` or `end`.
+    event: String,
+    /// What it says, as JSON.
+    data: String,
+}
+
 /// Follows a story live. The events are `state` (its state, since when, and while it is queued its place), `progress`
 /// (stage, done, of), `captions` (the nearest ones, as soon as they are found), `sentence` (index and text, as soon as it is
 /// final; a search and verse are final at the end only, then all of them come at once, lyrics line by line) and
@@ -39,8 +57,7 @@ const HEARTBEAT: &[u8] = b": still here\n\n";
         ("Last-Event-ID" = Option<u32>, Header, description = "The `id` of the last event you have; the stream goes on after it"),
     ),
     responses(
-        (status = 200, description = "Server-sent events", body = String, content_type = "text/event-stream",
-            example = json!("id: 1\nevent: state\ndata: {\"state\":\"queued\",\"at\":\"2026-11-23T09:30:00.120Z\",\"position\":2,\"eta_seconds\":57}\n\n")),
+        (status = 200, description = "Server-sent events", body = StreamEvent, content_type = "text/event-stream"),
         (status = 204, description = "You have had the end of it: do not come back"),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_parameter`: `Last-Event-ID` is no number", body = Problem, content_type = "application/problem+json"),

@@ -1,6 +1,6 @@
-//! Reads the multipart form of a submit, or its JSON, into one file's bytes and named texts, within limits.
-//! `submit.rs` and `styles/adding.rs` call it. What must stay true: nothing is kept beyond the limits, every field comes once, and a
-//! body that is refused is still read to its end (within reason), or the caller would see a broken
+//! Reads the multipart form of a submit, or its JSON, into the bytes of files and named texts, within limits.
+//! `submit.rs`, `batches/submitting.rs` and `styles/adding.rs` call it. What must stay true: nothing is kept beyond the
+//! limits, every field but the file of a batch comes once, and a body that is refused is still read to its end (within reason), or the caller would see a broken
 //! connection instead of the answer; but nobody is waited for who sends nothing.
 
 use std::cell::{Cell, RefCell};
@@ -35,13 +35,17 @@ const STALLED: Duration = Duration::from_secs(15);
 const REFUSED_BODIES: usize = 4;
 const REFUSED_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The one field of a form that is a file.
+/// The one field of a form that is a file, or is there once for each of several.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileField {
     /// Its name.
     pub(crate) name: &'static str,
     /// The most bytes it may have.
     pub(crate) most: usize,
+    /// How often it may come. One that is too large is a fault of the whole form only if there may be no other.
+    pub(crate) count: usize,
+    /// The most bytes that all of them may have.
+    pub(crate) together: usize,
     /// What is said about more.
     pub(crate) too_large: fn(usize) -> Error,
     /// In which time the whole form must have come.
@@ -51,8 +55,8 @@ pub(crate) struct FileField {
 /// What a form held, or a JSON object in its place.
 #[derive(Debug, Default)]
 pub(crate) struct Form {
-    /// The bytes of the file.
-    pub(crate) file: Option<Bytes>,
+    /// The bytes of each file, or what is said about one that is too large.
+    pub(crate) files: Vec<Result<Bytes>>,
     /// Every other field: texts of a form, or members of a JSON object.
     pub(crate) fields: Map<String, Value>,
 }
@@ -66,6 +70,11 @@ struct Body {
 }
 
 impl Form {
+    /// Takes out the file of a form that has one at most.
+    pub(crate) fn take_file(&mut self) -> Option<Bytes> {
+        self.files.pop()?.ok()
+    }
+
     /// Takes a field out as a text; `null` is as good as not given.
     pub(crate) fn take_text(&mut self, name: &str) -> Option<String> {
         match self.fields.remove(name)? {
@@ -75,7 +84,7 @@ impl Form {
         }
     }
 
-    /// Reads the form of a request with one file.
+    /// Reads the form of a request.
     ///
     /// # Errors
     /// `unsupported_media_type`, `malformed_request`, `body_too_large`, `invalid_parameter`, or what is said about a file
@@ -133,11 +142,7 @@ impl Form {
             check_name(&name, form.fields.len())?;
             if name == file.name {
                 let bytes = collect(&mut part, file.most).await?;
-                let bytes = bytes.ok_or_else(|| (file.too_large)(file.most))?;
-                if form.file.replace(bytes).is_some() {
-                    let message = format!("the form has `{name}` twice; send one a request");
-                    return Err(Error::field(name, message));
-                }
+                form.add_file(file, bytes.ok_or_else(|| (file.too_large)(file.most)))?;
                 continue;
             }
             let text = collect(&mut part, LONGEST_TEXT).await?.ok_or_else(|| {
@@ -158,6 +163,22 @@ impl Form {
         }
         Ok(form)
     }
+
+    fn add_file(&mut self, field: FileField, bytes: Result<Bytes>) -> Result<()> {
+        let FileField { name, count, .. } = field;
+        if self.files.len() == count {
+            let message = match count {
+                1 => format!("the form has `{name}` twice; send one a request"),
+                _ => format!("the form has `{name}` more than {count} times"),
+            };
+            return Err(Error::field(name, message));
+        }
+        match bytes {
+            Err(too_large) if count == 1 => return Err(too_large),
+            bytes => self.files.push(bytes),
+        }
+        Ok(())
+    }
 }
 
 impl Body {
@@ -165,7 +186,7 @@ impl Body {
         Body {
             payload: Rc::new(RefCell::new(payload)),
             read: Rc::new(Cell::new(0)),
-            limit: file.most + BESIDE_PICTURE,
+            limit: file.together + BESIDE_PICTURE,
         }
     }
 
@@ -207,7 +228,10 @@ impl Body {
         for (number, name) in fields.keys().enumerate() {
             check_name(name, number)?;
         }
-        Ok(Form { file: None, fields })
+        Ok(Form {
+            files: Vec::new(),
+            fields,
+        })
     }
 
     /// Reads what is left, so that the refusal reaches a caller who writes before reading.

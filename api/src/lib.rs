@@ -2,7 +2,9 @@
 //! `storyteller serve` runs it beside a worker, the `api` program alone. What must stay true: it reaches jobs and
 //! pictures only through the `jobs` crate, never loads a network, and an accepted story is never lost by it.
 
+mod batches;
 mod deliveries;
+mod docs;
 pub mod error;
 mod etag;
 mod events;
@@ -11,12 +13,14 @@ mod fields;
 mod form;
 mod gallery;
 pub mod health;
+mod image;
 mod limits;
 mod nearest;
 mod openapi;
 mod page;
 pub mod problems;
 mod requests;
+mod reuse;
 mod routes;
 mod sites;
 mod source;
@@ -132,6 +136,7 @@ pub async fn run(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(service.clone())
+            .wrap(middleware::Compress::default())
             .wrap(middleware::from_fn(requests::around))
             .configure(routes::all)
     })

@@ -7,19 +7,25 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use actix_web::HttpResponseBuilder;
+use actix_web::http::header::HeaderName;
+use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Error, Kind, Result};
 
-/// How much is done at once.
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// How much is done, at once and at all.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
     /// Connections at once; more are not accepted until one ends.
     #[arg(long, env = "STORYTELLER_MAX_CONNECTIONS", value_name = "N", default_value_t = Limits::default().max_connections)]
     pub max_connections: usize,
-    /// Pictures and texts received at once. Each takes up to 20 MiB of memory (a text 16 MiB) until it is stored.
+    /// Pictures and texts received at once. Each takes up to 20 MiB of memory (a text 16 MiB) until it is stored; a batch
+    /// counts as four.
     #[arg(long, env = "STORYTELLER_MAX_UPLOADS", value_name = "N", default_value_t = Limits::default().max_uploads)]
     pub max_uploads: usize,
     /// In how many seconds a picture or text must have come in full; 15 s without a byte end it as well.
@@ -34,6 +40,9 @@ pub struct Limits {
     /// How many seconds a request waits for its turn before it is told to come again later (503).
     #[arg(long, env = "STORYTELLER_TURN_SECONDS", value_name = "S", default_value_t = Limits::default().turn_seconds)]
     pub turn_seconds: u64,
+    /// Tell every story anew, also one that is known already or that is just being told for somebody else.
+    #[arg(long, env = "STORYTELLER_TELL_ANEW")]
+    pub tell_anew: bool,
 }
 
 impl Default for Limits {
@@ -46,6 +55,7 @@ impl Default for Limits {
             max_fetches: 16,
             max_fetches_a_host: 4,
             turn_seconds: 10,
+            tell_anew: false,
         }
     }
 }
@@ -55,6 +65,7 @@ impl Default for Limits {
 pub(crate) struct Turns {
     patience: Duration,
     uploads: Semaphore,
+    most_uploads: usize,
     fetches: Semaphore,
     most_a_host: usize,
     /// Fetches under way or waiting for their place, by host.
@@ -93,6 +104,7 @@ impl Turns {
         Turns {
             patience: Duration::from_secs(limits.turn_seconds),
             uploads: Semaphore::new(limits.max_uploads.max(1)),
+            most_uploads: limits.max_uploads.max(1),
             fetches: Semaphore::new(limits.max_fetches.max(1)),
             most_a_host: limits.max_fetches_a_host.max(1),
             hosts: Mutex::default(),
@@ -105,7 +117,21 @@ impl Turns {
     /// # Errors
     /// `busy`.
     pub(crate) async fn upload(&self) -> Result<SemaphorePermit<'_>> {
-        place(&self.uploads, Instant::now() + self.patience).await
+        self.uploads(1).await
+    }
+
+    /// Waits for the turn to send as much as so many bodies, or as all that there may be at once.
+    ///
+    /// # Errors
+    /// `busy`.
+    pub(crate) async fn uploads(&self, bodies: usize) -> Result<SemaphorePermit<'_>> {
+        let bodies = bodies.min(self.most_uploads);
+        let places = u32::try_from(bodies).unwrap_or(u32::MAX);
+        taken(
+            self.uploads.acquire_many(places),
+            Instant::now() + self.patience,
+        )
+        .await
     }
 
     /// Waits for the turn to fetch from this host.
@@ -118,7 +144,7 @@ impl Turns {
         let share = timeout_at(until, self.share(host)).await;
         Ok(Fetch {
             _share: share.map_err(|_| busy())?,
-            _place: place(&self.fetches, until).await?,
+            _place: taken(self.fetches.acquire(), until).await?,
         })
     }
 
@@ -153,8 +179,19 @@ impl Turns {
     }
 }
 
-async fn place(places: &Semaphore, until: Instant) -> Result<SemaphorePermit<'_>> {
-    match timeout_at(until, places.acquire()).await {
+/// Says how many stories may wait and how many more would be taken (draft-ietf-httpapi-ratelimit-headers), and in how many
+/// seconds there is room again if that is known.
+pub(crate) fn say(answer: &mut HttpResponseBuilder, most: u32, left: u32, again: Option<u64>) {
+    let again = again.map_or_else(String::new, |seconds| format!(";t={seconds}"));
+    answer.insert_header((POLICY, format!("\"queue\";q={most}")));
+    answer.insert_header((LIMIT, format!("\"queue\";r={left}{again}")));
+}
+
+async fn taken<'a>(
+    place: impl Future<Output = std::result::Result<SemaphorePermit<'a>, AcquireError>>,
+    until: Instant,
+) -> Result<SemaphorePermit<'a>> {
+    match timeout_at(until, place).await {
         Ok(place) => place.map_err(|closed| Error::Internal(closed.to_string())),
         Err(_) => Err(busy()),
     }

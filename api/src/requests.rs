@@ -5,10 +5,14 @@
 
 use std::time::Instant;
 
+use actix_web::HttpMessage as _;
 use actix_web::ResponseError as _;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{
+    ACCEPT_ENCODING, AcceptEncoding, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    Encoding, HeaderMap, HeaderName, HeaderValue, VARY,
+};
 use actix_web::http::{Method, Uri};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -37,19 +41,25 @@ const SAFETY: [(&str, &str); 5] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
+/// Swagger UI has its arrows and crosses as pictures in its style.
+const OF_DOCS: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+     form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
 /// Gives the request an id, answers it, adds the headers and logs one line.
 ///
 /// # Errors
 /// Whatever the handlers answer that is not a response yet.
 pub(crate) async fn around(
     service: Data<Service>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = request_id(&request);
     let span =
         tracing::info_span!("request", id = %id, method = %request.method(), path = request.path());
+    ask_for_something_readable(&mut request);
     let asked = request.method().clone();
+    let of_docs = request.path().starts_with("/docs/");
     let started = Instant::now();
     async move {
         let meant = service.config.hosts.check(request.request());
@@ -81,6 +91,10 @@ pub(crate) async fn around(
                 HeaderValue::from_static(value),
             );
         }
+        say_that_encodings_vary(headers);
+        if of_docs {
+            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(OF_DOCS));
+        }
         if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert(REQUEST_ID, id);
         }
@@ -88,6 +102,33 @@ pub(crate) async fn around(
     }
     .instrument(span)
     .await
+}
+
+/// Who takes no encoding that there is, not even none, gets the plain answer and not a refusal that he could read as little.
+fn ask_for_something_readable(request: &mut ServiceRequest) {
+    let known = [
+        Encoding::identity(),
+        Encoding::gzip(),
+        Encoding::brotli(),
+        Encoding::zstd(),
+    ];
+    let wish = request.get_header::<AcceptEncoding>();
+    if wish.is_some_and(|wish| wish.negotiate(known.iter()).is_none()) {
+        request.headers_mut().remove(ACCEPT_ENCODING);
+    }
+}
+
+/// Those who keep answers must know that another caller may get this one otherwise, also if it is not compressed this time.
+fn say_that_encodings_vary(headers: &mut HeaderMap) {
+    let said = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"accept-encoding");
+    let picture = |value: &HeaderValue| value.as_bytes().starts_with(b"image/");
+    let fixed = headers.get(CONTENT_TYPE).is_none_or(picture)
+        || headers
+            .get(CONTENT_ENCODING)
+            .is_some_and(|encoding| encoding == "identity");
+    if !fixed && !headers.get_all(VARY).any(said) {
+        headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+    }
 }
 
 /// The caller's own id if it is one, a new one otherwise.

@@ -8,7 +8,8 @@ use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder};
 
 use crate::error::{Error, Kind};
 use crate::{
-    deliveries, events, gallery, health, openapi, page, problems, stories, styles, submit,
+    batches, deliveries, docs, events, gallery, health, image, openapi, page, problems, stories,
+    styles, submit,
 };
 
 /// Bodies of JSON that are more than this are not what such an address takes.
@@ -27,6 +28,12 @@ pub(crate) fn all(config: &mut ServiceConfig) {
                 .error_handler(|error, _| unreadable(&error).into()),
         )
         .configure(of_stories)
+        .service(
+            web::resource("/v1/batches")
+                .route(web::post().to(batches::submit))
+                .default_service(web::to(|| refused("POST"))),
+        )
+        .service(reading("/v1/batches/{id}", batches::see))
         .service(reading("/v1/gallery", gallery::list))
         .service(
             reading("/v1/styles", styles::list)
@@ -44,6 +51,11 @@ pub(crate) fn all(config: &mut ServiceConfig) {
         .service(reading("/readyz", health::readyz))
         .service(reading("/metrics", health::metrics))
         .service(reading("/openapi.json", openapi::document))
+        .service(reading("/docs", docs::moved))
+        .service(reading("/docs/", docs::page))
+        .service(reading("/docs/errors", docs::errors))
+        .service(reading("/docs/errors/{kind}", docs::error))
+        .service(reading("/docs/{file}", docs::file))
         .service(reading("/", page::page))
         .service(reading("/assets/{file}", page::asset))
         .service(reading("/icon.svg", page::icon))
@@ -70,7 +82,7 @@ fn of_stories(config: &mut ServiceConfig) {
                 .route(web::put().to(gallery::share))
                 .default_service(web::to(|| refused("PUT"))),
         )
-        .service(reading("/v1/stories/{id}/image", stories::image))
+        .service(reading("/v1/stories/{id}/image", image::image))
         .service(reading("/v1/stories/{id}/events", events::follow))
         .service(
             web::resource("/v1/stories/{id}/cancel")

@@ -1,11 +1,10 @@
-//! Looking at stories: one with a wait, its picture, a page of them; and saying never mind.
+//! Looking at stories: one with a wait, a page of them; and saying never mind.
 //! `routes.rs` leads here; `submit.rs` makes the answers of a new story with [`see`]. What must stay true: a job
 //! looks the same wherever it is shown, and its `ETag` changes exactly when something in it does.
 
 use std::collections::BTreeMap;
 
-use actix_web::body::SizedStream;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, EntityTag};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use jobs::{Cancelled, Job, JobKind, Retried, State};
@@ -22,9 +21,7 @@ use crate::{Service, etag, wait};
 const PAGE: u32 = 20;
 const LARGEST_PAGE: u32 = 100;
 /// How long answers may be kept; a 304 says it as its 200 does (RFC 9110 §15.4.5).
-const OF_A_STORY: &str = "private, no-cache";
-/// A stored picture never changes, but it can be removed: no cache but the caller's own keeps it.
-const OF_A_PICTURE: &str = "private, max-age=3600";
+pub(crate) const OF_A_STORY: &str = "private, no-cache";
 
 /// A job taken and given back more often than this while it is looked at is shown without its place.
 const LOOKS: usize = 3;
@@ -74,40 +71,6 @@ pub(crate) async fn one(
             .finish());
     }
     Ok(shown(&mut HttpResponse::Ok(), seen))
-}
-
-/// The picture of a story as it is kept: without metadata, but for which way up it is.
-#[utoipa::path(get, path = "/v1/stories/{id}/image", tag = "stories",
-    params(("id" = Uuid, Path, description = "The job's id")),
-    responses(
-        (status = 200, description = "The picture", content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif"))),
-        (status = 304, description = "Still the picture you have"),
-        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
-        (status = 410, description = "`data_removed`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
-    ))]
-pub(crate) async fn image(
-    request: HttpRequest,
-    id: Path<String>,
-    service: Data<Service>,
-) -> Result<HttpResponse> {
-    let job = find(&service, known_id(&id)?).await?;
-    let kept = job.image.filter(|_| job.data_removed_at.is_none());
-    let image = kept.ok_or_else(removed)?;
-    let tag = etag::of(image.sha256.as_bytes());
-    if etag::matches(etag::known(&request).as_ref(), &tag) {
-        return Ok(HttpResponse::NotModified()
-            .insert_header((CACHE_CONTROL, OF_A_PICTURE))
-            .insert_header((ETAG, tag.to_string()))
-            .finish());
-    }
-    let reading = service.state.images.open(&image.key).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, image.media_type))
-        .insert_header((CONTENT_DISPOSITION, "inline"))
-        .insert_header((CACHE_CONTROL, OF_A_PICTURE))
-        .insert_header((ETAG, tag.to_string()))
-        .body(SizedStream::new(reading.bytes, reading.chunks)))
 }
 
 /// Stories, the newest first, page by page; of the captions of each only the nearest three.
@@ -201,7 +164,8 @@ pub(crate) async fn retry(
             Ok(shown(&mut HttpResponse::Ok(), see(&service, id).await?))
         }
         Retried::Told(_) => {
-            let message = "the story is told already: submit the picture again for another one";
+            let message =
+                "the story is told already: submit the picture with another `seed` for another one";
             Err(Error::Refused(Kind::AlreadyFinished, message.to_owned()))
         }
         Retried::Removed => Err(removed()),
@@ -271,6 +235,10 @@ async fn placed(service: &Service, id: Uuid) -> Result<(Job, Option<u64>)> {
         }
         if let Some(position) = service.state.store.position(id).await? {
             return Ok((job, Some(position)));
+        }
+        // the job that it waits for is being told
+        if job.follows.is_some() {
+            break;
         }
         job = find(service, id).await?;
     }

@@ -7,32 +7,42 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use jobs::{Compat, Idempotency, Job, NewJob, StoredImage, StoryRequest, Submitted, faults};
+use jobs::{
+    Cache, Compat, Idempotency, Job, NewJob, Room, StoredImage, StoryRequest, Submitted, faults,
+};
 use operation::metrics::METRICS;
 use pictures::images::Deployment;
 use pictures::{TakenIn, Turning, take_in};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
 use crate::nearest::nearest;
+use crate::reuse::Reuse;
 use crate::sites::OwnSite;
 use crate::source::Source;
 use crate::stories::{Seen, see, shown};
 use crate::view::StoryView;
-use crate::{Service, wait};
+use crate::{Service, limits, wait};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// A UUID has 36; more than this is no key but a mistake.
 const LONGEST_KEY: usize = 255;
 /// Until the pace of the service is known, and at most.
 const FIRST_RETRY: u64 = 2;
 const LATEST_RETRY: u64 = 60;
+
+/// What is asked for.
+struct Wanted {
+    wishes: StoryRequest,
+    reuse: Reuse,
+}
 
 /// The form of a submit. Only `image` is needed, or `image_url` in its place.
 #[derive(ToSchema)]
@@ -68,6 +78,7 @@ pub(crate) struct StoryByAddress {
 #[utoipa::path(post, path = "/v1/stories", tag = "stories",
     params(
         ("Prefer" = Option<String>, Header, description = "`wait=n`: answer when the story is told, after n seconds (at most 60) in any case", example = "wait=30"),
+        ("Cache-Control" = Option<String>, Header, description = "`no-cache`: tell it anew, even if the same story is known or is just being told", example = "no-cache"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating the same request harmless for 24 h: 1 to 255 visible ASCII characters"),
     ),
     request_body(content((StoryForm = "multipart/form-data"), (StoryByAddress = "application/json"))),
@@ -75,6 +86,8 @@ pub(crate) struct StoryByAddress {
         (status = 202, description = "Accepted: it will not be lost. Poll the `Location`", body = StoryView, headers(
             ("Location" = String, description = "Where the job can be polled"),
             ("Retry-After" = u64, description = "In how many seconds polling is worth while"),
+            ("RateLimit-Policy" = String, description = "How many stories may wait: `\"queue\";q=10000`"),
+            ("RateLimit" = String, description = "How many more would be taken: `\"queue\";r=9994`"),
             ("Idempotency-Replayed" = String, description = "`true` if the same request came before; the job is that one's"),
         )),
         (status = 200, description = "With `Prefer: wait`: it has ended already", body = StoryView, headers(
@@ -96,7 +109,7 @@ pub(crate) async fn submit(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let (key, upload) = match admitted(&request, &service).await {
+    let Admitted { key, left, turns } = match admitted(&request, &service, 1).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             Form::refuse(payload, picture_field(&service)).await;
@@ -104,17 +117,19 @@ pub(crate) async fn submit(
         }
     };
     let mut form = Form::read(&request, payload, picture_field(&service)).await?;
+    let file = form.take_file();
     // until the picture is stored; an address takes no room
-    let upload = form.file.is_some().then_some(upload);
+    let upload = file.is_some().then_some(turns);
     let address = form.take_text("image_url");
     let wishes = fields::request_of(form.fields)?;
     check_styles(&service, &wishes).await?;
-    if let Some(url) = &wishes.webhook_url {
-        let checked = service.state.fetch.check_webhook(url);
-        checked.map_err(|error| Error::field("webhook_url", format!("`webhook_url` {error}")))?;
-    }
-    let source = Source::of(form.file, address)?;
-    let (job, replayed) = take(&service, key, wishes, source).await?;
+    check_webhook(&service, &wishes)?;
+    let source = Source::of(file, address)?;
+    let wanted = Wanted {
+        wishes,
+        reuse: Reuse::of(&request, &service),
+    };
+    let (job, replayed) = take(&service, key, wanted, source).await?;
     drop(upload);
     let patience = wait::preferred(&request);
     let seen = match patience {
@@ -127,6 +142,10 @@ pub(crate) async fn submit(
         HttpResponse::Accepted()
     };
     answer.insert_header((LOCATION, format!("/v1/stories/{}", job.id)));
+    let most = service.state.store.rules().max_queued;
+    // this one counts, but for a moment in which it may have left the queue already
+    let left = left.saturating_sub(u32::from(!replayed));
+    limits::say(&mut answer, most, left, None);
     if let (Some(patience), true) = (patience, seen.ended) {
         answer.insert_header((PREFERENCE_APPLIED, format!("wait={}", patience.as_secs())));
     }
@@ -139,22 +158,41 @@ pub(crate) async fn submit(
     Ok(shown(&mut answer, seen))
 }
 
-/// The key of the request and its turn to send a picture: before anything of it is read.
-async fn admitted<'a>(
-    request: &HttpRequest,
-    service: &'a Service,
-) -> Result<(Option<String>, SemaphorePermit<'a>)> {
-    let key = idempotency_key(request)?;
-    if let Some(queued) = service.state.store.full(key.as_deref()).await? {
-        return Err(full(service, queued).await?);
-    }
-    Ok((key, service.turns.upload().await?))
+/// A request that may go on.
+pub(crate) struct Admitted<'a> {
+    /// Its key.
+    pub(crate) key: Option<String>,
+    /// How many stories would be taken.
+    pub(crate) left: u32,
+    /// The turns to send pictures.
+    pub(crate) turns: SemaphorePermit<'a>,
 }
 
-fn picture_field(service: &Service) -> FileField {
+/// Before anything of a request is read: whether there is room for it, and its turns to send pictures.
+pub(crate) async fn admitted<'a>(
+    request: &HttpRequest,
+    service: &'a Service,
+    turns: usize,
+) -> Result<Admitted<'a>> {
+    let key = idempotency_key(request)?;
+    match service.state.store.room(key.as_deref()).await? {
+        Room::Full { queued } => Err(full(service, queued).await?),
+        Room::For(left) => Ok(Admitted {
+            key,
+            left,
+            turns: service.turns.uploads(turns).await?,
+        }),
+    }
+}
+
+/// The field of a form that is the picture.
+pub(crate) fn picture_field(service: &Service) -> FileField {
+    let most = service.config.caps.bytes as usize;
     FileField {
         name: "image",
-        most: service.config.caps.bytes as usize,
+        most,
+        count: 1,
+        together: most,
         too_large: |most| {
             let most = most / (1024 * 1024);
             let message = format!(
@@ -170,53 +208,76 @@ fn picture_field(service: &Service) -> FileField {
 async fn take(
     service: &Service,
     key: Option<String>,
-    wishes: StoryRequest,
+    wanted: Wanted,
     source: Source,
 ) -> Result<(Job, bool)> {
+    let wishes = &wanted.wishes;
     let mut idempotency = None;
     if let (Some(key), Source::Address(address)) = (&key, &source) {
         let known = Idempotency {
             key: key.clone(),
-            fingerprint: fingerprint(&wishes, address)?,
+            fingerprint: fingerprint(wishes, address)?,
         };
         if let Some(known) = service.state.store.submitted(&known).await? {
             return settled(service, known).await;
         }
         idempotency = Some(known);
     }
+    let picture = picture_of(service, source, wishes.compat).await?;
+    if let (Some(key), None) = (key, &idempotency) {
+        let fingerprint = fingerprint(wishes, &picture.sha256)?;
+        idempotency = Some(Idempotency { key, fingerprint });
+    }
+    accept(service, idempotency, wanted, picture).await
+}
+
+/// The picture, ready to be kept.
+pub(crate) async fn picture_of(
+    service: &Service,
+    source: Source,
+    compat: Compat,
+) -> Result<TakenIn> {
     let image = source.bytes(service).await?;
-    let turning = match wishes.compat {
+    let turning = match compat {
         Compat::Modern => Turning::Upright,
         Compat::Strict => Turning::AsSent,
     };
-    let picture = take_in(image, turning, service.config.caps.clone()).await?;
-    if let (Some(key), None) = (key, &idempotency) {
-        let fingerprint = fingerprint(&wishes, &picture.sha256)?;
-        idempotency = Some(Idempotency { key, fingerprint });
-    }
-    accept(service, idempotency, wishes, picture).await
+    Ok(take_in(image, turning, service.config.caps.clone()).await?)
 }
 
-/// Keeps the picture, then the job; the other order could accept a job without a picture.
-async fn accept(
-    service: &Service,
-    idempotency: Option<Idempotency>,
-    request: StoryRequest,
-    picture: TakenIn,
-) -> Result<(Job, bool)> {
-    let state = &service.state;
-    let id = NewJob::id();
-    let deployment = Deployment(state.store.deployment().await?);
+/// Keeps the picture of this job.
+pub(crate) async fn keep(service: &Service, job: Uuid, picture: TakenIn) -> Result<StoredImage> {
+    let deployment = Deployment(service.state.store.deployment().await?);
     let image = StoredImage {
-        key: deployment.key(id, picture.media_type),
+        key: deployment.key(job, picture.media_type),
         media_type: picture.media_type.to_owned(),
         width: picture.width,
         height: picture.height,
         bytes: picture.bytes.len() as u64,
         sha256: picture.sha256,
     };
+    service.state.images.put(&image.key, picture.bytes).await?;
+    Ok(image)
+}
+
+/// Deletes a picture that was kept for a job that is not accepted. One that cannot be deleted now is swept up.
+pub(crate) async fn let_go(service: &Service, key: &str) {
+    if let Err(error) = service.state.images.delete(key).await {
+        tracing::warn!(key, cause = %error, "a picture that no job has could not be deleted");
+    }
+}
+
+/// Keeps the picture, then the job; the other order could accept a job without a picture.
+async fn accept(
+    service: &Service,
+    idempotency: Option<Idempotency>,
+    wanted: Wanted,
+    picture: TakenIn,
+) -> Result<(Job, bool)> {
+    let state = &service.state;
+    let id = NewJob::id();
     faults::point("submit:received");
-    state.images.put(&image.key, picture.bytes).await?;
+    let image = keep(service, id, picture).await?;
     faults::point("submit:image_kept");
     let kept = image.key.clone();
     // a submit that fails may still have been accepted: its picture must stay
@@ -224,16 +285,15 @@ async fn accept(
         .store
         .submit(NewJob {
             id,
-            request,
+            telling: wanted.reuse.telling(&wanted.wishes, &image),
+            request: wanted.wishes,
             image,
             idempotency,
         })
         .await?;
     faults::point("submit:committed");
-    if !matches!(submitted, Submitted::New(_))
-        && let Err(error) = state.images.delete(&kept).await
-    {
-        tracing::warn!(key = kept, cause = %error, "a picture that no job has could not be deleted");
+    if !matches!(submitted, Submitted::New(_)) {
+        let_go(service, &kept).await;
     }
     settled(service, submitted).await
 }
@@ -243,24 +303,32 @@ async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)>
     let state = &service.state;
     match submitted {
         Submitted::New(job) => {
-            if let Err(error) = state.queue.publish(&[job.id]).await {
+            if job.cache == Cache::Miss
+                && let Err(error) = state.queue.publish(&[job.id]).await
+            {
                 tracing::warn!(story = %job.id, cause = %error, "no worker could be told; the sweeper will");
             }
             METRICS.accepted.inc();
-            tracing::info!(story = %job.id, style = job.request.style, "accepted");
+            METRICS
+                .answered
+                .with_label_values(&[job.cache.name()])
+                .inc();
+            tracing::info!(story = %job.id, style = job.request.style, cache = job.cache.name(), "accepted");
             Ok((job, false))
         }
         Submitted::Same(job) => Ok((job, true)),
-        Submitted::OtherRequest => Err(Error::Refused(
-            Kind::IdempotencyKeyReused,
-            "this Idempotency-Key came with another picture or other fields before; use a new key for a new story".to_owned(),
-        )),
+        Submitted::OtherRequest => Err(key_reused()),
         Submitted::Full { queued } => Err(full(service, queued).await?),
     }
 }
 
+pub(crate) fn key_reused() -> Error {
+    let message = "this Idempotency-Key came with other pictures or other fields before; use a new key for a new story";
+    Error::Refused(Kind::IdempotencyKeyReused, message.to_owned())
+}
+
 /// What is said when so many wait already; come back when one of them has been told.
-async fn full(service: &Service, queued: u32) -> Result<Error> {
+pub(crate) async fn full(service: &Service, queued: u32) -> Result<Error> {
     let pace = service.state.store.pace().await?;
     let retry_after = pace.map_or(FIRST_RETRY, |pace| pace.as_secs());
     Ok(Error::Full {
@@ -269,8 +337,17 @@ async fn full(service: &Service, queued: u32) -> Result<Error> {
     })
 }
 
+/// A webhook goes only where this service may reach.
+pub(crate) fn check_webhook(service: &Service, request: &StoryRequest) -> Result<()> {
+    let Some(url) = &request.webhook_url else {
+        return Ok(());
+    };
+    let checked = service.state.fetch.check_webhook(url);
+    checked.map_err(|error| Error::field("webhook_url", format!("`webhook_url` {error}")))
+}
+
 /// Until a worker has said which styles there are, any is taken: the worker will judge it.
-async fn check_styles(service: &Service, request: &StoryRequest) -> Result<()> {
+pub(crate) async fn check_styles(service: &Service, request: &StoryRequest) -> Result<()> {
     let Some(catalogue) = service.state.store.styles().await? else {
         return Ok(());
     };
@@ -305,6 +382,7 @@ fn unquoted(key: &str) -> &str {
     inner.filter(|inner| !inner.is_empty()).unwrap_or(key)
 }
 
+/// The key of a request that may be repeated.
 fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
     let Some(header) = request.headers().get(IDEMPOTENCY_KEY) else {
         return Ok(None);
@@ -319,7 +397,7 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
 }
 
 /// Equal for the same picture, by its bytes or by its address, with the same wishes, however the form spelled them.
-fn fingerprint(request: &StoryRequest, picture: &str) -> Result<String> {
+pub(crate) fn fingerprint(request: &StoryRequest, picture: &str) -> Result<String> {
     let wishes = serde_json::to_vec(request).map_err(|error| Error::Internal(error.to_string()))?;
     let picture = Sha256::new().chain_update(picture).chain_update(wishes);
     Ok(hex::encode(picture.finalize()))

@@ -3,6 +3,7 @@
 //! fields are only ever added, and a state that has no value for a field says `null`, so that programs
 //! need not guess.
 
+mod batches;
 mod deliveries;
 mod gallery;
 mod rows;
@@ -10,11 +11,12 @@ mod rows;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use jobs::{State, StoryRequest};
+use jobs::{Cache, State, StoryRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use batches::{BatchItemState, BatchItemView, BatchView};
 pub use deliveries::{DeliveriesView, DeliveryAttemptView, DeliveryView};
 pub use gallery::{GalleryView, SharedStoryView};
 
@@ -29,7 +31,7 @@ pub use gallery::{GalleryView, SharedStoryView};
     "request": {"style": "romance", "style_strength": 1.0, "form": "prose", "beam_width": 50, "captions": 100,
         "max_words": 120, "mode": "sample", "temperature": 0.8, "top_p": 0.92, "seed": 1, "compat": "modern", "metadata": {}, "deadline": null, "priority": 0,
         "webhook_url": null, "webhook_events": []},
-    "shared": false, "data_removed": false,
+    "shared": false, "data_removed": false, "cache": "miss", "batch": null,
     "image": {"url": "/v1/stories/01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11/image", "media_type": "image/jpeg",
         "width": 640, "height": 480, "bytes": 81234},
     "result": {"story": "She had never seen the sea so still.", "style": "romance",
@@ -70,6 +72,10 @@ pub struct StoryView {
     pub shared: bool,
     /// Whether picture, story and captions were removed at the owner's wish.
     pub data_removed: bool,
+    /// Whether it had to be told: `miss`; or was known, `hit`; or was just being told for somebody else, `coalesced`.
+    pub cache: Cache,
+    /// The batch it came with, if it did: look at `/v1/batches/{id}`.
+    pub batch: Option<Uuid>,
     /// The picture as it is kept: metadata removed.
     pub image: Option<ImageView>,
     /// Once succeeded: the story.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -74,6 +75,8 @@ pub struct DeliveryLease {
     pub host: String,
     /// When the job ended.
     pub created_at: DateTime<Utc>,
+    /// What is told if it is not about the job alone: the batch that has ended with it.
+    pub data: Option<Value>,
 }
 
 /// How an attempt ended.

@@ -126,6 +126,37 @@ pub struct Job {
     pub shared_at: Option<DateTime<Utc>>,
     /// When picture, story and captions were removed, if they were.
     pub data_removed_at: Option<DateTime<Utc>>,
+    /// The batch that it came with.
+    pub batch: Option<Uuid>,
+    /// Whether it had to be told.
+    pub cache: Cache,
+    /// While queued: the job that tells the same story, for which this one waits.
+    pub follows: Option<Uuid>,
+}
+
+/// Whether a story had to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = CacheName)]
+pub enum Cache {
+    /// It was known.
+    Hit,
+    /// It is told for this job.
+    Miss,
+    /// It was just being told for another job.
+    Coalesced,
+}
+
+impl Cache {
+    /// The name in the API.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Cache::Hit => "hit",
+            Cache::Miss => "miss",
+            Cache::Coalesced => "coalesced",
+        }
+    }
 }
 
 /// How far the work on a running job is.

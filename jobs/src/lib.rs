@@ -16,13 +16,14 @@ pub use config::{KeepFor, RuleOptions, Rules};
 pub use error::{Error, Result};
 pub use event::{Event, Happened, Said, What};
 pub use job::{
-    Attempt, ErrorKind, Job, JobError, JobKind, Stage, State, StoredImage, StoryResult, StyleEntry,
-    UsedCaption,
+    Attempt, Cache, ErrorKind, Job, JobError, JobKind, Stage, State, StoredImage, StoryResult,
+    StyleEntry, UsedCaption,
 };
 pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings, Ticket};
 pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};
 pub use store::{
-    Beat, Cancelled, Catalogue, Depth, Forgotten, Gallery, Idempotency, Lease, Listed, NewJob,
-    Outcome, Place, Removed, Retried, Shared, Standing, Store, Submitted, Swept, Written,
+    Batch, BatchStory, BatchSubmitted, Beat, Cancelled, Catalogue, Depth, Forgotten, Gallery,
+    Idempotency, Lease, Listed, NewBatch, NewJob, Outcome, Place, RefusedPicture, Removed, Retried,
+    Room, Shared, Standing, Store, Submitted, Swept, Written,
 };
 pub use style::{AddedStyle, LearntStyle, StyleDraft, StyleStanding, StyleSubmitted};

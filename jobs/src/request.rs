@@ -5,6 +5,7 @@
 //! follow by themselves.
 
 mod reading;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -2,6 +2,7 @@
 //! The API submits and reads, the worker claims (through a queue), beats and finishes, the sweeper tidies. What must
 //! stay true: every write about a running job names its lease, and a write that changes no row is told as stale.
 
+mod batches;
 mod chores;
 mod claiming;
 mod deliveries;
@@ -14,6 +15,7 @@ mod reading;
 mod removing;
 mod retention;
 mod retrying;
+mod reusing;
 mod row;
 mod sharing;
 mod styles;
@@ -34,6 +36,7 @@ use crate::event::Said;
 use crate::job::{Job, JobError, Stage, StoredImage, StoryResult, StyleEntry};
 use crate::request::StoryRequest;
 use crate::style::LearntStyle;
+pub use batches::{Batch, BatchStory, BatchSubmitted, NewBatch, RefusedPicture};
 pub use events::Standing;
 use listener::Listener;
 pub use publishing::Unpublished;
@@ -69,6 +72,8 @@ pub struct NewJob {
     pub image: StoredImage,
     /// Makes a repeated submit harmless.
     pub idempotency: Option<Idempotency>,
+    /// From [`StoryRequest::telling`]: a story that is known by it is not told again. None tells it in any case.
+    pub telling: Option<String>,
 }
 
 impl NewJob {
@@ -97,6 +102,18 @@ pub enum Submitted {
     /// Something else was submitted before under the same key.
     OtherRequest,
     /// Too many jobs are waiting.
+    Full {
+        /// How many wait, at least.
+        queued: u32,
+    },
+}
+
+/// Whether one more job would be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// It would, and so many in all.
+    For(u32),
+    /// Too many are waiting.
     Full {
         /// How many wait, at least.
         queued: u32,

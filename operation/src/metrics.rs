@@ -51,6 +51,8 @@ pub struct Metrics {
     pub request_seconds: Histogram,
     /// Jobs that were accepted.
     pub accepted: IntCounter,
+    /// The same by `cache`: miss, hit, coalesced.
+    pub answered: IntCounterVec,
     /// Jobs left out of lists because this version cannot read them.
     pub unreadable: IntCounter,
     /// Pictures without a job at the last look.
@@ -163,6 +165,14 @@ impl Metrics {
             requests,
             request_seconds,
             accepted: make.counter("storyteller_accepted_total", "Jobs accepted"),
+            answered: make.counters(
+                (
+                    "storyteller_answered_total",
+                    "Stories accepted, by whether they had to be told",
+                ),
+                &["cache"],
+                &["miss", "hit", "coalesced"],
+            ),
             unreadable: make.counter("storyteller_unreadable_total", "Rows left out of lists"),
             forgotten: make.counters(
                 ("storyteller_forgotten_total", "Stories whose time was over"),

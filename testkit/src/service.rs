@@ -125,6 +125,7 @@ pub fn new_job(request: StoryRequest) -> NewJob {
         request,
         image,
         idempotency: None,
+        telling: None,
     }
 }
 

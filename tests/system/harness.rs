@@ -20,6 +20,13 @@ use tokio_util::sync::CancellationToken;
 use worker::EngineFactory;
 use worker::scripted::ScriptedEngine;
 
+/// Every story is told: tests send the same picture again and again.
+fn told_anew() -> api::Config {
+    let mut config = api::Config::default();
+    config.limits.tell_anew = true;
+    config
+}
+
 /// One running service.
 pub(crate) struct Service {
     pub(crate) address: String,
@@ -96,7 +103,7 @@ impl Service {
             postgres_bin: None,
             max_batch: 8,
             drain: Duration::from_secs(30),
-            api: api::Config::default(),
+            api: told_anew(),
             chores: worker::dispatcher::ChoreOptions::default(),
             rules: jobs::RuleOptions::default(),
             public_url: None,

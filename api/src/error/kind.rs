@@ -33,6 +33,8 @@ pub enum Kind {
     NotFound,
     /// The address has no such method.
     MethodNotAllowed,
+    /// The picture has fewer bytes than the range begins after.
+    RangeNotSatisfiable,
     /// A page of another site made a browser send it.
     CrossSite,
     /// The request is for a name that this service does not have.
@@ -186,6 +188,14 @@ const ENTRIES: &[Entry] = &[
         retryable: false,
         title: "Not with this method",
         meaning: "The address exists, but not with this method. `Allow` lists those it has.",
+    },
+    Entry {
+        kind: Kind::RangeNotSatisfiable,
+        name: "range_not_satisfiable",
+        status: StatusCode::RANGE_NOT_SATISFIABLE,
+        retryable: false,
+        title: "The picture is shorter",
+        meaning: "`Range` asks for bytes behind the end of the picture. `Content-Range` says how many it has.",
     },
     Entry {
         kind: Kind::CrossSite,

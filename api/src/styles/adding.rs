@@ -8,7 +8,7 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use jobs::{State, StyleDraft, StyleStanding, StyleSubmitted};
+use jobs::{Room, State, StyleDraft, StyleStanding, StyleSubmitted};
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
@@ -182,6 +182,8 @@ fn text_field(service: &Service) -> FileField {
     FileField {
         name: "text",
         most: LARGEST_TEXT,
+        count: 1,
+        together: LARGEST_TEXT,
         too_large: |most| {
             let most = most / (1024 * 1024);
             let message = format!(
@@ -195,18 +197,18 @@ fn text_field(service: &Service) -> FileField {
 
 /// The turn to send a text: before anything of it is read.
 async fn admitted(service: &Service) -> Result<SemaphorePermit<'_>> {
-    match service.state.store.full(None).await? {
-        Some(queued) => Err(Error::Full {
+    match service.state.store.room(None).await? {
+        Room::Full { queued } => Err(Error::Full {
             queued,
             retry_after: RETRY,
         }),
-        None => service.turns.upload().await,
+        Room::For(_) => service.turns.upload().await,
     }
 }
 
 /// Everything that can be said about a draft without reading the text.
 fn draft(mut form: Form) -> Result<StyleDraft> {
-    let text = match (form.file.take(), form.take_text("text")) {
+    let text = match (form.take_file(), form.take_text("text")) {
         (Some(bytes), _) => plain(&bytes)?,
         (None, Some(text)) => text.replace('\0', ""),
         (None, None) => {

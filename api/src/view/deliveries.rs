@@ -30,7 +30,8 @@ pub struct DeliveryView {
     pub number: u32,
     /// The `webhook-id` that the receiver sees, the same in every attempt.
     pub message: String,
-    /// `story.succeeded`, `story.failed`, `story.cancelled` or `story.expired`.
+    /// `story.succeeded`, `story.failed`, `story.cancelled` or `story.expired`; `batch.finished` if it was the last one of
+    /// its batch.
     pub event: String,
     /// Where to.
     pub url: String,

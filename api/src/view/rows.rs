@@ -9,7 +9,7 @@ use super::{
     AttemptView, CaptionView, ErrorView, ImageView, ProgressView, ResultView, StoryView,
     StyleState, StyleView,
 };
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 
 /// Captions shown with each of a page of stories: a story can have a thousand.
 const LISTED_CAPTIONS: usize = 3;
@@ -33,7 +33,8 @@ impl StoryView {
             created_at: job.created_at,
             started_at: job.started_at,
             finished_at: job.finished_at,
-            due_at: (job.state == State::Queued).then_some(job.due_at),
+            // one that waits for another job has no time of its own
+            due_at: (job.state == State::Queued && job.follows.is_none()).then_some(job.due_at),
             position: None,
             eta_seconds: None,
             progress: running.clone().and_then(ProgressView::of_stage),
@@ -43,6 +44,8 @@ impl StoryView {
             history: None,
             request: job.request.settled(),
             shared: job.shared_at.is_some(),
+            cache: job.cache,
+            batch: job.batch,
             data_removed: job.data_removed_at.is_some(),
             // what is removed may still lie where it is kept for a moment
             image: job
@@ -101,6 +104,19 @@ impl ErrorView {
             kind: error.kind.name().to_owned(),
             message: error.message,
             retryable: error.retryable,
+        }
+    }
+}
+
+impl ErrorView {
+    /// Why a picture was not taken.
+    pub(crate) fn of_problem(error: &Error) -> Self {
+        let problem = error.problem();
+        ErrorView {
+            type_: problem.type_,
+            kind: error.kind().name().to_owned(),
+            message: problem.detail,
+            retryable: problem.retryable,
         }
     }
 }

@@ -50,6 +50,17 @@ struct Place {
     pictures: PathBuf,
 }
 
+impl Place {
+    fn on(url: &str) -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        Place {
+            url: url.to_owned(),
+            pictures: folder.path().join("pictures"),
+            folder,
+        }
+    }
+}
+
 /// An answer, read to its end.
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -98,16 +109,26 @@ impl TestService {
         rules: Rules,
         config: Config,
     ) -> Self {
-        let folder = Arc::new(TempDir::new().unwrap());
-        let place = Place {
-            url: url.to_owned(),
-            pictures: folder.path().join("pictures"),
-            folder,
-        };
-        Self::start_at(place, database, (rules, config)).await
+        Self::start_at(Place::on(url), database, (rules, config)).await
+    }
+
+    /// A service that tells nothing twice. All others tell every story anew: their tests send the same picture again and
+    /// again.
+    pub(crate) async fn start_reusing() -> Self {
+        let place = Place::on(&database::fresh().await);
+        Self::serve_at(place, None, (Rules::default(), Config::default())).await
     }
 
     async fn start_at(
+        place: Place,
+        database: Option<EmbeddedPostgres>,
+        (rules, mut config): (Rules, Config),
+    ) -> Self {
+        config.limits.tell_anew = true;
+        Self::serve_at(place, database, (rules, config)).await
+    }
+
+    async fn serve_at(
         place: Place,
         database: Option<EmbeddedPostgres>,
         (rules, config): (Rules, Config),

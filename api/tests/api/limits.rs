@@ -299,3 +299,22 @@ async fn on_a_full_disk_accepted_stories_stay_and_new_ones_are_told_to_come_agai
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn a_submit_says_how_much_room_there_is() {
+    let rules = Rules {
+        max_queued: 2,
+        ..Rules::default()
+    };
+    let service = TestService::start_with(rules, Config::default()).await;
+    for left in ["\"queue\";r=1", "\"queue\";r=0"] {
+        let answer = service.submit(&[]).await;
+        assert_eq!(answer.header("ratelimit-policy"), "\"queue\";q=2");
+        assert_eq!(answer.header("ratelimit"), left);
+    }
+    let full = service.submit(&[]).await;
+    full.problem(429, "queue_full");
+    let said = format!("\"queue\";r=0;t={}", full.header("retry-after"));
+    assert_eq!(full.header("ratelimit"), said);
+    service.stop().await;
+}

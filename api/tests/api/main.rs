@@ -3,13 +3,17 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod batches;
 mod by_address;
+mod compressed;
+mod docs;
 mod documents;
 mod following;
 mod harness;
 mod limits;
 mod operation;
 mod page;
+mod reuse;
 mod sites;
 mod stories;
 mod styles;

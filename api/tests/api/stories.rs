@@ -349,6 +349,33 @@ async fn the_picture_comes_back_as_what_it_is() {
         .request(Method::GET, &path)
         .header("if-none-match", answer.header("etag"));
     assert_eq!(Answer::of(again).await.status, 304);
+    let ranged = |range: &'static str, version: String| {
+        let request = service.request(Method::GET, &path);
+        let request = request.header("range", range);
+        Answer::of(request.header("if-range", version))
+    };
+    let tag = answer.header("etag").to_owned();
+    let part = ranged("bytes=2-5", tag.clone()).await;
+    let range = format!("bytes 2-5/{}", answer.bytes.len());
+    assert_eq!(
+        (part.status, part.header("content-range")),
+        (206, range.as_str())
+    );
+    assert_eq!(part.bytes, answer.bytes[2..6]);
+    let of_another = ranged("bytes=2-5", "\"another\"".to_owned()).await;
+    assert_eq!(
+        (of_another.status, of_another.bytes.len()),
+        (200, answer.bytes.len())
+    );
+    let behind = ranged("bytes=99999999-", tag).await;
+    behind.problem(416, "range_not_satisfiable");
+    let whole = format!("bytes */{}", answer.bytes.len());
+    assert_eq!(behind.header("content-range"), whole);
+    let head = Answer::of(service.request(Method::HEAD, &path)).await;
+    assert_eq!(
+        (head.status, head.header("accept-ranges"), head.bytes.len()),
+        (200, "bytes", 0)
+    );
     for nobody in ["01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11", "not-an-id"] {
         service
             .get(&format!("/v1/stories/{nobody}/image"))

@@ -3,7 +3,7 @@
 //! must stay true: fields are only ever added, and the message's id is the same for every attempt and replay.
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::DeliveryLease;
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::job::{Job, StoryResult};
 use crate::request::FieldProblem;
 
-/// What can be told: each end that a job can have.
+/// What can be told of a story: each end that a job can have. Of a batch its end is told, as `batch.finished`.
 pub const EVENTS: [&str; 4] = [
     "story.succeeded",
     "story.failed",
@@ -75,6 +75,16 @@ pub fn message_id(job: Uuid, number: u32) -> String {
 /// `Unexpected`, if the job cannot be written as JSON.
 pub fn body(job: &Job, held: &DeliveryLease, public_url: Option<&str>) -> Result<Vec<u8>> {
     let public_url = public_url.unwrap_or_default().trim_end_matches('/');
+    if let Some(Value::Object(batch)) = &held.data {
+        let mut data = batch.clone();
+        let id = batch.get("id").and_then(Value::as_str).unwrap_or_default();
+        data.insert(
+            "url".to_owned(),
+            format!("{public_url}/v1/batches/{id}").into(),
+        );
+        let message = json!({"type": held.event, "timestamp": held.created_at, "data": data});
+        return written(&message);
+    }
     // the state of this delivery's event, though the job may have been retried by hand since
     let state = held
         .event
@@ -96,5 +106,9 @@ pub fn body(job: &Job, held: &DeliveryLease, public_url: Option<&str>) -> Result
             "error": job.error.as_ref().filter(|_| same).cloned(),
         },
     });
-    serde_json::to_vec(&message).map_err(|error| Error::unexpected("write a webhook", error))
+    written(&message)
+}
+
+fn written(message: &Value) -> Result<Vec<u8>> {
+    serde_json::to_vec(message).map_err(|error| Error::unexpected("write a webhook", error))
 }

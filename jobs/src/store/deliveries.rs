@@ -38,7 +38,7 @@ impl Store {
             ), logged as (
                 insert into delivery_attempts (job, number, lease, sender) select job, number, lease, $1 from taken
             )
-            select job, number, lease, attempts, event, url, host, created_at from taken order by due_at",
+            select job, number, lease, attempts, event, url, host, created_at, data from taken order by due_at",
             claim.sender,
             i64::try_from(claim.max).unwrap_or(i64::MAX),
             claim.time.as_secs_f64(),
@@ -61,6 +61,7 @@ impl Store {
             url: row.url,
             host: row.host,
             created_at: row.created_at,
+            data: row.data,
         });
         Ok(leases.collect())
     }

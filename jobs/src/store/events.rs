@@ -96,23 +96,37 @@ impl Store {
         standing.collect()
     }
 
-    /// The queue: how many are told before each job that waits, for the first ten thousand.
+    /// The queue: how many are told before each job that waits, for the first ten thousand. Who waits for what another job
+    /// tells has its place.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn line(&self) -> Result<HashMap<Uuid, u64>> {
         let waiting = sqlx::query_scalar!(
-            "select id from jobs where state = 'queued' order by lane, due_at, id limit $1",
+            "select id from jobs where state = 'queued' and follows is null order by lane, due_at, id limit $1",
             LONGEST_LINE,
         )
         .fetch_all(&self.pool)
         .await
         .map_err(|error| failed("see who waits", error))?;
-        Ok(waiting.into_iter().zip(0..).collect())
+        let followers = sqlx::query!(
+            r#"select id, follows as "follows!" from jobs where state = 'queued' and follows is not null limit $1"#,
+            LONGEST_LINE,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed("see who waits", error))?;
+        let mut line: HashMap<Uuid, u64> = waiting.into_iter().zip(0..).collect();
+        for follower in followers {
+            if let Some(place) = line.get(&follower.follows).copied() {
+                line.insert(follower.id, place);
+            }
+        }
+        Ok(line)
     }
 }
 
-fn state_of(name: &str) -> Result<State> {
+pub(super) fn state_of(name: &str) -> Result<State> {
     name.parse()
         .map_err(|error: String| Error::unexpected("read the state of a job", error))
 }

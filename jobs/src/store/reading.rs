@@ -93,8 +93,8 @@ impl Store {
             .collect()
     }
 
-    /// How many queued jobs are told before this one: 0 is next. None if it is not queued.
-    /// Beyond ten thousand it is not counted on.
+    /// How many queued jobs are told before this one, or before the one that it waits for: 0 is next. None if that is not
+    /// queued. Beyond ten thousand it is not counted on.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
@@ -103,11 +103,12 @@ impl Store {
             r#"select (
                 select count(*) from (
                     select from jobs as ahead
-                    where ahead.state = 'queued'
+                    where ahead.state = 'queued' and ahead.follows is null
                         and (ahead.lane, ahead.due_at, ahead.id) < (job.lane, job.due_at, job.id)
                     limit $2
                 ) as counted
-            ) as "ahead!" from jobs as job where job.id = $1 and job.state = 'queued'"#,
+            ) as "ahead!" from jobs as job
+            where job.id = coalesce((select follows from jobs where id = $1), $1) and job.state = 'queued'"#,
             id,
             FARTHEST_POSITION,
         )
@@ -117,7 +118,7 @@ impl Store {
         Ok(ahead.map(i64::unsigned_abs))
     }
 
-    /// How much there is to do.
+    /// How much there is to do; who waits for what another job tells makes no work.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
@@ -125,7 +126,7 @@ impl Store {
         let row = sqlx::query!(
             r#"select count(*) filter (where state = 'queued') as "queued!",
                 count(*) filter (where state = 'running') as "running!"
-            from jobs where state in ('queued', 'running')"#,
+            from jobs where state in ('queued', 'running') and follows is null"#,
         )
         .fetch_one(&self.pool)
         .await
@@ -144,7 +145,7 @@ impl Store {
     pub async fn pace(&self) -> Result<Option<Duration>> {
         let rows = sqlx::query!(
             r#"select started_at as "started_at!", finished_at as "finished_at!" from jobs
-            where kind = 'story' and state = 'succeeded' and finished_at > now() - interval '10 minutes'
+            where kind = 'story' and state = 'succeeded' and answered is null and finished_at > now() - interval '10 minutes'
             order by finished_at desc limit 20"#,
         )
         .fetch_all(&self.pool)

@@ -18,7 +18,7 @@ impl Store {
     pub async fn retry(&self, id: Uuid) -> Result<Retried> {
         let row = job_rows!(
             "update jobs
-            set state = 'queued', attempts = 0, due_at = now(), finished_at = null,
+            set state = 'queued', attempts = 0, due_at = now(), finished_at = null, follows = null, answered = null,
                 error = case when state = 'failed' then error end,
                 deadline = case when deadline > now() then deadline end
             where id = $1 and kind = 'story' and state in ('failed', 'cancelled', 'expired')

@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::job::{Job, JobKind};
+use crate::job::{Cache, Job, JobKind};
 use crate::store::Listed;
 
 /// The name of the database in errors.
@@ -36,6 +36,9 @@ pub(super) struct JobRow {
     pub(super) error: Option<Value>,
     pub(super) shared_at: Option<DateTime<Utc>>,
     pub(super) data_removed_at: Option<DateTime<Utc>>,
+    pub(super) batch: Option<Uuid>,
+    pub(super) answered: Option<String>,
+    pub(super) follows: Option<Uuid>,
 }
 
 /// A checked statement that answers with jobs: what stands before their columns, what stands after, the arguments.
@@ -47,7 +50,9 @@ macro_rules! job_rows {
                 attempts as "attempts!", max_attempts as "max_attempts!", lease as "lease!", alone as "alone!",
                 created_at as "created_at!", due_at as "due_at!", started_at as "started_at?",
                 finished_at as "finished_at?", stage as "stage?", result as "result?", error as "error?",
-                shared_at as "shared_at?", data_removed_at as "data_removed_at?" "# + $after
+                shared_at as "shared_at?", data_removed_at as "data_removed_at?",
+                batch as "batch?", answered as "answered?",
+                follows as "follows?" "# + $after
             $(, $argument)*
         )
     };
@@ -82,6 +87,13 @@ impl JobRow {
             error: read_optional("read the error of a job", self.error)?,
             shared_at: self.shared_at,
             data_removed_at: self.data_removed_at,
+            batch: self.batch,
+            cache: match self.answered.as_deref() {
+                Some("hit") => Cache::Hit,
+                Some("coalesced") => Cache::Coalesced,
+                _ => Cache::Miss,
+            },
+            follows: self.follows,
         })
     }
 }

@@ -3,21 +3,32 @@
 //! often the same submit arrives, also when two arrive at the same moment.
 
 use sqlx::PgConnection;
+use uuid::Uuid;
 
+use super::reusing::{Known, known, one_at_a_time};
 use super::row::{failed, job_rows, write};
-use super::{Idempotency, NewJob, Store, Submitted};
+use super::{Idempotency, NewJob, Room, Store, Submitted};
 use crate::error::Result;
 use crate::job::Job;
 
 const DOING: &str = "accept a job";
+
+/// A row to be written.
+pub(super) struct Insert<'a> {
+    /// The job.
+    pub(super) job: &'a NewJob,
+    /// The batch it comes with, and its place there.
+    pub(super) place: Option<(Uuid, u32)>,
+    /// What is known of its story.
+    pub(super) known: Known,
+}
 
 impl Store {
     /// Accepts a job, in one transaction; workers are told. A request to draw without a seed is given one.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`; then the job may or may not have been accepted.
-    pub async fn submit(&self, mut job: NewJob) -> Result<Submitted> {
-        job.request = job.request.settled();
+    pub async fn submit(&self, job: NewJob) -> Result<Submitted> {
         let mut transaction = self
             .pool
             .begin()
@@ -32,9 +43,15 @@ impl Store {
         if queued >= self.rules.max_queued {
             return Ok(Submitted::Full { queued });
         }
-        let accepted = self.insert(&mut transaction, &job).await?;
+        one_at_a_time(&mut transaction, std::iter::once(&job)).await?;
+        let insert = Insert {
+            job: &job,
+            place: None,
+            known: known(&mut transaction, &job).await?,
+        };
+        let accepted = self.insert(&mut transaction, insert).await?;
         if let Some(idempotency) = &job.idempotency
-            && !remember(&mut transaction, idempotency, &job).await?
+            && !remember(&mut transaction, idempotency, job.id).await?
         {
             // the same key came in between; what it stands for is visible now that it is committed
             transaction
@@ -63,12 +80,12 @@ impl Store {
         submitted_before(&mut connection, idempotency).await
     }
 
-    /// How many jobs wait, if they are as many as may; none if one more would be taken, or if something was submitted
-    /// under this key before. It may be otherwise a moment later: [`Store::submit`] has the last word.
+    /// Whether one more job would be taken; one under a key that came before is in any case. It may be otherwise a moment
+    /// later: [`Store::submit`] has the last word.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
-    pub async fn full(&self, key: Option<&str>) -> Result<Option<u32>> {
+    pub async fn room(&self, key: Option<&str>) -> Result<Room> {
         let doing = "see whether there is room";
         let mut connection = self
             .pool
@@ -76,8 +93,9 @@ impl Store {
             .await
             .map_err(|error| failed(doing, error))?;
         let queued = self.waiting(&mut connection).await?;
-        if queued < self.rules.max_queued {
-            return Ok(None);
+        let left = self.rules.max_queued.saturating_sub(queued);
+        if left > 0 {
+            return Ok(Room::For(left));
         }
         let known = sqlx::query_scalar!(
             r#"select exists (select from idempotency_keys where key = $1) as "known!""#,
@@ -86,7 +104,11 @@ impl Store {
         .fetch_one(&mut *connection)
         .await
         .map_err(|error| failed(doing, error))?;
-        Ok((!known).then_some(queued))
+        Ok(if known {
+            Room::For(0)
+        } else {
+            Room::Full { queued }
+        })
     }
 
     pub(super) async fn waiting(&self, connection: &mut PgConnection) -> Result<u32> {
@@ -100,16 +122,39 @@ impl Store {
         Ok(u32::try_from(queued).unwrap_or(u32::MAX))
     }
 
-    async fn insert(&self, connection: &mut PgConnection, job: &NewJob) -> Result<Job> {
+    /// One whose story is known ends as it comes, and one that another job tells is not due before that has ended.
+    pub(super) async fn insert(
+        &self,
+        connection: &mut PgConnection,
+        insert: Insert<'_>,
+    ) -> Result<Job> {
+        let Insert { job, place, known } = insert;
+        let request = job.request.clone().settled();
+        let number = place.map(|(_, number)| i32::try_from(number).unwrap_or(i32::MAX));
+        let answered = known.answered();
+        let (result, said) = known.story.unzip();
         job_rows!(
-            "insert into jobs (id, request, image, lane, deadline, max_attempts) values ($1, $2, $3, $4, $5, $6) returning",
+            "insert into jobs (id, request, image, lane, deadline, max_attempts, batch, batch_number, telling, answered,
+                follows, result, said, state, due_at, started_at, finished_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                case when $12::jsonb is null then 'queued' else 'succeeded' end,
+                case when $11::uuid is null then now() else '9999-12-31' end,
+                case when $12 is not null then now() end, case when $12 is not null then now() end)
+            returning",
             "",
             job.id,
-            write(DOING, &job.request)?,
+            write(DOING, &request)?,
             write(DOING, &job.image)?,
-            lane(job.request.priority),
-            job.request.deadline,
+            lane(request.priority),
+            request.deadline,
             i32::try_from(self.rules.max_attempts).unwrap_or(i32::MAX),
+            place.map(|(batch, _)| batch),
+            number,
+            known.telling,
+            answered,
+            known.under_way,
+            result,
+            said,
         )
         .fetch_one(connection)
         .await
@@ -117,19 +162,19 @@ impl Store {
         .job()
     }
 
-    async fn submitted_meanwhile(&self, idempotency: &Idempotency) -> Result<Submitted> {
+    pub(super) async fn submitted_meanwhile(&self, idempotency: &Idempotency) -> Result<Submitted> {
         let known = self.submitted(idempotency).await?;
         known.ok_or_else(|| failed(DOING, sqlx::Error::RowNotFound))
     }
 }
 
 /// Higher priorities lie in lower lanes.
-fn lane(priority: u8) -> i16 {
+pub(super) fn lane(priority: u8) -> i16 {
     9 - i16::from(priority.min(9))
 }
 
 /// What an earlier submit under this key has led to.
-async fn submitted_before(
+pub(super) async fn submitted_before(
     connection: &mut PgConnection,
     idempotency: &Idempotency,
 ) -> Result<Option<Submitted>> {
@@ -154,10 +199,10 @@ async fn submitted_before(
 }
 
 /// Writes the key down, unless somebody else has meanwhile. Waits for one who is about to.
-async fn remember(
+pub(super) async fn remember(
     connection: &mut PgConnection,
     idempotency: &Idempotency,
-    job: &NewJob,
+    job: Uuid,
 ) -> Result<bool> {
     let written = sqlx::query!(
         "insert into idempotency_keys (key, fingerprint, job) values ($1, $2, $3)
@@ -165,7 +210,7 @@ async fn remember(
          where idempotency_keys.created_at <= now() - interval '24 hours'",
         idempotency.key,
         idempotency.fingerprint,
-        job.id,
+        job,
     )
     .execute(connection)
     .await

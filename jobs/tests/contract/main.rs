@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod attempts;
+mod batches;
 mod chores;
 mod events;
 mod model;
@@ -13,6 +14,7 @@ mod rabbitmq_cluster;
 mod rabbitmq_faults;
 mod reading;
 mod retention;
+mod reuse;
 mod styles;
 mod submitting;
 mod sweeping;

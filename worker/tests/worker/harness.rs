@@ -303,6 +303,7 @@ impl Service {
             request,
             image,
             idempotency: None,
+            telling: None,
         };
         match self.store.submit(job).await.unwrap() {
             Submitted::New(job) => job.id,

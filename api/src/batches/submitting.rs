@@ -1,0 +1,311 @@
+//! `POST /v1/batches`: takes many pictures at once, each by itself, and accepts what was taken as one batch.
+//! `routes.rs` leads here. What must stay true: what holds for all pictures is said with a 4xx before any is taken, what
+//! is wrong with one is said beside it, and no picture is kept of a batch that was not accepted.
+
+use std::fmt::Write as _;
+
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::{StreamExt as _, stream};
+use jobs::{BatchSubmitted, Idempotency, NewBatch, NewJob, RefusedPicture, StoryRequest};
+use operation::metrics::METRICS;
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::find;
+use crate::Service;
+use crate::error::{Error, Kind, Problem, Result};
+use crate::fields;
+use crate::form::{FileField, Form};
+use crate::reuse::Reuse;
+use crate::sites::OwnSite;
+use crate::source::Source;
+use crate::submit::{
+    Admitted, REPLAYED, admitted, check_styles, check_webhook, fingerprint, full, keep, key_reused,
+    let_go, picture_field, picture_of,
+};
+use crate::view::{BatchView, ErrorView};
+
+/// Pictures of one batch: more are several batches.
+const MOST_PICTURES: usize = 100;
+/// The turns of pictures of the largest size that a batch takes up while it is received, because it is held in memory.
+const TURNS: usize = 4;
+/// Pictures of one batch that are fetched, decoded and stored at the same time.
+const AT_ONCE: usize = 4;
+
+/// The form of a batch: pictures, their addresses, or both, and the fields of a story, which hold for all of them.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the form to readers of the OpenAPI document; `fields` reads it"
+)]
+pub(crate) struct BatchForm {
+    /// The pictures: this field as often as there are pictures, 80 MiB in all.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    image: Vec<Vec<u8>>,
+    /// A JSON list of addresses of pictures; they come after those that are sent.
+    image_urls: Option<String>,
+    /// How they are to be told. `webhook_url` is told once, when the last story has ended (`batch.finished`).
+    #[serde(flatten)]
+    request: StoryRequest,
+}
+
+/// The same in JSON, with addresses only.
+#[derive(ToSchema)]
+#[schema(example = json!({"image_urls": ["https://example.com/dogs.jpg", "https://example.com/sea.jpg"], "style": "romance"}))]
+#[expect(
+    dead_code,
+    reason = "describes the body to readers of the OpenAPI document; `fields` reads it"
+)]
+pub(crate) struct BatchByAddress {
+    /// Where the pictures are, on the public web.
+    image_urls: Vec<String>,
+    /// How they are to be told.
+    #[serde(flatten)]
+    request: StoryRequest,
+}
+
+/// Asks for stories about up to a hundred pictures. Those that are not taken are named in the answer, each with its own
+/// problem; if none can be taken, the first one's is the answer.
+#[utoipa::path(post, path = "/v1/batches", tag = "batches",
+    params(
+        ("Cache-Control" = Option<String>, Header, description = "`no-cache`: tell all of them anew, even if the same stories are known", example = "no-cache"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating the same request harmless for 24 h: 1 to 255 visible ASCII characters"),
+    ),
+    request_body(content((BatchForm = "multipart/form-data"), (BatchByAddress = "application/json"))),
+    responses(
+        (status = 202, description = "At least one picture is taken: its story will not be lost", body = BatchView, headers(
+            ("Location" = String, description = "Where the batch can be polled"),
+            ("Idempotency-Replayed" = String, description = "`true` if the same request came before; the batch is that one's"),
+        )),
+        (status = 400, description = "`malformed_request`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`cross_site`: a browser sent it for a page of another site", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "`body_too_slow`", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`body_too_large`; `image_too_large` if no picture can be taken", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`unknown_style`, `invalid_parameter`, `idempotency_key_reused`, or what is wrong with the first picture if none can be taken", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`queue_full`: there is no room for all of them, and none is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy` or `unavailable`", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn submit(
+    _site: OwnSite,
+    request: HttpRequest,
+    payload: Payload,
+    service: Data<Service>,
+) -> Result<HttpResponse> {
+    let Admitted { key, turns, .. } = match admitted(&request, &service, TURNS).await {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            Form::refuse(payload, pictures_field(&service, 1)).await;
+            return Err(refusal);
+        }
+    };
+    let field = pictures_field(&service, turns.num_permits());
+    let mut form = Form::read(&request, payload, field).await?;
+    // until the pictures are stored; addresses take no room
+    let turns = (!form.files.is_empty()).then_some(turns);
+    let sources = sources(&mut form)?;
+    let mut wishes = wishes_of(form.fields)?;
+    check_styles(&service, &wishes).await?;
+    check_webhook(&service, &wishes)?;
+    let idempotency = match key {
+        Some(key) => Some(Idempotency {
+            key,
+            fingerprint: fingerprint(&wishes, &outline(&sources))?,
+        }),
+        None => None,
+    };
+    if let Some(idempotency) = &idempotency
+        && let Some(known) = service.state.store.submitted_batch(idempotency).await?
+    {
+        return answered(&service, known, Uuid::nil()).await;
+    }
+    let webhook_url = wishes.webhook_url.take();
+    let reuse = Reuse::of(&request, &service);
+    let taken: Vec<_> = stream::iter(sources)
+        .map(|source| one(&service, source, (&wishes, reuse)))
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    drop(turns);
+    let (jobs, refused) = sorted(&service, taken).await?;
+    let batch = NewBatch {
+        id: Uuid::now_v7(),
+        jobs,
+        refused,
+        webhook_url,
+        idempotency,
+    };
+    let id = batch.id;
+    answered(&service, accept(&service, batch).await?, id).await
+}
+
+fn pictures_field(service: &Service, turns: usize) -> FileField {
+    let one = picture_field(service);
+    FileField {
+        count: MOST_PICTURES,
+        together: one.most * turns,
+        ..one
+    }
+}
+
+/// Where each picture comes from: the body itself, then addresses; or why one that was sent is not read.
+fn sources(form: &mut Form) -> Result<Vec<Result<Source>>> {
+    let sent = std::mem::take(&mut form.files).into_iter();
+    let addresses = addresses_of(&mut form.fields)?.into_iter();
+    let sources: Vec<_> = sent
+        .map(|file| file.map(Source::Sent))
+        .chain(addresses.map(|address| Ok(Source::Address(address.trim().to_owned()))))
+        .collect();
+    if (1..=MOST_PICTURES).contains(&sources.len()) {
+        return Ok(sources);
+    }
+    let message = format!(
+        "a batch has 1 to {MOST_PICTURES} pictures, in `image` or by their addresses in `image_urls`; this one has {}",
+        sources.len()
+    );
+    Err(Error::field("image", message))
+}
+
+/// The addresses, from a list in JSON or the text of one.
+fn addresses_of(fields: &mut Map<String, Value>) -> Result<Vec<String>> {
+    if fields.contains_key("image_url") {
+        let message = "a batch has `image_urls`, a list, in place of `image_url`";
+        return Err(Error::field("image_url", message));
+    }
+    let list = match fields.remove("image_urls") {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::String(text)) => serde_json::from_str(&text).ok(),
+        Some(other) => serde_json::from_value(other).ok(),
+    };
+    list.ok_or_else(|| {
+        Error::field(
+            "image_urls",
+            r#"`image_urls` is a list of addresses in JSON: ["https://…", "https://…"]"#,
+        )
+    })
+}
+
+fn wishes_of(fields: Map<String, Value>) -> Result<StoryRequest> {
+    let wishes = fields::request_of(fields)?;
+    if wishes.webhook_events.is_empty() {
+        return Ok(wishes);
+    }
+    let message = "`webhook_events` are those of single stories; of a batch its end is told";
+    Err(Error::field("webhook_events", message))
+}
+
+/// The same for the same pictures in the same order.
+fn outline(sources: &[Result<Source>]) -> String {
+    sources
+        .iter()
+        .fold("a batch".to_owned(), |mut outline, source| {
+            let line = match source {
+                Ok(Source::Sent(bytes)) => hex::encode(Sha256::digest(bytes)),
+                Ok(Source::Address(address)) => address.clone(),
+                Err(refusal) => refusal.kind().name().to_owned(),
+            };
+            // a string takes everything
+            let _ = write!(outline, "\n{line}");
+            outline
+        })
+}
+
+/// A story whose picture is kept and waits for its batch, or why the picture is not taken.
+async fn one(
+    service: &Service,
+    source: Result<Source>,
+    (wishes, reuse): (&StoryRequest, Reuse),
+) -> Result<NewJob> {
+    let picture = picture_of(service, source?, wishes.compat).await?;
+    let id = NewJob::id();
+    let image = keep(service, id, picture).await?;
+    Ok(NewJob {
+        id,
+        request: wishes.clone(),
+        telling: reuse.telling(wishes, &image),
+        image,
+        idempotency: None,
+    })
+}
+
+/// What was taken and what was not. Nothing is taken of a batch of which the service itself has failed to keep a picture.
+async fn sorted(
+    service: &Service,
+    taken: Vec<Result<NewJob>>,
+) -> Result<(Vec<(u32, NewJob)>, Vec<RefusedPicture>)> {
+    let (mut jobs, mut refused, mut first) = (Vec::new(), Vec::new(), None);
+    let mut failure = None;
+    for (number, taken) in (0..).zip(taken) {
+        match taken {
+            Ok(job) => jobs.push((number, job)),
+            Err(error) if error.kind().status().is_server_error() && error.kind() != Kind::Busy => {
+                failure.get_or_insert(error);
+            }
+            Err(error) => {
+                let error_shown = serde_json::to_value(ErrorView::of_problem(&error))
+                    .map_err(|error| Error::Internal(error.to_string()))?;
+                refused.push(RefusedPicture {
+                    number,
+                    error: error_shown,
+                });
+                first.get_or_insert(error);
+            }
+        }
+    }
+    if let Some(failure) = failure {
+        for (_, job) in &jobs {
+            let_go(service, &job.image.key).await;
+        }
+        return Err(failure);
+    }
+    match first {
+        Some(error) if jobs.is_empty() => Err(error),
+        _ => Ok((jobs, refused)),
+    }
+}
+
+/// Commits the batch; what is kept for one that is not accepted is let go.
+async fn accept(service: &Service, batch: NewBatch) -> Result<BatchSubmitted> {
+    let state = &service.state;
+    let jobs = batch.jobs.iter();
+    let (ids, keys): (Vec<Uuid>, Vec<String>) =
+        jobs.map(|(_, job)| (job.id, job.image.key.clone())).unzip();
+    let id = batch.id;
+    let submitted = state.store.submit_batch(batch).await?;
+    let BatchSubmitted::New(caches) = &submitted else {
+        for key in &keys {
+            let_go(service, key).await;
+        }
+        return Ok(submitted);
+    };
+    if let Err(error) = state.queue.publish(&ids).await {
+        tracing::warn!(batch = %id, cause = %error, "no worker could be told; the sweeper will");
+    }
+    METRICS.accepted.inc_by(ids.len() as u64);
+    for cache in caches {
+        METRICS.answered.with_label_values(&[cache.name()]).inc();
+    }
+    tracing::info!(batch = %id, stories = ids.len(), "accepted a batch");
+    Ok(submitted)
+}
+
+/// What the caller is told of a submit of this batch.
+async fn answered(service: &Service, submitted: BatchSubmitted, new: Uuid) -> Result<HttpResponse> {
+    let mut answer = HttpResponse::Accepted();
+    let id = match submitted {
+        BatchSubmitted::New(_) => new,
+        BatchSubmitted::Same(known) => {
+            answer.insert_header((REPLAYED, "true"));
+            known
+        }
+        BatchSubmitted::OtherRequest => return Err(key_reused()),
+        BatchSubmitted::Full { queued } => return Err(full(service, queued).await?),
+    };
+    Ok(answer
+        .insert_header((LOCATION, format!("/v1/batches/{id}")))
+        .json(BatchView::of(find(service, id).await?)))
+}
