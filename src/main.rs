@@ -2,6 +2,7 @@
 //! It parses the command line, sets up logging and hands over; every command lives in its own file.
 //! Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.
 
+use std::io;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -20,6 +21,8 @@ fn main() -> ExitCode {
     let line = CommandLine::parse();
     match start_logging(&line).and_then(|()| command_line::run(line)) {
         Ok(code) => code,
+        // whoever read our words has heard enough, as `head` has
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
             ExitCode::FAILURE
@@ -36,6 +39,13 @@ fn start_logging(line: &CommandLine) -> anyhow::Result<()> {
     }
     line.logging.start(PROGRAM);
     Ok(())
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let broken = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(broken))
 }
 
 #[expect(

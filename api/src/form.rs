@@ -105,6 +105,7 @@ impl Form {
         };
         let form = timeout(file.time, reading).await;
         let form = form.unwrap_or_else(|_| Err(too_slow()));
+        let form = form.and_then(Form::storable);
         match &form {
             // there is nobody to be given the chance to finish
             Err(error) if error.kind() == Kind::BodyTooSlow => {}
@@ -112,6 +113,17 @@ impl Form {
             Ok(_) => {}
         }
         form
+    }
+
+    /// The form, if the database can keep its texts.
+    fn storable(self) -> Result<Form> {
+        match self.fields.iter().find(|(_, value)| has_nul(value)) {
+            Some((name, _)) => {
+                let message = format!("`{name}` has a NUL character, which cannot be stored");
+                Err(Error::field(name, message))
+            }
+            None => Ok(self),
+        }
     }
 
     /// Reads the form of a request that has been refused already and keeps nothing of it, so that its sender gets to
@@ -139,6 +151,10 @@ impl Form {
             })?;
             let text = String::from_utf8(text.into())
                 .map_err(|_| Error::field(&*name, format!("`{name}` is not text in UTF-8")))?;
+            // forms on the web send every field, empty or not, and some say how they are encoded (RFC 7578 §4.6)
+            if text.is_empty() || name == "_charset_" {
+                continue;
+            }
             if form.fields.insert(name.clone(), text.into()).is_some() {
                 return Err(Error::field(&*name, format!("`{name}` is given twice")));
             }
@@ -200,7 +216,8 @@ impl Body {
             }
             bytes.extend_from_slice(&chunk);
         }
-        let fields: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|error| {
+        let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+        let fields: Map<String, Value> = serde_json::from_slice(text).map_err(|error| {
             Error::Refused(
                 Kind::MalformedRequest,
                 format!("the body is no JSON object with the fields of a story: {error}"),
@@ -268,6 +285,18 @@ fn check_name(name: &str, number: usize) -> Result<()> {
         return Err(Error::Refused(Kind::MalformedRequest, message));
     }
     Ok(())
+}
+
+/// Whether a text of this value has a character that Postgres keeps in no text.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(has_nul),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.contains('\0') || has_nul(value)),
+        _ => false,
+    }
 }
 
 fn announced(request: &HttpRequest) -> Option<usize> {

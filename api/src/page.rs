@@ -2,7 +2,7 @@
 //! A browser asks for them; they speak only the documented API. What must stay true: no inline script or style,
 //! or the Content-Security-Policy of `requests.rs` would block it, and nothing comes from anywhere else.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -11,6 +11,8 @@ use crate::{Service, etag};
 
 const PAGE: &str = include_str!("../ui/index.html");
 const ICON: &str = include_str!("../ui/icon.svg");
+/// How long a file may be kept without asking. A 304 says it as its 200 does (RFC 9110 §15.4.5).
+const ASK_EACH_TIME: &str = "no-cache";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
@@ -48,6 +50,17 @@ pub(crate) async fn asset(request: HttpRequest, name: Path<String>) -> Result<Ht
     Ok(file(&request, media_type, (*text).to_owned()))
 }
 
+/// Where files lay before they had a folder: a browser that kept an older page finds them.
+pub(crate) async fn moved(request: HttpRequest) -> HttpResponse {
+    let name = match request.path() {
+        "/story.css" => "story.css",
+        _ => "main.js",
+    };
+    HttpResponse::PermanentRedirect()
+        .insert_header((LOCATION, format!("/assets/{name}")))
+        .finish()
+}
+
 /// The sign in the browser's tab.
 pub(crate) async fn icon(request: HttpRequest) -> HttpResponse {
     file(&request, "image/svg+xml", ICON.to_owned())
@@ -58,12 +71,13 @@ fn file(request: &HttpRequest, media_type: &'static str, text: String) -> HttpRe
     let tag = etag::of(text.as_bytes());
     if etag::matches(etag::known(request).as_ref(), &tag) {
         return HttpResponse::NotModified()
+            .insert_header((CACHE_CONTROL, ASK_EACH_TIME))
             .insert_header((ETAG, tag.to_string()))
             .finish();
     }
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, media_type))
-        .insert_header((CACHE_CONTROL, "no-cache"))
+        .insert_header((CACHE_CONTROL, ASK_EACH_TIME))
         .insert_header((ETAG, tag.to_string()))
         .body(text)
 }

@@ -9,11 +9,11 @@ use actix_web::HttpMessage as _;
 use actix_web::ResponseError as _;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{
     ACCEPT_ENCODING, AcceptEncoding, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
     Encoding, HeaderMap, HeaderName, HeaderValue, VARY,
 };
+use actix_web::http::{Method, Uri};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use operation::metrics::METRICS;
@@ -21,7 +21,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::Service;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -62,12 +62,13 @@ pub(crate) async fn around(
     let of_docs = request.path().starts_with("/docs/");
     let started = Instant::now();
     async move {
-        let answer = match service.config.hosts.check(request.request()) {
+        let meant = service.config.hosts.check(request.request());
+        let answer = match meant.and_then(|()| storable(request.uri())) {
             Ok(()) => next
                 .call(request)
                 .await
                 .map(ServiceResponse::map_into_boxed_body),
-            Err(stranger) => Ok(request.into_response(Error::error_response(&stranger))),
+            Err(refusal) => Ok(request.into_response(Error::error_response(&refusal))),
         };
         let status = match &answer {
             Ok(answer) => answer.status(),
@@ -156,4 +157,14 @@ fn method(method: &Method) -> &'static str {
         Method::DELETE => "DELETE",
         _ => "other",
     }
+}
+
+/// Nothing here has an address with a NUL character, which the database could not even look for.
+fn storable(address: &Uri) -> Result<(), Error> {
+    let whole = address.path_and_query().map_or("", |whole| whole.as_str());
+    if !whole.contains("%00") {
+        return Ok(());
+    }
+    let message = "the address has a NUL character (%00), and nothing here has one in its name";
+    Err(Error::Refused(Kind::MalformedRequest, message.to_owned()))
 }

@@ -59,6 +59,8 @@ pub(crate) fn all(config: &mut ServiceConfig) {
         .service(reading("/", page::page))
         .service(reading("/assets/{file}", page::asset))
         .service(reading("/icon.svg", page::icon))
+        .service(reading("/story.js", page::moved))
+        .service(reading("/story.css", page::moved))
         .default_service(web::to(nothing_here));
 }
 

@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use actix_web::dev::{Extensions, Payload};
-use actix_web::http::Uri;
 use actix_web::http::header::{HOST, HeaderValue, ORIGIN};
 use actix_web::http::uri::Authority;
+use actix_web::http::{Uri, Version};
 use actix_web::rt::net::TcpStream;
 use actix_web::{FromRequest, HttpRequest};
 
@@ -22,8 +22,8 @@ use crate::error::{Error, Kind, Result};
 #[command(next_help_heading = "Who may ask")]
 pub struct Hosts {
     /// A name or address under which this service may be asked, as callers' `Host` has it, without port; several with
-    /// commas. Always allowed: localhost, loopback addresses, and the address that a connection came to. Let a proxy
-    /// in front of it pass `Host` on.
+    /// commas. Always allowed: localhost, loopback addresses, the address that a connection came to, and names without a
+    /// dot, as machines of one network have. Let a proxy in front of it pass `Host` on.
     #[arg(long, env = "STORYTELLER_PUBLIC_HOSTS", value_name = "NAME", value_delimiter = ',', value_parser = name)]
     pub public_host: Vec<String>,
 }
@@ -50,7 +50,9 @@ impl Hosts {
         let came_to = request.conn_data::<CameTo>().map(|came| came.0);
         let mut named = asked(request).peekable();
         let known = |host: Option<Authority>| host.is_some_and(|host| self.know(&host, came_to));
-        if named.peek().is_some() && named.all(known) {
+        // programs of the time before `Host` (RFC 9112 §3.2); every browser names whom it asks
+        let old = request.version() < Version::HTTP_11;
+        if (old || named.peek().is_some()) && named.all(known) {
             return Ok(());
         }
         Err(Error::Refused(
@@ -62,11 +64,14 @@ impl Hosts {
 
     fn know(&self, host: &Authority, came_to: Option<IpAddr>) -> bool {
         let name = bare(host.host());
-        let loopback = name == "localhost" || name.ends_with(".localhost");
+        let loopback = name.ends_with(".localhost");
         let address = name.parse::<IpAddr>();
         // no page is of an address that its owner does not serve: only names can be made to lead elsewhere
+        let is_address = address.is_ok();
         let own = address.is_ok_and(|ip| ip.to_canonical().is_loopback() || Some(ip) == came_to);
-        loopback || own || self.public_host.contains(&name)
+        // nobody can have a name without a dot in the public tree of names (ICANN forbids it)
+        let near = !is_address && !name.is_empty() && !name.contains('.');
+        loopback || own || near || self.public_host.contains(&name)
     }
 }
 

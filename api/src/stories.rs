@@ -20,6 +20,8 @@ use crate::{Service, etag, wait};
 /// The pages of a list, unless asked otherwise, and at most.
 const PAGE: u32 = 20;
 const LARGEST_PAGE: u32 = 100;
+/// How long answers may be kept; a 304 says it as its 200 does (RFC 9110 §15.4.5).
+const OF_A_STORY: &str = "private, no-cache";
 
 /// A job taken and given back more often than this while it is looked at is shown without its place.
 const LOOKS: usize = 3;
@@ -64,6 +66,7 @@ pub(crate) async fn one(
     let seen = wait::for_change(&service, id, patience, known.as_ref()).await?;
     if etag::matches(known.as_ref(), &seen.tag) {
         return Ok(HttpResponse::NotModified()
+            .insert_header((CACHE_CONTROL, OF_A_STORY))
             .insert_header((ETAG, seen.tag.to_string()))
             .finish());
     }
@@ -257,7 +260,7 @@ pub(crate) async fn eta(service: &Service, position: u64) -> Result<Option<u64>>
 pub(crate) fn shown(answer: &mut HttpResponseBuilder, seen: Seen) -> HttpResponse {
     answer
         .insert_header((ETAG, seen.tag.to_string()))
-        .insert_header((CACHE_CONTROL, "private, no-cache"))
+        .insert_header((CACHE_CONTROL, OF_A_STORY))
         .json(seen.view)
 }
 

@@ -7,18 +7,17 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use jobs::{Cache, Idempotency, Job, NewJob, Room, StoredImage, StoryRequest, Submitted, faults};
+use jobs::{Cache, Idempotency, Job, NewJob, Room, StoryRequest, Submitted, faults};
 use operation::metrics::METRICS;
-use pictures::images::Deployment;
-use pictures::{TakenIn, take_in};
+use pictures::TakenIn;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
+use crate::keeping::{keep, let_go, picture_of};
 use crate::nearest::nearest;
 use crate::reuse::Reuse;
 use crate::sites::OwnSite;
@@ -221,40 +220,12 @@ async fn take(
         }
         idempotency = Some(known);
     }
-    let picture = picture_of(service, source).await?;
+    let picture = picture_of(service, source, wishes.compat).await?;
     if let (Some(key), None) = (key, &idempotency) {
         let fingerprint = fingerprint(wishes, &picture.sha256)?;
         idempotency = Some(Idempotency { key, fingerprint });
     }
     accept(service, idempotency, wanted, picture).await
-}
-
-/// The picture, ready to be kept.
-pub(crate) async fn picture_of(service: &Service, source: Source) -> Result<TakenIn> {
-    let image = source.bytes(service).await?;
-    Ok(take_in(image, service.config.caps.clone()).await?)
-}
-
-/// Keeps the picture of this job.
-pub(crate) async fn keep(service: &Service, job: Uuid, picture: TakenIn) -> Result<StoredImage> {
-    let deployment = Deployment(service.state.store.deployment().await?);
-    let image = StoredImage {
-        key: deployment.key(job, picture.media_type),
-        media_type: picture.media_type.to_owned(),
-        width: picture.width,
-        height: picture.height,
-        bytes: picture.bytes.len() as u64,
-        sha256: picture.sha256,
-    };
-    service.state.images.put(&image.key, picture.bytes).await?;
-    Ok(image)
-}
-
-/// Deletes a picture that was kept for a job that is not accepted. One that cannot be deleted now is swept up.
-pub(crate) async fn let_go(service: &Service, key: &str) {
-    if let Err(error) = service.state.images.delete(key).await {
-        tracing::warn!(key, cause = %error, "a picture that no job has could not be deleted");
-    }
 }
 
 /// Keeps the picture, then the job; the other order could accept a job without a picture.
@@ -366,13 +337,19 @@ pub(crate) async fn check_styles(service: &Service, request: &StoryRequest) -> R
     Ok(())
 }
 
+/// The key without its quotation marks, which are syntax (draft-ietf-httpapi-idempotency-key, RFC 8941 §3.3.3).
+fn unquoted(key: &str) -> &str {
+    let inner = key.strip_prefix('"').and_then(|key| key.strip_suffix('"'));
+    inner.filter(|inner| !inner.is_empty()).unwrap_or(key)
+}
+
 /// The key of a request that may be repeated.
 fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
     let Some(header) = request.headers().get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
     match header.to_str() {
-        Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
+        Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Some(unquoted(key).to_owned())),
         _ => Err(Error::field(
             "Idempotency-Key",
             format!("an Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters"),

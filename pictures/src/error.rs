@@ -1,25 +1,10 @@
-//! What can go wrong with pictures: [`Refusal`] is the picture's own fault, [`Error`] that of the place where it is kept.
-//! The API and the worker turn both into their own. What must stay true: a refusal is written for the person who sent
-//! the picture; an error says what was attempted and what to do, and its cause is never shown to callers.
+//! What can go wrong where pictures are kept; the API and the worker turn it into their own.
+//! What must stay true: an error says what was attempted and what to do, and its cause is never shown to callers.
 
 use std::path::PathBuf;
 
 /// The result of everything that reaches a place for pictures.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// Why a picture is not taken, in words for the person who sent it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The bytes are no picture that can be read to its end.
-    #[error("the picture cannot be read: {0}")]
-    Unreadable(String),
-    /// More bytes or pixels than are taken, or too narrow a strip.
-    #[error("the picture is too large: {0}; scale it down or crop it")]
-    TooLarge(String),
-    /// More than one frame.
-    #[error("the picture moves: send a still one, for example one of its frames")]
-    Animated,
-}
 
 /// Why the place for pictures did not do what was asked.
 #[derive(Debug, thiserror::Error)]

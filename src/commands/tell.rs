@@ -6,10 +6,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use jobs::StoryRequest;
-use models::pipeline::picture::Limits;
+use models::pipeline::picture::Caps;
 use models::pipeline::storyteller::{Request, Story, ToldBatch};
 use models::{Picture, Storyteller};
 use serde_json::json;
@@ -181,7 +180,8 @@ impl Tell {
                 .map(|caption| json!({"text": caption.text, "similarity": caption.similarity}))
                 .collect();
             let object = json!({
-                "photo": path, "story": story.text, "style": self.telling.style,
+                // a name may be any bytes, JSON is text
+                "photo": path.to_string_lossy(), "story": story.text, "style": self.telling.style,
                 "captions": captions, "timings": told.timings,
             });
             writeln!(out, "{object}")?;
@@ -216,10 +216,11 @@ pub(crate) fn open(weights: &Weights) -> anyhow::Result<Storyteller> {
 /// # Errors
 /// When it cannot be read or is no picture that we take.
 pub(crate) fn read_picture(path: &Path, compat: Compat) -> anyhow::Result<Picture> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let caps = Caps::default();
+    let bytes = Picture::file(path, &caps)?;
     Ok(match compat {
-        Compat::Modern => Picture::decode(&bytes, &Limits::default())?,
-        Compat::Strict => Picture::decode_as_stored(&bytes, &Limits::default())?,
+        Compat::Modern => Picture::decode(&bytes, &caps)?,
+        Compat::Strict => Picture::decode_as_stored(&bytes, &caps)?,
     })
 }
 

@@ -10,6 +10,7 @@ use models::Result;
 use models::bundle::sha256;
 use models::text::book::Book;
 use models::text::detokenize;
+use models::text::words::plain_words;
 
 use crate::corpus;
 
@@ -151,8 +152,7 @@ fn most_visible(
 ) -> Vec<Passage> {
     let share = |passage: &Passage| {
         let text = passage.text().to_lowercase();
-        let words: Vec<&str> = text.split(|c: char| !c.is_ascii_lowercase()).collect();
-        let words: Vec<&&str> = words.iter().filter(|word| !word.is_empty()).collect();
+        let words: Vec<&str> = plain_words(&text).collect();
         let seen = words.iter().filter(|word| is_seen(word)).count();
         seen as f64 / words.len().max(1) as f64
     };

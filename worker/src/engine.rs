@@ -1,6 +1,6 @@
 //! The third seam: whoever turns pictures into stories and texts into styles. The Storyteller in earnest, a scripted one in tests.
-//! The engine thread makes it, calls it and drops it. What must stay true: an engine and its tensors never leave
-//! the thread that made them, and it asks the watch between any two steps of its work.
+//! The engine thread makes it, calls it and drops it. What must stay true: an engine never leaves the thread that made it
+//! (it may lend its networks to threads of its own), and it asks the watch there between any two steps of its work.
 
 pub mod storyteller;
 pub(crate) mod thread;

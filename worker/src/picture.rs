@@ -5,7 +5,6 @@
 use bytes::Bytes;
 use jobs::{Compat, ErrorKind, JobError, StoredImage};
 use models::Picture;
-use models::pipeline::picture::Limits;
 use pictures::{Caps, Images};
 use sha2::{Digest as _, Sha256};
 
@@ -57,15 +56,10 @@ fn decode(bytes: &Bytes, sha256: &str, compat: Compat) -> Result<Picture, JobErr
         ));
     }
     let caps = Caps::default();
-    let limits = Limits {
-        bytes: usize::try_from(caps.bytes).unwrap_or(usize::MAX),
-        pixels: caps.pixels,
-        aspect: caps.aspect,
-    };
-    // the one place where a picture is turned: the original of 2015 knew no EXIF
+    // the original of 2015 knew no EXIF
     let picture = match compat {
-        Compat::Modern => Picture::decode(bytes, &limits),
-        Compat::Strict => Picture::decode_as_stored(bytes, &limits),
+        Compat::Modern => Picture::decode(bytes, &caps),
+        Compat::Strict => Picture::decode_as_stored(bytes, &caps),
     };
     picture.map_err(|error| match error {
         models::Error::Picture(reason) => unreadable(&reason),

@@ -133,6 +133,74 @@ async fn wrong_fields_are_named() {
 }
 
 #[tokio::test]
+async fn no_field_has_what_the_database_cannot_keep() {
+    let service = TestService::start().await;
+    for field in [
+        "webhook_url",
+        "style",
+        "metadata",
+        "deadline",
+        "seed",
+        "image_url",
+    ] {
+        let problem = service
+            .submit(&[(field, "http://example.com/\0")])
+            .await
+            .problem(422, "invalid_parameter");
+        assert_eq!(problem["field"], field, "{problem}");
+        let json = serde_json::json!({field: ["in a \0 list"]});
+        let request = service.request(Method::POST, "/v1/stories").json(&json);
+        Answer::of(request).await.problem(422, "invalid_parameter");
+    }
+    for path in [
+        "/v1/styles/a%00b",
+        "/v1/stories/%00",
+        "/v1/stories?cursor=%00",
+        "/problems/%00",
+    ] {
+        let answer = service.get(path).await;
+        assert!(
+            (400..500).contains(&answer.status),
+            "{path}: {}",
+            answer.text()
+        );
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn fields_that_a_form_leaves_empty_are_as_good_as_not_given() {
+    let service = TestService::start().await;
+    let empty = [
+        "style",
+        "seed",
+        "mode",
+        "webhook_url",
+        "webhook_events",
+        "metadata",
+        "deadline",
+        "priority",
+        "temperature",
+        "keep_for",
+    ];
+    let mut fields: Vec<(&str, &str)> = empty.map(|name| (name, "")).to_vec();
+    fields.push(("_charset_", "UTF-8"));
+    let answer = service.submit(&fields).await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    let plain = service.submit(&[]).await.json();
+    let mut wishes = answer.json()["request"].clone();
+    wishes["seed"] = plain["request"]["seed"].clone();
+    assert_eq!(wishes, plain["request"]);
+    // with the mark that some programs write before their text
+    let marked = service
+        .request(Method::POST, "/v1/stories")
+        .header("content-type", "application/json")
+        .body("\u{feff}{\"image_url\": \"http://127.0.0.1/x.jpg\"}");
+    Answer::of(marked).await.problem(422, "fetch_failed");
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_strict_story_cannot_be_drawn() {
     let service = TestService::start().await;
     let problem = service

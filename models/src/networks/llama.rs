@@ -207,8 +207,9 @@ impl Llama {
 
 /// Where the tokens of a pass stand.
 struct Place {
-    /// (T, head / 2).
+    /// (T, head): the angles' cosines, twice.
     cos: Tensor,
+    /// (T, head): their sines, for the first half of a head the other way round.
     sin: Tensor,
     /// Added to scores (T, S): a large negative number where a key comes later. `None` for one token, which sees all.
     bias: Option<Tensor>,
@@ -256,30 +257,33 @@ fn attend(
 ) -> Tensor {
     let (rows, length) = (qkv.size()[0], qkv.size()[1]);
     let (heads, kv, head) = (config.heads, config.kv_heads, config.head);
-    let parts = qkv.split_with_sizes([heads * head, kv * head, kv * head], -1);
-    let by_head = |t: &Tensor, n: i64| t.view([rows, length, n, head]).transpose(1, 2);
-    let q = rotate(&by_head(&parts[0], heads), place);
+    let by_head = qkv
+        .view([rows, length, heads + 2 * kv, head])
+        .transpose(1, 2);
+    // all heads of one position turn by the same angles
+    let turned = rotate(&by_head.narrow(1, 0, heads + kv), place);
+    let q = turned.narrow(1, 0, heads);
     let (mut k, mut v) = (
-        rotate(&by_head(&parts[1], kv), place),
-        by_head(&parts[2], kv),
+        turned.narrow(1, heads, kv),
+        by_head.narrow(1, heads + kv, kv),
     );
     if let Some((cache, layer)) = cache {
         (k, v) = cache.with(layer, &k, &v);
     }
     // the queries of one group stand below each other, so that keys and values need no copy for each
     let group = heads / kv;
-    let q = q.reshape([rows, kv, group * length, head]) * (head as f64).powf(-0.5);
-    let mut scores = q.matmul(&k.transpose(2, 3));
-    if let Some(bias) = &place.bias {
-        let seen = scores.size()[3];
-        scores = (scores.view([rows, kv, group, length, seen]) + bias).view([
-            rows,
-            kv,
-            group * length,
-            seen,
-        ]);
-    }
-    let found = scores.softmax(-1, scores.kind()).matmul(&v);
+    let q = q.reshape([rows, kv, group * length, head]);
+    let bias = place.bias.as_ref().map(|bias| bias.repeat([group, 1]));
+    let found = Tensor::scaled_dot_product_attention(
+        &q,
+        &k,
+        &v,
+        bias.as_ref(),
+        0.0,
+        false,
+        (head as f64).powf(-0.5),
+        false,
+    );
     found
         .view([rows, heads, length, head])
         .transpose(1, 2)
@@ -288,14 +292,15 @@ fn attend(
 
 /// Turns the pairs (j, j + head/2) of each head by the angle of their position.
 fn rotate(x: &Tensor, place: &Place) -> Tensor {
-    let halves = x.chunk(2, -1);
-    let (a, b, cos, sin) = (&halves[0], &halves[1], &place.cos, &place.sin);
-    Tensor::cat(&[a * cos - b * sin, b * cos + a * sin], -1)
+    let half = x.size()[3] / 2;
+    let swapped = Tensor::cat(&[x.narrow(3, half, half), x.narrow(3, 0, half)], 3);
+    x * &place.cos + swapped * &place.sin
 }
 
 /// x / √(mean x² + eps) · gain over the last axis; the mean is taken in 32-bit floats.
 fn rms_norm(x: &Tensor, gain: &Tensor, eps: f64) -> Tensor {
-    let wide = x.to_kind(Kind::Float);
-    let square = wide.square().mean_dim(-1i64, true, Kind::Float);
-    (wide * (square + eps).rsqrt() * gain).to_kind(x.kind())
+    let normed = x
+        .to_kind(Kind::Float)
+        .rms_norm(gain.size(), Some(gain), eps);
+    normed.to_kind(x.kind())
 }

@@ -6,6 +6,7 @@
 
 mod choosing;
 mod prompting;
+mod side_by_side;
 mod telling;
 
 use crate::bundle::Bundle;
@@ -24,6 +25,7 @@ use crate::pipeline::storyteller::{Request, ToldBatch, Watcher};
 use crate::pipeline::style_from_text::{Draft, Made, Reader, make};
 use crate::pipeline::writer::{Writer, allowed_tokens};
 use crate::tensors::device::give_back_freed_memory;
+use crate::tensors::device::shared::ReadOnly;
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use crate::text::words::WordList;
@@ -49,6 +51,9 @@ pub(super) struct Language {
     mean: Tensor,
     writer: Writer,
 }
+
+/// Nothing of it changes once it is open but `styles`, and nobody adds one while stories are told.
+impl ReadOnly for Language {}
 
 impl Language {
     /// Loads the parts. The thoughts of the captions are computed at the first start and kept in `cache`.

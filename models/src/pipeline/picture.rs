@@ -1,39 +1,19 @@
-//! Pictures: decoded within limits, upright, on white, and prepared for an image encoder.
+//! Pictures as the networks see them: upright, on white, and prepared for an image encoder.
 //!
-//! Whoever tells stories decodes first. Bytes may come from anybody, so size, pixels and proportions
-//! are checked from the header before anything is allocated for them. Of an animation the first
-//! frame counts.
+//! Whoever tells stories decodes first, by the one decoder of `pictures`; of an animation the first frame counts.
 
 mod resample;
 
 use crate::{Error, Result};
-use image::{DynamicImage, ImageDecoder, ImageReader, metadata::Orientation};
-use std::io::Cursor;
+use image::DynamicImage;
+use pictures::Decoded;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
+pub use pictures::Caps;
 pub use resample::{efficientnet_input, original_input};
-
-/// What is decoded at most.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Bytes of the file.
-    pub bytes: usize,
-    /// Width times height.
-    pub pixels: u64,
-    /// The longer side over the shorter one.
-    pub aspect: u32,
-}
-
-impl Default for Limits {
-    /// What cameras and phones make: 20 MiB, 50 megapixels, panoramas up to 1:20.
-    fn default() -> Self {
-        Self {
-            bytes: 20 << 20,
-            pixels: 50_000_000,
-            aspect: 20,
-        }
-    }
-}
 
 /// A picture as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,19 +32,34 @@ impl Picture {
     ///
     /// # Errors
     /// When the file is none of these, is damaged, or exceeds a limit; the message says which.
-    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self> {
-        let (mut image, orientation) = read(bytes, limits)?;
-        image.apply_orientation(orientation);
-        Ok(Self::on_white(image))
+    pub fn decode(bytes: &[u8], caps: &Caps) -> Result<Self> {
+        let mut decoded = read(bytes, caps)?;
+        decoded.image.apply_orientation(decoded.orientation);
+        Ok(Self::on_white(decoded.image))
     }
 
     /// As [`Picture::decode`], but with the pixels as they are stored: the original knew no EXIF (algorithm.md §2).
     ///
     /// # Errors
     /// As [`Picture::decode`].
-    pub fn decode_as_stored(bytes: &[u8], limits: &Limits) -> Result<Self> {
-        Ok(Self::on_white(read(bytes, limits)?.0))
+    pub fn decode_as_stored(bytes: &[u8], caps: &Caps) -> Result<Self> {
+        Ok(Self::on_white(read(bytes, caps)?.image))
     }
+
+    /// The bytes of a picture's file, but never more than one too many for `caps`: a device may go on for ever.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn file(path: &Path, caps: &Caps) -> Result<Vec<u8>> {
+        let failed = |error| Error::file("read", path, error);
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(failed)?;
+        file.take(caps.bytes + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        Ok(bytes)
+    }
+
     fn on_white(image: DynamicImage) -> Self {
         let (width, height) = (image.width(), image.height());
         if !image.color().has_alpha() {
@@ -96,54 +91,8 @@ impl Picture {
     }
 }
 
-/// Decodes a file within limits; says how it is to be turned.
-fn read(bytes: &[u8], limits: &Limits) -> Result<(DynamicImage, Orientation)> {
-    if bytes.len() > limits.bytes {
-        let (found, most) = (bytes.len(), limits.bytes);
-        return Err(Error::Picture(format!(
-            "it has {found} bytes, {most} are allowed"
-        )));
-    }
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-    let mut reader = reader.map_err(|error| Error::Picture(error.to_string()))?;
-    if reader.format().is_none() {
-        let kinds = "it is no JPEG, PNG, WebP or GIF file";
-        return Err(Error::Picture(kinds.to_owned()));
-    }
-    let mut room = image::Limits::default();
-    // 16-bit RGBA has 8 bytes a pixel; decoders may need a second buffer
-    room.max_alloc = Some(limits.pixels.saturating_mul(20));
-    reader.limits(room);
-    let mut decoder = reader.into_decoder().map_err(damaged)?;
-    let (width, height) = decoder.dimensions();
-    check(width, height, limits)?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    Ok((image, orientation))
-}
-
-fn check(width: u32, height: u32, limits: &Limits) -> Result<()> {
-    let (long, short) = (width.max(height), width.min(height));
-    if short == 0 {
-        return Err(Error::Picture("it has no pixels".to_owned()));
-    }
-    if u64::from(width) * u64::from(height) > limits.pixels {
-        let most = limits.pixels;
-        return Err(Error::Picture(format!(
-            "it has {width}×{height} pixels, {most} are allowed"
-        )));
-    }
-    if u64::from(long) > u64::from(short) * u64::from(limits.aspect) {
-        let most = limits.aspect;
-        let reason =
-            format!("it has {width}×{height} pixels, one side may be {most} times the other");
-        return Err(Error::Picture(reason));
-    }
-    Ok(())
-}
-
-fn damaged(error: image::ImageError) -> Error {
-    Error::Picture(format!("it cannot be decoded: {error}"))
+fn read(bytes: &[u8], caps: &Caps) -> Result<Decoded> {
+    pictures::decode(bytes, caps).map_err(|refusal| Error::Picture(refusal.reason().to_owned()))
 }
 
 #[cfg(test)]
@@ -151,6 +100,7 @@ fn damaged(error: image::ImageError) -> Error {
 mod tests {
     use super::*;
     use image::{ImageFormat, Rgba, RgbaImage};
+    use std::io::Cursor;
 
     fn png(width: u32, height: u32, pixel: [u8; 4]) -> Vec<u8> {
         let image = RgbaImage::from_pixel(width, height, Rgba(pixel));
@@ -162,7 +112,7 @@ mod tests {
     #[test]
     fn transparency_is_laid_on_white() {
         let decode = |pixel| {
-            Picture::decode(&png(2, 1, pixel), &Limits::default())
+            Picture::decode(&png(2, 1, pixel), &Caps::default())
                 .unwrap()
                 .rgb
         };
@@ -181,22 +131,25 @@ mod tests {
         let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
         let length = (exif.len() as u16 + 2).to_be_bytes();
         let turned = [&plain[..2], &[0xff, 0xe1], &length, exif, &plain[2..]].concat();
-        let limits = Limits::default();
-        let upright = Picture::decode(&turned, &limits).unwrap();
+        let caps = Caps::default();
+        let upright = Picture::decode(&turned, &caps).unwrap();
         assert_eq!((upright.width, upright.height), (20, 40));
-        let stored = Picture::decode_as_stored(&turned, &limits).unwrap();
-        assert_eq!(stored, Picture::decode(&plain, &limits).unwrap());
+        let stored = Picture::decode_as_stored(&turned, &caps).unwrap();
+        assert_eq!(stored, Picture::decode(&plain, &caps).unwrap());
     }
 
     #[test]
     fn what_exceeds_a_limit_is_refused_with_both_numbers() {
         let bytes = png(30, 2, [0; 4]);
-        let refuse = |limits: Limits| Picture::decode(&bytes, &limits).unwrap_err().to_string();
-        let all = Limits::default();
-        let text = refuse(Limits { pixels: 59, ..all });
-        assert!(text.contains("30×2") && text.contains("59"), "{text}");
-        assert!(refuse(Limits { aspect: 14, ..all }).contains("14 times"));
-        assert!(refuse(Limits { bytes: 5, ..all }).contains("5 are allowed"));
+        let refuse = |caps: Caps| Picture::decode(&bytes, &caps).unwrap_err().to_string();
+        let all = Caps::default();
+        let text = refuse(Caps { pixels: 59, ..all });
+        assert!(
+            text.contains("30×2") && text.contains("megapixels"),
+            "{text}"
+        );
+        assert!(refuse(Caps { aspect: 14, ..all }).contains("14 times"));
+        assert!(refuse(Caps { bytes: 5, ..all }).contains("5 are allowed"));
     }
 
     #[test]
@@ -204,7 +157,7 @@ mod tests {
         let bytes = png(30, 20, [0; 4]);
         for bytes in [&b"hello"[..], b"", &bytes[..bytes.len() / 2]] {
             assert!(matches!(
-                Picture::decode(bytes, &Limits::default()),
+                Picture::decode(bytes, &Caps::default()),
                 Err(Error::Picture(_))
             ));
         }

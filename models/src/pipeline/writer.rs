@@ -133,6 +133,11 @@ impl Writer {
         })
     }
 
+    /// Where it writes.
+    pub fn device(&self) -> Device {
+        self.llama.device()
+    }
+
     /// Text to tokens and back.
     pub fn pieces(&self) -> &Pieces {
         &self.pieces

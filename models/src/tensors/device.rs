@@ -7,6 +7,7 @@
 
 pub mod mapped;
 pub mod packed;
+pub mod shared;
 
 use crate::{Error, Result};
 use std::ffi::{CStr, CString};

@@ -226,6 +226,12 @@ impl Word {
     }
 }
 
+/// The runs of ASCII letters of a text in lower case: the list holds no other words.
+pub fn plain_words(lower: &str) -> impl Iterator<Item = &str> {
+    let runs = lower.split(|c: char| !c.is_ascii_lowercase());
+    runs.filter(|run| !run.is_empty())
+}
+
 /// One ending cut off where three letters stay, then five letters: crude, and enough to keep "horse" from following
 /// "horses". The list holds ASCII words only.
 pub fn stem(word: &str) -> &str {

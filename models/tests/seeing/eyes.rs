@@ -3,7 +3,7 @@
 use super::golden::{Golden, assert_close, weights};
 use models::Picture;
 use models::networks::nanodet::{FEATURES, NanoDet};
-use models::pipeline::picture::Limits;
+use models::pipeline::picture::Caps;
 use models::pipeline::seeing::squash;
 use std::path::Path;
 use tch::{Kind, Tensor};
@@ -51,7 +51,7 @@ fn a_picture_is_squashed_as_for_training_to_one_grey_level() {
     let photos = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/photos");
     for name in ["coffee", "dogs"] {
         let bytes = std::fs::read(photos.join(format!("{name}.jpg"))).unwrap();
-        let picture = Picture::decode(&bytes, &Limits::default()).unwrap();
+        let picture = Picture::decode(&bytes, &Caps::default()).unwrap();
         for (file, found, scaled, level) in [
             (
                 "lite0.safetensors",

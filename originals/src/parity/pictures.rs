@@ -12,7 +12,7 @@ use super::facts::{Fact, Facts, Numbers};
 use super::leftovers::Files;
 use super::{CLOSE, Group, Report};
 use crate::reader::{Original, read_vgg};
-use models::pipeline::picture::{Limits, original_input};
+use models::pipeline::picture::{Caps, original_input};
 use models::{Error, Picture, Result, Vgg};
 
 /// What another JPEG decoder may make of a picture, as a share of the largest number.
@@ -101,7 +101,7 @@ pub(super) fn vgg(folder: &Path, device: Device) -> Result<Option<Vgg>> {
 /// A picture file with its pixels as they are stored: the original knew no EXIF.
 pub(super) fn as_stored(file: &Path) -> Result<Picture> {
     let bytes = std::fs::read(file).map_err(|error| Error::file("read", file, error))?;
-    Picture::decode_as_stored(&bytes, &Limits::default())
+    Picture::decode_as_stored(&bytes, &Caps::default())
 }
 
 /// One picture of the set.

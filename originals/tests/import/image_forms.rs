@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use models::pipeline::picture::{Limits, original_input};
+use models::pipeline::picture::{Caps, original_input};
 use models::{Picture, Vgg};
 use originals::reader::read_vgg;
 use tch::{Kind, Tensor};
@@ -11,7 +11,7 @@ use super::sets::committed;
 
 fn picture() -> Tensor {
     let bytes = std::fs::read(committed().join("tiny/images/land_rgb.png")).unwrap();
-    let picture = Picture::decode_as_stored(&bytes, &Limits::default()).unwrap();
+    let picture = Picture::decode_as_stored(&bytes, &Caps::default()).unwrap();
     original_input(&picture).unsqueeze(0)
 }
 

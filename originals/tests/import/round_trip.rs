@@ -7,7 +7,7 @@ use models::decoding::hypothesis::best;
 use models::decoding::rules::Rules;
 use models::networks::skip_thoughts::Encoding;
 use models::pipeline::options::{Mode, Options};
-use models::pipeline::picture::{Limits, original_input};
+use models::pipeline::picture::{Caps, original_input};
 use models::pipeline::storyteller::{NoWatcher, Request};
 use models::text::tokenize::preprocess;
 use models::{Beam, Bundle, Gallery, Picture, Storyteller};
@@ -23,7 +23,7 @@ const WIDTH: usize = 5;
 
 fn pictures() -> Vec<Picture> {
     let read = |name: &str| std::fs::read(committed().join("tiny/images").join(name)).unwrap();
-    let decode = |name| Picture::decode_as_stored(&read(name), &Limits::default()).unwrap();
+    let decode = |name| Picture::decode_as_stored(&read(name), &Caps::default()).unwrap();
     PICTURES.into_iter().map(decode).collect()
 }
 

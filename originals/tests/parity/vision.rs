@@ -2,7 +2,7 @@
 
 use models::networks::efficientnet::EfficientNet;
 use models::pipeline::picture;
-use models::pipeline::picture::Limits;
+use models::pipeline::picture::Caps;
 use models::{Picture, Weights};
 use originals::formats::read_pth;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ fn folder() -> PathBuf {
 
 fn decode(name: &str) -> Picture {
     let bytes = std::fs::read(folder().join("tiny/images").join(name)).unwrap();
-    Picture::decode(&bytes, &Limits::default()).unwrap_or_else(|e| panic!("{name}: {e}"))
+    Picture::decode(&bytes, &Caps::default()).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 fn array(weights: &Weights, name: &str) -> Tensor {

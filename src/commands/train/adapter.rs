@@ -243,7 +243,7 @@ impl Run<'_> {
             settings: &self.settings,
             lessons: &lessons,
             learner: &learner,
-            about: serde_json::json!({"base": base, "kind": format!("{:?}", learner.kind())}),
+            about: serde_json::json!({"base": base.to_string_lossy(), "kind": format!("{:?}", learner.kind())}),
         };
         let overseen = Oversight {
             keeper: Some(&keeper),

@@ -12,6 +12,7 @@ use crate::order::{Grouping, Rounds};
 use crate::recipes::pseudo::Pseudo;
 use crate::{Course, Parameters};
 use models::networks::joint::{CLIP, Joint, TEXT_SCALE};
+use models::tensors::unit_rows::unit_rows;
 use models::{Error, Result, Weights};
 
 /// The scale that scores begin with, and the largest: beyond it the loss looks at the hardest pairs only.
@@ -186,7 +187,7 @@ fn contrast(
             parameters.get(&format!("{name}.weight")),
             parameters.get(&format!("{name}.bias")),
         );
-        unit(&x.dropout(dropout, true).linear(weight, Some(bias)))
+        unit_rows(&x.dropout(dropout, true).linear(weight, Some(bias)))
     };
     let right = Tensor::arange(pictures.size()[0], (Kind::Int64, Device::Cpu));
     let (pictures, texts) = (
@@ -238,11 +239,4 @@ fn finished(
 
 fn rows(of: &Tensor, places: &[i64]) -> Tensor {
     of.index_select(0, &Tensor::from_slice(places))
-}
-
-fn unit(rows: &Tensor) -> Tensor {
-    rows / rows
-        .square()
-        .sum_dim_intlist(1i64, true, Kind::Float)
-        .sqrt()
 }

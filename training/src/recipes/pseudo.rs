@@ -4,6 +4,7 @@
 //! its score; their sum and a real picture stand for a picture of the caption. So the joint space and the word
 //! head hear of pizzas and toilets although no training photo shows one.
 
+use models::tensors::unit_rows::unit_rows;
 use models::{Error, Result};
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
@@ -60,8 +61,8 @@ impl Pseudo {
         // along the steepest way nothing else changes; along C·g other features go with it as they do in real pictures
         let (photos, features) = pictures.size2()?;
         let usual = pictures.matmul(&steepest.tr()).tr().matmul(pictures) / photos as f64;
-        let (steepest, usual) = (unit(&steepest), unit(&usual));
-        let between = unit(&(&steepest + &usual));
+        let (steepest, usual) = (unit_rows(&steepest), unit_rows(&usual));
+        let between = unit_rows(&(&steepest + &usual));
         let directions = Tensor::cat(&[&steepest, &between, &usual], 0) * (features as f64).sqrt();
         Ok(Self {
             classes: steepest.size()[0] as usize,
@@ -124,15 +125,6 @@ impl Recognition<'_> {
             .copy_(&scores);
         steepest
     }
-}
-
-/// Rows of length 1.
-fn unit(rows: &Tensor) -> Tensor {
-    rows / rows
-        .square()
-        .sum_dim_intlist(1i64, true, Kind::Float)
-        .sqrt()
-        .clamp_min(1e-8)
 }
 
 #[cfg(test)]

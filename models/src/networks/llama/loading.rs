@@ -163,14 +163,16 @@ fn build(config: Config, names: &Names, take: Take, placement: Placement) -> Res
     })
 }
 
-/// cos and sin (context, head/2) of the angles position / base^(2j/head).
+/// cos, cos and −sin, sin (context, head) of the angles position / base^(2j/head).
 fn rotary(config: &Config, (kind, device): Placement) -> (Tensor, Tensor) {
     let place = Tensor::arange(config.context, (Kind::Double, Device::Cpu)).unsqueeze(1);
     let step = Tensor::arange_start_step(0, config.head, 2, (Kind::Double, Device::Cpu))
         / config.head as f64;
     let angle = place * (step * -config.rope_base.ln()).exp();
     let moved = |t: Tensor| t.to_kind(kind).to_device(device);
-    (moved(angle.cos()), moved(angle.sin()))
+    let (cos, sin) = (angle.cos(), angle.sin());
+    let both = |first: &Tensor, second: &Tensor| moved(Tensor::cat(&[first, second], 1));
+    (both(&cos, &cos), both(&-&sin, &sin))
 }
 
 /// File row 2j + t of a head becomes row (head/2)·t + j.

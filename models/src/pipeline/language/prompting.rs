@@ -11,6 +11,7 @@ use crate::networks::word_head::WordHead;
 use crate::pipeline::options::Options;
 use crate::pipeline::seeing::{Found, Look};
 use crate::pipeline::writer::Prompt;
+use crate::text::words::plain_words;
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -166,8 +167,8 @@ fn likely(head: &WordHead, look: &Look) -> Vec<(String, f64)> {
 /// The words of the list that a caption says, each once.
 fn distinct_words(language: &Language, caption: &str) -> HashSet<usize> {
     let lower = caption.to_lowercase();
-    let words = lower.split(|c: char| !c.is_ascii_lowercase());
-    words.filter_map(|word| language.words.find(word)).collect()
+    let said = plain_words(&lower);
+    said.filter_map(|word| language.words.find(word)).collect()
 }
 
 /// Some of a style's words; which ones, the picture decides.

@@ -4,6 +4,7 @@
 use super::Language;
 use super::choosing::Choosing;
 use super::prompting::{Seen, Subject, think};
+use super::side_by_side::write_all;
 use crate::bundle::styles::Mix;
 use crate::decoding::drawing::DrawingRules;
 use crate::pipeline::ending::count_words;
@@ -34,8 +35,8 @@ const LONGEST_SENTENCE: usize = 48;
 const CAPTIONS_SHOWN: usize = 100;
 
 /// A request on its way.
-struct Item<'a> {
-    place: usize,
+pub(super) struct Item<'a> {
+    pub(super) place: usize,
     options: &'a Options,
     mix: Mix,
     look: Look,
@@ -70,21 +71,21 @@ pub(super) fn tell(
         watcher.stage(item.place, Stage::Captioning, 1, 1);
     }
     timings.captioning = lap();
-    for item in items {
-        if watcher.cancelled(item.place) {
-            stories[item.place] = Some(Err(Error::Cancelled));
-            continue;
-        }
+    let ready = items.into_iter().map(|item| {
         let seen = Seen {
             look: &item.look,
             found: &item.found,
         };
         let subject = think(language, &seen, &item.mix, item.options);
         watcher.stage(item.place, Stage::Thinking, 1, 1);
-        timings.thinking += lap();
-        stories[item.place] = Some(write(language, &item, &subject, watcher));
-        timings.writing += lap();
+        (item, subject)
+    });
+    let ready = ready.collect();
+    timings.thinking = lap();
+    for (place, story) in write_all(language, ready, requests.len(), watcher) {
+        stories[place] = Some(story);
     }
+    timings.writing = lap();
     let done = stories
         .into_iter()
         .map(|story| story.unwrap_or(Err(Error::Cancelled)));
@@ -150,7 +151,7 @@ fn check(language: &Language, options: &Options) -> Result<Mix> {
 }
 
 /// Writes a story sentence by sentence.
-fn write(
+pub(super) fn write(
     language: &Language,
     item: &Item,
     subject: &Subject,

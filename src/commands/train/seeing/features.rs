@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use indicatif::ProgressIterator as _;
-use models::pipeline::picture::Limits;
+use models::pipeline::picture::Caps;
 use models::pipeline::seeing::eyes::Eyes;
 use models::pipeline::seeing::part::SeeingPart;
 use models::{Bundle, Picture};
@@ -34,9 +34,8 @@ impl Features {
         let files = self.files()?;
         let (mut rows, mut names) = (Vec::new(), Vec::new());
         for file in files.iter().progress() {
-            let bytes =
-                std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-            let picture = match Picture::decode(&bytes, &Limits::default()) {
+            let bytes = Picture::file(file, &Caps::default())?;
+            let picture = match Picture::decode(&bytes, &Caps::default()) {
                 Ok(picture) => picture,
                 Err(error) => {
                     // one broken file among thousands must not cost the others

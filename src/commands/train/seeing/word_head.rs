@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use models::Weights;
+use models::text::words::{plain_words, stem};
 use training::recipes::word_head::{self, Lessons, Settings};
 
 use super::{Chosen, Photos, Texts};
@@ -154,7 +155,7 @@ impl Lexicon {
         let mut best: HashMap<String, (usize, String)> = HashMap::new();
         for word in listed.filter(|word| !word.starts_with('#')) {
             let count = uses.get(word).copied().unwrap_or(0);
-            let held = best.entry(stem(word)).or_default();
+            let held = best.entry(stem(word).to_owned()).or_default();
             if count > held.0 {
                 *held = (count, word.to_owned());
             }
@@ -179,7 +180,7 @@ impl Lexicon {
     /// The places of the words that a caption uses.
     fn read(&self, caption: &str) -> HashSet<i64> {
         words(caption)
-            .filter_map(|word| self.of_stem.get(&stem(&word)).copied())
+            .filter_map(|word| self.of_stem.get(stem(&word)).copied())
             .collect()
     }
 
@@ -201,20 +202,11 @@ impl Lexicon {
 /// Runs of letters in lower case.
 fn words(caption: &str) -> impl Iterator<Item = String> {
     let caption = caption.to_lowercase();
-    let words: Vec<String> = caption
-        .split(|c: char| !c.is_ascii_lowercase())
+    let words: Vec<String> = plain_words(&caption)
         .filter(|word| word.len() > 2)
         .map(str::to_owned)
         .collect();
     words.into_iter()
-}
-
-/// One ending cut and five letters kept, as where words are read out of thoughts: crude, and enough to tell words apart.
-fn stem(word: &str) -> String {
-    let cut = ["ing", "ed", "es", "s", "er", "ly"]
-        .iter()
-        .find_map(|ending| word.strip_suffix(ending).filter(|rest| rest.len() >= 3));
-    cut.unwrap_or(word).chars().take(5).collect()
 }
 
 #[cfg(test)]

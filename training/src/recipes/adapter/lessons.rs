@@ -15,7 +15,7 @@ use tch::{Kind, Tensor};
 use crate::passages::Passage;
 use models::tensors::unit_rows::unit_rows;
 use models::text::pieces::Pieces;
-use models::text::words::{WordList, stem};
+use models::text::words::{WordList, plain_words, stem};
 use models::{Error, Result};
 
 /// Longer passages are left out, so that batches stay small.
@@ -343,7 +343,7 @@ impl<'a> Lessons<'a> {
 fn said(text: &str, words: &WordList, is_seen: &dyn Fn(&str) -> bool) -> Vec<(usize, f64)> {
     let mut weights: HashMap<usize, f64> = HashMap::new();
     let lower = text.to_lowercase();
-    for word in lower.split(|c: char| !c.is_ascii_lowercase()) {
+    for word in plain_words(&lower) {
         if let Some(place) = words.find(word) {
             *weights.entry(place).or_default() += if is_seen(word) { 3.0 } else { 1.0 };
         }
@@ -357,7 +357,7 @@ fn said(text: &str, words: &WordList, is_seen: &dyn Fn(&str) -> bool) -> Vec<(us
 fn most_visible(sentences: &[String], is_seen: &dyn Fn(&str) -> bool) -> usize {
     let share = |sentence: &String| {
         let lower = sentence.to_lowercase();
-        let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_lowercase()).collect();
+        let words: Vec<&str> = plain_words(&lower).collect();
         let seen = words.iter().filter(|word| is_seen(word)).count();
         seen as f64 / words.len().max(8) as f64
     };
@@ -373,7 +373,7 @@ pub fn visible_words(captions: &[String], words: &WordList) -> HashSet<String> {
     let mut forms: HashMap<String, usize> = HashMap::new();
     for caption in captions {
         let lower = caption.to_lowercase();
-        for word in lower.split(|c: char| !c.is_ascii_lowercase()) {
+        for word in plain_words(&lower) {
             if words.find(word).is_some() {
                 *forms.entry(word.to_owned()).or_default() += 1;
                 *stems.entry(stem(word).to_owned()).or_default() += 1;

@@ -3,8 +3,8 @@
 
 use image::ImageFormat;
 
-use super::layout::{Layout, Reader, unreadable};
-use crate::error::Refusal;
+use super::{Layout, Reader, unreadable};
+use crate::refusal::Refusal;
 
 const PICTURE: u8 = 0x2c;
 const EXTENSION: u8 = 0x21;
@@ -23,7 +23,12 @@ pub(super) fn layout(bytes: &[u8]) -> Result<Layout, Refusal> {
     let mut pictures = 0;
     loop {
         let start = reader.at;
-        match reader.byte()? {
+        let next = if reader.is_done() && pictures > 0 {
+            TRAILER
+        } else {
+            reader.byte()?
+        };
+        match next {
             PICTURE => {
                 let flags = reader.take(9)?[8];
                 skip_colours(&mut reader, flags)?;
@@ -41,8 +46,9 @@ pub(super) fn layout(bytes: &[u8]) -> Result<Layout, Refusal> {
                 }
             }
             TRAILER if pictures == 0 => return Err(unreadable("it has no pixels")),
-            TRAILER => {
-                layout.keep(start..reader.at);
+            // other bytes after a whole picture end it as well, as in every browser
+            _ if pictures > 0 => {
+                layout.write(&[TRAILER]);
                 return Ok(layout);
             }
             _ => return Err(unreadable("its GIF structure is broken")),

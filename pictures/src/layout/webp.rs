@@ -3,8 +3,8 @@
 
 use image::ImageFormat;
 
-use super::layout::{Layout, Reader, truncated, unreadable};
-use crate::error::Refusal;
+use super::{Layout, Reader, truncated, unreadable};
+use crate::refusal::Refusal;
 
 /// The bits of the `VP8X` header that promise EXIF and XMP.
 const PROMISES_METADATA: u8 = 0b0000_1100;
@@ -15,9 +15,11 @@ pub(super) fn layout(bytes: &[u8]) -> Result<Layout, Refusal> {
     let mut layout = Layout::new(ImageFormat::WebP);
     let mut reader = Reader::new(bytes, 4);
     let end = 8 + usize::try_from(u32::from_le_bytes(reader.array()?)).unwrap_or(usize::MAX - 8);
-    if end > bytes.len() {
+    // some writers count the last filler and leave it out
+    if end > bytes.len() + 1 {
         return Err(truncated());
     }
+    let end = end.min(bytes.len());
     let mut reader = Reader::new(&bytes[..end], 12);
     layout.keep(0..12);
     while reader.at < end {
@@ -49,7 +51,7 @@ pub(super) fn layout(bytes: &[u8]) -> Result<Layout, Refusal> {
 
 /// Adds an EXIF block, if there is one and the file can have one, to a file whose metadata has been left out, and corrects
 /// its header.
-pub(super) fn with_metadata(bytes: &mut Vec<u8>, exif: Option<&[u8; 26]>) {
+pub(crate) fn with_metadata(bytes: &mut Vec<u8>, exif: Option<&[u8; 26]>) {
     if bytes.len() % 2 == 1 {
         bytes.push(0);
     }

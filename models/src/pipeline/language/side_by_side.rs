@@ -1,0 +1,134 @@
+//! The stories of a batch, written side by side: on a processor each core takes the next one.
+//! `telling` calls it. What must stay true: the watcher is asked on the caller's thread only, and a story is the same
+//! whoever writes it and whenever.
+
+use super::Language;
+use super::prompting::Subject;
+use super::telling::{Item, write};
+use crate::pipeline::storyteller::{Stage, Story, Watcher};
+use crate::tensors::device::shared::{OneThread, Shared};
+use crate::{Error, Result};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::available_parallelism;
+
+/// A story with all that is known before it is written.
+pub(super) type Ready<'a> = (Item<'a>, Subject);
+/// The place of a request, and what came of it.
+pub(super) type Written = (usize, Result<Story>);
+
+/// What a writing thread has to say.
+enum Word {
+    Stage(usize, Stage, usize, usize),
+    Sentence(usize, usize, String),
+    Written(usize, Result<Story>),
+}
+
+/// Speaks for the watcher on a writing thread.
+struct Messenger<'a> {
+    words: Sender<Word>,
+    dropped: &'a [AtomicBool],
+}
+
+impl Watcher for Messenger<'_> {
+    fn stage(&mut self, item: usize, stage: Stage, done: usize, of: usize) {
+        self.say(Word::Stage(item, stage, done, of));
+    }
+
+    fn sentence(&mut self, item: usize, index: usize, text: &str) {
+        self.say(Word::Sentence(item, index, text.to_owned()));
+    }
+
+    fn cancelled(&mut self, item: usize) -> bool {
+        self.dropped[item].load(Ordering::Relaxed)
+    }
+}
+
+impl Messenger<'_> {
+    fn say(&self, word: Word) {
+        // the caller listens until the last thread is done
+        let _ = self.words.send(word);
+    }
+}
+
+/// Writes all stories; `requests` is how many the batch had.
+pub(super) fn write_all(
+    language: &Language,
+    ready: Vec<Ready>,
+    requests: usize,
+    watcher: &mut dyn Watcher,
+) -> Vec<Written> {
+    let cores = available_parallelism().map_or(1, usize::from);
+    let threads = ready.len().min(cores);
+    if language.writer.device().is_cuda() {
+        return one_by_one(language, ready, watcher);
+    }
+    let _products = OneThread::begin();
+    if threads < 2 {
+        return one_by_one(language, ready, watcher);
+    }
+    let dropped: Vec<AtomicBool> = (0..requests).map(|_| AtomicBool::new(false)).collect();
+    // a tensor may move to another thread, but not be seen by two: each story's own go to who writes it
+    let (left, language) = (Mutex::new(ready.into_iter()), Shared::lend(language));
+    let (words, heard) = channel();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let mut messenger = Messenger {
+                words: words.clone(),
+                dropped: &dropped,
+            };
+            let left = &left;
+            scope.spawn(move || {
+                let _no_grad = tch::no_grad_guard();
+                loop {
+                    let next = left.lock().ok().and_then(|mut left| left.next());
+                    let Some((item, subject)) = next else { break };
+                    let story = told(language.get(), (&item, &subject), &mut messenger);
+                    messenger.say(Word::Written(item.place, story));
+                }
+            });
+        }
+        drop(words);
+        let mut written = Vec::new();
+        for word in heard {
+            let place = match word {
+                Word::Stage(place, stage, done, of) => {
+                    watcher.stage(place, stage, done, of);
+                    place
+                }
+                Word::Sentence(place, index, text) => {
+                    watcher.sentence(place, index, &text);
+                    place
+                }
+                Word::Written(place, story) => {
+                    written.push((place, story));
+                    continue;
+                }
+            };
+            if watcher.cancelled(place) {
+                dropped[place].store(true, Ordering::Relaxed);
+            }
+        }
+        written
+    })
+}
+
+fn one_by_one(language: &Language, ready: Vec<Ready>, watcher: &mut dyn Watcher) -> Vec<Written> {
+    let each = ready.iter().map(|(item, subject)| {
+        let story = told(language, (item, subject), watcher);
+        (item.place, story)
+    });
+    each.collect()
+}
+
+fn told(
+    language: &Language,
+    (item, subject): (&Item, &Subject),
+    watcher: &mut dyn Watcher,
+) -> Result<Story> {
+    if watcher.cancelled(item.place) {
+        return Err(Error::Cancelled);
+    }
+    write(language, item, subject, watcher)
+}
