@@ -15,11 +15,14 @@ use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::feed::{News, Watch};
-use crate::stories::{OF_A_STORY, Texts, only};
+use crate::stories::{Texts, only};
 use crate::view::BatchView;
 use crate::{Service, etag, wait};
 
 pub(crate) use submitting::*;
+
+/// How long answers may be kept; a 304 says it as its 200 does.
+const OF_A_BATCH: &str = "private, no-cache";
 
 /// A batch: how many of its stories stand where, and each of them. It is there for as long as one of its stories is.
 #[utoipa::path(get, path = "/v1/batches/{id}", tag = "batches",
@@ -87,13 +90,13 @@ fn shown(
     let tag = etag::of(&bytes);
     if etag::matches(etag::known(request).as_ref(), &tag) {
         return Ok(HttpResponse::NotModified()
-            .insert_header((CACHE_CONTROL, OF_A_STORY))
+            .insert_header((CACHE_CONTROL, OF_A_BATCH))
             .insert_header((ETAG, tag.to_string()))
             .finish());
     }
     Ok(answer
         .insert_header((ETAG, tag.to_string()))
-        .insert_header((CACHE_CONTROL, OF_A_STORY))
+        .insert_header((CACHE_CONTROL, OF_A_BATCH))
         .json(view))
 }
 

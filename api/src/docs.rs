@@ -23,7 +23,7 @@ const FILES: [&str; 7] = [
     "favicon-16x16.png",
     "favicon-32x32.png",
 ];
-const STYLE: &str = include_str!("../ui/docs.css");
+const STYLE: &str = include_str!("../ui/docs/docs.css");
 static CONFIG: LazyLock<Arc<Config<'static>>> =
     LazyLock::new(|| Arc::new(Config::from("/openapi.json").try_it_out_enabled(true)));
 

@@ -14,6 +14,7 @@ mod form;
 mod gallery;
 pub mod health;
 mod image;
+mod keeping;
 mod limits;
 mod nearest;
 mod openapi;

@@ -21,7 +21,7 @@ use crate::{Service, etag, wait};
 const PAGE: u32 = 20;
 const LARGEST_PAGE: u32 = 100;
 /// How long answers may be kept; a 304 says it as its 200 does (RFC 9110 §15.4.5).
-pub(crate) const OF_A_STORY: &str = "private, no-cache";
+const OF_A_STORY: &str = "private, no-cache";
 
 /// A job taken and given back more often than this while it is looked at is shown without its place.
 const LOOKS: usize = 3;

@@ -7,20 +7,17 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use jobs::{
-    Cache, Compat, Idempotency, Job, NewJob, Room, StoredImage, StoryRequest, Submitted, faults,
-};
+use jobs::{Cache, Idempotency, Job, NewJob, Room, StoryRequest, Submitted, faults};
 use operation::metrics::METRICS;
-use pictures::images::Deployment;
-use pictures::{TakenIn, Turning, take_in};
+use pictures::TakenIn;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
+use crate::keeping::{keep, let_go, picture_of};
 use crate::nearest::nearest;
 use crate::reuse::Reuse;
 use crate::sites::OwnSite;
@@ -229,42 +226,6 @@ async fn take(
         idempotency = Some(Idempotency { key, fingerprint });
     }
     accept(service, idempotency, wanted, picture).await
-}
-
-/// The picture, ready to be kept.
-pub(crate) async fn picture_of(
-    service: &Service,
-    source: Source,
-    compat: Compat,
-) -> Result<TakenIn> {
-    let image = source.bytes(service).await?;
-    let turning = match compat {
-        Compat::Modern => Turning::Upright,
-        Compat::Strict => Turning::AsSent,
-    };
-    Ok(take_in(image, turning, service.config.caps.clone()).await?)
-}
-
-/// Keeps the picture of this job.
-pub(crate) async fn keep(service: &Service, job: Uuid, picture: TakenIn) -> Result<StoredImage> {
-    let deployment = Deployment(service.state.store.deployment().await?);
-    let image = StoredImage {
-        key: deployment.key(job, picture.media_type),
-        media_type: picture.media_type.to_owned(),
-        width: picture.width,
-        height: picture.height,
-        bytes: picture.bytes.len() as u64,
-        sha256: picture.sha256,
-    };
-    service.state.images.put(&image.key, picture.bytes).await?;
-    Ok(image)
-}
-
-/// Deletes a picture that was kept for a job that is not accepted. One that cannot be deleted now is swept up.
-pub(crate) async fn let_go(service: &Service, key: &str) {
-    if let Err(error) = service.state.images.delete(key).await {
-        tracing::warn!(key, cause = %error, "a picture that no job has could not be deleted");
-    }
 }
 
 /// Keeps the picture, then the job; the other order could accept a job without a picture.

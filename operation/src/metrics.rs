@@ -125,6 +125,20 @@ fn of_requests(make: &mut Maker) -> (IntCounterVec, Histogram) {
     (requests, seconds)
 }
 
+/// What submits are counted by.
+fn of_submits(make: &mut Maker) -> (IntCounter, IntCounterVec) {
+    let accepted = make.counter("storyteller_accepted_total", "Jobs accepted");
+    let answered = make.counters(
+        (
+            "storyteller_answered_total",
+            "Stories accepted, by whether they had to be told",
+        ),
+        &["cache"],
+        &["miss", "hit", "coalesced"],
+    );
+    (accepted, answered)
+}
+
 impl Metrics {
     fn new() -> Self {
         let mut make = Maker {
@@ -134,6 +148,7 @@ impl Metrics {
         let stages = HistogramOpts::new("storyteller_stage_seconds", "Time of a batch in a stage")
             .buckets(SECONDS.to_vec());
         let (requests, request_seconds) = of_requests(&mut make);
+        let (accepted, answered) = of_submits(&mut make);
         Metrics {
             attempts: make.counter("storyteller_attempts_total", "Attempts begun"),
             outcomes: make.counters(
@@ -164,15 +179,8 @@ impl Metrics {
             ),
             requests,
             request_seconds,
-            accepted: make.counter("storyteller_accepted_total", "Jobs accepted"),
-            answered: make.counters(
-                (
-                    "storyteller_answered_total",
-                    "Stories accepted, by whether they had to be told",
-                ),
-                &["cache"],
-                &["miss", "hit", "coalesced"],
-            ),
+            accepted,
+            answered,
             unreadable: make.counter("storyteller_unreadable_total", "Rows left out of lists"),
             forgotten: make.counters(
                 ("storyteller_forgotten_total", "Stories whose time was over"),

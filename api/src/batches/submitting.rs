@@ -20,12 +20,13 @@ use crate::Service;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
+use crate::keeping::{keep, let_go, picture_of};
 use crate::reuse::Reuse;
 use crate::sites::OwnSite;
 use crate::source::Source;
 use crate::submit::{
-    Admitted, REPLAYED, admitted, check_styles, check_webhook, fingerprint, full, keep, key_reused,
-    let_go, picture_field, picture_of,
+    Admitted, REPLAYED, admitted, check_styles, check_webhook, fingerprint, full, key_reused,
+    picture_field,
 };
 use crate::view::{BatchView, ErrorView};
 

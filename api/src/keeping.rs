@@ -1,0 +1,47 @@
+//! The picture of a submit: fetched if need be, proven and cleaned, then kept; or let go if its job is not accepted.
+//! The submits call it. What must stay true: what is kept has passed the intake, under a name of this deployment and its job.
+
+use jobs::{Compat, StoredImage};
+use pictures::images::Deployment;
+use pictures::{TakenIn, Turning, take_in};
+use uuid::Uuid;
+
+use crate::Service;
+use crate::error::Result;
+use crate::source::Source;
+
+/// The picture, ready to be kept.
+pub(crate) async fn picture_of(
+    service: &Service,
+    source: Source,
+    compat: Compat,
+) -> Result<TakenIn> {
+    let image = source.bytes(service).await?;
+    let turning = match compat {
+        Compat::Modern => Turning::Upright,
+        Compat::Strict => Turning::AsSent,
+    };
+    Ok(take_in(image, turning, service.config.caps.clone()).await?)
+}
+
+/// Keeps the picture of this job.
+pub(crate) async fn keep(service: &Service, job: Uuid, picture: TakenIn) -> Result<StoredImage> {
+    let deployment = Deployment(service.state.store.deployment().await?);
+    let image = StoredImage {
+        key: deployment.key(job, picture.media_type),
+        media_type: picture.media_type.to_owned(),
+        width: picture.width,
+        height: picture.height,
+        bytes: picture.bytes.len() as u64,
+        sha256: picture.sha256,
+    };
+    service.state.images.put(&image.key, picture.bytes).await?;
+    Ok(image)
+}
+
+/// Deletes a picture that was kept for a job that is not accepted. One that cannot be deleted now is swept up.
+pub(crate) async fn let_go(service: &Service, key: &str) {
+    if let Err(error) = service.state.images.delete(key).await {
+        tracing::warn!(key, cause = %error, "a picture that no job has could not be deleted");
+    }
+}
