@@ -57,6 +57,11 @@ install: setup ## put a release build and its bundle under PREFIX (~/.local): bi
 	@mkdir -p "$(PREFIX)/share/storyteller/bundles"
 	@rm -rf "$(PREFIX)/share/storyteller/bundles/starter"
 	@cp -R models/bundles/starter "$(PREFIX)/share/storyteller/bundles/"
+	@"$(PREFIX)/bin/storyteller" manual "$(PREFIX)/share/man/man1"
+	@mkdir -p "$(PREFIX)"/share/{bash-completion/completions,zsh/site-functions,fish/vendor_completions.d}
+	@"$(PREFIX)/bin/storyteller" completions bash > "$(PREFIX)/share/bash-completion/completions/storyteller"
+	@"$(PREFIX)/bin/storyteller" completions zsh > "$(PREFIX)/share/zsh/site-functions/_storyteller"
+	@"$(PREFIX)/bin/storyteller" completions fish > "$(PREFIX)/share/fish/vendor_completions.d/storyteller.fish"
 	@echo "installed $(PREFIX)/bin/storyteller"
 
 .PHONY: setup-tests

@@ -4,6 +4,7 @@
 //! need not guess.
 
 mod deliveries;
+mod events;
 mod gallery;
 mod rows;
 
@@ -16,6 +17,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use deliveries::{DeliveriesView, DeliveryAttemptView, DeliveryView};
+pub use events::{CaptionsView, EventView, SentenceView, StageView, StateView};
 pub use gallery::{GalleryView, SharedStoryView};
 
 /// A story that was asked for, from its submit to its end.
