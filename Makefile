@@ -97,6 +97,12 @@ advisories: setup-tests ## known vulnerabilities in dependencies (fetches a data
 bench: build ## how long a story takes on this machine, stage by stage
 	@$(storyteller) bench tests/fixtures/photos/*.jpg
 
+LOAD ?=
+.PHONY: load
+load: setup ## how much the service takes and answers, without workers: make load LOAD='--seconds 30 --s3 --keep load.json'
+	@$(cargo) build --release -p api -p testkit --bin api --example load $(QUIET)
+	@$(CARGO_TARGET_DIR)/release/examples/load --api $(CARGO_TARGET_DIR)/release/api $(LOAD)
+
 MINUTES ?= 30
 SEED ?= 1
 .PHONY: chaos
