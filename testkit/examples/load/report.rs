@@ -68,7 +68,8 @@ impl Report {
             std::fs::write(file, &object).unwrap();
         }
         let text = if json { object } else { self.table() };
-        writeln!(std::io::stdout(), "{text}").unwrap();
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{text}").unwrap();
     }
 
     fn table(&self) -> String {
