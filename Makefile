@@ -57,6 +57,11 @@ install: setup ## put a release build and its bundle under PREFIX (~/.local): bi
 	@mkdir -p "$(PREFIX)/share/storyteller/bundles"
 	@rm -rf "$(PREFIX)/share/storyteller/bundles/starter"
 	@cp -R models/bundles/starter "$(PREFIX)/share/storyteller/bundles/"
+	@"$(PREFIX)/bin/storyteller" manual "$(PREFIX)/share/man/man1"
+	@mkdir -p "$(PREFIX)"/share/{bash-completion/completions,zsh/site-functions,fish/vendor_completions.d}
+	@"$(PREFIX)/bin/storyteller" completions bash > "$(PREFIX)/share/bash-completion/completions/storyteller"
+	@"$(PREFIX)/bin/storyteller" completions zsh > "$(PREFIX)/share/zsh/site-functions/_storyteller"
+	@"$(PREFIX)/bin/storyteller" completions fish > "$(PREFIX)/share/fish/vendor_completions.d/storyteller.fish"
 	@echo "installed $(PREFIX)/bin/storyteller"
 
 .PHONY: setup-tests
@@ -91,6 +96,12 @@ advisories: setup-tests ## known vulnerabilities in dependencies (fetches a data
 .PHONY: bench
 bench: build ## how long a story takes on this machine, stage by stage
 	@$(storyteller) bench tests/fixtures/photos/*.jpg
+
+LOAD ?=
+.PHONY: load
+load: setup ## how much the service takes and answers, without workers: make load LOAD='--seconds 30 --s3 --keep load.json'
+	@$(cargo) build --release -p api -p testkit --bin api --example load $(QUIET)
+	@$(CARGO_TARGET_DIR)/release/examples/load --api $(CARGO_TARGET_DIR)/release/api $(LOAD)
 
 MINUTES ?= 30
 SEED ?= 1

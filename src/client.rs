@@ -1,23 +1,36 @@
-//! The service seen from outside: a small HTTP client for `submit`, `demo`, `health` and the tests.
-//! It speaks only what the API documents; a problem answer becomes an error in the service's own words.
+//! The service seen from outside: the one HTTP client of the commands and of the tests.
+//! It speaks only what the API documents, in the API's own types. What must stay true: a problem answer becomes an error in
+//! the service's own words, and what listens on this machine is never asked through a proxy.
+
+mod following;
+mod stories;
+mod styles;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use api::view::{DeliveriesView, DeliveryView, PageView, StoryView};
-use jobs::{State, StoryRequest};
-use reqwest::RequestBuilder;
-use reqwest::multipart::{Form, Part};
+use api::error::Problem;
+use jobs::State;
+use reqwest::multipart::Part;
+use reqwest::{Method, RequestBuilder, Url};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
-use uuid::Uuid;
+
+pub use following::Event;
+pub use stories::{Listing, story_of};
+pub use styles::NewStyle;
+
+/// Longer than the 60 s for which the service holds a waiting poll.
+const ANSWER: Duration = Duration::from_secs(90);
 
 /// Why the service could not be asked, or what it said.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The picture cannot be read from the disk.
+    /// What was named as the service is no address.
+    #[error("`{0}` is no address of a service: say one such as http://127.0.0.1:7878")]
+    Address(String),
+    /// A file that is to be sent cannot be read.
     #[error("cannot read {}: {cause}", file.display())]
-    Photo {
+    File {
         /// The file that was named.
         file: PathBuf,
         /// What the system said.
@@ -48,133 +61,66 @@ pub enum Error {
         status: u16,
         /// The problem's detail.
         detail: String,
+        /// Whether it may answer differently later.
+        retryable: bool,
     },
     /// The job ended without a story.
-    #[error("the job {state}: {reason}")]
+    #[error("there is no story, the job is {state}: {reason}")]
     NoStory {
         /// The state it ended in.
-        state: String,
+        state: State,
         /// The job's own error.
         reason: String,
     },
 }
 
+impl Error {
+    /// Whether the same question may be answered in a moment: nobody is there, or the service or a proxy before it says so.
+    fn may_pass(&self) -> bool {
+        match self {
+            Error::Unreachable { .. } => true,
+            Error::Refused { retryable, .. } => *retryable,
+            Error::NotOurs { status, .. } => matches!(status, 502..=504),
+            Error::Address(_) | Error::File { .. } | Error::NoStory { .. } => false,
+        }
+    }
+}
+
 /// A connection to one service.
 pub struct Client {
     http: reqwest::Client,
-    server: String,
+    server: Url,
+}
+
+/// The address of a service, for example `http://127.0.0.1:7878`.
+///
+/// # Errors
+/// [`Error::Address`] when it is none.
+pub fn address(text: &str) -> Result<Url, Error> {
+    let url = Url::parse(text).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| Error::Address(text.to_owned()))
 }
 
 impl Client {
     /// A client of the service at `server`, for example `http://127.0.0.1:7878`.
     ///
     /// # Errors
-    /// When no HTTP client can be set up on this machine.
+    /// When that is no address, or no HTTP client can be set up on this machine.
     pub fn new(server: &str) -> Result<Self, Error> {
-        let server = server.trim_end_matches('/').to_owned();
-        let mut http = reqwest::Client::builder()
-            // longer than the 60 s for which the service holds a waiting poll
-            .timeout(Duration::from_secs(90));
+        let server = address(server)?;
+        let mut http = reqwest::Client::builder().timeout(ANSWER);
         if is_here(&server) {
             // a proxy for the world knows nothing of what listens on this machine
             http = http.no_proxy();
         }
-        let http = http.build().map_err(|cause| Error::Unreachable {
-            server: server.clone(),
-            cause,
-        })?;
-        Ok(Client { http, server })
-    }
-
-    /// Sends a picture to be told; answers with the accepted job.
-    ///
-    /// # Errors
-    /// When the file cannot be read, nobody answers, or the service refuses the picture or a field.
-    pub async fn submit(&self, photo: &Path, wishes: &StoryRequest) -> Result<StoryView, Error> {
-        let bytes = tokio::fs::read(photo).await.map_err(|cause| Error::Photo {
-            file: photo.to_owned(),
-            cause,
-        })?;
-        let name = photo
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let mut form = Form::new().part("image", Part::bytes(bytes).file_name(name));
-        for (field, text) in texts(wishes) {
-            form = form.text(field, text);
+        match http.build() {
+            Ok(http) => Ok(Client { http, server }),
+            Err(cause) => Err(Error::Unreachable {
+                server: name(&server),
+                cause,
+            }),
         }
-        let request = self
-            .http
-            .post(format!("{}/v1/stories", self.server))
-            .multipart(form);
-        self.answer(request).await
-    }
-
-    /// The job as it stands, after waiting up to `wait` for it to end.
-    ///
-    /// # Errors
-    /// When nobody answers or there is no such job.
-    pub async fn job(&self, id: Uuid, wait: Duration) -> Result<StoryView, Error> {
-        let url = format!("{}/v1/stories/{id}?wait={}", self.server, wait.as_secs());
-        self.answer(self.http.get(url)).await
-    }
-
-    /// Waits until the job has ended and answers with it; tells `watch` each state it saw on the way.
-    ///
-    /// # Errors
-    /// As [`Client::job`].
-    pub async fn finished(
-        &self,
-        id: Uuid,
-        mut watch: impl FnMut(&StoryView),
-    ) -> Result<StoryView, Error> {
-        loop {
-            let job = self.job(id, Duration::from_secs(2)).await?;
-            watch(&job);
-            if job.state.is_final() {
-                return Ok(job);
-            }
-        }
-    }
-
-    /// The webhooks of a story, with every attempt at them.
-    ///
-    /// # Errors
-    /// When nobody answers or there is no such job.
-    pub async fn deliveries(&self, id: Uuid) -> Result<DeliveriesView, Error> {
-        let url = format!("{}/v1/stories/{id}/deliveries", self.server);
-        self.answer(self.http.get(url)).await
-    }
-
-    /// Has a webhook sent again, now; answers with it.
-    ///
-    /// # Errors
-    /// When nobody answers or there is no such delivery.
-    pub async fn replay(&self, id: Uuid, number: u32) -> Result<DeliveryView, Error> {
-        let url = format!("{}/v1/stories/{id}/deliveries/{number}/replay", self.server);
-        self.answer(self.http.post(url)).await
-    }
-
-    /// A page of the stories in a state, the newest first; `cursor` is the `next` of the page before.
-    ///
-    /// # Errors
-    /// When nobody answers or there is no such state.
-    pub async fn stories(&self, state: State, cursor: Option<&str>) -> Result<PageView, Error> {
-        let mut url = format!("{}/v1/stories?limit=100&state={state}", self.server);
-        if let Some(cursor) = cursor {
-            url += &format!("&cursor={cursor}");
-        }
-        self.answer(self.http.get(url)).await
-    }
-
-    /// Has a story that ended without one told after all; answers with its job.
-    ///
-    /// # Errors
-    /// When nobody answers, there is no such job, or it is told already.
-    pub async fn retry(&self, id: Uuid) -> Result<StoryView, Error> {
-        let url = format!("{}/v1/stories/{id}/retry", self.server);
-        self.answer(self.http.post(url)).await
     }
 
     /// Whether the service is ready, and its own words about it.
@@ -182,82 +128,128 @@ impl Client {
     /// # Errors
     /// When nobody answers.
     pub async fn ready(&self) -> Result<(bool, String), Error> {
-        let (status, text) = self
-            .exchange(self.http.get(format!("{}/readyz", self.server)))
-            .await?;
+        let (status, text) = self.exchange(self.get(&["readyz"])).await?;
         Ok((status == 200, text))
     }
 
+    fn get(&self, path: &[&str]) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    fn post(&self, path: &[&str]) -> RequestBuilder {
+        self.request(Method::POST, path)
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        let mut url = self.server.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        self.http.request(method, url)
+    }
+
+    /// What is asked for.
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
         let (status, text) = self.exchange(request).await?;
-        let stranger = |_| Error::NotOurs {
-            server: self.server.clone(),
-            status,
-        };
-        if (200..300).contains(&status) {
-            return serde_json::from_str(&text).map_err(stranger);
+        if !(200..300).contains(&status) {
+            return Err(self.refusal(status, &text));
         }
-        let body: Value = serde_json::from_str(&text).map_err(stranger)?;
-        let detail = body["detail"]
-            .as_str()
-            .or(body["title"].as_str())
-            .unwrap_or("refused");
-        Err(Error::Refused {
-            status,
-            detail: detail.to_owned(),
-        })
+        serde_json::from_str(&text).map_err(|_| self.stranger(status))
+    }
+
+    /// That it is done, where there is nothing to answer.
+    async fn done(&self, request: RequestBuilder) -> Result<(), Error> {
+        let (status, text) = self.exchange(request).await?;
+        if (200..300).contains(&status) {
+            return Ok(());
+        }
+        Err(self.refusal(status, &text))
     }
 
     async fn exchange(&self, request: RequestBuilder) -> Result<(u16, String), Error> {
-        let unreachable = |cause| Error::Unreachable {
-            server: self.server.clone(),
-            cause,
-        };
+        let unreachable = |cause| self.unreachable(cause);
         let answer = request.send().await.map_err(unreachable)?;
         let status = answer.status().as_u16();
         Ok((status, answer.text().await.map_err(unreachable)?))
     }
+
+    fn refusal(&self, status: u16, text: &str) -> Error {
+        match serde_json::from_str::<Problem>(text) {
+            Ok(problem) => Error::Refused {
+                status,
+                detail: problem.detail,
+                retryable: problem.retryable,
+            },
+            Err(_) => self.stranger(status),
+        }
+    }
+
+    fn stranger(&self, status: u16) -> Error {
+        let server = name(&self.server);
+        Error::NotOurs { server, status }
+    }
+
+    fn unreachable(&self, cause: reqwest::Error) -> Error {
+        let server = name(&self.server);
+        Error::Unreachable { server, cause }
+    }
+}
+
+/// An address as people write it.
+fn name(server: &Url) -> String {
+    server.as_str().trim_end_matches('/').to_owned()
 }
 
 /// Whether an address leads to this machine itself.
-fn is_here(server: &str) -> bool {
-    let url = reqwest::Url::parse(server).ok();
-    let host = url.as_ref().and_then(reqwest::Url::host_str);
-    host.is_some_and(|host| {
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        let loopback = |address: std::net::IpAddr| address.is_loopback();
-        host == "localhost" || address.parse().is_ok_and(loopback)
-    })
+fn is_here(server: &Url) -> bool {
+    let host = server.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let loopback = |address: std::net::IpAddr| address.is_loopback();
+    host == "localhost" || address.parse().is_ok_and(loopback)
 }
 
-/// The fields of a form that say what a request does.
-fn texts(wishes: &StoryRequest) -> Vec<(String, String)> {
-    let Ok(Value::Object(fields)) = serde_json::to_value(wishes) else {
-        return Vec::new();
-    };
-    let said = fields.into_iter().filter_map(|(field, value)| match value {
-        Value::Null => None,
-        Value::Array(values) if values.is_empty() => None,
-        Value::Object(members) if members.is_empty() => None,
-        Value::String(text) => Some((field, text)),
-        other => Some((field, other.to_string())),
-    });
-    said.collect()
+/// A file as a part of a form.
+async fn part_of(file: &Path) -> Result<Part, Error> {
+    let bytes = tokio::fs::read(file).await.map_err(|cause| Error::File {
+        file: file.to_owned(),
+        cause,
+    })?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    Ok(Part::bytes(bytes).file_name(name.into_owned()))
 }
 
-/// The story of a job that has ended.
-///
-/// # Errors
-/// When the job did not succeed: its own error.
-pub fn story_of(job: &StoryView) -> Result<&str, Error> {
-    match (&job.result, &job.error) {
-        (Some(result), _) => Ok(&result.story),
-        (None, error) => Err(Error::NoStory {
-            state: job.state.to_string(),
-            reason: error.as_ref().map_or_else(
-                || "no reason was given".to_owned(),
-                |error| error.message.clone(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_has_an_address_of_http_and_may_lie_under_a_path() {
+        for wrong in ["", "127.0.0.1:7878", "localhost", "ftp://host", "http://"] {
+            assert!(matches!(address(wrong), Err(Error::Address(_))), "{wrong}");
+        }
+        for (server, whole) in [
+            (
+                "http://127.0.0.1:7878",
+                "http://127.0.0.1:7878/v1/styles/a%2Fb",
             ),
-        }),
+            ("https://host/tell/", "https://host/tell/v1/styles/a%2Fb"),
+        ] {
+            let client = Client::new(server).expect("that is an address");
+            let request = client.get(&["v1", "styles", "a/b"]).build();
+            assert_eq!(request.expect("it is whole").url().as_str(), whole);
+        }
+    }
+
+    #[test]
+    fn what_listens_on_this_machine_is_known_by_its_address() {
+        for (server, here) in [
+            ("http://127.0.0.1:1", true),
+            ("http://[::1]:1", true),
+            ("http://localhost", true),
+            ("http://127.example.com", false),
+            ("http://192.168.1.2", false),
+        ] {
+            assert_eq!(is_here(&address(server).expect("an address")), here);
+        }
     }
 }

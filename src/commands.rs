@@ -1,6 +1,7 @@
 //! The commands of the binary, one file each, and what several of them share.
 //! Only this half of the package knows about terminals and uses anyhow; the library half does not.
 
+pub(crate) mod asking;
 pub(crate) mod bench;
 pub(crate) mod check_parity;
 pub(crate) mod command_line;
@@ -9,12 +10,15 @@ pub(crate) mod demo;
 pub(crate) mod describe;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;
+pub(crate) mod exits;
 pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod place;
 pub(crate) mod progress;
 pub(crate) mod serve;
+pub(crate) mod shell;
+pub(crate) mod stories;
 pub(crate) mod styles;
 pub(crate) mod submit;
 pub(crate) mod tell;

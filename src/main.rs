@@ -1,6 +1,6 @@
 //! The one binary for people: `serve`, `tell`, `submit`, `demo` and their company.
 //! It parses the command line, sets up logging and hands over; every command lives in its own file.
-//! Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.
+//! Exit codes: 0 done, 1 the work failed, 2 the command line was wrong; for others see `commands/exits.rs`.
 
 use std::io;
 use std::process::ExitCode;
@@ -10,6 +10,7 @@ use clap::Parser as _;
 mod commands;
 
 use commands::command_line::{self, Command, CommandLine};
+use commands::exits;
 
 /// What the program logs unless told otherwise: what our own parts do, and what goes wrong elsewhere.
 const PROGRAM: &str = "warn,storyteller=info,worker=info,api=info,jobs=info,pictures=info,outbound=info,embedded=info,\
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
-            ExitCode::FAILURE
+            exits::after(&error)
         }
     }
 }

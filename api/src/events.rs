@@ -11,9 +11,9 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures_util::stream;
 use jobs::{Event, State, What};
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -21,6 +21,7 @@ use crate::Service;
 use crate::error::{Error, Problem, Result};
 use crate::feed::Watch;
 use crate::stories::{find, known_id, see};
+use crate::view::{CaptionsView, EventView, SentenceView, StageView, StateView};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Tells nginx and its kin not to keep anything back.
@@ -125,7 +126,7 @@ struct Stream {
     /// The number of the last event that was said.
     after: u32,
     /// While the story is queued: since when, and the place that was said last.
-    queued: Option<(Value, Option<u64>)>,
+    queued: Option<(DateTime<Utc>, Option<u64>)>,
     pending: VecDeque<Bytes>,
     /// There is nothing to come any more.
     over: bool,
@@ -203,15 +204,15 @@ impl Stream {
                 What::End if Some(number) != last_end || !happened.state.is_final() => {}
                 What::End => {
                     let whole = see(&self.service, self.id).await?;
-                    self.say(number, "end", &json!(whole.view));
+                    self.say(number, &EventView::End(Box::new(whole.view)));
                 }
                 What::State { at, .. } if waits == Some(number) => {
                     let place = self.service.state.store.position(self.id).await?;
                     self.after = number;
-                    self.queued = Some((json!(at), None));
+                    self.queued = Some((*at, None));
                     self.moved(place).await;
                 }
-                _ => self.pass_on(&event),
+                _ => self.pass_on(event),
             }
             self.after = number;
         }
@@ -225,7 +226,7 @@ impl Stream {
             return;
         };
         *said = place;
-        let at = at.clone();
+        let at = *at;
         let eta = match place {
             // an estimate is worth no error
             Some(place) => crate::stories::eta(&self.service, place)
@@ -234,30 +235,36 @@ impl Stream {
                 .flatten(),
             None => None,
         };
-        let state =
-            json!({"state": State::Queued, "at": at, "position": place, "eta_seconds": eta});
-        self.say(self.after, "state", &state);
+        let state = EventView::State(StateView {
+            state: State::Queued,
+            at,
+            position: place,
+            eta_seconds: eta,
+        });
+        self.say(self.after, &state);
     }
 
-    fn pass_on(&mut self, event: &Event) {
-        let (name, data) = match &event.what {
-            What::State { state, at } => (
-                "state",
-                json!({"state": state, "at": at, "position": null, "eta_seconds": null}),
-            ),
-            What::Progress(stage) => (
-                "progress",
-                json!({"stage": stage.name, "done": stage.done, "of": stage.of}),
-            ),
-            What::Captions { captions } => ("captions", json!({"captions": captions})),
-            What::Sentence { index, text } => ("sentence", json!({"index": index, "text": text})),
+    fn pass_on(&mut self, event: Event) {
+        let view = match event.what {
+            What::State { state, at } => EventView::State(StateView {
+                state,
+                at,
+                position: None,
+                eta_seconds: None,
+            }),
+            What::Progress(stage) => EventView::Progress(StageView {
+                stage: stage.name,
+                done: stage.done,
+                of: stage.of,
+            }),
+            What::Captions { captions } => EventView::Captions(CaptionsView::of(&captions)),
+            What::Sentence { index, text } => EventView::Sentence(SentenceView { index, text }),
             What::End => return,
         };
-        self.say(event.number, name, &data);
+        self.say(event.number, &view);
     }
 
-    fn say(&mut self, number: u32, event: &str, data: &Value) {
-        let text = format!("id: {number}\nevent: {event}\ndata: {data}\n\n");
-        self.pending.push_back(Bytes::from(text));
+    fn say(&mut self, number: u32, event: &EventView) {
+        self.pending.push_back(Bytes::from(event.lines(number)));
     }
 }

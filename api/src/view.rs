@@ -5,6 +5,7 @@
 
 mod batches;
 mod deliveries;
+mod events;
 mod gallery;
 mod rows;
 
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 pub use batches::{BatchItemState, BatchItemView, BatchView};
 pub use deliveries::{DeliveriesView, DeliveryAttemptView, DeliveryView};
+pub use events::{CaptionsView, EventView, SentenceView, StageView, StateView};
 pub use gallery::{GalleryView, SharedStoryView};
 
 /// A story that was asked for, from its submit to its end.

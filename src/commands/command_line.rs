@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use operation::Logging;
 
 use crate::commands::{
-    bench, check_parity, dead_letters, demo, describe, doctor, evaluate, health, import, migrate,
-    serve, styles, submit, tell, train, webhooks,
+    bench, check_parity, dead_letters, demo, describe, doctor, evaluate, exits, health, import,
+    migrate, serve, shell, stories, styles, submit, tell, train, webhooks,
 };
 
 /// Tells stories about pictures, on your own machine.
@@ -19,7 +19,8 @@ use crate::commands::{
     name = "storyteller",
     version,
     propagate_version = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = exits::HELP
 )]
 pub(crate) struct CommandLine {
     /// Logging, for every command.
@@ -37,11 +38,15 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     /// Tell the story of one or more pictures here and now, without a server.
     Tell(tell::Tell),
-    /// Send a picture to a running service; with --wait, print its story.
+    /// Send a picture to a running service; with --wait or --follow, print its story.
+    #[command(after_help = exits::HELP)]
     Submit(submit::Submit),
+    /// What is done with stories there.
+    #[command(flatten)]
+    Stories(stories::Stories),
     /// Start the service, send it a picture over HTTP and print the story: the quickest look at everything.
     Demo(demo::Demo),
-    /// List the styles a bundle can tell in.
+    /// List the styles a bundle or a running service can tell in, and make new ones of any text.
     Styles(styles::Styles),
     /// Make a bundle from the files of the original of 2015: the same numbers, the same stories.
     Import(import::Import),
@@ -65,6 +70,10 @@ pub(crate) enum Command {
     Migrate(migrate::Migrate),
     /// Look at this machine and say what is missing for the service to run.
     Doctor(doctor::Doctor),
+    /// Print what makes a shell complete commands, options and their values.
+    Completions(shell::Completions),
+    /// Write a page for `man` about each command.
+    Manual(shell::Manual),
 }
 
 /// Carries the command out.
@@ -76,6 +85,7 @@ pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Serve(command) => command.run(),
         Command::Tell(command) => command.run(),
         Command::Submit(command) => command.run(),
+        Command::Stories(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Styles(command) => command.run(),
         Command::Import(command) => command.run(),
@@ -89,6 +99,8 @@ pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Health(command) => command.run(),
         Command::Migrate(command) => command.run(),
         Command::Doctor(command) => command.run(),
+        Command::Completions(command) => command.run(),
+        Command::Manual(command) => command.run(),
     }
 }
 

@@ -1,32 +1,29 @@
 //! `storyteller dead-letters`: stories that failed after all their attempts, for a person to look at and to try again.
 //! It is a client like any other: everything goes through the HTTP API.
 
-use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use api::view::StoryView;
 use clap::{Args, Subcommand};
 use jobs::State;
 use uuid::Uuid;
 
+use crate::commands::asking::Asked;
 use crate::commands::command_line::block_on;
-use storyteller::client::Client;
+use crate::commands::stories::{Several, attempts};
+use storyteller::client::{Client, Listing};
 
-/// What `dead-letters` takes.
+/// What `dead-letters` takes; where they are can be said before or after the verb.
 #[derive(Args, Debug)]
+#[command(mut_args(|arg| arg.global(true)))]
 pub(crate) struct DeadLetters {
-    /// The service to ask.
-    #[arg(
-        long,
-        global = true,
-        env = "STORYTELLER_SERVER",
-        default_value = "http://127.0.0.1:7878",
-        value_name = "URL"
-    )]
-    server: String,
-    /// What to do.
+    /// Where they are.
+    #[command(flatten)]
+    asked: Asked,
+    /// What to do; without a word: list.
     #[command(subcommand)]
-    action: Action,
+    action: Option<Action>,
 }
 
 /// What can be done about failed stories.
@@ -68,62 +65,53 @@ impl DeadLetters {
     /// When nobody answers, or a story is unknown or told already.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
-            let client = Client::new(&self.server)?;
-            let mut out = std::io::stdout().lock();
+            let client = self.asked.client()?;
             match self.action {
-                Action::List(which) => {
-                    for story in failed(&client, &which).await? {
-                        writeln!(out, "{}", line(&story))?;
-                    }
+                None => self.list(&client, &Which { kind: None }).await?,
+                Some(Action::List(ref which)) => self.list(&client, which).await?,
+                Some(Action::Show { id }) => {
+                    let job = client.job(id, Duration::ZERO).await?;
+                    let words = || format!("{}  {}\n{}", job.id, job.state, attempts(&job));
+                    self.asked.print(&job, || words().trim_end().to_owned())?;
                 }
-                Action::Show { id } => {
-                    let job = client.job(id, std::time::Duration::ZERO).await?;
-                    write!(out, "{}", with_attempts(&job))?;
-                }
-                Action::Replay { ids, all, which } => {
+                Some(Action::Replay { ids, all, which }) => {
                     let ids = if all {
                         let stories = failed(&client, &which).await?;
                         stories.iter().map(|story| story.id).collect()
                     } else {
                         ids
                     };
-                    return replay(&client, &ids, &mut out).await;
+                    return Several::new(ids, self.asked).retry().await;
                 }
             }
             Ok(ExitCode::SUCCESS)
         })
     }
-}
 
-/// One that cannot be tried again, perhaps because somebody else was quicker, keeps none of the others from it.
-async fn replay(client: &Client, ids: &[Uuid], out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let mut refused = false;
-    for id in ids {
-        match client.retry(*id).await {
-            Ok(job) => writeln!(out, "{id}  {}", job.state)?,
-            Err(error @ storyteller::client::Error::Refused { .. }) => {
-                refused = true;
-                writeln!(out, "{id}  {error}")?;
-            }
-            Err(error) => return Err(error.into()),
+    async fn list(&self, client: &Client, which: &Which) -> anyhow::Result<()> {
+        for story in failed(client, which).await? {
+            self.asked.print(&story, || line(&story))?;
         }
+        Ok(())
     }
-    Ok(ExitCode::from(u8::from(refused)))
 }
 
 /// All failed stories. They are collected before any is tried again, because a page ends where the last one began.
 async fn failed(client: &Client, which: &Which) -> anyhow::Result<Vec<StoryView>> {
     let mut found = Vec::new();
-    let mut cursor: Option<String> = None;
+    let mut listing = Listing {
+        state: Some(State::Failed),
+        ..Listing::from_the_start()
+    };
     loop {
-        let page = client.stories(State::Failed, cursor.as_deref()).await?;
+        let page = client.stories(&listing).await?;
         let wanted = |story: &StoryView| {
             let kind = story.error.as_ref().map(|error| error.kind.as_str());
             which.kind.is_none() || which.kind.as_deref() == kind
         };
         found.extend(page.stories.into_iter().filter(wanted));
         match page.next {
-            Some(next) => cursor = Some(next),
+            Some(_) => listing.cursor = page.next,
             None => return Ok(found),
         }
     }
@@ -136,18 +124,4 @@ fn line(story: &StoryView) -> String {
     let kind = error.map_or_else(none, |error| error.kind.clone());
     let message = error.map_or_else(none, |error| error.message.clone());
     format!("{}  {finished}  {kind}  {message}", story.id)
-}
-
-fn with_attempts(job: &StoryView) -> String {
-    let mut lines = format!("{}  {}\n", job.id, job.state);
-    for attempt in job.history.iter().flatten() {
-        let outcome = attempt.outcome.as_deref().unwrap_or("running");
-        let error = attempt.error.as_ref().map_or("", |error| &error.message);
-        let started = attempt.started_at.to_rfc3339();
-        lines += &(format!("   {started}  {outcome}  {error}")
-            .trim_end()
-            .to_owned()
-            + "\n");
-    }
-    lines
 }

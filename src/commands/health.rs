@@ -6,20 +6,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::commands::asking::Server;
 use crate::commands::command_line::block_on;
-use storyteller::client::Client;
 
 /// What `health` takes.
 #[derive(Args, Debug)]
 pub(crate) struct Health {
     /// The service to ask.
-    #[arg(
-        long,
-        env = "STORYTELLER_SERVER",
-        default_value = "http://127.0.0.1:7878",
-        value_name = "URL"
-    )]
-    server: String,
+    #[command(flatten)]
+    server: Server,
 }
 
 impl Health {
@@ -28,7 +23,7 @@ impl Health {
     /// # Errors
     /// When nobody answers.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (ready, words) = block_on(async { Ok(Client::new(&self.server)?.ready().await?) })?;
+        let (ready, words) = block_on(async { Ok(self.server.client()?.ready().await?) })?;
         writeln!(std::io::stdout(), "{words}")?;
         Ok(if ready {
             ExitCode::SUCCESS

@@ -1,21 +1,29 @@
 //! `storyteller styles`: what a bundle can tell in, with where each style comes from; and new styles from any text.
 //! Without a verb it lists. Adding and removing change the bundle's folder at once; a service that is running keeps what
-//! it read at its start.
+//! it read at its start, unless it is asked itself: `--server`, see `served.rs`.
+
+mod served;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use api::view::{StyleState, StyleView, StylesView};
 use clap::{Args, Subcommand};
 use models::Bundle;
 use models::pipeline::style_from_text::{Draft, make_for};
 use models::text::encoding;
+use reqwest::Url;
+use storyteller::client::address;
 use training::corpus;
 use training::shelf::Shelf;
 
 use crate::commands::place::Weights;
 use crate::commands::progress::LoadingBar;
+
+/// More hardly move the mean of a style.
+const PASSAGES: usize = 1000;
 
 /// What `styles` takes; where the weights are can be said before or after the verb.
 #[derive(Args, Debug)]
@@ -24,6 +32,12 @@ pub(crate) struct Styles {
     /// Where weights are.
     #[command(flatten)]
     weights: Weights,
+    /// Ask a running service instead of a bundle of this machine, for example http://127.0.0.1:7878.
+    #[arg(long, value_name = "URL", value_parser = address)]
+    server: Option<Url>,
+    /// List, or show what a service has, as JSON.
+    #[arg(long)]
+    json: bool,
     /// What to do; without a word: list.
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -64,9 +78,9 @@ struct Add {
     /// Where the text is from [default: the names of the files].
     #[arg(long)]
     source: Option<String>,
-    /// Read at most so many passages of 100 to 160 words, evenly spread.
-    #[arg(long, default_value_t = 1000)]
-    passages: usize,
+    /// Read at most so many passages of 100 to 160 words, evenly spread [default: 1000].
+    #[arg(long)]
+    passages: Option<usize>,
 }
 
 impl Styles {
@@ -74,10 +88,13 @@ impl Styles {
     ///
     /// # Errors
     /// When the bundle cannot be opened or changed, or a text cannot become a style.
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(mut self) -> anyhow::Result<ExitCode> {
+        if let Some(server) = self.server.take() {
+            return served::run(&server, self);
+        }
         let folder = self.weights.bundle()?;
         match self.verb {
-            None | Some(Verb::List) => list(&folder)?,
+            None | Some(Verb::List) => list(&folder, self.json)?,
             Some(Verb::Add(add)) => add.run(&folder, &self.weights)?,
             Some(Verb::Show { name }) => show(&folder, &name)?,
             Some(Verb::Remove { name }) => {
@@ -149,7 +166,7 @@ impl Add {
             description: self.description.clone(),
             source: self.source.clone().unwrap_or(source),
             texts,
-            most_passages: self.passages,
+            most_passages: self.passages.unwrap_or(PASSAGES),
         })
     }
 }
@@ -159,9 +176,31 @@ fn file_name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn list(folder: &Path) -> anyhow::Result<()> {
+fn list(folder: &Path, json: bool) -> anyhow::Result<()> {
+    let bundle = Bundle::open(folder)?;
+    let styles = bundle.manifest().styles.iter().map(|style| StyleView {
+        name: style.name.clone(),
+        description: style.description.clone(),
+        passages: u32::try_from(style.passages).unwrap_or(u32::MAX),
+        source: style.source.clone(),
+        state: StyleState::Ready,
+        progress: None,
+        error: None,
+    });
+    let view = StylesView {
+        bundle: Some(bundle.manifest().name.clone()),
+        styles: styles.collect(),
+    };
+    listed(&view, json)
+}
+
+/// Prints styles, wherever they are.
+fn listed(view: &StylesView, json: bool) -> anyhow::Result<()> {
+    if json {
+        return say(&serde_json::to_string(view)?);
+    }
     say(&format!("{:16} {:>8}  made of", "style", "passages"))?;
-    for style in &Bundle::open(folder)?.manifest().styles {
+    for style in &view.styles {
         say(&format!(
             "{:16} {:>8}  {} ({})",
             style.name, style.passages, style.description, style.source

@@ -1,67 +1,86 @@
-//! `storyteller submit`: sends a picture to a running service; with `--wait` stays for the story.
+//! `storyteller submit`: sends a picture to a running service; with `--wait` or `--follow` stays for the story.
 //! It is a client like any other: everything goes through the HTTP API.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use jobs::StoryRequest;
 
+use crate::commands::asking::Asked;
 use crate::commands::command_line::block_on;
+use crate::commands::stories::watching::{self, Patience};
 use crate::commands::tell::Telling;
-use storyteller::client::{Client, story_of};
 
 /// What `submit` takes.
 #[derive(Args, Debug)]
 pub(crate) struct Submit {
     /// The picture (JPEG, PNG, WebP or GIF).
     photo: PathBuf,
-    /// The service to send it to.
-    #[arg(
-        long,
-        env = "STORYTELLER_SERVER",
-        default_value = "http://127.0.0.1:7878",
-        value_name = "URL"
-    )]
-    server: String,
     /// Wait for the story and print it.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "follow")]
     wait: bool,
-    /// Print the whole job as JSON.
+    /// Print the story sentence by sentence while it is told.
     #[arg(long)]
-    json: bool,
+    follow: bool,
+    /// For how long, with --wait or --follow.
+    #[command(flatten)]
+    patience: Patience,
+    /// A label of yours, such as album=2026: comes back with the story.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    labels: Vec<(String, String)>,
+    /// Higher is told earlier.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=9), value_name = "0..9")]
+    priority: u8,
+    /// Delete picture and story so many seconds after its end [default: the service's own time].
+    #[arg(long, value_name = "S")]
+    keep_for: Option<u32>,
     /// An address of yours that is told of the end of the story.
     #[arg(long, value_name = "URL")]
     webhook_url: Option<String>,
     /// How the story is told.
     #[command(flatten)]
     telling: Telling,
+    /// Where it is sent.
+    #[command(flatten)]
+    asked: Asked,
 }
 
 impl Submit {
-    /// Sends the picture; prints the job's id, or with `--wait` its story.
+    /// Sends the picture; prints the job's id, or its story.
     ///
     /// # Errors
     /// When the service refuses the picture or cannot be reached, or the job fails.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
-            let client = Client::new(&self.server)?;
-            let wishes = StoryRequest {
-                webhook_url: self.webhook_url.clone(),
-                ..self.telling.request()
-            };
-            let mut job = client.submit(&self.photo, &wishes).await?;
+            let client = self.asked.client()?;
+            let job = client.submit(&self.photo, &self.wishes()).await?;
+            let (id, manner) = (job.id, (&self.asked, &self.patience));
             if self.wait {
-                job = client.finished(job.id, |_| {}).await?;
+                return watching::wait(&client, id, manner).await;
             }
-            let mut out = std::io::stdout().lock();
-            match (self.json, self.wait) {
-                (true, _) => writeln!(out, "{}", serde_json::to_string(&job)?)?,
-                (false, true) => writeln!(out, "{}", story_of(&job)?)?,
-                (false, false) => writeln!(out, "{}", job.id)?,
+            if self.follow {
+                return watching::follow(&client, id, manner).await;
             }
+            self.asked.print(&job, || id.to_string())?;
             Ok(ExitCode::SUCCESS)
         })
     }
+
+    fn wishes(&self) -> StoryRequest {
+        StoryRequest {
+            metadata: self.labels.iter().cloned().collect(),
+            priority: self.priority,
+            keep_for: self.keep_for,
+            webhook_url: self.webhook_url.clone(),
+            ..self.telling.request()
+        }
+    }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("`{text}` is no label: say KEY=VALUE"))?;
+    Ok((key.to_owned(), value.to_owned()))
 }

@@ -9,8 +9,8 @@ use clap::{Args, Subcommand};
 use outbound::Secret;
 use uuid::Uuid;
 
+use crate::commands::asking::Asked;
 use crate::commands::command_line::block_on;
-use storyteller::client::Client;
 
 /// What `webhooks` takes.
 #[derive(Args, Debug)]
@@ -31,7 +31,7 @@ enum Action {
         id: Uuid,
         /// The service to ask.
         #[command(flatten)]
-        service: Server,
+        asked: Asked,
     },
     /// Send a webhook again, now.
     Replay {
@@ -42,21 +42,8 @@ enum Action {
         number: u32,
         /// The service to ask.
         #[command(flatten)]
-        service: Server,
+        asked: Asked,
     },
-}
-
-/// Which service.
-#[derive(Args, Debug)]
-struct Server {
-    /// The service to ask.
-    #[arg(
-        long,
-        env = "STORYTELLER_SERVER",
-        default_value = "http://127.0.0.1:7878",
-        value_name = "URL"
-    )]
-    server: String,
 }
 
 impl Webhooks {
@@ -65,25 +52,17 @@ impl Webhooks {
     /// # Errors
     /// When nobody answers, or there is no such story or delivery.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let mut out = std::io::stdout().lock();
         match self.action {
-            Action::Secret => writeln!(out, "{}", Secret::new().reveal())?,
-            Action::List { id, service } => {
-                let listed =
-                    block_on(async { Ok(Client::new(&service.server)?.deliveries(id).await?) })?;
+            Action::Secret => writeln!(std::io::stdout(), "{}", Secret::new().reveal())?,
+            Action::List { id, asked } => {
+                let listed = block_on(async { Ok(asked.client()?.deliveries(id).await?) })?;
                 for delivery in &listed.deliveries {
-                    write!(out, "{}", described(delivery))?;
+                    asked.print(delivery, || described(delivery))?;
                 }
             }
-            Action::Replay {
-                id,
-                number,
-                service,
-            } => {
-                let delivery = block_on(async {
-                    Ok(Client::new(&service.server)?.replay(id, number).await?)
-                })?;
-                write!(out, "{}", described(&delivery))?;
+            Action::Replay { id, number, asked } => {
+                let delivery = block_on(async { Ok(asked.client()?.replay(id, number).await?) })?;
+                asked.print(&delivery, || described(&delivery))?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -95,14 +74,14 @@ fn described(delivery: &DeliveryView) -> String {
     let DeliveryView {
         number, event, url, ..
     } = delivery;
-    let mut lines = format!("{number}  {event}  {}  {url}\n", delivery.state.name());
+    let mut lines = format!("{number}  {event}  {}  {url}", delivery.state.name());
     for attempt in &delivery.attempts {
         let answer = attempt
             .status
             .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
         let error = attempt.error.as_deref().unwrap_or("delivered");
         lines += &format!(
-            "   {}  {answer}  {error}\n",
+            "\n   {}  {answer}  {error}",
             attempt.started_at.to_rfc3339()
         );
     }

@@ -25,6 +25,21 @@ pub fn encoded(format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
+/// A JPEG of about so many bytes, as a telephone's photo has: a picture of noise, as many lines of it as that takes.
+pub fn of_bytes(bytes: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    // a pixel of noise takes about 2.2 bytes at the encoder's usual quality
+    let lines = (bytes as f64 / 2.2 / 320.0).ceil() as u32;
+    let picture = RgbImage::from_fn(320, lines, |_, _| Rgb([noise(), noise(), noise()]));
+    let mut encoded = Cursor::new(Vec::new());
+    picture.write_to(&mut encoded, ImageFormat::Jpeg).unwrap();
+    encoded.into_inner()
+}
+
 /// A JPEG that says: turn me by 90° to see me upright.
 pub fn turned_jpeg() -> Vec<u8> {
     let plain = jpeg();

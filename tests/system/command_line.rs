@@ -125,6 +125,32 @@ fn health_of_a_service_that_is_not_there_is_an_error() {
 }
 
 #[test]
+fn shells_and_man_learn_every_command_from_the_program_itself() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = storyteller(&["completions", shell]);
+        assert!(script.status.success(), "{shell}");
+        let script = String::from_utf8(script.stdout).unwrap();
+        assert!(
+            script.contains("dead-letters") && script.contains("withdraw"),
+            "{shell}"
+        );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let manual = folder.path().join("man1");
+    assert!(
+        storyteller(&["manual", manual.to_str().unwrap()])
+            .status
+            .success()
+    );
+    let page = std::fs::read_to_string(manual.join("storyteller-wait.1")).unwrap();
+    assert!(
+        page.contains("Exit codes: 0 told") && page.contains(r"\-\-timeout"),
+        "{page}"
+    );
+    assert!(manual.join("storyteller-styles-add.1").is_file());
+}
+
+#[test]
 fn check_parity_says_by_its_exit_code_whether_the_originals_numbers_are_ours() {
     let misc = "models/tests/golden/tiny/misc";
     let fine = storyteller(&["check-parity", misc, "--json"]);

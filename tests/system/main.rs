@@ -1,9 +1,10 @@
 //! The whole system over HTTP, as its users meet it: one binary, one harness with a verb for each user action.
-//! `stories` and `bad_input` run on a scripted engine that fails on demand, `real` and `styles` on the starter bundle,
+//! `stories`, `asking` and `bad_input` run on a scripted engine that fails on demand, `real` and `styles` on the starter bundle,
 //! `crash` kills the real program, `chaos` everything, `objects` its S3 server, `page` looks at it in a browser, `documents`
 //! does what the documents say, `tidy` guards the house rules.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod asking;
 mod bad_input;
 mod chaos;
 mod command_line;

@@ -1,0 +1,162 @@
+//! The service that is measured: a Postgres of its own, the `api` program, and where pictures are kept.
+//! What must stay true: it is what a person gets who starts these programs, but for the room in the queue; everything is stopped and
+//! removed at the end.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use embedded::EmbeddedPostgres;
+use jobs::{Rules, Store, StyleEntry};
+use sqlx::{Connection as _, PgConnection};
+use tempfile::TempDir;
+use testkit::postgres::{open_folder, settings};
+use testkit::seaweedfs::{self, Weed};
+
+use crate::caller::{Caller, get};
+
+/// The service.
+pub(crate) struct Place {
+    pub(crate) address: SocketAddr,
+    pub(crate) store: Store,
+    pub(crate) api: Api,
+    pub(crate) database: PgConnection,
+    /// The process id of Postgres.
+    pub(crate) postmaster: u32,
+    /// Whether it counts statements.
+    pub(crate) counts: bool,
+    postgres: EmbeddedPostgres,
+    _folder: TempDir,
+    _weed: Option<Weed>,
+}
+
+/// The program, which ends with this.
+pub(crate) struct Api(Child);
+
+impl Api {
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        // one that has ended already cannot be killed, and need not be
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Place {
+    pub(crate) async fn open(api: &Path, s3: bool) -> Place {
+        let folder = open_folder();
+        let (postgres, counts) = counting_postgres(folder.path()).await;
+        let url = postgres.url();
+        let migrated = Command::new(api)
+            .args(["migrate", "--database-url", &url])
+            .status();
+        assert!(migrated.unwrap().success(), "the tables cannot be made");
+        let store = Store::connect(&url, Rules::default()).await.unwrap();
+        let style = StyleEntry {
+            name: "romance".to_owned(),
+            description: "for measuring".to_owned(),
+            passages: 1,
+            source: "nowhere".to_owned(),
+        };
+        store.register_styles("load", &[style]).await.unwrap();
+
+        let weed = if s3 { Weed::start() } else { None };
+        assert!(
+            weed.is_some() == s3,
+            "there is no S3 server: make setup-tests"
+        );
+        let address = free_address();
+        let mut program = Command::new(api);
+        program
+            .args(["--database-url", &url, "--max-queued", "10000000"])
+            .args(["--listen", &address.to_string()])
+            .env_remove("S3_BUCKET")
+            .stderr(std::fs::File::create(folder.path().join("api.log")).unwrap())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        match &weed {
+            None => {
+                program.arg("--images").arg(folder.path().join("images"));
+            }
+            Some(weed) => in_bucket(&mut program, weed).await,
+        }
+        let api = Api(program.spawn().unwrap());
+        is_up(address).await;
+        let database = PgConnection::connect(&url).await.unwrap();
+        let pid = folder.path().join("postgres/data/postmaster.pid");
+        let pid = std::fs::read_to_string(pid).unwrap();
+        Place {
+            address,
+            store,
+            api,
+            database,
+            postmaster: pid.lines().next().unwrap().trim().parse().unwrap(),
+            counts,
+            postgres,
+            _folder: folder,
+            _weed: weed,
+        }
+    }
+
+    /// Stops everything.
+    pub(crate) async fn close(self) {
+        self.store.close().await;
+        self.database.close().await.unwrap();
+        drop(self.api);
+        self.postgres.stop().await.unwrap();
+    }
+}
+
+/// A Postgres that counts statements, if it was installed with what does that.
+async fn counting_postgres(folder: &Path) -> (EmbeddedPostgres, bool) {
+    let postgres = EmbeddedPostgres::start(settings(folder)).await.unwrap();
+    let mut connection = PgConnection::connect(&postgres.url()).await.unwrap();
+    let there = "select from pg_available_extensions where name = 'pg_stat_statements'";
+    let there = sqlx::raw_sql(there).fetch_optional(&mut connection).await;
+    if there.unwrap().is_none() {
+        return (postgres, false);
+    }
+    let load = "alter system set shared_preload_libraries = 'pg_stat_statements'";
+    sqlx::raw_sql(load).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    postgres.stop().await.unwrap();
+    let postgres = EmbeddedPostgres::start(settings(folder)).await.unwrap();
+    let mut connection = PgConnection::connect(&postgres.url()).await.unwrap();
+    let make = "create extension pg_stat_statements";
+    sqlx::raw_sql(make).execute(&mut connection).await.unwrap();
+    (postgres, true)
+}
+
+async fn in_bucket(program: &mut Command, weed: &Weed) {
+    let settings = seaweedfs::settings(&weed.endpoint());
+    seaweedfs::bucket_at(settings.clone()).await;
+    program
+        .env("S3_BUCKET", settings.bucket)
+        .env("S3_ENDPOINT", weed.endpoint())
+        .env("AWS_ACCESS_KEY_ID", settings.access_key)
+        .env("AWS_SECRET_ACCESS_KEY", settings.secret_key);
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+async fn is_up(address: SocketAddr) {
+    let begun = std::time::Instant::now();
+    loop {
+        if let Ok(mut caller) = Caller::open(address).await {
+            caller.send(&get("/livez")).await.unwrap();
+            assert_eq!(caller.answer().await.unwrap().0, 200);
+            return;
+        }
+        assert!(begun.elapsed() < testkit::PATIENCE, "the API never listens");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
