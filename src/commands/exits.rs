@@ -23,7 +23,10 @@ pub(crate) struct TooLong {
 
 /// How the program ends after an error.
 pub(crate) fn after(error: &anyhow::Error) -> ExitCode {
-    if error.chain().any(|cause| cause.is::<TooLong>()) {
+    let late = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<TooLong>());
+    if late.is_some() {
         return ExitCode::from(5);
     }
     let asked = error
