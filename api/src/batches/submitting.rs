@@ -221,8 +221,9 @@ async fn one(
     source: Result<Source>,
     (wishes, reuse): (&StoryRequest, Reuse),
 ) -> Result<NewJob> {
-    let picture = picture_of(service, source?, wishes.compat).await?;
+    // before anything that takes time, and in the order of the pictures: so they are told in that order
     let id = NewJob::id();
+    let picture = picture_of(service, source?, wishes.compat).await?;
     let image = keep(service, id, picture).await?;
     Ok(NewJob {
         id,

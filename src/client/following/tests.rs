@@ -15,7 +15,7 @@ const SENTENCE: &str = "id: 2\nevent: sentence\ndata: {\"index\":0,\"text\":\"Zw
 fn job(state: &str) -> String {
     json!({
         "id": Uuid::nil(), "state": state, "created_at": "2026-11-23T09:30:00Z", "attempts": 1, "max_attempts": 3,
-        "request": {}, "shared": false, "data_removed": false,
+        "request": {}, "shared": false, "data_removed": false, "cache": "miss",
     })
     .to_string()
 }
