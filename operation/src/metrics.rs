@@ -125,6 +125,19 @@ fn of_requests(make: &mut Maker) -> (IntCounterVec, Histogram) {
     (requests, seconds)
 }
 
+/// What attempts are timed by.
+fn of_attempts(make: &mut Maker) -> (HistogramVec, Histogram) {
+    let stages = HistogramOpts::new("storyteller_stage_seconds", "Time of a batch in a stage")
+        .buckets(SECONDS.to_vec());
+    let stages = make.keep(HistogramVec::new(stages, &["stage"]));
+    let attempts = make.histogram(
+        "storyteller_attempt_seconds",
+        "From a claim to its written outcome",
+        &SECONDS,
+    );
+    (stages, attempts)
+}
+
 /// What submits are counted by.
 fn of_submits(make: &mut Maker) -> (IntCounter, IntCounterVec) {
     let accepted = make.counter("storyteller_accepted_total", "Jobs accepted");
@@ -145,9 +158,8 @@ impl Metrics {
             registry: Registry::new(),
             names: Vec::new(),
         };
-        let stages = HistogramOpts::new("storyteller_stage_seconds", "Time of a batch in a stage")
-            .buckets(SECONDS.to_vec());
         let (requests, request_seconds) = of_requests(&mut make);
+        let (stage_seconds, attempt_seconds) = of_attempts(&mut make);
         let (accepted, answered) = of_submits(&mut make);
         Metrics {
             attempts: make.counter("storyteller_attempts_total", "Attempts begun"),
@@ -166,12 +178,8 @@ impl Metrics {
                 "Stories in a batch",
                 &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0],
             ),
-            stage_seconds: make.keep(HistogramVec::new(stages, &["stage"])),
-            attempt_seconds: make.histogram(
-                "storyteller_attempt_seconds",
-                "From a claim to its written outcome",
-                &SECONDS,
-            ),
+            stage_seconds,
+            attempt_seconds,
             webhook_attempts: make.counters(
                 ("storyteller_webhook_attempts_total", "Webhooks by verdict"),
                 &["verdict"],

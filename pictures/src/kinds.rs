@@ -95,3 +95,28 @@ fn is_base64(text: &str) -> bool {
         && !text.trim_end().contains(' ')
         && letters.all(|letter| letter.is_ascii_alphanumeric() || "+/=-_".contains(letter))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::kind_of;
+
+    #[test]
+    fn people_learn_what_they_sent_instead() {
+        for (bytes, expected) in [
+            (&b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"[..], "film"),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "AVIF"),
+            (b"\0\0\0\x18ftypisom\0\0\0\0isomheic\xff", "HEIC"),
+            (b"<?xml version='1.0'?>\n<svg width='9'/>", "SVG"),
+            (b"<!DOCTYPE html><title>Sign in</title>", "HTML"),
+            (b"data:image/jpeg;base64,/9j/4AAQ", "base64"),
+            (b"\x1f\x8b\x08\0\xff\xfe", "compressed"),
+            (b"PK\x03\x04\xff", "zip"),
+            (b"\xff\x0a\x7f\0\xff", "JPEG XL"),
+            (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+            (b"8BPS\0\x01\xff", "Photoshop"),
+        ] {
+            let kind = kind_of(bytes);
+            assert!(kind.contains(expected), "{expected}: {kind}");
+        }
+    }
+}

@@ -73,11 +73,10 @@ fn commands(text: &str) -> Vec<String> {
 async fn every_call_in_the_documents_is_answered_well() {
     let service = Service::scripted(ScriptedEngine::new()).await;
     let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(
-        root().join("tests/fixtures/photos/cat.jpg"),
-        folder.path().join("cat.jpg"),
-    )
-    .unwrap();
+    for name in ["cat.jpg", "dog.jpg"] {
+        let photo = root().join("tests/fixtures/photos/cat.jpg");
+        std::fs::copy(photo, folder.path().join(name)).unwrap();
+    }
     std::fs::write(folder.path().join("novel.txt"), "ok").unwrap();
     for (document, text) in documents() {
         let calls: Vec<_> = commands(&text)
@@ -89,8 +88,12 @@ async fn every_call_in_the_documents_is_answered_well() {
         }
         let id = service.accepted(&small_picture(1), &[]).await;
         service.finished(&id).await;
+        let mut batch = String::new();
         for call in calls {
-            let ours = call.replace(ADDRESS, &service.address).replace("<id>", &id);
+            let ours = call
+                .replace(ADDRESS, &service.address)
+                .replace("batches/<id>", &format!("batches/{batch}"))
+                .replace("<id>", &id);
             let strict = ours.replacen(
                 "curl",
                 "curl --silent --show-error --fail-with-body --max-time 60 --retry 5 --retry-delay 1 --retry-all-errors",
@@ -107,6 +110,10 @@ async fn every_call_in_the_documents_is_answered_well() {
                 answer.status.success(),
                 "{document}: {call}\n{said}\n{complaint}"
             );
+            if call.ends_with("/v1/batches") {
+                let told: serde_json::Value = serde_json::from_str(&said).unwrap();
+                batch = told["id"].as_str().unwrap().to_owned();
+            }
         }
         // the next document may make it again, of another text
         service.forgets_style("mine").await;

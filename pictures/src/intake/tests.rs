@@ -146,17 +146,6 @@ fn a_file_that_is_no_picture_is_named() {
         (b"\0\0\0\x1cftypheic\xff\xff", "HEIC"),
         (b"\xff\xd8\xff\xd9", "no pixels"),
         (b"\x01\x02\xff\xfe\xfd", "something else"),
-        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "film"),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "AVIF"),
-        (b"\0\0\0\x18ftypisom\0\0\0\0isomheic\xff", "HEIC"),
-        (b"<?xml version='1.0'?>\n<svg width='9'/>", "SVG"),
-        (b"<!DOCTYPE html><title>Sign in</title>", "HTML"),
-        (b"data:image/jpeg;base64,/9j/4AAQ", "base64"),
-        (b"\x1f\x8b\x08\0\xff\xfe", "compressed"),
-        (b"PK\x03\x04\xff", "zip"),
-        (b"\xff\x0a\x7f\0\xff", "JPEG XL"),
-        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
-        (b"8BPS\0\x01\xff", "Photoshop"),
     ] {
         let error = refused(bytes.to_vec());
         assert!(matches!(error, Refusal::Unreadable(_)), "{error}");
