@@ -89,10 +89,7 @@ fn shown(
     let bytes = serde_json::to_vec(&view).map_err(|error| Error::Internal(error.to_string()))?;
     let tag = etag::of(&bytes);
     if etag::matches(etag::known(request).as_ref(), &tag) {
-        return Ok(HttpResponse::NotModified()
-            .insert_header((CACHE_CONTROL, OF_A_BATCH))
-            .insert_header((ETAG, tag.to_string()))
-            .finish());
+        return Ok(etag::unchanged(&tag, OF_A_BATCH));
     }
     Ok(answer
         .insert_header((ETAG, tag.to_string()))

@@ -1,8 +1,8 @@
 //! Entity tags: how a caller says which version of an answer it already has.
 //! Used by the job and the page's files. What must stay true: equal bytes have equal tags, in every process.
 
-use actix_web::http::header::{EntityTag, IF_NONE_MATCH, IfNoneMatch};
-use actix_web::{HttpMessage as _, HttpRequest};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag, IF_NONE_MATCH, IfNoneMatch};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 
 /// A weak tag of these bytes (FNV-1a, 64 bits: a tag tells versions of one thing apart, it guards nothing).
 pub(crate) fn of(bytes: &[u8]) -> EntityTag {
@@ -26,6 +26,15 @@ pub(crate) fn matches(known: Option<&IfNoneMatch>, tag: &EntityTag) -> bool {
         Some(IfNoneMatch::Any) => true,
         Some(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(tag)),
     }
+}
+
+/// The answer to a caller who has this version: how long it may be kept is said as with the version itself (RFC 9110
+/// §15.4.5).
+pub(crate) fn unchanged(tag: &EntityTag, kept: &'static str) -> HttpResponse {
+    HttpResponse::NotModified()
+        .insert_header((CACHE_CONTROL, kept))
+        .insert_header((ETAG, tag.to_string()))
+        .finish()
 }
 
 #[cfg(test)]

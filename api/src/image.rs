@@ -56,10 +56,7 @@ pub(crate) async fn image(
     let image = kept.ok_or_else(removed)?;
     let tag = EntityTag::new_strong(image.sha256);
     if etag::matches(etag::known(&request).as_ref(), &tag) {
-        return Ok(HttpResponse::NotModified()
-            .insert_header((CACHE_CONTROL, OF_A_PICTURE))
-            .insert_header((ETAG, tag.to_string()))
-            .finish());
+        return Ok(etag::unchanged(&tag, OF_A_PICTURE));
     }
     let reading = service.state.images.open(&image.key).await?;
     let described = |answer: &mut HttpResponseBuilder| {

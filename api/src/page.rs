@@ -70,10 +70,7 @@ pub(crate) async fn icon(request: HttpRequest) -> HttpResponse {
 fn file(request: &HttpRequest, media_type: &'static str, text: String) -> HttpResponse {
     let tag = etag::of(text.as_bytes());
     if etag::matches(etag::known(request).as_ref(), &tag) {
-        return HttpResponse::NotModified()
-            .insert_header((CACHE_CONTROL, ASK_EACH_TIME))
-            .insert_header((ETAG, tag.to_string()))
-            .finish();
+        return etag::unchanged(&tag, ASK_EACH_TIME);
     }
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, media_type))

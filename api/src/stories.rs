@@ -65,10 +65,7 @@ pub(crate) async fn one(
     let known = etag::known(&request);
     let seen = wait::for_change(&service, id, patience, known.as_ref()).await?;
     if etag::matches(known.as_ref(), &seen.tag) {
-        return Ok(HttpResponse::NotModified()
-            .insert_header((CACHE_CONTROL, OF_A_STORY))
-            .insert_header((ETAG, seen.tag.to_string()))
-            .finish());
+        return Ok(etag::unchanged(&seen.tag, OF_A_STORY));
     }
     Ok(shown(&mut HttpResponse::Ok(), seen))
 }
