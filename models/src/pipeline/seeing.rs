@@ -15,6 +15,7 @@ pub mod score;
 pub mod squash;
 
 use crate::networks::joint::Joint;
+use crate::tensors::unit_rows::unit_rows;
 use crate::tensors::weights::Weights as Arrays;
 use crate::{Error, Result};
 use consensus::{Council, Member, first_of_each};
@@ -143,6 +144,16 @@ impl Seeing {
             .iter()
             .map(|(joint, _)| joint.image(&features).squeeze_dim(0))
             .collect()
+    }
+
+    /// Where a picture points among sentence vectors (T), of length 1: the mean of what the joint spaces ask.
+    pub fn direction(&self, look: &Look) -> Tensor {
+        let images = self.images(look);
+        let each = self.joints.iter().zip(&images);
+        let asked: Vec<Tensor> = each
+            .map(|((joint, _), image)| unit_rows(&joint.question(image).direction))
+            .collect();
+        unit_rows(&Tensor::stack(&asked, 0).mean_dim(0i64, false, Kind::Float))
     }
 
     /// All terms of all captions for one picture.

@@ -2,6 +2,7 @@
 
 use super::golden::{Golden, assert_close, bundle, folder, weights};
 use models::Weights;
+use models::networks::joint::Joint;
 use models::pipeline::seeing::consensus::{Council, first_of_each};
 use models::pipeline::seeing::mentions::Mentions;
 use models::pipeline::seeing::objects::{Belief, Evidence};
@@ -9,7 +10,7 @@ use models::pipeline::seeing::readings::Readings;
 use models::pipeline::seeing::score::{Term, Weights as TermWeights};
 use models::pipeline::seeing::{Look, Recipe, Seeing};
 use serde_json::Value;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 const PICTURES: [&str; 5] = ["coffee", "dogs", "coco723", "coco8629", "coco605"];
 const TOLERANCE: f64 = 2e-5;
@@ -144,6 +145,27 @@ fn every_term_of_every_caption_is_the_references() {
             (why - totals[7]).abs() < 1e-5,
             "the reasons add up to the score"
         );
+    }
+}
+
+/// The product with a caption is affine in its vector along the picture's direction, but for the caption's length.
+#[test]
+fn a_picture_points_along_what_its_joint_space_asks() {
+    let scene = Scene::open();
+    let joint = Joint::load(&weights("joint_base.safetensors")).unwrap();
+    let vectors = Golden::open("gallery.safetensors").array("vectors");
+    for (picture, name) in PICTURES.into_iter().enumerate() {
+        let look = scene.look(picture);
+        let direction = scene.seeing.direction(&look);
+        let length = direction.square().sum(Kind::Float).double_value(&[]);
+        assert!((length - 1.0).abs() < 1e-5, "{name}: {length}");
+        let parts = scene.seeing.parts(&look, &scene.readings);
+        let asked = Tensor::from_slice(parts.of(Term::Joint)) * joint.lengths(&vectors);
+        let along = vectors.mv(&direction);
+        let apart = |all: &Tensor| all - all.mean(Kind::Float);
+        let (asked, along) = (apart(&asked), apart(&along));
+        let size = asked.square().sum(Kind::Float) / along.square().sum(Kind::Float);
+        assert_close(name, &asked, &(along * size.sqrt()), 1e-3);
     }
 }
 

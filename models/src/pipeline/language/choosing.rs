@@ -1,7 +1,7 @@
 //! Chooses each sentence of a story: the one that fits picture and style, reads fluently, and goes on from what stands.
 //!
-//! Every sentence that might come next becomes a thought, and is held against what the story is about, against the sentence
-//! before it and against all that was said already. What counts how much stands here, term by term.
+//! Every sentence that might come next becomes a thought, and is held against what the captions say, against the picture
+//! itself, against the sentence before it and against all that was said already. What counts how much stands here, term by term.
 
 use super::Language;
 use super::prompting::Subject;
@@ -14,6 +14,9 @@ use tch::{Device, Tensor};
 
 /// How much the nearness to the picture counts, in the first sentences and later, when the story may leave it.
 const PICTURE: (f64, f64) = (1.6, 0.8);
+/// How much more than the captions the picture itself counts in that: five captions say what many pictures share, and share
+/// their errors; the joint space says what sets this picture apart.
+const EYES: f64 = 2.0;
 /// Sentences that set the scene.
 const SCENE: usize = 2;
 const STYLE: f64 = 0.4;
@@ -50,7 +53,7 @@ const LAST_SENTENCE: usize = 8;
 pub(super) struct Choosing<'a> {
     language: &'a Language,
     subject: &'a Subject,
-    /// The thought of the picture and the direction of the style, of length 1 (T).
+    /// The thought of the captions and the direction of the style, of length 1 (T).
     content: Tensor,
     style: Option<Tensor>,
     most_words: usize,
@@ -115,7 +118,8 @@ impl<'a> Choosing<'a> {
         let thoughts = self.language.sentences.encode(&texts, &mut |_| {})?;
         let thoughts = unit_rows(&(thoughts.to_device(Device::Cpu) - &self.language.mean));
         let near = |to: &Tensor| -> Result<Vec<f32>> { Ok(Vec::try_from(thoughts.mv(to))?) };
-        let picture = near(&self.content)?;
+        let captions = near(&self.content)?;
+        let picture = near(&self.subject.picture)?;
         let style = self.style.as_ref().map(near).transpose()?;
         let before = self.thoughts.iter().map(near).collect::<Result<Vec<_>>>()?;
         let mut best: Option<(usize, f64)> = None;
@@ -127,7 +131,7 @@ impl<'a> Choosing<'a> {
                 PICTURE.1
             };
             let closest = before.iter().map(of).fold(0.0, f64::max);
-            let score = weight * of(&picture)
+            let score = weight * (of(&captions) + EYES * of(&picture))
                 + STYLE * style.as_ref().map_or(0.0, of)
                 + CONTINUING * before.last().map_or(0.0, of)
                 + SAME.1 * (closest - SAME.0).max(0.0)

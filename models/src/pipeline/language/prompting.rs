@@ -18,7 +18,8 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, HashSet};
 use tch::{Kind, Tensor};
 
-/// Captions whose mean is the thought; more of them blur it.
+/// Captions whose mean is the thought; more of them blur it: the mean of a hundred, drawn towards the picture, lies nearer to
+/// what people wrote, and its stories lie farther away.
 const CAPTIONS_OF_A_THOUGHT: usize = 5;
 /// Captions whose words are counted.
 const CAPTIONS_HEARD: usize = 20;
@@ -34,6 +35,8 @@ const WORDS_OF_A_STYLE: usize = 40;
 pub(super) struct Subject {
     /// The mean thought of the captions less that of all captions (T).
     pub(super) content: Tensor,
+    /// Where the picture itself points (T), of length 1.
+    pub(super) picture: Tensor,
     /// The mixed direction of the styles, of length 1 at strength 1 (T); zeros without style.
     pub(super) style: Tensor,
     /// The prefix.
@@ -79,6 +82,7 @@ pub(super) fn think(language: &Language, seen: &Seen, mix: &Mix, options: &Optio
         .collect();
     Subject {
         content,
+        picture: language.seeing.direction(seen.look),
         style,
         prompt,
         words,
