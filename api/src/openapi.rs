@@ -26,6 +26,7 @@ use utoipa::OpenApi;
         crate::submit::submit,
         crate::stories::list,
         crate::stories::one,
+        crate::explain::explain,
         crate::image::image,
         crate::events::follow,
         crate::stories::remove,

@@ -7,7 +7,9 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use jobs::{Cache, Idempotency, Job, NewJob, Room, StoryRequest, Submitted, faults};
+use jobs::{
+    Cache, Idempotency, Job, JobKind, NewJob, Room, State, StoryRequest, Submitted, faults,
+};
 use operation::metrics::METRICS;
 use pictures::TakenIn;
 use sha2::{Digest as _, Sha256};
@@ -41,7 +43,7 @@ struct Wanted {
     reuse: Reuse,
 }
 
-/// The form of a submit. Only `image` is needed, or `image_url` in its place.
+/// The form of a submit. Only `image` is needed, or `image_url` or `continue` in its place.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
@@ -121,7 +123,8 @@ pub(crate) async fn submit(
     let wishes = fields::request_of(form.fields)?;
     check_styles(&service, &wishes).await?;
     check_webhook(&service, &wishes)?;
-    let source = Source::of(file, address)?;
+    check_earlier(&service, &wishes).await?;
+    let source = Source::of(file, address, wishes.continues)?;
     let wanted = Wanted {
         wishes,
         reuse: Reuse::of(&request, &service),
@@ -210,10 +213,10 @@ async fn take(
 ) -> Result<(Job, bool)> {
     let wishes = &wanted.wishes;
     let mut idempotency = None;
-    if let (Some(key), Source::Address(address)) = (&key, &source) {
+    if let (Some(key), Some(name)) = (&key, source.name()) {
         let known = Idempotency {
             key: key.clone(),
-            fingerprint: fingerprint(wishes, address)?,
+            fingerprint: fingerprint(wishes, &name)?,
         };
         if let Some(known) = service.state.store.submitted(&known).await? {
             return settled(service, known).await;
@@ -296,6 +299,27 @@ pub(crate) async fn full(service: &Service, queued: u32) -> Result<Error> {
         queued,
         retry_after: retry_after.clamp(FIRST_RETRY, LATEST_RETRY),
     })
+}
+
+/// A story goes on from one that is told and has not been taken back.
+pub(crate) async fn check_earlier(service: &Service, request: &StoryRequest) -> Result<()> {
+    let Some(earlier) = request.continues else {
+        return Ok(());
+    };
+    let refuse = |why: String| Err(Error::field("continue", format!("`continue`: {why}")));
+    match service.state.store.get(earlier).await? {
+        Some(job) if job.kind == JobKind::Story && job.data_removed_at.is_some() => {
+            refuse(format!("the story {earlier} has been taken back"))
+        }
+        Some(job) if job.kind == JobKind::Story && job.state != State::Succeeded => {
+            refuse(format!(
+                "the story {earlier} is {}; wait until it is told",
+                job.state
+            ))
+        }
+        Some(job) if job.kind == JobKind::Story => Ok(()),
+        _ => refuse(format!("there is no story {earlier}")),
+    }
 }
 
 /// A webhook goes only where this service may reach.
