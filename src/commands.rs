@@ -16,6 +16,7 @@ pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod place;
 pub(crate) mod progress;
+pub(crate) mod runtime;
 pub(crate) mod serve;
 pub(crate) mod shell;
 pub(crate) mod stories;

@@ -3,10 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
-
-use crate::job::UsedCaption;
 
 /// Where the thought of a story came from, and where the style moved it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -24,6 +22,22 @@ pub struct Explanation {
     pub styles: Vec<StyleShift>,
     /// All of these on the plane in which they differ most.
     pub map: Vec<MapPoint>,
+}
+
+/// A caption, and how near it is to a picture or a thought.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = NearCaption)]
+pub struct UsedCaption {
+    /// The caption's words.
+    pub text: String,
+    /// How near it is, −1 to 1.
+    #[serde(deserialize_with = "number_or_nothing")]
+    pub similarity: f64,
+}
+
+/// What is no number is written as `null` in JSON: it must not keep a whole story from being read.
+fn number_or_nothing<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// A caption that was chosen for a picture.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::explanation::Explanation;
+use crate::explanation::{Explanation, UsedCaption};
 use crate::request::StoryRequest;
 
 /// Where a job stands.
@@ -207,22 +207,6 @@ pub struct StoryResult {
     /// Why; only [`crate::Store::explanation`] reads it, answers with jobs leave it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Box<Explanation>>,
-}
-
-/// A caption, and how near it is to a picture or a thought.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[schema(as = NearCaption)]
-pub struct UsedCaption {
-    /// The caption's words.
-    pub text: String,
-    /// How near it is, −1 to 1.
-    #[serde(deserialize_with = "number_or_nothing")]
-    pub similarity: f64,
-}
-
-/// What is no number is written as `null` in JSON: it must not keep a whole story from being read.
-fn number_or_nothing<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// Why a job, or one attempt at it, has failed.

@@ -16,10 +16,10 @@ pub mod style;
 pub use config::{KeepFor, RuleOptions, Rules};
 pub use error::{Error, Result};
 pub use event::{Event, Happened, Said, What};
-pub use explanation::{ChosenCaption, Explanation, MapPoint, StyleShift};
+pub use explanation::{ChosenCaption, Explanation, MapPoint, StyleShift, UsedCaption};
 pub use job::{
     Attempt, Cache, ErrorKind, Job, JobError, JobKind, Stage, State, StoredImage, StoryResult,
-    StyleEntry, UsedCaption,
+    StyleEntry,
 };
 pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings, Ticket};
 pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};

@@ -13,6 +13,7 @@ pub mod options;
 pub mod picture;
 mod recurrent;
 pub mod seeing;
+pub mod story;
 pub mod storyteller;
 pub mod style_from_text;
 mod verse;

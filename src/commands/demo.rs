@@ -15,7 +15,7 @@ use operation::signals::stop_signal;
 use storyteller::client::{Client, story_of};
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::command_line::block_on;
+use crate::commands::runtime::block_on;
 use crate::commands::serve::ServiceOptions;
 use crate::commands::tell::Telling;
 use crate::commands::terminal_picture;

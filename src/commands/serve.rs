@@ -16,8 +16,8 @@ use pictures::ImageOptions;
 use storyteller::AllInOne;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::command_line::block_on;
 use crate::commands::place::{Data, Weights};
+use crate::commands::runtime::block_on;
 
 /// What `serve` takes.
 #[derive(Args, Debug)]

@@ -18,8 +18,8 @@ use storyteller::client::{Client, Error, Listing};
 use uuid::Uuid;
 
 use crate::commands::asking::Asked;
-use crate::commands::command_line::block_on;
 use crate::commands::exits;
+use crate::commands::runtime::block_on;
 pub(crate) use showing::attempts;
 use watching::Patience;
 

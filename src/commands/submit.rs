@@ -9,7 +9,7 @@ use jobs::StoryRequest;
 use uuid::Uuid;
 
 use crate::commands::asking::Asked;
-use crate::commands::command_line::block_on;
+use crate::commands::runtime::block_on;
 use crate::commands::stories::watching::{self, Patience};
 use crate::commands::tell::Telling;
 

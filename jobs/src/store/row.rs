@@ -134,6 +134,11 @@ pub(super) fn count(number: i32) -> u32 {
     u32::try_from(number).unwrap_or(0)
 }
 
+/// Higher priorities lie in lower lanes.
+pub(super) fn lane(priority: u8) -> i16 {
+    9 - i16::from(priority.min(9))
+}
+
 /// What a failed statement means for the caller.
 pub(super) fn failed(doing: &'static str, error: sqlx::Error) -> Error {
     let unavailable = match &error {

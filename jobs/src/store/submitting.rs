@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::reusing::{Known, known, one_at_a_time};
-use super::row::{failed, job_rows, write};
+use super::row::{failed, job_rows, lane, write};
 use super::{Idempotency, NewJob, Room, Store, Submitted};
 use crate::error::Result;
 use crate::job::Job;
@@ -166,11 +166,6 @@ impl Store {
         let known = self.submitted(idempotency).await?;
         known.ok_or_else(|| failed(DOING, sqlx::Error::RowNotFound))
     }
-}
-
-/// Higher priorities lie in lower lanes.
-pub(super) fn lane(priority: u8) -> i16 {
-    9 - i16::from(priority.min(9))
 }
 
 /// What an earlier submit under this key has led to.

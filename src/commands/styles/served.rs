@@ -9,8 +9,8 @@ use reqwest::Url;
 use storyteller::client::{Client, NewStyle};
 
 use super::{Styles, Verb, listed, say};
-use crate::commands::command_line::block_on;
 use crate::commands::progress::LoadingBar;
+use crate::commands::runtime::block_on;
 
 /// Does what the verb says, at the service.
 ///

@@ -14,9 +14,7 @@ use crate::networks::skip_thoughts::Encoding;
 use crate::pipeline::ending;
 use crate::pipeline::gallery::Match;
 use crate::pipeline::options::{Mode, Options};
-use crate::pipeline::storyteller::{
-    Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher,
-};
+use crate::pipeline::story::{Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher};
 use crate::text::tokenize;
 use crate::{Error, Result};
 use std::time::Instant;
