@@ -98,6 +98,15 @@ impl Service {
             .collect()
     }
 
+    /// A text that the tables have, whatever the service shows.
+    pub async fn ask(&self, question: &'static str) -> String {
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        sqlx::query_scalar(question)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+    }
+
     /// Changes rows behind the service's back, as time or another version would.
     pub async fn tamper(&self, statement: &'static str) {
         let mut connection = PgConnection::connect(&self.url).await.unwrap();

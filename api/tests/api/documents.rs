@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::harness::{Answer, TestService};
 
 /// Every address of the API with its methods. The page and its files are for people and not in the document.
-const ADDRESSES: [(&str, &str); 20] = [
+const ADDRESSES: [(&str, &str); 21] = [
     ("/v1/stories", "GET, HEAD, POST"),
     ("/v1/stories/{id}", "GET, HEAD, DELETE"),
     ("/v1/stories/{id}/image", "GET, HEAD"),
@@ -20,6 +20,7 @@ const ADDRESSES: [(&str, &str); 20] = [
     ("/v1/batches", "POST"),
     ("/v1/batches/{id}", "GET, HEAD"),
     ("/v1/gallery", "GET, HEAD"),
+    ("/v1/session", "GET, HEAD, POST, DELETE"),
     ("/v1/stories/{id}/deliveries", "GET, HEAD"),
     ("/v1/stories/{id}/deliveries/{number}/replay", "POST"),
     ("/v1/styles", "GET, HEAD, POST"),

@@ -10,6 +10,7 @@ mod docs;
 mod documents;
 mod following;
 mod harness;
+mod keys;
 mod limits;
 mod operation;
 mod page;
