@@ -18,7 +18,7 @@ use actix_web::middleware::Next;
 use actix_web::web::{self, Data};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, ResponseError as _};
 use chrono::Utc;
-use jobs::{Actor, Credential, Key, Owned, Scope, Store, Void};
+use jobs::{Actor, Credential, Key, Scope, Store, Void};
 
 use crate::Service;
 use crate::error::{Error, Kind, Result};
@@ -141,7 +141,8 @@ async fn admit(
     let key = good_key(service, request.headers(), least).await?;
     service.known.count(&key, access.submits)?;
     if let Some(thing) = access.belongs
-        && !owns(service, Some(&key), thing).await?
+        && key.scope < Scope::Admin
+        && !service.known.owns(store, &key, thing).await?
     {
         return Err(thing.missing());
     }
@@ -209,15 +210,6 @@ fn check(key: &Key, least: Scope) -> Result<()> {
         return Err(Error::Refused(Kind::ScopeMissing, message));
     }
     Ok(())
-}
-
-/// Whether a thing is of this key's owner, or is seen with it anyhow.
-async fn owns(service: &Service, key: Option<&Key>, thing: Belongs) -> Result<bool> {
-    let Some(key) = key.filter(|key| key.scope < Scope::Admin) else {
-        return Ok(true);
-    };
-    let owned = service.known.owner(&service.state.store, thing).await?;
-    Ok(owned == Owned::By(key.id))
 }
 
 /// The first of the ways to say who one is: a program's headers count before a browser's cookie.

@@ -187,7 +187,9 @@ impl Create {
 fn is_secret(text: &str) -> bool {
     let encoded = text.strip_prefix("whsec_").unwrap_or_default();
     let fits = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
-    (32..=88).contains(&encoded.len()) && encoded.len() % 4 == 0 && encoded.chars().all(fits)
+    (32..=88).contains(&encoded.len())
+        && encoded.len().is_multiple_of(4)
+        && encoded.chars().all(fits)
 }
 
 fn time(text: &str) -> Result<Duration, String> {

@@ -63,7 +63,7 @@ pub(crate) struct Known {
     asks: AtomicBool,
     looked: Mutex<Option<Instant>>,
     keys: Mutex<HashMap<[u8; 32], Seen>>,
-    owners: Mutex<HashMap<Uuid, Owned>>,
+    owners: Mutex<HashMap<Uuid, Uuid>>,
     paces: Mutex<HashMap<(Uuid, &'static str), Pace>>,
 }
 
@@ -130,20 +130,22 @@ impl Known {
         locked(&self.keys).remove(&credential.hash());
     }
 
-    /// Whose this is. An owner never changes; what is not there may come.
-    pub(super) async fn owner(&self, store: &Store, thing: Belongs) -> Result<Owned> {
+    /// Whether this is the key's own. An owner never changes, so what is one's own stays that; everything else is looked up each
+    /// time, so that what is another's takes as long as what is not there.
+    pub(super) async fn owns(&self, store: &Store, key: &Key, thing: Belongs) -> Result<bool> {
         let (Belongs::Story(id) | Belongs::Picture(id) | Belongs::Batch(id)) = thing;
-        if let Some(owned) = locked(&self.owners).get(&id) {
-            return Ok(*owned);
+        if locked(&self.owners).get(&id) == Some(&key.id) {
+            return Ok(true);
         }
         let owned = match thing {
             Belongs::Story(id) | Belongs::Picture(id) => store.story_owner(id).await?,
             Belongs::Batch(id) => store.batch_owner(id).await?,
         };
-        if owned != Owned::Missing {
-            bounded(&mut locked(&self.owners)).insert(id, owned);
+        let own = owned == Owned::By(key.id);
+        if own {
+            bounded(&mut locked(&self.owners)).insert(id, key.id);
         }
-        Ok(owned)
+        Ok(own)
     }
 
     /// Counts a request of this key, and a submit if it is one. Each server counts by itself.

@@ -221,16 +221,31 @@ impl Store {
         .map_err(|error| failed("read the text of a style", error))
     }
 
-    /// Those of these styles that were added to this bundle.
+    /// Those of these styles that were added to this bundle, for this job: its owner's own, or anybody's for an admin. The name may
+    /// be another caller's by now, whose style is none of this one's business.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
-    pub async fn added_styles(&self, bundle: &str, names: &[String]) -> Result<Vec<AddedStyle>> {
+    pub async fn added_styles(
+        &self,
+        bundle: &str,
+        names: &[String],
+        job: Uuid,
+    ) -> Result<Vec<AddedStyle>> {
         sqlx::query_as!(
             AddedStyle,
-            r#"select job, name, vector as "vector!" from styles where bundle = $1 and name = any($2)"#,
+            r#"with asking as (
+                select (select owner from jobs where id = $3) as owner
+            )
+            select styles.job, styles.name, styles.vector as "vector!"
+            from asking, styles join jobs on jobs.id = styles.job
+            where styles.bundle = $1 and styles.name = any($2) and (
+                jobs.owner is not distinct from asking.owner
+                or exists (select from api_keys where api_keys.id = asking.owner and scope = 'admin')
+            )"#,
             bundle,
             names,
+            job,
         )
         .fetch_all(&self.pool)
         .await

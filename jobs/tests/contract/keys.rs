@@ -8,7 +8,7 @@ use jobs::{
     Void,
 };
 use testkit::Service;
-use testkit::service::new_job;
+use testkit::service::{new_job, styles};
 
 fn new_key(limits: KeyLimits) -> NewKey {
     NewKey {
@@ -256,4 +256,34 @@ async fn webhooks_of_a_key_may_have_a_secret_of_their_own() {
         assert_eq!(service.store.webhook_secret(job.id).await.unwrap(), secret);
     }
     assert_eq!(service.store.webhook_secret(nobodys).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_story_is_told_in_a_style_of_its_owner_and_in_no_other_of_that_name() {
+    let service = Service::start().await;
+    let ((one, _), (other, _)) = (key(&service).await, key(&service).await);
+    let (store, foreign) = (acting(&service, &one), acting(&service, &other));
+    let draft = styles::draft("mine", "long ago");
+    store.submit_style(&draft).await.unwrap();
+    let claimed = service.claim().await;
+    let learnt = styles::learnt(1.0);
+    service.store.finish(claimed.lease, learnt).await.unwrap();
+    let admin = NewKey {
+        scope: Scope::Admin,
+        ..new_key(KeyLimits::default())
+    };
+    let (admin, _) = service.store.create_key(admin).await.unwrap();
+    let admin = acting(&service, &admin);
+    for (store, count) in [(&store, 1), (&foreign, 0), (&admin, 1), (&service.store, 0)] {
+        let Submitted::New(job) = store
+            .submit(new_job(StoryRequest::default()))
+            .await
+            .unwrap()
+        else {
+            panic!("there is room")
+        };
+        let names = ["mine".to_owned()];
+        let added = service.store.added_styles(styles::BUNDLE, &names, job.id);
+        assert_eq!(added.await.unwrap().len(), count);
+    }
 }
