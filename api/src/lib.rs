@@ -9,6 +9,7 @@ mod docs;
 pub mod error;
 mod etag;
 mod events;
+mod explain;
 mod feed;
 mod fields;
 mod form;

@@ -32,6 +32,7 @@ use security::Keys;
         crate::submit::submit,
         crate::stories::list,
         crate::stories::one,
+        crate::explain::explain,
         crate::image::image,
         crate::events::follow,
         crate::stories::remove,

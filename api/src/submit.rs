@@ -7,7 +7,9 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use jobs::{Cache, Idempotency, Job, NewJob, Room, Store, StoryRequest, Submitted, faults};
+use jobs::{
+    Cache, Idempotency, Job, JobKind, NewJob, Room, State, Store, StoryRequest, Submitted, faults,
+};
 use operation::metrics::METRICS;
 use pictures::TakenIn;
 use sha2::{Digest as _, Sha256};
@@ -43,7 +45,7 @@ struct Wanted {
     reuse: Reuse,
 }
 
-/// The form of a submit. Only `image` is needed, or `image_url` in its place.
+/// The form of a submit. Only `image` is needed, or `image_url` or `continue` in its place.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
@@ -124,7 +126,8 @@ pub(crate) async fn submit(
     let wishes = fields::request_of(form.fields)?;
     check_styles(&caller.store, &wishes).await?;
     check_webhook(&service, &wishes)?;
-    let source = Source::of(file, address)?;
+    check_earlier(&caller.store, &wishes).await?;
+    let source = Source::of(file, address, wishes.continues)?;
     let wanted = Wanted {
         caller,
         wishes,
@@ -214,10 +217,10 @@ async fn take(
 ) -> Result<(Job, bool)> {
     let wishes = &wanted.wishes;
     let mut idempotency = None;
-    if let (Some(key), Source::Address(address)) = (&key, &source) {
+    if let (Some(key), Some(name)) = (&key, source.name()) {
         let known = Idempotency {
             key: key.clone(),
-            fingerprint: fingerprint(wishes, address)?,
+            fingerprint: fingerprint(wishes, &name)?,
         };
         if let Some(known) = wanted.caller.store.submitted(&known).await? {
             return settled(service, known).await;
@@ -300,6 +303,28 @@ pub(crate) async fn full(service: &Service, queued: u32) -> Result<Error> {
         queued,
         retry_after: retry_after.clamp(FIRST_RETRY, LATEST_RETRY),
     })
+}
+
+/// A story goes on from one that is told and has not been taken back.
+pub(crate) async fn check_earlier(store: &Store, request: &StoryRequest) -> Result<()> {
+    let Some(earlier) = request.continues else {
+        return Ok(());
+    };
+    let refuse = |why: String| Err(Error::field("continue", format!("`continue`: {why}")));
+    let his = store.may_see(earlier).await?;
+    match store.get(earlier).await?.filter(|_| his) {
+        Some(job) if job.kind == JobKind::Story && job.data_removed_at.is_some() => {
+            refuse(format!("the story {earlier} has been taken back"))
+        }
+        Some(job) if job.kind == JobKind::Story && job.state != State::Succeeded => {
+            refuse(format!(
+                "the story {earlier} is {}; wait until it is told",
+                job.state
+            ))
+        }
+        Some(job) if job.kind == JobKind::Story => Ok(()),
+        _ => refuse(format!("there is no story {earlier}")),
+    }
 }
 
 /// A webhook goes only where this service may reach.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::explanation::Explanation;
 use crate::request::StoryRequest;
 
 /// Where a job stands.
@@ -200,14 +201,21 @@ pub struct StoryResult {
     pub timings: BTreeMap<String, f64>,
     /// The bundle that told it: name, version and hash.
     pub bundle: String,
+    /// Further stories, if more than one was wanted, the best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
+    /// Why; only [`crate::Store::explanation`] reads it, answers with jobs leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
-/// A caption that was found for the picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A caption, and how near it is to a picture or a thought.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = NearCaption)]
 pub struct UsedCaption {
     /// The caption's words.
     pub text: String,
-    /// How near it is to the picture, −1 to 1.
+    /// How near it is, −1 to 1.
     #[serde(deserialize_with = "number_or_nothing")]
     pub similarity: f64,
 }

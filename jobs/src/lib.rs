@@ -4,6 +4,7 @@ pub mod config;
 pub mod delivery;
 pub mod error;
 pub mod event;
+pub mod explanation;
 pub mod faults;
 pub mod job;
 pub mod key;
@@ -16,6 +17,7 @@ pub mod style;
 pub use config::{KeepFor, RuleOptions, Rules};
 pub use error::{Error, Result};
 pub use event::{Event, Happened, Said, What};
+pub use explanation::{ChosenCaption, Explanation, MapPoint, StyleShift};
 pub use job::{
     Attempt, Cache, ErrorKind, Job, JobError, JobKind, Stage, State, StoredImage, StoryResult,
     StyleEntry, UsedCaption,

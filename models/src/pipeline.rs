@@ -5,6 +5,7 @@
 pub mod caption_thoughts;
 pub mod caption_vectors;
 pub mod ending;
+pub mod explanation;
 pub mod gallery;
 pub mod image_encoder;
 mod language;

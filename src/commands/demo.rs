@@ -82,7 +82,9 @@ impl Demo {
         let client = Client::new(page)?.with_key(key);
         let spinner = ProgressBar::new_spinner().with_message("starting the service");
         spinner.enable_steady_tick(std::time::Duration::from_millis(120));
-        let job = client.submit(&self.photo, &self.telling.request()).await?;
+        let job = client
+            .submit(Some(&self.photo), &self.telling.request())
+            .await?;
         let id = job.id;
         let job = client
             .finished(id, |job| spinner.set_message(doing(job)))

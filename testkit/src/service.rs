@@ -146,6 +146,8 @@ pub fn story(text: &str) -> StoryResult {
         captions: Vec::new(),
         timings: [("writing".to_owned(), 1.5)].into(),
         bundle: "starter".to_owned(),
+        others: Vec::new(),
+        explanation: None,
     }
 }
 

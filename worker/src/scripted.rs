@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use jobs::{LearntStyle, Said, StoryResult, StyleEntry, UsedCaption};
+use jobs::{Explanation, LearntStyle, Said, StoryResult, StyleEntry, UsedCaption};
 use uuid::Uuid;
 
 use crate::engine::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
@@ -239,11 +239,24 @@ fn milliseconds(text: &str) -> Duration {
 fn story(work: &Work) -> StoryResult {
     let (width, height) = (work.picture.width, work.picture.height);
     StoryResult {
-        story: format!("Once upon a time there was a picture of {width} by {height} pixels."),
+        story: if work.before.is_empty() {
+            format!("Once upon a time there was a picture of {width} by {height} pixels.")
+        } else {
+            let words = work.before.split_whitespace().count();
+            format!("So it went on after {words} words.")
+        },
         style: work.request.style.clone(),
         captions: captions(),
         timings: BTreeMap::from([("writing".to_owned(), 0.0)]),
         bundle: "scripted-1".to_owned(),
+        others: (1..work.request.count)
+            .map(|number| format!("Another story, number {number}."))
+            .collect(),
+        explanation: Some(Explanation {
+            words: vec!["picture".to_owned()],
+            before: captions(),
+            ..Explanation::default()
+        }),
     }
 }
 

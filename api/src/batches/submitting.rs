@@ -27,8 +27,8 @@ use crate::reuse::Reuse;
 use crate::sites::OwnSite;
 use crate::source::Source;
 use crate::submit::{
-    Admitted, REPLAYED, admitted, check_styles, check_webhook, fingerprint, full, key_reused,
-    picture_field,
+    Admitted, REPLAYED, admitted, check_earlier, check_styles, check_webhook, fingerprint, full,
+    key_reused, picture_field,
 };
 use crate::view::{BatchView, ErrorView};
 
@@ -115,6 +115,7 @@ pub(crate) async fn submit(
     let mut wishes = wishes_of(form.fields)?;
     check_styles(&caller.store, &wishes).await?;
     check_webhook(&service, &wishes)?;
+    check_earlier(&caller.store, &wishes).await?;
     let idempotency = match key {
         Some(key) => Some(Idempotency {
             key,
@@ -210,7 +211,7 @@ fn outline(sources: &[Result<Source>]) -> String {
         .fold("a batch".to_owned(), |mut outline, source| {
             let line = match source {
                 Ok(Source::Sent(bytes)) => hex::encode(Sha256::digest(bytes)),
-                Ok(Source::Address(address)) => address.clone(),
+                Ok(named) => named.name().unwrap_or_default(),
                 Err(refusal) => refusal.kind().name().to_owned(),
             };
             // a string takes everything

@@ -45,6 +45,8 @@ pub enum Kind {
     ScopeMissing,
     /// The job has already ended another way.
     AlreadyFinished,
+    /// There is no story yet.
+    NotTold,
     /// The owner has taken the story back.
     DataRemoved,
     /// The `Idempotency-Key` came with another request before.
@@ -244,6 +246,14 @@ const ENTRIES: &[Entry] = &[
         retryable: false,
         title: "The story has already ended",
         meaning: "A story that has been told or has failed cannot be cancelled any more, and one that has been told cannot be tried again.",
+    },
+    Entry {
+        kind: Kind::NotTold,
+        name: "not_told",
+        status: StatusCode::CONFLICT,
+        retryable: false,
+        title: "There is no story",
+        meaning: "What was asked for exists for stories that are told: wait for the end of this one, or retry it if it failed.",
     },
     Entry {
         kind: Kind::DataRemoved,

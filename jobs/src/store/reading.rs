@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::row::{JobRow, failed, job_rows, jobs, read_optional};
 use super::{Depth, Listed, Store};
 use crate::error::Result;
+use crate::explanation::Explanation;
 use crate::job::{Attempt, Job, State};
 
 /// Whoever waits behind more than these need not know exactly behind how many.
@@ -70,6 +71,21 @@ impl Store {
         rows.truncate(limit as usize);
         let next = rows.last().filter(|_| more).map(|row| row.id);
         Ok(Listed { next, ..jobs(rows) })
+    }
+
+    /// Why a story is the one it is, if it is told and its worker has said so.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn explanation(&self, id: Uuid) -> Result<Option<Explanation>> {
+        let said = sqlx::query_scalar!(
+            "select result -> 'explanation' from jobs where id = $1 and kind = 'story'",
+            id,
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|error| failed("read why a story is what it is", error))?;
+        read_optional("read why a story is what it is", said.flatten())
     }
 
     /// Every attempt at a job, the first one first.

@@ -5,6 +5,7 @@
 //! story is the same alone and in any batch, and whatever goes wrong with one request ends that request only.
 
 mod choosing;
+mod explaining;
 mod prompting;
 mod side_by_side;
 mod telling;

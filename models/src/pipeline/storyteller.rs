@@ -7,6 +7,7 @@
 use crate::Result;
 use crate::bundle::styles::Styles;
 use crate::bundle::{Bundle, Style};
+use crate::pipeline::explanation::Explanation;
 use crate::pipeline::language::Language;
 use crate::pipeline::options::Options;
 use crate::pipeline::picture::Picture;
@@ -35,6 +36,10 @@ pub struct Story {
     pub words: usize,
     /// The sum of −log p of the text: smaller is likelier.
     pub score: f32,
+    /// Further texts, if more than one was wanted, the best first.
+    pub others: Vec<String>,
+    /// Where its thought came from and where it went; not every pipeline says so.
+    pub explanation: Option<Explanation>,
 }
 
 /// A caption that a story started from.

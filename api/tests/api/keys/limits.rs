@@ -188,3 +188,27 @@ async fn the_name_of_anothers_style_is_taken_and_that_is_all() {
     assert!(!choices.contains("mine"), "{choices}");
     service.stop().await;
 }
+
+#[tokio::test]
+async fn nobody_tells_on_what_another_had_told() {
+    let service = keyed().await;
+    let (one, other) = (
+        key(&service, Scope::Write).await,
+        key(&service, Scope::Write).await,
+    );
+    let story = hands_in(&service, &one, &[]).await;
+    let claimed = service.claim().await;
+    service.finish(&claimed, told("It began.")).await;
+    let on = async |key: &str, earlier: &str| {
+        let request = service.request(Method::POST, "/v1/stories");
+        with(key, request.json(&serde_json::json!({"continue": earlier}))).await
+    };
+    let foreign = on(&other, &story).await;
+    let said = foreign.problem(422, "invalid_parameter")["detail"].to_string();
+    let nobody = "01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11";
+    let nothing = on(&other, nobody).await.json()["detail"].to_string();
+    assert_eq!(said.replace(&story, "ID"), nothing.replace(nobody, "ID"));
+    let own = on(&one, &story).await;
+    assert_eq!(own.status, 202, "{}", own.text());
+    service.stop().await;
+}

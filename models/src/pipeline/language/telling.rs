@@ -3,7 +3,8 @@
 
 use super::Language;
 use super::choosing::Choosing;
-use super::prompting::{Seen, Subject, think};
+use super::explaining::explain;
+use super::prompting::{Seen, Subject, last_sentences, think};
 use super::side_by_side::write_all;
 use crate::bundle::styles::Mix;
 use crate::decoding::drawing::DrawingRules;
@@ -152,17 +153,49 @@ fn check(language: &Language, options: &Options) -> Result<Mix> {
     if options.beam_width == 0 {
         return refuse("beam_width", "at least one draft is needed");
     }
+    if options.count > 1 && options.mode == Mode::Beam {
+        let reason = "a search finds one story: leave out `mode=beam`, or ask for one";
+        return refuse("count", reason);
+    }
     language.styles.mix(&options.style, options.style_strength)
 }
 
-/// Writes a story sentence by sentence.
+/// A text with the mean score of its sentences.
+type Version = (f64, String);
+
+/// Writes the versions that are wanted, each from a seed of its own, and puts the best first.
 pub(super) fn write(
     language: &Language,
     item: &Item,
     subject: &Subject,
     watcher: &mut dyn Watcher,
 ) -> Result<Story> {
-    let rules = rules(item.options);
+    let mut versions = Vec::with_capacity(item.options.count.max(1));
+    for number in 0..item.options.count.max(1) {
+        versions.push(version(language, (item, number), subject, watcher)?);
+    }
+    versions.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let mut versions = versions.into_iter();
+    let (score, text) = versions.next().unwrap_or_default();
+    Ok(Story {
+        words: count_words(&text),
+        text,
+        captions: captions(language, item),
+        score: -score as f32,
+        others: versions.map(|(_, text)| text).collect(),
+        explanation: Some(explain(language, &item.found, subject, item.options)?),
+    })
+}
+
+/// Writes one of the versions of a story, sentence by sentence.
+fn version(
+    language: &Language,
+    (item, number): (&Item, usize),
+    subject: &Subject,
+    watcher: &mut dyn Watcher,
+) -> Result<Version> {
+    let mut rules = rules(item.options);
+    rules.seed = rules.seed.wrapping_add(number as u64);
     let rows = match item.options.mode {
         Mode::Beam => 1,
         Mode::Sample { .. } => item.options.beam_width.min(MOST_ROWS),
@@ -170,11 +203,14 @@ pub(super) fn write(
     // both the choice of sentences and the count of tokens tell the watcher, each while the other is not at it
     let watcher = RefCell::new(watcher);
     let mut told = |index: usize, text: &str| {
-        if item.options.form == Form::Prose {
+        // of several, nobody knows yet which is the best
+        if item.options.form == Form::Prose && item.options.count <= 1 {
             watcher.borrow_mut().sentence(item.place, index, text);
         }
     };
-    let mut choosing = Choosing::new(language, subject, item.options.max_words, &mut told);
+    let earlier = last_sentences(&item.options.before);
+    let most_words = item.options.max_words;
+    let mut choosing = Choosing::after((&earlier, subject), language, most_words, &mut told)?;
     let mut go_on = |tokens: usize| {
         let mut watcher = watcher.borrow_mut();
         watcher.stage(item.place, Stage::Writing, tokens, rules.at_most);
@@ -190,12 +226,7 @@ pub(super) fn write(
         Form::Prose => text,
         Form::Lyrics => verse::lines(&text),
     };
-    Ok(Story {
-        words: count_words(&text),
-        text,
-        captions: captions(language, item),
-        score: -choosing.score() as f32,
-    })
+    Ok((choosing.score(), text))
 }
 
 /// What was found for a request.
