@@ -42,6 +42,8 @@ pub(crate) struct Caller {
     pub(crate) store: Store,
     /// His key; none where nobody is asked for one.
     pub(crate) key: Option<Arc<Key>>,
+    /// What he showed.
+    credential: Option<Credential>,
 }
 
 impl FromRequest for Caller {
@@ -56,6 +58,29 @@ impl FromRequest for Caller {
                 "{path} takes no caller and its handler asks for one"
             ))
         }))
+    }
+}
+
+impl Caller {
+    /// Somebody, where nobody is asked who he is.
+    fn nobody(store: &Store) -> Self {
+        Caller {
+            store: store.clone(),
+            key: None,
+            credential: None,
+        }
+    }
+
+    /// Whether he would be let in now: for whoever is still listening long after he was. A database that is away revokes
+    /// nothing.
+    pub(crate) async fn is_still_known(&self, service: &Service) -> bool {
+        let Some(credential) = &self.credential else {
+            return true;
+        };
+        match service.known.key(&service.state.store, credential).await {
+            Ok(key) => key.is_some_and(|key| key.void(Utc::now()).is_none()),
+            Err(_) => true,
+        }
     }
 }
 
@@ -129,16 +154,14 @@ async fn admit(
     };
     let store = &service.state.store;
     if !service.known.asks_for_keys(store).await? {
-        let store = store.clone();
-        return Ok(Some(Caller { store, key: None }));
+        return Ok(Some(Caller::nobody(store)));
     }
     if let Some(Belongs::Picture(story)) = access.belongs
         && store.is_on_show(story).await?
     {
-        let store = store.clone();
-        return Ok(Some(Caller { store, key: None }));
+        return Ok(Some(Caller::nobody(store)));
     }
-    let key = good_key(service, request.headers(), least).await?;
+    let (key, credential) = good_key(service, request.headers(), least).await?;
     service.known.count(&key, access.submits)?;
     if let Some(thing) = access.belongs
         && key.scope < Scope::Admin
@@ -162,11 +185,16 @@ async fn admit(
     Ok(Some(Caller {
         store: store.acting_for(Arc::new(actor)),
         key: Some(key),
+        credential: Some(credential),
     }))
 }
 
 /// The key that a request shows, if it is good for this.
-async fn good_key(service: &Service, headers: &HeaderMap, least: Scope) -> Result<Arc<Key>> {
+async fn good_key(
+    service: &Service,
+    headers: &HeaderMap,
+    least: Scope,
+) -> Result<(Arc<Key>, Credential)> {
     let (credential, by_cookie) = match shown(headers) {
         None => {
             let message = "say who you are: send your key as `Authorization: Bearer KEY`, or log in on the page";
@@ -188,7 +216,7 @@ async fn good_key(service: &Service, headers: &HeaderMap, least: Scope) -> Resul
             "a browser that is logged in says whose page asks (`Origin`); this request does not";
         return Err(Error::Refused(Kind::CrossSite, message.to_owned()));
     }
-    Ok(key)
+    Ok((key, credential))
 }
 
 /// Whether a key is good, and for this.

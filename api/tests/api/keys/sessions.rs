@@ -1,10 +1,13 @@
 //! Browsers: let in with a key, known by a cookie, and out again.
 
-use jobs::Scope;
+use std::time::Duration;
+
+use api::{AccessOptions, Config};
+use jobs::{Rules, Scope};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{key, keyed};
+use super::{hands_in, key, keyed};
 use crate::harness::{Answer, TestService};
 
 async fn log_in(service: &TestService, key: &str, origin: &str) -> Answer {
@@ -130,5 +133,29 @@ async fn who_loses_his_key_loses_his_sessions_and_what_happened_can_be_read() {
     );
     assert_eq!(opened.origin.as_deref(), Some("127.0.0.1"));
     assert!(!format!("{deeds:?}").contains(&write));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_has_lost_his_key_hears_no_more_of_what_he_followed() {
+    let config = Config {
+        access: AccessOptions {
+            require_keys: true,
+            ..AccessOptions::default()
+        },
+        stream_heartbeat: Duration::from_millis(50),
+        ..Config::default()
+    };
+    let service = TestService::start_with(Rules::default(), config).await;
+    let write = key(&service, Scope::Write).await;
+    let story = hands_in(&service, &write, &[]).await;
+    let events = service.request(Method::GET, &format!("/v1/stories/{story}/events"));
+    let mut events = events.bearer_auth(&write).send().await.unwrap();
+    assert!(events.chunk().await.unwrap().is_some());
+    service.store.revoke_key(&write[..11]).await.unwrap();
+    let ended = async { while events.chunk().await.unwrap().is_some() {} };
+    tokio::time::timeout(testkit::PATIENCE, ended)
+        .await
+        .expect("the stream ends although the story has not");
     service.stop().await;
 }
