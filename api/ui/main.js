@@ -56,10 +56,12 @@ async function samePicture(job) {
 async function tellAgain(changes, version = null) {
   const { id, request } = current();
   try {
-    const file = await samePicture(current());
     const fields = new FormData();
     for (const name of ["style", "style_strength", "form", "captions", "beam_width", "max_words"]) fields.append(name, request[name]);
     for (const [name, value] of Object.entries(changes)) fields.append(name, value);
+    // what goes on is told of the picture that it began with, which the service has
+    if (changes.continue) return send(fields, `/v1/stories/${id}/image`);
+    const file = await samePicture(current());
     fields.append("image", file);
     send(fields, URL.createObjectURL(file), version && id);
   } catch { el("status").textContent = t("Its picture could not be fetched. Choose one."); }

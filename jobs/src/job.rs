@@ -206,7 +206,7 @@ pub struct StoryResult {
     pub others: Vec<String>,
     /// Why; only [`crate::Store::explanation`] reads it, answers with jobs leave it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub explanation: Option<Explanation>,
+    pub explanation: Option<Box<Explanation>>,
 }
 
 /// A caption, and how near it is to a picture or a thought.

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use jobs::{Explanation, LearntStyle, Said, StoryResult, StyleEntry, UsedCaption};
+use jobs::{
+    Explanation, LearntStyle, MapPoint, Said, StoryResult, StyleEntry, StyleShift, UsedCaption,
+};
 use uuid::Uuid;
 
 use crate::engine::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
@@ -252,11 +254,7 @@ fn story(work: &Work) -> StoryResult {
         others: (1..work.request.count)
             .map(|number| format!("Another story, number {number}."))
             .collect(),
-        explanation: Some(Explanation {
-            words: vec!["picture".to_owned()],
-            before: captions(),
-            ..Explanation::default()
-        }),
+        explanation: Some(Box::new(explanation())),
     }
 }
 
@@ -265,4 +263,31 @@ fn captions() -> Vec<UsedCaption> {
         text: "A picture hangs on a wall .".to_owned(),
         similarity: 0.5,
     }]
+}
+
+fn explanation() -> Explanation {
+    let point = |(kind, label, x, y): (&str, &str, f64, f64)| MapPoint {
+        kind: kind.to_owned(),
+        label: label.to_owned(),
+        x,
+        y,
+    };
+    let map = [
+        ("caption", "A picture hangs on a wall .", -0.5, 0.2),
+        ("style", "romance", 1.0, -0.3),
+        ("before", "", -0.4, 0.1),
+        ("after", "", 0.3, -0.1),
+    ];
+    Explanation {
+        words: vec!["picture".to_owned(), "wall".to_owned()],
+        before: captions(),
+        after: captions(),
+        styles: vec![StyleShift {
+            name: "romance".to_owned(),
+            before: 0.1,
+            after: 0.6,
+        }],
+        map: map.into_iter().map(point).collect(),
+        ..Explanation::default()
+    }
 }

@@ -8,6 +8,7 @@ mod by_address;
 mod compressed;
 mod docs;
 mod documents;
+mod explaining;
 mod following;
 mod harness;
 mod keys;

@@ -185,7 +185,7 @@ fn result_of(
             .collect::<BTreeMap<_, _>>(),
         bundle: bundle.to_owned(),
         others: story.others,
-        explanation: Some(explanation),
+        explanation: Some(Box::new(explanation)),
     }
 }
 
