@@ -13,6 +13,7 @@ pub(crate) mod evaluate;
 pub(crate) mod exits;
 pub(crate) mod health;
 pub(crate) mod import;
+pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod place;
 pub(crate) mod progress;

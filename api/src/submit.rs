@@ -8,7 +8,7 @@ use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jobs::{
-    Cache, Idempotency, Job, JobKind, NewJob, Room, State, StoryRequest, Submitted, faults,
+    Cache, Idempotency, Job, JobKind, NewJob, Room, State, Store, StoryRequest, Submitted, faults,
 };
 use operation::metrics::METRICS;
 use pictures::TakenIn;
@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
+use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
@@ -39,6 +40,7 @@ const LATEST_RETRY: u64 = 60;
 
 /// What is asked for.
 struct Wanted {
+    caller: Caller,
     wishes: StoryRequest,
     reuse: Reuse,
 }
@@ -99,16 +101,17 @@ pub(crate) struct StoryByAddress {
         (status = 413, description = "`image_too_large` or `body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`image_unreadable`, `image_animated`, `fetch_blocked`, `fetch_failed`, `unknown_style`, `invalid_parameter` or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`queue_full`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`queue_full` or `quota_exceeded`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy` or `unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn submit(
     _site: OwnSite,
+    caller: Caller,
     request: HttpRequest,
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let Admitted { key, left, turns } = match admitted(&request, &service, 1).await {
+    let Admitted { key, left, turns } = match admitted(&request, (&service, &caller), 1).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             Form::refuse(payload, picture_field(&service)).await;
@@ -121,11 +124,12 @@ pub(crate) async fn submit(
     let upload = file.is_some().then_some(turns);
     let address = form.take_text("image_url");
     let wishes = fields::request_of(form.fields)?;
-    check_styles(&service, &wishes).await?;
+    check_styles(&caller.store, &wishes).await?;
     check_webhook(&service, &wishes)?;
-    check_earlier(&service, &wishes).await?;
+    check_earlier(&caller.store, &wishes).await?;
     let source = Source::of(file, address, wishes.continues)?;
     let wanted = Wanted {
+        caller,
         wishes,
         reuse: Reuse::of(&request, &service),
     };
@@ -171,11 +175,11 @@ pub(crate) struct Admitted<'a> {
 /// Before anything of a request is read: whether there is room for it, and its turns to send pictures.
 pub(crate) async fn admitted<'a>(
     request: &HttpRequest,
-    service: &'a Service,
+    (service, caller): (&'a Service, &Caller),
     turns: usize,
 ) -> Result<Admitted<'a>> {
     let key = idempotency_key(request)?;
-    match service.state.store.room(key.as_deref()).await? {
+    match caller.store.room(key.as_deref()).await? {
         Room::Full { queued } => Err(full(service, queued).await?),
         Room::For(left) => Ok(Admitted {
             key,
@@ -218,7 +222,7 @@ async fn take(
             key: key.clone(),
             fingerprint: fingerprint(wishes, &name)?,
         };
-        if let Some(known) = service.state.store.submitted(&known).await? {
+        if let Some(known) = wanted.caller.store.submitted(&known).await? {
             return settled(service, known).await;
         }
         idempotency = Some(known);
@@ -238,15 +242,14 @@ async fn accept(
     wanted: Wanted,
     picture: TakenIn,
 ) -> Result<(Job, bool)> {
-    let state = &service.state;
     let id = NewJob::id();
     faults::point("submit:received");
     let image = keep(service, id, picture).await?;
     faults::point("submit:image_kept");
     let kept = image.key.clone();
     // a submit that fails may still have been accepted: its picture must stay
-    let submitted = state
-        .store
+    let store = &wanted.caller.store;
+    let submitted = store
         .submit(NewJob {
             id,
             telling: wanted.reuse.telling(&wanted.wishes, &image),
@@ -283,6 +286,7 @@ async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)>
         Submitted::Same(job) => Ok((job, true)),
         Submitted::OtherRequest => Err(key_reused()),
         Submitted::Full { queued } => Err(full(service, queued).await?),
+        Submitted::OverQuota(quota) => Err(limits::over_quota(quota)),
     }
 }
 
@@ -302,12 +306,13 @@ pub(crate) async fn full(service: &Service, queued: u32) -> Result<Error> {
 }
 
 /// A story goes on from one that is told and has not been taken back.
-pub(crate) async fn check_earlier(service: &Service, request: &StoryRequest) -> Result<()> {
+pub(crate) async fn check_earlier(store: &Store, request: &StoryRequest) -> Result<()> {
     let Some(earlier) = request.continues else {
         return Ok(());
     };
     let refuse = |why: String| Err(Error::field("continue", format!("`continue`: {why}")));
-    match service.state.store.get(earlier).await? {
+    let his = store.may_see(earlier).await?;
+    match store.get(earlier).await?.filter(|_| his) {
         Some(job) if job.kind == JobKind::Story && job.data_removed_at.is_some() => {
             refuse(format!("the story {earlier} has been taken back"))
         }
@@ -332,8 +337,8 @@ pub(crate) fn check_webhook(service: &Service, request: &StoryRequest) -> Result
 }
 
 /// Until a worker has said which styles there are, any is taken: the worker will judge it.
-pub(crate) async fn check_styles(service: &Service, request: &StoryRequest) -> Result<()> {
-    let Some(catalogue) = service.state.store.styles().await? else {
+pub(crate) async fn check_styles(store: &Store, request: &StoryRequest) -> Result<()> {
+    let Some(catalogue) = store.styles().await? else {
         return Ok(());
     };
     let known: Vec<&str> = catalogue

@@ -7,6 +7,7 @@ import { startCard } from "./card.js";
 import { el } from "./elements.js";
 import { openGallery, openMine, startGallery } from "./gallery.js";
 import { startKiosk } from "./kiosk.js";
+import { startLogin } from "./login.js";
 import { versionsOf } from "./mine.js";
 import { choose, pictures, say, startPictures } from "./pictures.js";
 import { enter, go } from "./rooms.js";
@@ -90,5 +91,5 @@ function arrive() {
 addEventListener("hashchange", arrive);
 
 translatePage();
-for (const start of [startPictures, startCamera, startStyles, startBook, startTold, startWhy, startCard, startSheet, startGallery, startSlideshow, startKiosk]) start();
+for (const start of [startLogin, startPictures, startCamera, startStyles, startBook, startTold, startWhy, startCard, startSheet, startGallery, startSlideshow, startKiosk]) start();
 arrive();

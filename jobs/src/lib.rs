@@ -7,6 +7,7 @@ pub mod event;
 pub mod explanation;
 pub mod faults;
 pub mod job;
+pub mod key;
 pub mod queue;
 pub mod request;
 pub mod retry;
@@ -21,6 +22,7 @@ pub use job::{
     Attempt, Cache, ErrorKind, Job, JobError, JobKind, Stage, State, StoredImage, StoryResult,
     StyleEntry,
 };
+pub use key::{Actor, AuditEntry, Credential, Key, KeyLimits, NewKey, Owned, Quota, Scope, Void};
 pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings, Ticket};
 pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};
 pub use store::{

@@ -77,7 +77,9 @@ impl Demo {
     }
 
     async fn story(&self, page: &str) -> anyhow::Result<()> {
-        let client = Client::new(page)?;
+        // whoever has made a key for the service with this data has it in the environment
+        let key = std::env::var("STORYTELLER_KEY").ok();
+        let client = Client::new(page)?.with_key(key);
         let spinner = ProgressBar::new_spinner().with_message("starting the service");
         spinner.enable_steady_tick(std::time::Duration::from_millis(120));
         let job = client

@@ -11,7 +11,7 @@ use jobs::{
     Claimed, Job, JobError, NewJob, Outcome, Rules, Store, StoredImage, StoryRequest, StoryResult,
     Submitted,
 };
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, Row as _};
 use uuid::Uuid;
 
 use crate::postgres;
@@ -96,6 +96,16 @@ impl Service {
             .into_iter()
             .map(|attempt| attempt.outcome.unwrap_or_else(|| "running".to_owned()))
             .collect()
+    }
+
+    /// A text that the tables have, whatever the service shows.
+    pub async fn ask(&self, question: &'static str) -> String {
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        let row = sqlx::raw_sql(question)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        row.get(0)
     }
 
     /// Changes rows behind the service's back, as time or another version would.

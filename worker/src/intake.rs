@@ -239,7 +239,7 @@ impl Intake {
             .shared
             .places
             .store
-            .added_styles(bundle, &foreign)
+            .added_styles(bundle, &foreign, job.id)
             .await;
         let added = added.map_err(|error| returned(job, &error))?;
         match foreign

@@ -39,6 +39,10 @@ pub enum Kind {
     CrossSite,
     /// The request is for a name that this service does not have.
     UnknownHost,
+    /// No good key came with the request.
+    Unauthorized,
+    /// The key may not do this.
+    ScopeMissing,
     /// The job has already ended another way.
     AlreadyFinished,
     /// There is no story yet.
@@ -51,6 +55,10 @@ pub enum Kind {
     StyleExists,
     /// The queue is at its configured depth.
     QueueFull,
+    /// The key has asked too often in a minute.
+    RateLimited,
+    /// The key has handed in as much as it may.
+    QuotaExceeded,
     /// As much is done at once as can be.
     Busy,
     /// The database or the picture store does not answer.
@@ -216,6 +224,22 @@ const ENTRIES: &[Entry] = &[
         meaning: "`Host` names neither this machine nor one of the names that the service was started with (--public-host).",
     },
     Entry {
+        kind: Kind::Unauthorized,
+        name: "unauthorized",
+        status: StatusCode::UNAUTHORIZED,
+        retryable: false,
+        title: "Say who you are",
+        meaning: "This service asks for a key, and none that is good came: send `Authorization: Bearer KEY`. Whoever runs it makes one with `storyteller keys create`.",
+    },
+    Entry {
+        kind: Kind::ScopeMissing,
+        name: "scope_missing",
+        status: StatusCode::FORBIDDEN,
+        retryable: false,
+        title: "The key may not do this",
+        meaning: "Looking takes a key that may `read`, everything else one that may `write`. Ask for another key.",
+    },
+    Entry {
         kind: Kind::AlreadyFinished,
         name: "already_finished",
         status: StatusCode::CONFLICT,
@@ -262,6 +286,22 @@ const ENTRIES: &[Entry] = &[
         retryable: true,
         title: "The queue is full",
         meaning: "More stories are waiting than this service accepts. Come back after Retry-After.",
+    },
+    Entry {
+        kind: Kind::RateLimited,
+        name: "rate_limited",
+        status: StatusCode::TOO_MANY_REQUESTS,
+        retryable: true,
+        title: "Too many requests in a minute",
+        meaning: "The key has made as many requests, or submits, as it may in a minute. Come back after Retry-After.",
+    },
+    Entry {
+        kind: Kind::QuotaExceeded,
+        name: "quota_exceeded",
+        status: StatusCode::TOO_MANY_REQUESTS,
+        retryable: true,
+        title: "The key has had its share",
+        meaning: "As many stories of this key wait, or were handed in today (UTC), as it may have. Come back after Retry-After.",
     },
     Entry {
         kind: Kind::Busy,

@@ -11,6 +11,7 @@ mod documents;
 mod explaining;
 mod following;
 mod harness;
+mod keys;
 mod limits;
 mod operation;
 mod page;

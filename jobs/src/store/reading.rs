@@ -26,6 +26,7 @@ impl Store {
     }
 
     /// Up to `limit` stories' jobs, the newest first, of one state if one is given, and older than `before` if it is given.
+    /// A caller who is not to see everybody's sees his own.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
@@ -38,8 +39,12 @@ impl Store {
         let before = before.unwrap_or(Uuid::max());
         // one more than shown tells whether there is a next page
         let most = i64::from(limit) + 1;
-        let rows = match state {
-            Some(state) => {
+        let rows = match (self.sees_only(), state) {
+            (Some(owner), state) => {
+                let state = state.map(State::name);
+                self.list_own(owner, state, (before, most)).await
+            }
+            (None, Some(state)) => {
                 job_rows!(
                     "select",
                     "from jobs where kind = 'story' and state = $1 and id < $2 order by id desc limit $3",
@@ -50,7 +55,7 @@ impl Store {
                 .fetch_all(&self.pool)
                 .await
             }
-            None => {
+            (None, None) => {
                 job_rows!(
                     "select",
                     "from jobs where kind = 'story' and id < $1 order by id desc limit $2",

@@ -19,7 +19,7 @@ use crate::commands::runtime::block_on;
 pub(super) fn run(server: &Url, styles: Styles) -> anyhow::Result<ExitCode> {
     let json = styles.json;
     block_on(async {
-        let client = Client::new(server.as_str())?;
+        let client = styles.who.client(server.as_str())?;
         match styles.verb {
             None | Some(Verb::List) => listed(&client.styles().await?, json)?,
             Some(Verb::Show { name }) => show(&client.style(&name).await?, json)?,
