@@ -90,6 +90,8 @@ impl Error {
 pub struct Client {
     http: reqwest::Client,
     server: Url,
+    /// Sent with every request, if the service asks for one.
+    key: Option<String>,
 }
 
 /// The address of a service, for example `http://127.0.0.1:7878`.
@@ -115,12 +117,22 @@ impl Client {
             http = http.no_proxy();
         }
         match http.build() {
-            Ok(http) => Ok(Client { http, server }),
+            Ok(http) => Ok(Client {
+                http,
+                server,
+                key: None,
+            }),
             Err(cause) => Err(Error::Unreachable {
                 server: name(&server),
                 cause,
             }),
         }
+    }
+
+    /// The same, saying who asks.
+    #[must_use]
+    pub fn with_key(self, key: Option<String>) -> Self {
+        Client { key, ..self }
     }
 
     /// Whether the service is ready, and its own words about it.
@@ -145,7 +157,11 @@ impl Client {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        self.http.request(method, url)
+        let request = self.http.request(method, url);
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
     }
 
     /// What is asked for.

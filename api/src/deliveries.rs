@@ -7,6 +7,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path};
 
 use crate::Service;
+use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::sites::OwnSite;
 use crate::stories::{find, known_id};
@@ -47,12 +48,13 @@ pub(crate) async fn list(id: Path<String>, service: Data<Service>) -> Result<Htt
     ))]
 pub(crate) async fn replay(
     _site: OwnSite,
+    caller: Caller,
     path: Path<(String, String)>,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
     let (id, number) = path.into_inner();
     let job = find(&service, known_id(&id)?).await?;
-    let store = &service.state.store;
+    let store = &caller.store;
     let number: u32 = number.parse().map_err(|_| no_delivery(&number))?;
     if !store.replay_delivery(job.id, number).await? {
         return Err(no_delivery(&number.to_string()));

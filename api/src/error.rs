@@ -6,17 +6,20 @@
 pub mod kind;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use pictures::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::limits;
+use crate::limits::{self, Allowance};
 pub use kind::Kind;
 
 /// The media type of every error answer (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// In so many seconds what stands in the way may be gone.
+const SOON: u64 = 2;
 
 /// What `api` functions answer.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -49,6 +52,16 @@ pub enum Error {
         /// In how many seconds there should be room.
         retry_after: u64,
     },
+    /// The caller has had what his key allows for now.
+    #[error("{message}")]
+    Limited {
+        /// `rate_limited` or `quota_exceeded`.
+        kind: Kind,
+        /// Of what, and until when.
+        message: String,
+        /// As the headers say it.
+        allowance: Allowance,
+    },
     /// The path exists, but not with this method.
     #[error("this address answers {allow} only")]
     Method {
@@ -75,6 +88,14 @@ pub enum Error {
     /// The service could not be started on its socket, or stopped serving it.
     #[error("cannot serve on the socket: {0}")]
     Socket(#[from] std::io::Error),
+    /// Others can reach the service, and nothing would ask them who they are.
+    #[error(
+        "{address} can be reached from other machines, and there is no key yet to ask callers for: make one with `storyteller keys create --name NAME`, or listen on 127.0.0.1, or say --open-to-everyone"
+    )]
+    Open {
+        /// Where it was to listen.
+        address: std::net::SocketAddr,
+    },
 }
 
 /// The body of an error answer.
@@ -129,12 +150,14 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Error::Field { kind, .. } | Error::Refused(kind, _) => *kind,
+            Error::Field { kind, .. } | Error::Refused(kind, _) | Error::Limited { kind, .. } => {
+                *kind
+            }
             Error::Full { .. } => Kind::QueueFull,
             Error::Method { .. } => Kind::MethodNotAllowed,
             Error::Range { .. } => Kind::RangeNotSatisfiable,
             Error::Unavailable { .. } => Kind::Unavailable,
-            Error::Internal(_) | Error::Socket(_) => Kind::Internal,
+            Error::Internal(_) | Error::Socket(_) | Error::Open { .. } => Kind::Internal,
         }
     }
 
@@ -146,7 +169,7 @@ impl Error {
             Error::Unavailable { what, .. } => {
                 format!("{what} does not answer just now; try again in a moment")
             }
-            Error::Internal(_) | Error::Socket(_) => {
+            Error::Internal(_) | Error::Socket(_) | Error::Open { .. } => {
                 "the service failed; its log has the cause under the request id of this answer"
                     .to_owned()
             }
@@ -186,6 +209,12 @@ impl ResponseError for Error {
         if let Error::Range { bytes } = self {
             answer.insert_header((CONTENT_RANGE, format!("bytes */{bytes}")));
         }
+        if self.kind() == Kind::Unauthorized {
+            answer.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"storyteller\""));
+        }
+        if let Error::Limited { allowance, .. } = self {
+            limits::append(&mut answer, allowance);
+        }
         if let Error::Full {
             queued,
             retry_after,
@@ -194,7 +223,11 @@ impl ResponseError for Error {
             limits::say(&mut answer, *queued, 0, Some(*retry_after));
             answer.insert_header((RETRY_AFTER, *retry_after));
         } else if self.kind().retryable() {
-            answer.insert_header((RETRY_AFTER, "2"));
+            let seconds = match self {
+                Error::Limited { allowance, .. } => allowance.again.unwrap_or(SOON),
+                _ => SOON,
+            };
+            answer.insert_header((RETRY_AFTER, seconds));
         }
         let body = serde_json::to_string(&self.problem())
             .expect("a problem is strings, numbers and truth values: all of them have JSON");

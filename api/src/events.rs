@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::Service;
+use crate::callers::Caller;
 use crate::error::{Error, Problem, Result};
 use crate::feed::Watch;
 use crate::stories::{find, known_id, see};
@@ -65,6 +66,7 @@ pub(crate) struct StreamEvent {
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn follow(
+    caller: Caller,
     request: HttpRequest,
     id: Path<String>,
     service: Data<Service>,
@@ -86,6 +88,7 @@ pub(crate) async fn follow(
     let mut stream = Stream {
         watch: service.feed.watch(id),
         service,
+        caller,
         id,
         after,
         queued: None,
@@ -122,6 +125,7 @@ fn last_event(request: &HttpRequest) -> Result<u32> {
 struct Stream {
     watch: Watch,
     service: Data<Service>,
+    caller: Caller,
     id: Uuid,
     /// The number of the last event that was said.
     after: u32,
@@ -139,7 +143,8 @@ impl Stream {
             if let Some(bytes) = self.pending.pop_front() {
                 return Some(bytes);
             }
-            if self.over {
+            // whoever has lost his key hears no more
+            if self.over || !self.caller.is_still_known(&self.service).await {
                 return None;
             }
             let after = self.after;

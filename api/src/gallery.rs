@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::Service;
+use crate::callers::Caller;
 use crate::error::{Error, Problem, Result};
 use crate::sites::OwnSite;
 use crate::stories::{Texts, known_id, limit_of, no_story, only, removed, see, shown};
@@ -44,12 +45,13 @@ pub(crate) struct Consent {
     ))]
 pub(crate) async fn share(
     _site: OwnSite,
+    caller: Caller,
     id: Path<String>,
     consent: Json<Consent>,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
     let id = known_id(&id)?;
-    let store = &service.state.store;
+    let store = &caller.store;
     let became = if consent.shared {
         store.share(id).await?
     } else {

@@ -3,11 +3,13 @@
 //! pictures only through the `jobs` crate, never loads a network, and an accepted story is never lost by it.
 
 mod batches;
+mod callers;
 mod deliveries;
 mod docs;
 pub mod error;
 mod etag;
 mod events;
+mod explain;
 mod feed;
 mod fields;
 mod form;
@@ -23,6 +25,7 @@ pub mod problems;
 mod requests;
 mod reuse;
 mod routes;
+mod session;
 mod sites;
 mod source;
 mod stories;
@@ -44,10 +47,12 @@ use pictures::Caps;
 use pictures::Images;
 use tokio_util::sync::CancellationToken;
 
+pub use callers::AccessOptions;
+use callers::Known;
 pub use error::Error;
 use feed::Feed;
-pub use limits::Limits;
 use limits::Turns;
+pub use limits::{Allowance, Limits};
 pub use sites::Hosts;
 
 /// Connections that are still busy after so many seconds of a stop are cut; waits end at once, so few are.
@@ -62,6 +67,8 @@ pub struct Config {
     pub caps: Caps,
     /// The names under which the service may be asked.
     pub hosts: Hosts,
+    /// Whom it asks for a key.
+    pub access: AccessOptions,
     /// How much is done at once.
     pub limits: Limits,
     /// How long a stop only says that it is not ready, so that whoever sends requests here has heard of it before
@@ -76,6 +83,7 @@ impl Default for Config {
         Config {
             caps: Caps::default(),
             hosts: Hosts::default(),
+            access: AccessOptions::default(),
             limits: Limits::default(),
             stop_wait: Duration::ZERO,
             // proxies cut what is silent for half a minute
@@ -105,6 +113,7 @@ pub(crate) struct Service {
     state: ApiState,
     feed: Feed,
     turns: Turns,
+    known: Known,
     /// Not ready any more; requests are answered as ever.
     stopping: CancellationToken,
     /// The end: nobody is kept waiting.
@@ -115,19 +124,24 @@ pub(crate) struct Service {
 /// are taken, waits are answered at once and requests under way are finished.
 ///
 /// # Errors
-/// [`Error::Socket`] when the socket cannot be served.
+/// [`Error::Open`] when others can reach it and there is no key to ask for, [`Error::Socket`] when the socket cannot be served.
 pub async fn run(
     config: Config,
     state: ApiState,
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
+    let address = listener.local_addr()?;
+    config
+        .access
+        .check(address, state.store.has_keys().await?)?;
     let closing = CancellationToken::new();
     let (stop_wait, connections) = (config.stop_wait, config.limits.max_connections);
     let feed = Feed::new(state.store.clone());
     let news = tokio::spawn(feed.clone().run(closing.clone()));
     let service = Data::new(Service {
         turns: Turns::new(&config.limits),
+        known: Known::new(&config.access),
         config,
         state,
         feed,
@@ -137,6 +151,7 @@ pub async fn run(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(service.clone())
+            .wrap(middleware::from_fn(callers::around))
             .wrap(middleware::Compress::default())
             .wrap(middleware::from_fn(requests::around))
             .configure(routes::all)

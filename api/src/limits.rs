@@ -3,6 +3,8 @@
 //! memory is spent on a request that has no turn, nobody waits for one for ever, and of what is fetched for callers one
 //! slow host gets only some of the places.
 
+mod allowance;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,6 +15,8 @@ use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Error, Kind, Result};
+pub use allowance::Allowance;
+pub(crate) use allowance::{append, headers_of, over_quota};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");

@@ -1,16 +1,17 @@
 //! The API alone, for a service spread over several machines: workers run elsewhere on the same database.
 //! Everything is set by options or the environment (`--help` is the reference). What must stay true: it listens
-//! beyond this machine only if told so in as many words, because nothing asks callers who they are yet.
+//! beyond this machine only if it asks callers for keys, or if told in as many words not to.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use api::{ApiState, Config, Hosts, Limits};
+use anyhow::Context as _;
+use api::{AccessOptions, ApiState, Config, Hosts, Limits};
 use clap::{Parser, Subcommand};
 use jobs::{QueueOptions, RuleOptions, Store};
+use operation::keys::KeysCommand;
 use operation::logging::SERVICE;
 use operation::signals::drain_on_signal;
 use operation::{Health, Logging};
@@ -53,9 +54,9 @@ struct Options {
         value_name = "ADDRESS"
     )]
     listen: SocketAddr,
-    /// Listen elsewhere than on this machine although nothing asks callers who they are.
-    #[arg(long)]
-    open_to_everyone: bool,
+    /// Whom it asks for a key.
+    #[command(flatten)]
+    access: AccessOptions,
     /// The names under which it may be asked.
     #[command(flatten)]
     hosts: Hosts,
@@ -90,6 +91,15 @@ enum Question {
         )]
         listen: SocketAddr,
     },
+    /// Make, list and revoke the keys of callers, and see who did what.
+    Keys {
+        /// The database.
+        #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+        database_url: String,
+        /// What to do.
+        #[command(flatten)]
+        command: KeysCommand,
+    },
     /// Bring the tables of the database to this version, once for all programs of the service.
     Migrate {
         /// The database.
@@ -113,18 +123,22 @@ async fn main() -> anyhow::Result<ExitCode> {
             store.migrate().await?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Question::Keys {
+            database_url,
+            command,
+        }) => {
+            options.logging.start(SERVICE);
+            let store = Store::connect(&database_url, RuleOptions::default().rules()).await?;
+            store.wait_for_tables().await?;
+            command.run(&store).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         None => serve(options).await.map(|()| ExitCode::SUCCESS),
     }
 }
 
 async fn serve(options: Options) -> anyhow::Result<()> {
     options.logging.start(SERVICE);
-    if !options.listen.ip().is_loopback() && !options.open_to_everyone {
-        bail!(
-            "{} can be reached from other machines: listen on 127.0.0.1, or say --open-to-everyone",
-            options.listen
-        );
-    }
     let listener = TcpListener::bind(options.listen)
         .with_context(|| format!("cannot listen on {}", options.listen))?;
     let database = options.database_url.context("--database-url is missing")?;
@@ -142,6 +156,7 @@ async fn serve(options: Options) -> anyhow::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "listening");
     let config = Config {
         hosts: options.hosts,
+        access: options.access,
         limits: options.limits,
         stop_wait: Duration::from_secs(options.stop_wait_seconds),
         ..Config::default()

@@ -2,12 +2,17 @@
 //! Made from the annotations of the handlers. What must stay true: every address of `routes.rs` is in it (the
 //! tests compare the two), and the page, which is for people, is not.
 
+mod security;
+
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
+
+use security::Keys;
 
 /// The document.
 #[derive(OpenApi)]
 #[openapi(
+    modifiers(&Keys),
     info(
         title = "Neural Storyteller",
         description = "Send a picture, get a story. Errors are RFC 9457 problems; their types are at `GET /problems`.",
@@ -19,6 +24,7 @@ use utoipa::OpenApi;
         (name = "gallery", description = "What people let everybody see"),
         (name = "webhooks", description = "What was told to your own service"),
         (name = "styles", description = "What a story can be told in"),
+        (name = "accounts", description = "Who asks"),
         (name = "errors", description = "What can go wrong, as a closed list"),
         (name = "operation", description = "For those who run the service"),
     ),
@@ -26,6 +32,7 @@ use utoipa::OpenApi;
         crate::submit::submit,
         crate::stories::list,
         crate::stories::one,
+        crate::explain::explain,
         crate::image::image,
         crate::events::follow,
         crate::stories::remove,
@@ -41,6 +48,9 @@ use utoipa::OpenApi;
         crate::styles::add,
         crate::styles::one,
         crate::styles::remove,
+        crate::session::see,
+        crate::session::open,
+        crate::session::close,
         crate::problems::list,
         crate::problems::one,
         crate::health::livez,

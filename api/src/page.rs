@@ -27,7 +27,7 @@ macro_rules! assets {
 const ASSETS: &[(&str, &str, &str)] = assets! {
     "story.css": CSS, "rooms.css": CSS, "wall.css": CSS,
     "main.js": SCRIPT, "book.js": SCRIPT, "camera.js": SCRIPT, "card.js": SCRIPT, "elements.js": SCRIPT, "gallery.js": SCRIPT,
-    "kiosk.js": SCRIPT, "lean-qr.js": SCRIPT, "messages.js": SCRIPT, "mine.js": SCRIPT, "pictures.js": SCRIPT,
+    "kiosk.js": SCRIPT, "lean-qr.js": SCRIPT, "login.js": SCRIPT, "messages.js": SCRIPT, "mine.js": SCRIPT, "pictures.js": SCRIPT,
     "rooms.js": SCRIPT, "service.js": SCRIPT, "sheet.js": SCRIPT, "slideshow.js": SCRIPT, "styles.js": SCRIPT,
     "tastes.js": SCRIPT, "tiles.js": SCRIPT, "told.js": SCRIPT, "why.js": SCRIPT, "words.js": SCRIPT,
 };

@@ -8,8 +8,8 @@ use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder};
 
 use crate::error::{Error, Kind};
 use crate::{
-    batches, deliveries, docs, events, gallery, health, image, openapi, page, problems, stories,
-    styles, submit,
+    batches, deliveries, docs, events, explain, gallery, health, image, openapi, page, problems,
+    session, stories, styles, submit,
 };
 
 /// Bodies of JSON that are more than this are not what such an address takes.
@@ -35,6 +35,12 @@ pub(crate) fn all(config: &mut ServiceConfig) {
         )
         .service(reading("/v1/batches/{id}", batches::see))
         .service(reading("/v1/gallery", gallery::list))
+        .service(
+            reading("/v1/session", session::see)
+                .route(web::post().to(session::open))
+                .route(web::delete().to(session::close))
+                .default_service(web::to(|| refused("GET, HEAD, POST, DELETE"))),
+        )
         .service(
             reading("/v1/styles", styles::list)
                 .route(web::post().to(styles::add))
@@ -84,6 +90,7 @@ fn of_stories(config: &mut ServiceConfig) {
         )
         .service(reading("/v1/stories/{id}/image", image::image))
         .service(reading("/v1/stories/{id}/events", events::follow))
+        .service(reading("/v1/stories/{id}/explain", explain::explain))
         .service(
             web::resource("/v1/stories/{id}/cancel")
                 .route(web::post().to(stories::cancel))

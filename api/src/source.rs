@@ -4,9 +4,11 @@
 
 use bytes::Bytes;
 use outbound::{FetchError, host_of};
+use uuid::Uuid;
 
 use crate::Service;
 use crate::error::{Error, Kind, Result};
+use crate::stories::{find, removed};
 
 /// A picture, or where one is.
 pub(crate) enum Source {
@@ -14,14 +16,23 @@ pub(crate) enum Source {
     Sent(Bytes),
     /// Its address.
     Address(String),
+    /// The picture of the story that this one goes on from.
+    Earlier(Uuid),
 }
 
 impl Source {
-    /// The one of the two that was given.
+    /// The one of the two that was given, or the picture of an earlier story where neither was.
     ///
     /// # Errors
-    /// `invalid_parameter` if neither was, or both were.
-    pub(crate) fn of(sent: Option<Bytes>, address: Option<String>) -> Result<Source> {
+    /// `invalid_parameter` if there is none, or both were given.
+    pub(crate) fn of(
+        sent: Option<Bytes>,
+        address: Option<String>,
+        earlier: Option<Uuid>,
+    ) -> Result<Source> {
+        if let (None, None, Some(earlier)) = (&sent, &address, earlier) {
+            return Ok(Source::Earlier(earlier));
+        }
         match (sent, address) {
             (Some(image), None) => Ok(Source::Sent(image)),
             (None, Some(address)) => Ok(Source::Address(address.trim().to_owned())),
@@ -36,14 +47,25 @@ impl Source {
         }
     }
 
+    /// What a repeated request is known by before any byte is read: an address, or an id; nothing for what was sent.
+    pub(crate) fn name(&self) -> Option<String> {
+        match self {
+            Source::Sent(_) => None,
+            Source::Address(address) => Some(address.clone()),
+            Source::Earlier(story) => Some(story.to_string()),
+        }
+    }
+
     /// The bytes, fetched if need be.
     ///
     /// # Errors
-    /// `busy`, `fetch_blocked`, `fetch_failed`, `image_too_large` or `invalid_parameter` for an address that leads to none.
+    /// `busy`, `fetch_blocked`, `fetch_failed`, `image_too_large`, `invalid_parameter` for an address that leads to none, or
+    /// `data_removed` for a story that has none any more.
     pub(crate) async fn bytes(self, service: &Service) -> Result<Bytes> {
         let address = match self {
             Source::Sent(image) => return Ok(image),
             Source::Address(address) => address,
+            Source::Earlier(story) => return earlier_picture(service, story).await,
         };
         // an address that cannot be read has no host, and is refused without anything being fetched
         let host = host_of(&address).unwrap_or_default();
@@ -56,6 +78,14 @@ impl Source {
             .await
             .map_err(refusal)
     }
+}
+
+/// A copy for the new story: each keeps and loses its own.
+async fn earlier_picture(service: &Service, story: Uuid) -> Result<Bytes> {
+    let job = find(service, story).await?;
+    let kept = job.image.filter(|_| job.data_removed_at.is_none());
+    let image = kept.ok_or_else(removed)?;
+    Ok(service.state.images.get(&image.key).await?)
 }
 
 fn refusal(error: FetchError) -> Error {

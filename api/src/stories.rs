@@ -11,6 +11,7 @@ use jobs::{Cancelled, Job, JobKind, Retried, State};
 use operation::metrics::METRICS;
 use uuid::Uuid;
 
+use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::nearest::nearest;
 use crate::sites::OwnSite;
@@ -70,7 +71,7 @@ pub(crate) async fn one(
     Ok(shown(&mut HttpResponse::Ok(), seen))
 }
 
-/// Stories, the newest first, page by page; of the captions of each only the nearest three.
+/// Your stories, the newest first, page by page; of the captions of each only the nearest three.
 #[utoipa::path(get, path = "/v1/stories", tag = "stories",
     params(
         ("state" = Option<State>, Query, description = "Only those in this state"),
@@ -82,7 +83,7 @@ pub(crate) async fn one(
         (status = 422, description = "`invalid_parameter`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn list(query: Texts, service: Data<Service>) -> Result<HttpResponse> {
+pub(crate) async fn list(caller: Caller, query: Texts) -> Result<HttpResponse> {
     only(&query, &["state", "limit", "cursor"])?;
     let filter = query
         .get("state")
@@ -93,8 +94,7 @@ pub(crate) async fn list(query: Texts, service: Data<Service>) -> Result<HttpRes
             .map_err(|_| Error::field("cursor", "`cursor` is the `next` of the page before"))
     });
     let limit = limit_of(&query)?;
-    let listed = service
-        .state
+    let listed = caller
         .store
         .list(filter, before.transpose()?, limit)
         .await?;
@@ -118,13 +118,14 @@ pub(crate) async fn list(query: Texts, service: Data<Service>) -> Result<HttpRes
     ))]
 pub(crate) async fn cancel(
     _site: OwnSite,
+    caller: Caller,
     id: Path<String>,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
     let id = known_id(&id)?;
     // a style's job is no story
     find(&service, id).await?;
-    match service.state.store.cancel(id).await? {
+    match caller.store.cancel(id).await? {
         Cancelled::Done(_) => Ok(shown(&mut HttpResponse::Ok(), see(&service, id).await?)),
         Cancelled::TooLate(job) if job.state == State::Cancelled => {
             Ok(shown(&mut HttpResponse::Ok(), see(&service, id).await?))
@@ -150,13 +151,14 @@ pub(crate) async fn cancel(
     ))]
 pub(crate) async fn retry(
     _site: OwnSite,
+    caller: Caller,
     id: Path<String>,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
     let id = known_id(&id)?;
     // a style's job is no story
     find(&service, id).await?;
-    match service.state.store.retry(id).await? {
+    match caller.store.retry(id).await? {
         Retried::Done(_) | Retried::UnderWay(_) => {
             Ok(shown(&mut HttpResponse::Ok(), see(&service, id).await?))
         }
@@ -182,12 +184,13 @@ pub(crate) async fn retry(
     ))]
 pub(crate) async fn remove(
     _site: OwnSite,
+    caller: Caller,
     id: Path<String>,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
     let id = known_id(&id)?;
     let state = &service.state;
-    let Some(story) = state.store.remove_data(id).await? else {
+    let Some(story) = caller.store.remove_data(id).await? else {
         return Err(no_story(id));
     };
     if let Some(key) = story.picture {

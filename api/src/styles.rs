@@ -5,21 +5,20 @@ mod adding;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::web::Data;
 
-use crate::Service;
+use crate::callers::Caller;
 use crate::error::{Problem, Result};
 use crate::view::{StyleView, StylesView};
 
 pub(crate) use adding::*;
 
-/// The styles a story can be told in.
+/// The styles a story can be told in: those of the service and those you have added.
 #[utoipa::path(get, path = "/v1/styles", tag = "styles", responses(
     (status = 200, description = "The styles; none until a worker has loaded its weights", body = StylesView),
     (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn list(service: Data<Service>) -> Result<HttpResponse> {
-    let view = match service.state.store.styles().await? {
+pub(crate) async fn list(caller: Caller) -> Result<HttpResponse> {
+    let view = match caller.store.styles().await? {
         Some(catalogue) => StylesView {
             bundle: Some(catalogue.bundle),
             styles: catalogue.styles.into_iter().map(StyleView::of).collect(),

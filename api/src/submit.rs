@@ -7,13 +7,16 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use jobs::{Cache, Idempotency, Job, NewJob, Room, StoryRequest, Submitted, faults};
+use jobs::{
+    Cache, Idempotency, Job, JobKind, NewJob, Room, State, Store, StoryRequest, Submitted, faults,
+};
 use operation::metrics::METRICS;
 use pictures::TakenIn;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
+use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
@@ -37,11 +40,12 @@ const LATEST_RETRY: u64 = 60;
 
 /// What is asked for.
 struct Wanted {
+    caller: Caller,
     wishes: StoryRequest,
     reuse: Reuse,
 }
 
-/// The form of a submit. Only `image` is needed, or `image_url` in its place.
+/// The form of a submit. Only `image` is needed, or `image_url` or `continue` in its place.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
@@ -97,16 +101,17 @@ pub(crate) struct StoryByAddress {
         (status = 413, description = "`image_too_large` or `body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`image_unreadable`, `image_animated`, `fetch_blocked`, `fetch_failed`, `unknown_style`, `invalid_parameter` or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`queue_full`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`queue_full` or `quota_exceeded`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy` or `unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn submit(
     _site: OwnSite,
+    caller: Caller,
     request: HttpRequest,
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let Admitted { key, left, turns } = match admitted(&request, &service, 1).await {
+    let Admitted { key, left, turns } = match admitted(&request, (&service, &caller), 1).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             Form::refuse(payload, picture_field(&service)).await;
@@ -119,10 +124,12 @@ pub(crate) async fn submit(
     let upload = file.is_some().then_some(turns);
     let address = form.take_text("image_url");
     let wishes = fields::request_of(form.fields)?;
-    check_styles(&service, &wishes).await?;
+    check_styles(&caller.store, &wishes).await?;
     check_webhook(&service, &wishes)?;
-    let source = Source::of(file, address)?;
+    check_earlier(&caller.store, &wishes).await?;
+    let source = Source::of(file, address, wishes.continues)?;
     let wanted = Wanted {
+        caller,
         wishes,
         reuse: Reuse::of(&request, &service),
     };
@@ -168,11 +175,11 @@ pub(crate) struct Admitted<'a> {
 /// Before anything of a request is read: whether there is room for it, and its turns to send pictures.
 pub(crate) async fn admitted<'a>(
     request: &HttpRequest,
-    service: &'a Service,
+    (service, caller): (&'a Service, &Caller),
     turns: usize,
 ) -> Result<Admitted<'a>> {
     let key = idempotency_key(request)?;
-    match service.state.store.room(key.as_deref()).await? {
+    match caller.store.room(key.as_deref()).await? {
         Room::Full { queued } => Err(full(service, queued).await?),
         Room::For(left) => Ok(Admitted {
             key,
@@ -210,12 +217,12 @@ async fn take(
 ) -> Result<(Job, bool)> {
     let wishes = &wanted.wishes;
     let mut idempotency = None;
-    if let (Some(key), Source::Address(address)) = (&key, &source) {
+    if let (Some(key), Some(name)) = (&key, source.name()) {
         let known = Idempotency {
             key: key.clone(),
-            fingerprint: fingerprint(wishes, address)?,
+            fingerprint: fingerprint(wishes, &name)?,
         };
-        if let Some(known) = service.state.store.submitted(&known).await? {
+        if let Some(known) = wanted.caller.store.submitted(&known).await? {
             return settled(service, known).await;
         }
         idempotency = Some(known);
@@ -235,15 +242,14 @@ async fn accept(
     wanted: Wanted,
     picture: TakenIn,
 ) -> Result<(Job, bool)> {
-    let state = &service.state;
     let id = NewJob::id();
     faults::point("submit:received");
     let image = keep(service, id, picture).await?;
     faults::point("submit:image_kept");
     let kept = image.key.clone();
     // a submit that fails may still have been accepted: its picture must stay
-    let submitted = state
-        .store
+    let store = &wanted.caller.store;
+    let submitted = store
         .submit(NewJob {
             id,
             telling: wanted.reuse.telling(&wanted.wishes, &image),
@@ -280,6 +286,7 @@ async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)>
         Submitted::Same(job) => Ok((job, true)),
         Submitted::OtherRequest => Err(key_reused()),
         Submitted::Full { queued } => Err(full(service, queued).await?),
+        Submitted::OverQuota(quota) => Err(limits::over_quota(quota)),
     }
 }
 
@@ -298,6 +305,28 @@ pub(crate) async fn full(service: &Service, queued: u32) -> Result<Error> {
     })
 }
 
+/// A story goes on from one that is told and has not been taken back.
+pub(crate) async fn check_earlier(store: &Store, request: &StoryRequest) -> Result<()> {
+    let Some(earlier) = request.continues else {
+        return Ok(());
+    };
+    let refuse = |why: String| Err(Error::field("continue", format!("`continue`: {why}")));
+    let his = store.may_see(earlier).await?;
+    match store.get(earlier).await?.filter(|_| his) {
+        Some(job) if job.kind == JobKind::Story && job.data_removed_at.is_some() => {
+            refuse(format!("the story {earlier} has been taken back"))
+        }
+        Some(job) if job.kind == JobKind::Story && job.state != State::Succeeded => {
+            refuse(format!(
+                "the story {earlier} is {}; wait until it is told",
+                job.state
+            ))
+        }
+        Some(job) if job.kind == JobKind::Story => Ok(()),
+        _ => refuse(format!("there is no story {earlier}")),
+    }
+}
+
 /// A webhook goes only where this service may reach.
 pub(crate) fn check_webhook(service: &Service, request: &StoryRequest) -> Result<()> {
     let Some(url) = &request.webhook_url else {
@@ -308,8 +337,8 @@ pub(crate) fn check_webhook(service: &Service, request: &StoryRequest) -> Result
 }
 
 /// Until a worker has said which styles there are, any is taken: the worker will judge it.
-pub(crate) async fn check_styles(service: &Service, request: &StoryRequest) -> Result<()> {
-    let Some(catalogue) = service.state.store.styles().await? else {
+pub(crate) async fn check_styles(store: &Store, request: &StoryRequest) -> Result<()> {
+    let Some(catalogue) = store.styles().await? else {
         return Ok(());
     };
     let known: Vec<&str> = catalogue

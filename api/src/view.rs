@@ -31,12 +31,12 @@ pub use gallery::{GalleryView, SharedStoryView};
     "due_at": null, "position": null, "eta_seconds": null, "stage": null, "progress": null, "attempts": 1, "max_attempts": 3,
     "history": [{"started_at": "2026-11-23T09:30:00.480Z", "ended_at": "2026-11-23T09:30:19.015Z", "outcome": "succeeded", "error": null}],
     "request": {"style": "romance", "style_strength": 1.0, "form": "prose", "beam_width": 50, "captions": 100,
-        "max_words": 120, "mode": "sample", "temperature": 0.8, "top_p": 0.92, "seed": 1, "compat": "modern", "metadata": {}, "deadline": null, "priority": 0,
+        "max_words": 120, "mode": "sample", "temperature": 0.8, "top_p": 0.92, "seed": 1, "compat": "modern", "count": 1, "continue": null, "metadata": {}, "deadline": null, "priority": 0,
         "webhook_url": null, "webhook_events": []},
     "shared": false, "data_removed": false, "cache": "miss", "batch": null,
     "image": {"url": "/v1/stories/01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11/image", "media_type": "image/jpeg",
         "width": 640, "height": 480, "bytes": 81234},
-    "result": {"story": "She had never seen the sea so still.", "style": "romance",
+    "result": {"story": "She had never seen the sea so still.", "others": [], "style": "romance",
         "captions": [{"text": "A woman stands on the beach .", "similarity": 0.61}],
         "timings": {"looking": 0.11, "writing": 17.9}, "bundle": "starter-0.1.0-5f2c9a1e"},
     "error": null
@@ -134,6 +134,9 @@ pub struct ResultView {
     pub story: String,
     /// The style it is told in.
     pub style: String,
+    /// Further stories, if more than one was wanted (`count`), the best first.
+    #[serde(default)]
+    pub others: Vec<String>,
     /// The captions it was made of, the nearest first.
     pub captions: Vec<CaptionView>,
     /// Seconds spent in each stage.

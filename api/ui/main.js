@@ -7,6 +7,7 @@ import { startCard } from "./card.js";
 import { el } from "./elements.js";
 import { openGallery, openMine, startGallery } from "./gallery.js";
 import { startKiosk } from "./kiosk.js";
+import { startLogin } from "./login.js";
 import { versionsOf } from "./mine.js";
 import { choose, pictures, say, startPictures } from "./pictures.js";
 import { enter, go } from "./rooms.js";
@@ -55,10 +56,12 @@ async function samePicture(job) {
 async function tellAgain(changes, version = null) {
   const { id, request } = current();
   try {
-    const file = await samePicture(current());
     const fields = new FormData();
     for (const name of ["style", "style_strength", "form", "captions", "beam_width", "max_words"]) fields.append(name, request[name]);
     for (const [name, value] of Object.entries(changes)) fields.append(name, value);
+    // what goes on is told of the picture that it began with, which the service has
+    if (changes.continue) return send(fields, `/v1/stories/${id}/image`);
+    const file = await samePicture(current());
     fields.append("image", file);
     send(fields, URL.createObjectURL(file), version && id);
   } catch { el("status").textContent = t("Its picture could not be fetched. Choose one."); }
@@ -88,5 +91,5 @@ function arrive() {
 addEventListener("hashchange", arrive);
 
 translatePage();
-for (const start of [startPictures, startCamera, startStyles, startBook, startTold, startWhy, startCard, startSheet, startGallery, startSlideshow, startKiosk]) start();
+for (const start of [startLogin, startPictures, startCamera, startStyles, startBook, startTold, startWhy, startCard, startSheet, startGallery, startSlideshow, startKiosk]) start();
 arrive();

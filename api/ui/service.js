@@ -1,6 +1,7 @@
 // Speaks with the service: the documented HTTP API and nothing else. Everything else on the page goes through here.
 // What must stay true: every failure becomes a Refusal whose message helps a person, in the person's language.
 
+import { askForKey } from "./login.js";
 import { language, t } from "./words.js";
 
 const PATIENT = 5000; // how often a story is looked at while its events arrive: they may be held up on their way
@@ -14,6 +15,9 @@ const remedies = {
   image_animated: t("This picture moves; only still ones can be told."),
   body_too_large: t("This file is too large. Choose a smaller one."),
   queue_full: t("Too many pictures are waiting just now. Try again in a minute."),
+  quota_exceeded: t("You have had your share for now. Try again later."),
+  unauthorized: t("Log in with your key first."),
+  scope_missing: t("Your key may only look."),
   rate_limited: t("That was a little fast. Try again in a minute."),
   unavailable: t("The service cannot answer just now. Try again in a minute."),
   not_found: t("There is no such story here; perhaps it was deleted."),
@@ -52,6 +56,7 @@ export async function call(path, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(null, 0);
   }
+  if (answer.status === 401 && await askForKey(Boolean(options.method))) return call(path, options);
   if (answer.status === 204 || answer.status === 304) return null;
   const body = await answer.json().catch(() => null);
   if (!answer.ok) throw new Refusal(body, answer.status);
@@ -64,8 +69,9 @@ export function put(path, value) {
 
 /** Sends a form and says how much of it is on its way: fetch cannot tell that. */
 export function upload(path, fields, advance = () => {}) {
-  const request = new XMLHttpRequest();
-  const done = new Promise((resolve, reject) => {
+  let request = null;
+  const send = () => new Promise((resolve, reject) => {
+    request = new XMLHttpRequest();
     request.upload.addEventListener("progress", (event) => event.lengthComputable && advance(event.loaded, event.total));
     request.addEventListener("load", () => {
       const answer = parsed(request.responseText);
@@ -74,9 +80,13 @@ export function upload(path, fields, advance = () => {}) {
     });
     request.addEventListener("error", () => reject(new Refusal(null, 0)));
     request.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
+    request.open("POST", path);
+    request.send(fields);
   });
-  request.open("POST", path);
-  request.send(fields);
+  const done = send().catch(async (refusal) => {
+    if (refusal.status === 401 && await askForKey(true)) return send();
+    throw refusal;
+  });
   return { done, abort: () => request.abort() };
 }
 

@@ -12,7 +12,7 @@ import { duration, t } from "./words.js";
 
 const PACE = 0.55; // seconds between two sentences of a story that comes whole: about as fast as one reads ahead
 const MOST_VERSIONS = 4; // more than that, nobody compares
-const TOLD = ["story", "colophon", "captions", "told-actions", "edit-title", "consent", "versions", "title-field", "why"];
+const TOLD = ["story", "colophon", "captions", "told-actions", "edit-title", "consent", "versions", "title-field", "why", "before"];
 let job = null;
 let sentences = [];
 
@@ -73,7 +73,9 @@ export function reveal(now, waited) {
   showVersions();
   unhide("story", "colophon", "captions", "told-actions", "edit-title");
   el("delete").hidden = !isOwn();
-  el("tell-on").hidden = !("continue" in job.request);
+  el("tell-on").hidden = job.request.compat === "strict" || !isOwn();
+  el("before").hidden = !job.request.continue;
+  if (job.request.continue) el("before").firstElementChild.href = `#${job.request.continue}`;
   showTitle();
   const took = now.started_at && now.finished_at ? (Date.parse(now.finished_at) - Date.parse(now.started_at)) / 1000 : 0;
   const style = manner(now.result.style);

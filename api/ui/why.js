@@ -22,22 +22,31 @@ export function showWhy(job) {
 
 async function explain() {
   const job = asked;
-  if (!job?.explain) return; // its address, where a service can explain
+  if (!job) return;
   let why;
-  try { why = await call(job.explain); } catch { return; }
-  if (asked !== job || !why) return;
+  try { why = await call(`/v1/stories/${job.id}/explain`); } catch { return; } // the captions stand there without it
+  if (asked?.id !== job.id || !why) return;
   reveal("why");
   el("why").replaceChildren(...[
     why.map?.length ? map(why.map) : "",
     list(t("Words read out of the thought"), why.words),
-    list(t("Nearest captions before the style shift"), why.before?.captions),
-    list(t("Nearest passages after the style shift"), why.after?.passages),
+    list(t("Nearest captions before the style shift"), why.before),
+    list(t("Nearest captions after the style shift"), why.after),
+    list(t("How near its thought is to each style now"), nearest(why.styles)),
   ].filter(Boolean));
+}
+
+const STYLES = 5; // of a dozen: the others are far away
+
+/** The styles that the shifted thought is nearest to. */
+function nearest(styles) {
+  const near = (styles ?? []).map((style) => ({ text: style.name, similarity: style.after }));
+  return near.sort((one, other) => other.similarity - one.similarity).slice(0, STYLES);
 }
 
 function list(title, entries) {
   if (!entries?.length) return "";
-  const lines = entries.map((one) => measured(one.text ?? one.word ?? one, one.similarity ?? one.weight));
+  const lines = entries.map((one) => measured(one.text ?? one, one.similarity));
   return make("div", {}, make("h3", {}, title), make("ol", {}, ...lines));
 }
 
@@ -53,13 +62,16 @@ function map(points) {
   const drawing = draw("svg", { viewBox: "-1.15 -1.15 2.3 2.3", role: "img", "aria-label": t("Map of thoughts: captions, and the way from the picture to the story") });
   const from = points.find((one) => one.kind === "before");
   const to = points.find((one) => one.kind === "after");
-  if (from && to) drawing.append(draw("line", { x1: from.x, y1: from.y, x2: to.x, y2: to.y, class: "shift" }));
+  if (from && to) drawing.append(draw("line", { x1: from.x, y1: -from.y, x2: to.x, y2: -to.y, class: "shift" }));
   for (const one of points) {
-    const dot = draw("circle", { cx: one.x, cy: one.y, r: one.kind === "caption" ? 0.025 : 0.05, class: one.kind });
-    dot.append(draw("title", {}, one.text ?? one.kind));
+    const thought = one.kind === "before" || one.kind === "after";
+    const dot = draw("circle", { cx: one.x, cy: -one.y, r: thought ? 0.05 : 0.025, class: one.kind });
+    dot.append(draw("title", {}, one.label || one.kind));
     drawing.append(dot);
+    // away from the edge that it would run over
+    if (one.kind === "style") drawing.append(draw("text", { x: one.x + (one.x > 0 ? -0.04 : 0.04), y: -one.y - 0.04, "text-anchor": one.x > 0 ? "end" : "start" }, one.label));
   }
-  return make("figure", { class: "map" }, drawing, make("figcaption", { class: "note" }, t("Each dot is the thought of a caption. The style shift moves the picture's thought from the hollow ring to the full one.")));
+  return make("figure", { class: "map" }, drawing, make("figcaption", { class: "note" }, t("Each gray dot is the thought of a caption, each red one a style. The style shift moves the picture's thought from the hollow ring to the full one.")));
 }
 
 function draw(name, attributes, text = "") {

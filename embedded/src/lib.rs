@@ -8,8 +8,8 @@ mod server;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -64,6 +64,23 @@ impl EmbeddedPostgres {
             stop,
             keeper,
         })
+    }
+
+    /// The address of the server that a running service has on this data folder, password included; none if none answers.
+    ///
+    /// # Errors
+    /// `Disk`.
+    pub async fn running(data: &Path) -> Result<Option<String>> {
+        let Some((password, sockets)) = place::seen_from_outside(data)? else {
+            return Ok(None);
+        };
+        let address = server::address_in(&sockets).password(&password);
+        let Ok(connection) = address.connect().await else {
+            return Ok(None);
+        };
+        // what it says as it goes is of no interest
+        let _ = connection.close().await;
+        Ok(Some(address.to_url_lossy().to_string()))
     }
 
     /// The address for whoever connects, password included.

@@ -103,17 +103,7 @@ impl Place {
 
     /// The folder of the socket, which only the owner can enter.
     pub(crate) fn socket_folder(&self) -> Result<PathBuf> {
-        let near = self.root.join("socket");
-        let folder = if near.as_os_str().len() <= LONGEST_SOCKET_FOLDER {
-            near
-        } else {
-            // what stays the same wherever the folder is moved, and no other folder has
-            let about = self
-                .root
-                .metadata()
-                .map_err(disk("look at the folder", &self.root))?;
-            std::env::temp_dir().join(format!("storyteller-{:x}-{:x}", about.dev(), about.ino()))
-        };
+        let folder = socket_folder_of(&self.root)?;
         make_private(&folder, self.owner)?;
         Ok(folder)
     }
@@ -172,6 +162,29 @@ impl Owner {
             mode & bit != 0
         })
     }
+}
+
+/// Where the database of a data folder lies, its password and the folder of its socket, for whoever only asks its server. None
+/// if there is no database.
+pub(crate) fn seen_from_outside(data: &Path) -> Result<Option<(String, PathBuf)>> {
+    let Ok(root) = data.join("postgres").canonicalize() else {
+        return Ok(None);
+    };
+    let Ok(password) = fs::read_to_string(root.join("password")) else {
+        return Ok(None);
+    };
+    Ok(Some((password.trim().to_owned(), socket_folder_of(&root)?)))
+}
+
+fn socket_folder_of(root: &Path) -> Result<PathBuf> {
+    let near = root.join("socket");
+    if near.as_os_str().len() <= LONGEST_SOCKET_FOLDER {
+        return Ok(near);
+    }
+    // what stays the same wherever the folder is moved, and no other folder has
+    let about = root.metadata().map_err(disk("look at the folder", root))?;
+    let name = format!("storyteller-{:x}-{:x}", about.dev(), about.ino());
+    Ok(std::env::temp_dir().join(name))
 }
 
 /// Turns an error of the system into ours.

@@ -78,12 +78,7 @@ impl Running {
 impl Server {
     pub(crate) fn new(place: Place, programs: Programs) -> Result<Self> {
         let sockets = place.socket_folder()?;
-        let address = PgConnectOptions::new_without_pgpass()
-            .socket(&sockets)
-            .port(PORT)
-            .username("storyteller")
-            .database("postgres")
-            .ssl_mode(PgSslMode::Disable);
+        let address = address_in(&sockets);
         Ok(Server {
             place,
             programs,
@@ -290,6 +285,16 @@ impl Server {
         }
         command
     }
+}
+
+/// How a server in this folder of sockets is reached, but for its password.
+pub(crate) fn address_in(sockets: &Path) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .socket(sockets)
+        .port(PORT)
+        .username("storyteller")
+        .database("postgres")
+        .ssl_mode(PgSslMode::Disable)
 }
 
 fn spawn(command: Command, program: &Path) -> Result<Child> {

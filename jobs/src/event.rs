@@ -5,7 +5,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::job::{Stage, State, UsedCaption};
+use crate::explanation::UsedCaption;
+use crate::job::{Stage, State};
 
 /// What a worker has to say about a job besides its stage.
 #[derive(Clone, Debug, PartialEq, Serialize)]

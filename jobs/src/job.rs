@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::explanation::{Explanation, UsedCaption};
 use crate::request::StoryRequest;
 
 /// Where a job stands.
@@ -200,21 +201,12 @@ pub struct StoryResult {
     pub timings: BTreeMap<String, f64>,
     /// The bundle that told it: name, version and hash.
     pub bundle: String,
-}
-
-/// A caption that was found for the picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct UsedCaption {
-    /// The caption's words.
-    pub text: String,
-    /// How near it is to the picture, −1 to 1.
-    #[serde(deserialize_with = "number_or_nothing")]
-    pub similarity: f64,
-}
-
-/// What is no number is written as `null` in JSON: it must not keep a whole story from being read.
-fn number_or_nothing<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-    Ok(Option::deserialize(from)?.unwrap_or_default())
+    /// Further stories, if more than one was wanted, the best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
+    /// Why; only [`crate::Store::explanation`] reads it, answers with jobs leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Box<Explanation>>,
 }
 
 /// Why a job, or one attempt at it, has failed.

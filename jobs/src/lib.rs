@@ -4,8 +4,10 @@ pub mod config;
 pub mod delivery;
 pub mod error;
 pub mod event;
+pub mod explanation;
 pub mod faults;
 pub mod job;
+pub mod key;
 pub mod queue;
 pub mod request;
 pub mod retry;
@@ -15,10 +17,12 @@ pub mod style;
 pub use config::{KeepFor, RuleOptions, Rules};
 pub use error::{Error, Result};
 pub use event::{Event, Happened, Said, What};
+pub use explanation::{ChosenCaption, Explanation, MapPoint, StyleShift, UsedCaption};
 pub use job::{
     Attempt, Cache, ErrorKind, Job, JobError, JobKind, Stage, State, StoredImage, StoryResult,
-    StyleEntry, UsedCaption,
+    StyleEntry,
 };
+pub use key::{Actor, AuditEntry, Credential, Key, KeyLimits, NewKey, Owned, Quota, Scope, Void};
 pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings, Ticket};
 pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};
 pub use store::{

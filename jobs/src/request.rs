@@ -13,6 +13,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::delivery;
 
@@ -73,6 +74,13 @@ pub struct StoryRequest {
     /// `mode=beam` is possible).
     #[schema(default = "modern")]
     pub compat: Compat,
+    /// How many stories of the picture are told, the best first.
+    #[schema(default = 1, minimum = 1, maximum = 4)]
+    pub count: u32,
+    /// A story of this service to go on from: what is told begins where that one ends. Without a picture of its own it is
+    /// told of that one's.
+    #[serde(rename = "continue")]
+    pub continues: Option<Uuid>,
     /// The caller's own labels: up to 16 texts.
     pub metadata: BTreeMap<String, String>,
     /// Not told at all if no worker has taken it by then.
@@ -169,6 +177,8 @@ impl Default for StoryRequest {
             top_p: 0.92,
             seed: None,
             compat: Compat::default(),
+            count: 1,
+            continues: None,
             metadata: BTreeMap::new(),
             deadline: None,
             priority: 0,
@@ -198,6 +208,7 @@ impl StoryRequest {
         within("beam_width", self.beam_width, 1, 100)?;
         within("captions", self.captions, 1, 1000)?;
         within("max_words", self.max_words, 20, 400)?;
+        within("count", self.count, 1, 4)?;
         within("temperature", self.temperature, 0.05, 2.0)?;
         if !(self.top_p > 0.0 && self.top_p <= 1.0) {
             return Err(FieldProblem::new(
@@ -211,6 +222,12 @@ impl StoryRequest {
             within("keep_for", keep_for, SHORTEST_KEEP, LONGEST_KEEP)?;
         }
         delivery::check_events(self.webhook_url.as_deref(), &self.webhook_events)?;
+        if self.compat == Compat::Strict && self.continues.is_some() {
+            return Err(FieldProblem::new(
+                "continue",
+                "is given, but the original began every story anew; leave out `compat=strict`",
+            ));
+        }
         if self.compat == Compat::Strict && self.mode == Some(Mode::Sample) {
             return Err(FieldProblem::new(
                 "compat",

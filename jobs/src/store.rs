@@ -2,14 +2,17 @@
 //! The API submits and reads, the worker claims (through a queue), beats and finishes, the sweeper tidies. What must
 //! stay true: every write about a running job names its lease, and a write that changes no row is told as stale.
 
+mod audit;
 mod batches;
 mod chores;
 mod claiming;
 mod deliveries;
 mod events;
 mod finishing;
+mod keys;
 mod listener;
 mod migrating;
+mod owning;
 mod publishing;
 mod reading;
 mod removing;
@@ -34,6 +37,7 @@ use crate::config::Rules;
 use crate::error::{Error, Result};
 use crate::event::Said;
 use crate::job::{Job, JobError, Stage, StoredImage, StoryResult, StyleEntry};
+use crate::key::{Actor, Quota};
 use crate::request::StoryRequest;
 use crate::style::LearntStyle;
 pub use batches::{Batch, BatchStory, BatchSubmitted, NewBatch, RefusedPicture};
@@ -106,6 +110,8 @@ pub enum Submitted {
         /// How many wait, at least.
         queued: u32,
     },
+    /// The caller has handed in as much as he may for now.
+    OverQuota(Quota),
 }
 
 /// Whether one more job would be taken.
@@ -229,6 +235,8 @@ pub struct Store {
     listener: Arc<Listener>,
     /// Asked for once.
     deployment: Arc<OnceCell<Uuid>>,
+    /// For whom it acts; the service itself is nobody.
+    actor: Option<Arc<Actor>>,
 }
 
 impl Store {
@@ -253,7 +261,18 @@ impl Store {
             rules,
             listener,
             deployment: Arc::default(),
+            actor: None,
         })
+    }
+
+    /// The same store acting for somebody: what is handed in through it is his, lists have what he may see, and what he does
+    /// is written down. Whether one job is his is for the caller to ask ([`Store::story_owner`]).
+    #[must_use]
+    pub fn acting_for(&self, actor: Arc<Actor>) -> Store {
+        Store {
+            actor: Some(actor),
+            ..self.clone()
+        }
     }
 
     /// The rules that jobs here live by.

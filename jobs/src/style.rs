@@ -6,6 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::job::{JobError, Stage, State, StyleEntry};
+use crate::key::Quota;
 
 /// What is to become a style.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,4 +75,6 @@ pub enum StyleSubmitted {
         /// How many wait, at least.
         queued: u32,
     },
+    /// The caller has handed in as much as he may for now.
+    OverQuota(Quota),
 }

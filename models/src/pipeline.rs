@@ -5,6 +5,7 @@
 pub mod caption_thoughts;
 pub mod caption_vectors;
 pub mod ending;
+pub mod explanation;
 pub mod gallery;
 pub mod image_encoder;
 mod language;
@@ -12,6 +13,7 @@ pub mod options;
 pub mod picture;
 mod recurrent;
 pub mod seeing;
+pub mod story;
 pub mod storyteller;
 pub mod style_from_text;
 mod verse;

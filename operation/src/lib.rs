@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod health;
+pub mod keys;
 pub mod logging;
 pub mod metrics;
 pub mod signals;

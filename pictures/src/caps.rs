@@ -1,7 +1,6 @@
 //! What is taken at most: the one set of limits, of the API that takes pictures in, of the worker that decodes them, and of
 //! the command line.
 
-use crate::layout::{Layout, unreadable};
 use crate::refusal::Refusal;
 
 /// Limits of a picture.
@@ -41,10 +40,10 @@ impl Caps {
 
     /// # Errors
     /// `TooLarge`, or `Unreadable` for a picture without pixels.
-    pub(crate) fn check_size(&self, layout: &Layout) -> Result<(), Refusal> {
-        let (width, height) = (layout.width, layout.height);
+    pub(crate) fn check_size(&self, (width, height): (u32, u32)) -> Result<(), Refusal> {
         if width == 0 || height == 0 {
-            return Err(unreadable("it says that it has no pixels"));
+            let reason = "it says that it has no pixels";
+            return Err(Refusal::Unreadable(reason.to_owned()));
         }
         if u64::from(width) * u64::from(height) > self.pixels {
             let most = self.pixels / 1_000_000;

@@ -43,14 +43,15 @@ pub enum Error {
     },
     /// More bytes than any picture of ours has.
     #[error(
-        "the picture `{key}` has {bytes} bytes, and at most {} are kept: it was not put here by this service",
-        crate::images::LARGEST
+        "the picture `{key}` has {bytes} bytes, and at most {most} are kept: it was not put here by this service"
     )]
     TooLarge {
         /// Its name.
         key: String,
         /// Its size.
         bytes: u64,
+        /// The largest that is kept.
+        most: u64,
     },
     /// The name cannot be the name of a picture.
     #[error(

@@ -146,6 +146,7 @@ fn check_size(key: &str, bytes: u64) -> Result<()> {
         return Err(Error::TooLarge {
             key: key.to_owned(),
             bytes,
+            most: LARGEST,
         });
     }
     Ok(())

@@ -59,7 +59,7 @@ pub(crate) fn look(bytes: &[u8], caps: &Caps) -> Result<Layout, Refusal> {
             kind_of(bytes)
         ))),
     }?;
-    caps.check_size(&layout)?;
+    caps.check_size((layout.width, layout.height))?;
     Ok(layout)
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use api::view::{DeliveriesView, DeliveryView, GalleryView, PageView, StoryView};
-use jobs::{State, StoryRequest};
+use jobs::{Explanation, State, StoryRequest};
 use reqwest::multipart::Form;
 use reqwest::{Method, RequestBuilder};
 use serde::Serialize;
@@ -50,12 +50,19 @@ impl Listing {
 }
 
 impl Client {
-    /// Sends a picture to be told; answers with the accepted job.
+    /// Sends a picture to be told, or a story to go on from in its place; answers with the accepted job.
     ///
     /// # Errors
     /// When the file cannot be read, nobody answers, or the service refuses the picture or a field.
-    pub async fn submit(&self, photo: &Path, wishes: &StoryRequest) -> Result<StoryView, Error> {
-        let mut form = Form::new().part("image", part_of(photo).await?);
+    pub async fn submit(
+        &self,
+        photo: Option<&Path>,
+        wishes: &StoryRequest,
+    ) -> Result<StoryView, Error> {
+        let mut form = Form::new();
+        if let Some(photo) = photo {
+            form = form.part("image", part_of(photo).await?);
+        }
         for (field, text) in texts(wishes) {
             form = form.text(field, text);
         }
@@ -113,6 +120,14 @@ impl Client {
     pub async fn gallery(&self, listing: &Listing) -> Result<GalleryView, Error> {
         self.answer(self.get(&["v1", "gallery"]).query(listing))
             .await
+    }
+
+    /// Why a story is the one it is.
+    ///
+    /// # Errors
+    /// When nobody answers, there is no such job, or it is not told or taken back.
+    pub async fn explanation(&self, id: Uuid) -> Result<Explanation, Error> {
+        self.answer(self.story(Method::GET, id, &["explain"])).await
     }
 
     /// Says never mind; answers with the job.

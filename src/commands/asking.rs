@@ -3,7 +3,9 @@
 //! JSON value, in the shapes of the HTTP API.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::Args;
 use reqwest::Url;
 use serde::Serialize;
@@ -21,6 +23,37 @@ pub(crate) struct Server {
         value_parser = address
     )]
     server: Url,
+    /// Who asks.
+    #[command(flatten)]
+    who: Who,
+}
+
+/// The key with which a service is asked.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Who {
+    /// A file with the key to ask with, if the service asks for one; or the key itself in the variable STORYTELLER_KEY. There
+    /// is no option for the key itself: every user of the machine can see the arguments of a program, and shells keep them.
+    #[arg(long, env = "STORYTELLER_KEY_FILE", value_name = "FILE")]
+    key_file: Option<PathBuf>,
+}
+
+impl Who {
+    /// A connection to this service.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or no HTTP client can be set up on this machine.
+    pub(crate) fn client(&self, server: &str) -> anyhow::Result<Client> {
+        let said = std::env::var("STORYTELLER_KEY").ok();
+        let key = match &self.key_file {
+            Some(file) => {
+                let text = std::fs::read_to_string(file);
+                Some(text.with_context(|| format!("cannot read the key in {}", file.display()))?)
+            }
+            None => said,
+        };
+        let key = key.map(|key| key.trim().to_owned());
+        Ok(Client::new(server)?.with_key(key.filter(|key| !key.is_empty())))
+    }
 }
 
 /// Which service, and how its answers are printed.
@@ -40,7 +73,7 @@ impl Server {
     /// # Errors
     /// When no HTTP client can be set up on this machine.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
-        Ok(Client::new(self.server.as_str())?)
+        self.who.client(self.server.as_str())
     }
 }
 

@@ -10,7 +10,7 @@ use operation::Logging;
 
 use crate::commands::{
     bench, check_parity, dead_letters, demo, describe, doctor, evaluate, exits, health, import,
-    migrate, serve, shell, stories, styles, submit, tell, train, webhooks,
+    keys, migrate, serve, shell, stories, styles, submit, tell, train, webhooks,
 };
 
 /// Tells stories about pictures, on your own machine.
@@ -66,6 +66,8 @@ pub(crate) enum Command {
     CheckParity(check_parity::CheckParity),
     /// Ask a running service whether it is ready; exit code 0 if it is (for container health checks).
     Health(health::Health),
+    /// Make, list and revoke the keys by which a service knows its callers, and see who did what.
+    Keys(keys::Keys),
     /// Bring the tables of a database to this version, before programs of this version use it.
     Migrate(migrate::Migrate),
     /// Look at this machine and say what is missing for the service to run.
@@ -97,17 +99,10 @@ pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::DeadLetters(command) => command.run(),
         Command::CheckParity(command) => Ok(command.run()),
         Command::Health(command) => command.run(),
+        Command::Keys(command) => command.run(),
         Command::Migrate(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Manual(command) => command.run(),
     }
-}
-
-/// The asynchronous runtime a command runs its work on.
-pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(work)
 }

@@ -10,7 +10,7 @@ use jobs::State;
 use uuid::Uuid;
 
 use crate::commands::asking::Asked;
-use crate::commands::command_line::block_on;
+use crate::commands::runtime::block_on;
 use crate::commands::stories::{Several, attempts};
 use storyteller::client::{Client, Listing};
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::commands::asking::Server;
-use crate::commands::command_line::block_on;
+use crate::commands::runtime::block_on;
 
 /// What `health` takes.
 #[derive(Args, Debug)]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use jobs::{RuleOptions, Store};
 
-use crate::commands::command_line::block_on;
+use crate::commands::runtime::block_on;
 
 /// What `migrate` takes.
 #[derive(Args, Debug)]

@@ -65,10 +65,18 @@ impl Weights {
     /// # Errors
     /// When neither the flag nor `HOME` says where.
     pub(crate) fn cache(&self) -> anyhow::Result<PathBuf> {
-        match &self.cache {
-            Some(asked) => Ok(asked.clone()),
-            None => Ok(home("--cache")?.join(".cache/storyteller")),
-        }
+        cache_or(self.cache.as_deref())
+    }
+}
+
+/// The cache's folder: as asked, else the usual one.
+///
+/// # Errors
+/// When neither the flag nor `HOME` says where.
+pub(crate) fn cache_or(asked: Option<&Path>) -> anyhow::Result<PathBuf> {
+    match asked {
+        Some(asked) => Ok(asked.to_owned()),
+        None => Ok(home("--cache")?.join(".cache/storyteller")),
     }
 }
 

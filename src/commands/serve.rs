@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 use jobs::QueueOptions;
 use operation::signals::{drain_on_signal, end_with};
@@ -16,8 +16,8 @@ use pictures::ImageOptions;
 use storyteller::AllInOne;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::command_line::block_on;
 use crate::commands::place::{Data, Weights};
+use crate::commands::runtime::block_on;
 
 /// What `serve` takes.
 #[derive(Args, Debug)]
@@ -30,9 +30,6 @@ pub(crate) struct Serve {
         value_name = "ADDRESS"
     )]
     listen: SocketAddr,
-    /// Listen elsewhere than on this machine although nothing asks callers who they are.
-    #[arg(long)]
-    open_to_everyone: bool,
     /// What the service runs on.
     #[command(flatten)]
     service: ServiceOptions,
@@ -84,6 +81,9 @@ pub(crate) struct ServiceOptions {
     /// The names under which it may be asked.
     #[command(flatten)]
     hosts: api::Hosts,
+    /// Whom it asks for a key.
+    #[command(flatten)]
+    access: api::AccessOptions,
     /// How much is done at once.
     #[command(flatten)]
     limits: api::Limits,
@@ -142,6 +142,7 @@ impl ServiceOptions {
             drain: Duration::from_secs(self.drain_seconds),
             api: api::Config {
                 hosts: self.hosts.clone(),
+                access: self.access.clone(),
                 limits: self.limits.clone(),
                 stop_wait: Duration::from_secs(self.stop_wait_seconds),
                 ..api::Config::default()
@@ -162,13 +163,6 @@ impl Serve {
     /// # Errors
     /// When the port is taken, a part does not start, or a part fails while running.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        if !self.listen.ip().is_loopback() && !self.open_to_everyone {
-            bail!(
-                "{} can be reached from other machines, and this service asks nobody who they are: \
-                 listen on 127.0.0.1, or say --open-to-everyone",
-                self.listen
-            );
-        }
         let listener = TcpListener::bind(self.listen).with_context(|| {
             format!(
                 "cannot listen on {}: choose another with --listen",

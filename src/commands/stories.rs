@@ -1,4 +1,4 @@
-//! `wait`, `follow`, `list`, `show`, `cancel`, `delete`, `retry`, `share` and `gallery`: what one does with stories at a running
+//! `wait`, `follow`, `list`, `show`, `explain`, `cancel`, `delete`, `retry`, `share` and `gallery`: what one does with stories at a running
 //! service.
 //! A client like any other: everything goes through the HTTP API. What must stay true: one story that cannot be done with
 //! as asked, perhaps because somebody else was quicker, keeps none of the others from it, and the exit code tells.
@@ -18,8 +18,8 @@ use storyteller::client::{Client, Error, Listing};
 use uuid::Uuid;
 
 use crate::commands::asking::Asked;
-use crate::commands::command_line::block_on;
 use crate::commands::exits;
+use crate::commands::runtime::block_on;
 pub(crate) use showing::attempts;
 use watching::Patience;
 
@@ -36,6 +36,8 @@ pub(crate) enum Stories {
     List(List),
     /// Show all that a running service knows of a story.
     Show(Show),
+    /// Say why a story is the one it is: its captions, the words it was told from, and what the style did to its thought.
+    Explain(Show),
     /// Say never mind: a queued story is not told, a running one is given up.
     Cancel(Several),
     /// Remove picture, text and captions of stories for good.
@@ -144,6 +146,7 @@ impl Stories {
                 }
                 Stories::List(list) => list.run().await,
                 Stories::Show(show) => show.run().await,
+                Stories::Explain(show) => show.explain().await,
                 Stories::Cancel(some) => {
                     let stand = |job: &StoryView| job.state.to_string();
                     some.each(async |client: &Client, id| client.cancel(id).await, stand)
@@ -223,6 +226,12 @@ impl Show {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let job = self.asked.client()?.job(self.id, Duration::ZERO).await?;
         self.asked.print(&job, || showing::described(&job))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn explain(self) -> anyhow::Result<ExitCode> {
+        let why = self.asked.client()?.explanation(self.id).await?;
+        self.asked.print(&why, || showing::explained(&why))?;
         Ok(ExitCode::SUCCESS)
     }
 }

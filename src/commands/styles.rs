@@ -19,6 +19,7 @@ use storyteller::client::address;
 use training::corpus;
 use training::shelf::Shelf;
 
+use crate::commands::asking::Who;
 use crate::commands::place::Weights;
 use crate::commands::progress::LoadingBar;
 
@@ -35,6 +36,9 @@ pub(crate) struct Styles {
     /// Ask a running service instead of a bundle of this machine, for example http://127.0.0.1:7878.
     #[arg(long, value_name = "URL", value_parser = address)]
     server: Option<Url>,
+    /// Who asks it.
+    #[command(flatten)]
+    who: Who,
     /// List, or show what a service has, as JSON.
     #[arg(long)]
     json: bool,

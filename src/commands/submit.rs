@@ -6,17 +6,19 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jobs::StoryRequest;
+use uuid::Uuid;
 
 use crate::commands::asking::Asked;
-use crate::commands::command_line::block_on;
+use crate::commands::runtime::block_on;
 use crate::commands::stories::watching::{self, Patience};
 use crate::commands::tell::Telling;
 
 /// What `submit` takes.
 #[derive(Args, Debug)]
 pub(crate) struct Submit {
-    /// The picture (JPEG, PNG, WebP or GIF).
-    photo: PathBuf,
+    /// The picture (JPEG, PNG, WebP or GIF); with --continue it may be left out.
+    #[arg(required_unless_present = "continues")]
+    photo: Option<PathBuf>,
     /// Wait for the story and print it.
     #[arg(long, conflicts_with = "follow")]
     wait: bool,
@@ -38,6 +40,9 @@ pub(crate) struct Submit {
     /// An address of yours that is told of the end of the story.
     #[arg(long, value_name = "URL")]
     webhook_url: Option<String>,
+    /// Go on from this story of the service, with another picture or its own.
+    #[arg(long = "continue", value_name = "ID")]
+    continues: Option<Uuid>,
     /// How the story is told.
     #[command(flatten)]
     telling: Telling,
@@ -54,7 +59,7 @@ impl Submit {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
             let client = self.asked.client()?;
-            let job = client.submit(&self.photo, &self.wishes()).await?;
+            let job = client.submit(self.photo.as_deref(), &self.wishes()).await?;
             let (id, manner) = (job.id, (&self.asked, &self.patience));
             if self.wait {
                 return watching::wait(&client, id, manner).await;
@@ -70,6 +75,7 @@ impl Submit {
     fn wishes(&self) -> StoryRequest {
         StoryRequest {
             metadata: self.labels.iter().cloned().collect(),
+            continues: self.continues,
             priority: self.priority,
             keep_for: self.keep_for,
             webhook_url: self.webhook_url.clone(),

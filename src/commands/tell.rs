@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use jobs::StoryRequest;
 use models::pipeline::picture::Caps;
@@ -25,6 +26,9 @@ pub(crate) struct Tell {
     /// How the stories are told.
     #[command(flatten)]
     telling: Telling,
+    /// Go on from the story in this text file.
+    #[arg(long = "continue", value_name = "FILE")]
+    continues: Option<PathBuf>,
     /// Print one JSON object a picture: story, style, captions with their similarity, timings in seconds.
     #[arg(long)]
     json: bool,
@@ -51,6 +55,9 @@ pub(crate) struct Telling {
     /// The most words a story may have.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(20..=400))]
     pub(crate) max_words: u32,
+    /// How many stories of each picture, the best first.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4))]
+    pub(crate) count: u32,
     /// Break the story at its commas, one line each.
     #[arg(long)]
     pub(crate) lyrics: bool,
@@ -118,6 +125,7 @@ impl Telling {
             top_p: self.top_p,
             seed: (mode == jobs::Mode::Sample).then_some(self.seed),
             compat,
+            count: self.count,
             ..StoryRequest::default()
         }
     }
@@ -134,7 +142,12 @@ impl Tell {
         request
             .validate()
             .map_err(|problem| anyhow::anyhow!("--style and its company: {problem}"))?;
-        let options = worker::engine::storyteller::options(&request)?;
+        let mut options = worker::engine::storyteller::options(&request)?;
+        if let Some(path) = &self.continues {
+            options.before = std::fs::read_to_string(path).with_context(|| {
+                format!("cannot read {}, the story to go on from", path.display())
+            })?;
+        }
         let storyteller = open(&self.weights)?;
         let mut failures = 0;
         let mut pictures = Vec::new();
@@ -182,7 +195,7 @@ impl Tell {
             let object = json!({
                 // a name may be any bytes, JSON is text
                 "photo": path.to_string_lossy(), "story": story.text, "style": self.telling.style,
-                "captions": captions, "timings": told.timings,
+                "others": story.others, "captions": captions, "timings": told.timings,
             });
             writeln!(out, "{object}")?;
             return Ok(());
@@ -192,6 +205,9 @@ impl Tell {
             writeln!(out, "  {:.3}  {}", caption.similarity, caption.text)?;
         }
         writeln!(out, "\n{}\n", story.text)?;
+        for other in &story.others {
+            writeln!(out, "Or:\n{other}\n")?;
+        }
         Ok(())
     }
 }

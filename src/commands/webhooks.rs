@@ -10,7 +10,7 @@ use outbound::Secret;
 use uuid::Uuid;
 
 use crate::commands::asking::Asked;
-use crate::commands::command_line::block_on;
+use crate::commands::runtime::block_on;
 
 /// What `webhooks` takes.
 #[derive(Args, Debug)]

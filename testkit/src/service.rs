@@ -11,7 +11,7 @@ use jobs::{
     Claimed, Job, JobError, NewJob, Outcome, Rules, Store, StoredImage, StoryRequest, StoryResult,
     Submitted,
 };
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, Row as _};
 use uuid::Uuid;
 
 use crate::postgres;
@@ -98,6 +98,16 @@ impl Service {
             .collect()
     }
 
+    /// A text that the tables have, whatever the service shows.
+    pub async fn ask(&self, question: &'static str) -> String {
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        let row = sqlx::raw_sql(question)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        row.get(0)
+    }
+
     /// Changes rows behind the service's back, as time or another version would.
     pub async fn tamper(&self, statement: &'static str) {
         let mut connection = PgConnection::connect(&self.url).await.unwrap();
@@ -137,6 +147,8 @@ pub fn story(text: &str) -> StoryResult {
         captions: Vec::new(),
         timings: [("writing".to_owned(), 1.5)].into(),
         bundle: "starter".to_owned(),
+        others: Vec::new(),
+        explanation: None,
     }
 }
 

@@ -97,7 +97,7 @@ async fn fifty_jobs_survive_a_kill_and_none_is_told_twice() {
     for seed in 0..JOBS {
         let photo = folder.path().join(format!("{seed}.png"));
         std::fs::write(&photo, small_picture(seed as u8)).unwrap();
-        ids.push(client.submit(&photo, &quick).await.unwrap().id);
+        ids.push(client.submit(Some(&photo), &quick).await.unwrap().id);
     }
     let before = states(&client, &ids).await;
     program.kill();

@@ -12,6 +12,7 @@ mod crash;
 mod dead_letters;
 mod documents;
 mod harness;
+mod keys;
 mod objects;
 mod page;
 mod real;

@@ -1,7 +1,8 @@
 //! The page in a real browser, with a camera that shows a turning disc, on a service whose engine is scripted.
-//! `reading` is one person with one story, `sheet` fifty pictures at once, `booth` camera, sharing and slideshow, `lines` bad
+//! `reading` is one person with one story, `accounts` one who logs in, `sheet` fifty pictures at once, `booth` camera, sharing and slideshow, `lines` bad
 //! connections, `eyes` everybody who looks or listens in another way. Every test ends with a browser that complained of nothing.
 
+mod accounts;
 mod booth;
 mod browser;
 mod eyes;

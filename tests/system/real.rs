@@ -47,6 +47,42 @@ async fn the_story_changes_with_the_picture_and_with_the_style() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_story_is_explained_told_twice_and_told_on() {
+    let service = Service::real().await;
+    let mut twice = with("sea");
+    twice.push(("count", "2"));
+    let id = service.accepted(&photo("cat.jpg"), &twice).await;
+    let job = service.finished(&id).await;
+    let other = job["result"]["others"][0].as_str().unwrap();
+    assert_ne!(text(&job), other);
+    assert!(other.split_whitespace().count() >= 10, "{other}");
+
+    let why = service
+        .get(&format!("/v1/stories/{id}/explain"))
+        .await
+        .json();
+    let words = why["words"].as_array().unwrap();
+    assert!(words.iter().any(|word| word == "cat"), "{why}");
+    let sea = why["styles"].as_array().unwrap().iter();
+    let sea = sea.clone().find(|style| style["name"] == "sea").unwrap();
+    assert!(
+        sea["after"].as_f64() > sea["before"].as_f64(),
+        "the style moved the thought away from itself: {sea}"
+    );
+    let reasons = &why["captions"][0]["reasons"];
+    assert!(reasons["joint"].is_number() && reasons["agreement"].is_number());
+    assert!(why["map"].as_array().unwrap().len() > 10, "{why}");
+
+    let mut on: Vec<(&str, &str)> = with("sea");
+    on.push(("continue", id.as_str()));
+    let on = service.accepted(&photo("cat.jpg"), &on).await;
+    let went_on = text(&service.finished(&on).await);
+    assert!(went_on.split_whitespace().count() >= 10, "{went_on}");
+    assert!(!text(&job).contains(&went_on), "told again: {went_on}");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_captions_speak_of_what_the_photo_shows() {
     let service = Service::real().await;
     let seen = [

@@ -186,7 +186,19 @@ impl Dispatcher {
             return Ok(None);
         };
         let bytes = body(&job, held, self.sending.public_url.as_deref())?;
-        let headers = self.sending.secrets.sign(
+        let own = match self.store.webhook_secret(held.job).await? {
+            Some(text) => match text.parse::<Secrets>() {
+                Ok(own) => Some(own),
+                // signed with another secret it would be believed by nobody
+                Err(error) => {
+                    tracing::error!(job = %held.job, %error, "the key that owns a story has a webhook secret that cannot be read");
+                    return Ok(None);
+                }
+            },
+            None => None,
+        };
+        let secrets = own.as_ref().unwrap_or(&self.sending.secrets);
+        let headers = secrets.sign(
             &message_id(held.job, held.number),
             Utc::now().timestamp(),
             &bytes,

@@ -20,6 +20,8 @@ pub struct Work {
     pub request: StoryRequest,
     /// The styles it asks for that are not in the bundle.
     pub added: Vec<AddedStyle>,
+    /// The story that it goes on from; empty for one that begins.
+    pub before: String,
 }
 
 /// One text to make a style of.

@@ -143,13 +143,32 @@ impl Intake {
             return self.lesson(job).await.map(Task::Learn);
         }
         let added = self.added_styles(job).await?;
+        let before = self.earlier_story(job).await?;
         let picture = self.picture(job, leased).await?;
         Ok(Task::Tell(Work {
             id: job.id,
             picture,
             request: job.request.clone(),
             added,
+            before,
         }))
+    }
+
+    /// The text of the story that this one goes on from. It is read now and not at submit: what its owner has taken back
+    /// since is in no other row.
+    async fn earlier_story(&self, job: &Job) -> Result<String, Outcome> {
+        let Some(earlier) = job.request.continues else {
+            return Ok(String::new());
+        };
+        let found = self.shared.places.store.get(earlier).await;
+        let found = found.map_err(|error| returned(job, &error))?;
+        let story = found.and_then(|found| found.result);
+        story.map(|result| result.story).ok_or_else(|| {
+            let reason = format!(
+                "the story {earlier} that it was to go on from has been taken back: begin a new one"
+            );
+            Outcome::Failed(JobError::new(ErrorKind::InvalidParameter, reason))
+        })
     }
 
     async fn lesson(&self, job: &Job) -> Result<Lesson, Outcome> {
@@ -220,7 +239,7 @@ impl Intake {
             .shared
             .places
             .store
-            .added_styles(bundle, &foreign)
+            .added_styles(bundle, &foreign, job.id)
             .await;
         let added = added.map_err(|error| returned(job, &error))?;
         match foreign

@@ -23,4 +23,5 @@ pub use config::Config;
 pub use dispatcher::{Dispatcher, Sending};
 pub use engine::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
 pub use error::{Error, HUNG};
-pub use work::{Places, run};
+pub use shared::Places;
+pub use work::run;

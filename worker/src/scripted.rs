@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use jobs::{LearntStyle, Said, StoryResult, StyleEntry, UsedCaption};
+use jobs::{
+    Explanation, LearntStyle, MapPoint, Said, StoryResult, StyleEntry, StyleShift, UsedCaption,
+};
 use uuid::Uuid;
 
 use crate::engine::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
@@ -239,11 +241,20 @@ fn milliseconds(text: &str) -> Duration {
 fn story(work: &Work) -> StoryResult {
     let (width, height) = (work.picture.width, work.picture.height);
     StoryResult {
-        story: format!("Once upon a time there was a picture of {width} by {height} pixels."),
+        story: if work.before.is_empty() {
+            format!("Once upon a time there was a picture of {width} by {height} pixels.")
+        } else {
+            let words = work.before.split_whitespace().count();
+            format!("So it went on after {words} words.")
+        },
         style: work.request.style.clone(),
         captions: captions(),
         timings: BTreeMap::from([("writing".to_owned(), 0.0)]),
         bundle: "scripted-1".to_owned(),
+        others: (1..work.request.count)
+            .map(|number| format!("Another story, number {number}."))
+            .collect(),
+        explanation: Some(Box::new(explanation())),
     }
 }
 
@@ -252,4 +263,31 @@ fn captions() -> Vec<UsedCaption> {
         text: "A picture hangs on a wall .".to_owned(),
         similarity: 0.5,
     }]
+}
+
+fn explanation() -> Explanation {
+    let point = |(kind, label, x, y): (&str, &str, f64, f64)| MapPoint {
+        kind: kind.to_owned(),
+        label: label.to_owned(),
+        x,
+        y,
+    };
+    let map = [
+        ("caption", "A picture hangs on a wall .", -0.5, 0.2),
+        ("style", "romance", 1.0, -0.3),
+        ("before", "", -0.4, 0.1),
+        ("after", "", 0.3, -0.1),
+    ];
+    Explanation {
+        words: vec!["picture".to_owned(), "wall".to_owned()],
+        before: captions(),
+        after: captions(),
+        styles: vec![StyleShift {
+            name: "romance".to_owned(),
+            before: 0.1,
+            after: 0.6,
+        }],
+        map: map.into_iter().map(point).collect(),
+        ..Explanation::default()
+    }
 }

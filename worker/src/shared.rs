@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use jobs::{Queue, Store};
+use operation::Health;
+use pictures::Images;
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
 use crate::engine::thread::Activity;
 use crate::leases::Leases;
-use crate::work::Places;
 
 /// The worker's own entry in the health: loading, hung, stopping.
 pub(crate) const WORKER: &str = "worker";
@@ -21,6 +23,19 @@ pub(crate) const QUEUE: &str = "queue";
 pub(crate) const HEARTBEAT: &str = "heartbeat";
 /// The entry of the picture store.
 pub(crate) const IMAGES: &str = "images";
+
+/// Where a worker's jobs and pictures are, and whom it tells about trouble.
+#[derive(Clone)]
+pub struct Places {
+    /// The truth about jobs, already migrated.
+    pub store: Store,
+    /// Where jobs come from.
+    pub queue: Arc<dyn Queue>,
+    /// Where their pictures are.
+    pub images: Arc<dyn Images>,
+    /// Shown in `/readyz`.
+    pub health: Health,
+}
 
 /// The common ground of intake, batching and heartbeat.
 pub(crate) struct Shared {

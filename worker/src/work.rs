@@ -8,9 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use jobs::{Outcome, Queue, Store, StyleEntry, Written};
-use operation::Health;
-use pictures::Images;
+use jobs::{Outcome, StyleEntry, Written};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -21,24 +19,11 @@ use crate::engine::EngineFactory;
 use crate::engine::thread::{self, Activity, EngineThread, Event};
 use crate::error::Error;
 use crate::leases::Leases;
-use crate::shared::{Pauses, Shared, WORKER};
+use crate::shared::{Pauses, Places, Shared, WORKER};
 use crate::{heartbeat, intake, sweeper};
 
 /// A database that answers releases a batch in milliseconds; supervisors lose their patience after some seconds.
 const RELEASED_WITHIN: Duration = Duration::from_secs(3);
-
-/// Where a worker's jobs and pictures are, and whom it tells about trouble.
-#[derive(Clone)]
-pub struct Places {
-    /// The truth about jobs, already migrated.
-    pub store: Store,
-    /// Where jobs come from.
-    pub queue: Arc<dyn Queue>,
-    /// Where their pictures are.
-    pub images: Arc<dyn Images>,
-    /// Shown in `/readyz`.
-    pub health: Health,
-}
 
 /// Works until `shutdown`: then claims no more, finishes the running batch, releases the rest and ends. If that takes
 /// longer than the configured drain, it releases the running batch as well; nobody is charged for a stop.

@@ -17,16 +17,18 @@ use uuid::Uuid;
 
 use super::find;
 use crate::Service;
+use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
 use crate::keeping::{keep, let_go, picture_of};
+use crate::limits::over_quota;
 use crate::reuse::Reuse;
 use crate::sites::OwnSite;
 use crate::source::Source;
 use crate::submit::{
-    Admitted, REPLAYED, admitted, check_styles, check_webhook, fingerprint, full, key_reused,
-    picture_field,
+    Admitted, REPLAYED, admitted, check_earlier, check_styles, check_webhook, fingerprint, full,
+    key_reused, picture_field,
 };
 use crate::view::{BatchView, ErrorView};
 
@@ -88,16 +90,17 @@ pub(crate) struct BatchByAddress {
         (status = 413, description = "`body_too_large`; `image_too_large` if no picture can be taken", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`unknown_style`, `invalid_parameter`, `idempotency_key_reused`, or what is wrong with the first picture if none can be taken", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`queue_full`: there is no room for all of them, and none is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`queue_full` or `quota_exceeded`: there is no room for all of them, and none is taken", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy` or `unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn submit(
     _site: OwnSite,
+    caller: Caller,
     request: HttpRequest,
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let Admitted { key, turns, .. } = match admitted(&request, &service, TURNS).await {
+    let Admitted { key, turns, .. } = match admitted(&request, (&service, &caller), TURNS).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             Form::refuse(payload, pictures_field(&service, 1)).await;
@@ -110,8 +113,9 @@ pub(crate) async fn submit(
     let turns = (!form.files.is_empty()).then_some(turns);
     let sources = sources(&mut form)?;
     let mut wishes = wishes_of(form.fields)?;
-    check_styles(&service, &wishes).await?;
+    check_styles(&caller.store, &wishes).await?;
     check_webhook(&service, &wishes)?;
+    check_earlier(&caller.store, &wishes).await?;
     let idempotency = match key {
         Some(key) => Some(Idempotency {
             key,
@@ -120,7 +124,7 @@ pub(crate) async fn submit(
         None => None,
     };
     if let Some(idempotency) = &idempotency
-        && let Some(known) = service.state.store.submitted_batch(idempotency).await?
+        && let Some(known) = caller.store.submitted_batch(idempotency).await?
     {
         return answered(&service, known, Uuid::nil()).await;
     }
@@ -141,7 +145,8 @@ pub(crate) async fn submit(
         idempotency,
     };
     let id = batch.id;
-    answered(&service, accept(&service, batch).await?, id).await
+    let submitted = accept(&service, &caller, batch).await?;
+    answered(&service, submitted, id).await
 }
 
 fn pictures_field(service: &Service, turns: usize) -> FileField {
@@ -206,7 +211,7 @@ fn outline(sources: &[Result<Source>]) -> String {
         .fold("a batch".to_owned(), |mut outline, source| {
             let line = match source {
                 Ok(Source::Sent(bytes)) => hex::encode(Sha256::digest(bytes)),
-                Ok(Source::Address(address)) => address.clone(),
+                Ok(named) => named.name().unwrap_or_default(),
                 Err(refusal) => refusal.kind().name().to_owned(),
             };
             // a string takes everything
@@ -271,20 +276,19 @@ async fn sorted(
 }
 
 /// Commits the batch; what is kept for one that is not accepted is let go.
-async fn accept(service: &Service, batch: NewBatch) -> Result<BatchSubmitted> {
-    let state = &service.state;
+async fn accept(service: &Service, caller: &Caller, batch: NewBatch) -> Result<BatchSubmitted> {
     let jobs = batch.jobs.iter();
     let (ids, keys): (Vec<Uuid>, Vec<String>) =
         jobs.map(|(_, job)| (job.id, job.image.key.clone())).unzip();
     let id = batch.id;
-    let submitted = state.store.submit_batch(batch).await?;
+    let submitted = caller.store.submit_batch(batch).await?;
     let BatchSubmitted::New(caches) = &submitted else {
         for key in &keys {
             let_go(service, key).await;
         }
         return Ok(submitted);
     };
-    if let Err(error) = state.queue.publish(&ids).await {
+    if let Err(error) = service.state.queue.publish(&ids).await {
         tracing::warn!(batch = %id, cause = %error, "no worker could be told; the sweeper will");
     }
     METRICS.accepted.inc_by(ids.len() as u64);
@@ -306,6 +310,7 @@ async fn answered(service: &Service, submitted: BatchSubmitted, new: Uuid) -> Re
         }
         BatchSubmitted::OtherRequest => return Err(key_reused()),
         BatchSubmitted::Full { queued } => return Err(full(service, queued).await?),
+        BatchSubmitted::OverQuota(quota) => return Err(over_quota(quota)),
     };
     Ok(answer
         .insert_header((LOCATION, format!("/v1/batches/{id}")))

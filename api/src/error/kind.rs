@@ -39,8 +39,14 @@ pub enum Kind {
     CrossSite,
     /// The request is for a name that this service does not have.
     UnknownHost,
+    /// No good key came with the request.
+    Unauthorized,
+    /// The key may not do this.
+    ScopeMissing,
     /// The job has already ended another way.
     AlreadyFinished,
+    /// There is no story yet.
+    NotTold,
     /// The owner has taken the story back.
     DataRemoved,
     /// The `Idempotency-Key` came with another request before.
@@ -49,6 +55,10 @@ pub enum Kind {
     StyleExists,
     /// The queue is at its configured depth.
     QueueFull,
+    /// The key has asked too often in a minute.
+    RateLimited,
+    /// The key has handed in as much as it may.
+    QuotaExceeded,
     /// As much is done at once as can be.
     Busy,
     /// The database or the picture store does not answer.
@@ -214,12 +224,36 @@ const ENTRIES: &[Entry] = &[
         meaning: "`Host` names neither this machine nor one of the names that the service was started with (--public-host).",
     },
     Entry {
+        kind: Kind::Unauthorized,
+        name: "unauthorized",
+        status: StatusCode::UNAUTHORIZED,
+        retryable: false,
+        title: "Say who you are",
+        meaning: "This service asks for a key, and none that is good came: send `Authorization: Bearer KEY`. Whoever runs it makes one with `storyteller keys create`.",
+    },
+    Entry {
+        kind: Kind::ScopeMissing,
+        name: "scope_missing",
+        status: StatusCode::FORBIDDEN,
+        retryable: false,
+        title: "The key may not do this",
+        meaning: "Looking takes a key that may `read`, everything else one that may `write`. Ask for another key.",
+    },
+    Entry {
         kind: Kind::AlreadyFinished,
         name: "already_finished",
         status: StatusCode::CONFLICT,
         retryable: false,
         title: "The story has already ended",
         meaning: "A story that has been told or has failed cannot be cancelled any more, and one that has been told cannot be tried again.",
+    },
+    Entry {
+        kind: Kind::NotTold,
+        name: "not_told",
+        status: StatusCode::CONFLICT,
+        retryable: false,
+        title: "There is no story",
+        meaning: "What was asked for exists for stories that are told: wait for the end of this one, or retry it if it failed.",
     },
     Entry {
         kind: Kind::DataRemoved,
@@ -252,6 +286,22 @@ const ENTRIES: &[Entry] = &[
         retryable: true,
         title: "The queue is full",
         meaning: "More stories are waiting than this service accepts. Come back after Retry-After.",
+    },
+    Entry {
+        kind: Kind::RateLimited,
+        name: "rate_limited",
+        status: StatusCode::TOO_MANY_REQUESTS,
+        retryable: true,
+        title: "Too many requests in a minute",
+        meaning: "The key has made as many requests, or submits, as it may in a minute. Come back after Retry-After.",
+    },
+    Entry {
+        kind: Kind::QuotaExceeded,
+        name: "quota_exceeded",
+        status: StatusCode::TOO_MANY_REQUESTS,
+        retryable: true,
+        title: "The key has had its share",
+        meaning: "As many stories of this key wait, or were handed in today (UTC), as it may have. Come back after Retry-After.",
     },
     Entry {
         kind: Kind::Busy,

@@ -8,13 +8,15 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use jobs::{Room, State, StyleDraft, StyleStanding, StyleSubmitted};
+use jobs::{Room, State, Store, StyleDraft, StyleStanding, StyleSubmitted};
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
 use crate::Service;
+use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::form::{FileField, Form};
+use crate::limits::over_quota;
 use crate::sites::OwnSite;
 use crate::view::{ErrorView, ProgressView, StyleState, StyleView};
 
@@ -59,11 +61,12 @@ pub(crate) struct StyleForm {
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_parameter`", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`queue_full`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`queue_full` or `quota_exceeded`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn add(
     _site: OwnSite,
+    caller: Caller,
     request: HttpRequest,
     payload: Payload,
     service: Data<Service>,
@@ -77,8 +80,8 @@ pub(crate) async fn add(
     };
     let form = Form::read(&request, payload, text_field(&service)).await?;
     let draft = draft(form)?;
-    check_name_is_free(&service, &draft.name).await?;
-    let standing = match service.state.store.submit_style(&draft).await? {
+    check_name_is_free(&caller.store, &draft.name).await?;
+    let standing = match caller.store.submit_style(&draft).await? {
         StyleSubmitted::New(standing) => standing,
         StyleSubmitted::Same(standing) => {
             return Ok(HttpResponse::Ok().json(StyleView::standing(standing)));
@@ -90,6 +93,7 @@ pub(crate) async fn add(
                 retry_after: RETRY,
             });
         }
+        StyleSubmitted::OverQuota(quota) => return Err(over_quota(quota)),
     };
     if let Err(error) = service.state.queue.publish(&[]).await {
         tracing::warn!(style = draft.name, cause = %error, "no worker could be told; the sweeper will");
@@ -113,8 +117,8 @@ pub(crate) async fn add(
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn one(name: Path<String>, service: Data<Service>) -> Result<HttpResponse> {
-    let store = &service.state.store;
+pub(crate) async fn one(caller: Caller, name: Path<String>) -> Result<HttpResponse> {
+    let store = &caller.store;
     let view = match store.style(&name).await? {
         Some(standing) => StyleView::standing(standing),
         None => {
@@ -142,18 +146,17 @@ pub(crate) async fn one(name: Path<String>, service: Data<Service>) -> Result<Ht
     ))]
 pub(crate) async fn remove(
     _site: OwnSite,
+    caller: Caller,
     name: Path<String>,
-    service: Data<Service>,
 ) -> Result<HttpResponse> {
-    if service.state.store.remove_style(&name).await? {
+    if caller.store.remove_style(&name).await? {
         return Ok(HttpResponse::NoContent().finish());
     }
     Err(no_style(&name))
 }
 
 /// The bundle's own names are taken; whether an added style is the same one, the store knows.
-async fn check_name_is_free(service: &Service, name: &str) -> Result<()> {
-    let store = &service.state.store;
+async fn check_name_is_free(store: &Store, name: &str) -> Result<()> {
     if store.style(name).await?.is_some() {
         return Ok(());
     }

@@ -83,6 +83,7 @@ impl ResultView {
         let captions = result.captions.into_iter();
         ResultView {
             story: result.story,
+            others: result.others,
             style: result.style,
             captions: captions
                 .map(|used| CaptionView {

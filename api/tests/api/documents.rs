@@ -9,17 +9,19 @@ use serde_json::Value;
 use crate::harness::{Answer, TestService};
 
 /// Every address of the API with its methods. The page and its files are for people and not in the document.
-const ADDRESSES: [(&str, &str); 20] = [
+const ADDRESSES: [(&str, &str); 22] = [
     ("/v1/stories", "GET, HEAD, POST"),
     ("/v1/stories/{id}", "GET, HEAD, DELETE"),
     ("/v1/stories/{id}/image", "GET, HEAD"),
     ("/v1/stories/{id}/events", "GET, HEAD"),
+    ("/v1/stories/{id}/explain", "GET, HEAD"),
     ("/v1/stories/{id}/cancel", "POST"),
     ("/v1/stories/{id}/retry", "POST"),
     ("/v1/stories/{id}/shared", "PUT"),
     ("/v1/batches", "POST"),
     ("/v1/batches/{id}", "GET, HEAD"),
     ("/v1/gallery", "GET, HEAD"),
+    ("/v1/session", "GET, HEAD, POST, DELETE"),
     ("/v1/stories/{id}/deliveries", "GET, HEAD"),
     ("/v1/stories/{id}/deliveries/{number}/replay", "POST"),
     ("/v1/styles", "GET, HEAD, POST"),

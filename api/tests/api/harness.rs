@@ -394,5 +394,7 @@ pub(crate) fn told(story: &str) -> Outcome {
         }],
         timings: [("writing".to_owned(), 1.5)].into(),
         bundle: "test-1-abc".to_owned(),
+        others: Vec::new(),
+        explanation: None,
     })
 }

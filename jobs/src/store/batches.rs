@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use super::reusing::{known, one_at_a_time};
 use super::row::{count, failed, read, read_optional, write};
-use super::submitting::{Insert, remember, submitted_before};
+use super::submitting::Insert;
 use super::{Idempotency, NewJob, Store, Submitted};
 use crate::error::Result;
 use crate::job::{Cache, JobError, State};
+use crate::key::Quota;
 
 const DOING: &str = "accept a batch";
 const READING: &str = "read a batch";
@@ -55,6 +56,8 @@ pub enum BatchSubmitted {
         /// How many wait, at least.
         queued: u32,
     },
+    /// The caller has handed in as much as he may for now: none is accepted.
+    OverQuota(Quota),
 }
 
 /// A batch as it stands.
@@ -96,11 +99,14 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`; then it may or may not have been accepted.
-    pub async fn submit_batch(&self, batch: NewBatch) -> Result<BatchSubmitted> {
+    pub async fn submit_batch(&self, mut batch: NewBatch) -> Result<BatchSubmitted> {
+        for (_, job) in &mut batch.jobs {
+            *job = self.among_his_own(job.clone());
+        }
         let said = |error| failed(DOING, error);
         let mut transaction = self.pool.begin().await.map_err(said)?;
         if let Some(idempotency) = &batch.idempotency
-            && let Some(known) = submitted_before(&mut transaction, idempotency).await?
+            && let Some(known) = self.submitted_before(&mut transaction, idempotency).await?
         {
             return Ok(of_job(known));
         }
@@ -109,14 +115,18 @@ impl Store {
         if queued.saturating_add(stories) > self.rules.max_queued {
             return Ok(BatchSubmitted::Full { queued });
         }
+        if let Some(quota) = self.charge(&mut transaction, stories).await? {
+            return Ok(BatchSubmitted::OverQuota(quota));
+        }
         one_at_a_time(&mut transaction, batch.jobs.iter().map(|(_, job)| job)).await?;
         sqlx::query!(
-            "insert into batches (id, size, open, refused, webhook_url) values ($1, $2, $3, $4, $5)",
+            "insert into batches (id, size, open, refused, webhook_url, owner) values ($1, $2, $3, $4, $5, $6)",
             batch.id,
             i32::try_from(batch.jobs.len() + batch.refused.len()).unwrap_or(i32::MAX),
             i32::try_from(stories).unwrap_or(i32::MAX),
             write(DOING, &batch.refused)?,
             batch.webhook_url,
+            self.owner(),
         )
         .execute(&mut *transaction)
         .await
@@ -132,7 +142,9 @@ impl Store {
         }
         if let Some(idempotency) = &batch.idempotency
             && let Some((_, first)) = batch.jobs.first()
-            && !remember(&mut transaction, idempotency, first.id).await?
+            && !self
+                .remember(&mut transaction, idempotency, first.id)
+                .await?
         {
             transaction.rollback().await.map_err(said)?;
             return Ok(of_job(self.submitted_meanwhile(idempotency).await?));
@@ -206,5 +218,6 @@ fn of_job(known: Submitted) -> BatchSubmitted {
             .map_or(BatchSubmitted::OtherRequest, BatchSubmitted::Same),
         Submitted::OtherRequest => BatchSubmitted::OtherRequest,
         Submitted::Full { queued } => BatchSubmitted::Full { queued },
+        Submitted::OverQuota(quota) => BatchSubmitted::OverQuota(quota),
     }
 }

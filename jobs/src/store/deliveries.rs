@@ -4,6 +4,7 @@
 
 use uuid::Uuid;
 
+use super::audit::Deed;
 use super::row::{count, failed};
 use super::{Store, Written};
 use crate::delivery::{Claim, Delivery, DeliveryAttempt, DeliveryLease, DeliveryState, Verdict};
@@ -220,6 +221,8 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn replay_delivery(&self, job: Uuid, delivery: u32) -> Result<bool> {
+        let said = |error| failed("replay a webhook", error);
+        let mut transaction = self.pool.begin().await.map_err(said)?;
         let found = sqlx::query_scalar!(
             r#"with found as (
                 select job, number, url, state from deliveries where job = $1 and number = $2 for update
@@ -234,10 +237,17 @@ impl Store {
             job,
             number(delivery),
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *transaction)
         .await
-        .map_err(|error| failed("replay a webhook", error))?;
-        Ok(found.is_some())
+        .map_err(said)?;
+        if found.is_none() {
+            return Ok(false);
+        }
+        let object = format!("{job}/{delivery}");
+        self.note(&mut transaction, Deed::WebhookReplayed, &object)
+            .await?;
+        transaction.commit().await.map_err(said)?;
+        Ok(true)
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
+use super::audit::Deed;
 use super::row::{JobRow, count, failed, job_rows, write};
 use super::{Cancelled, Lease, Outcome, Store, Written, reading, styles};
 use crate::error::Result;
@@ -159,6 +160,8 @@ impl Store {
             let ended = reading::get(&mut *transaction, id).await?;
             return Ok(ended.map_or(Cancelled::NotFound, Cancelled::TooLate));
         };
+        self.note(&mut transaction, Deed::StoryCancelled, &id.to_string())
+            .await?;
         transaction
             .commit()
             .await

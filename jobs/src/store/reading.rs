@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::row::{JobRow, failed, job_rows, jobs, read_optional};
 use super::{Depth, Listed, Store};
 use crate::error::Result;
+use crate::explanation::Explanation;
 use crate::job::{Attempt, Job, State};
 
 /// Whoever waits behind more than these need not know exactly behind how many.
@@ -25,6 +26,7 @@ impl Store {
     }
 
     /// Up to `limit` stories' jobs, the newest first, of one state if one is given, and older than `before` if it is given.
+    /// A caller who is not to see everybody's sees his own.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
@@ -37,8 +39,12 @@ impl Store {
         let before = before.unwrap_or(Uuid::max());
         // one more than shown tells whether there is a next page
         let most = i64::from(limit) + 1;
-        let rows = match state {
-            Some(state) => {
+        let rows = match (self.sees_only(), state) {
+            (Some(owner), state) => {
+                let state = state.map(State::name);
+                self.list_own(owner, state, (before, most)).await
+            }
+            (None, Some(state)) => {
                 job_rows!(
                     "select",
                     "from jobs where kind = 'story' and state = $1 and id < $2 order by id desc limit $3",
@@ -49,7 +55,7 @@ impl Store {
                 .fetch_all(&self.pool)
                 .await
             }
-            None => {
+            (None, None) => {
                 job_rows!(
                     "select",
                     "from jobs where kind = 'story' and id < $1 order by id desc limit $2",
@@ -65,6 +71,21 @@ impl Store {
         rows.truncate(limit as usize);
         let next = rows.last().filter(|_| more).map(|row| row.id);
         Ok(Listed { next, ..jobs(rows) })
+    }
+
+    /// Why a story is the one it is, if it is told and its worker has said so.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn explanation(&self, id: Uuid) -> Result<Option<Explanation>> {
+        let said = sqlx::query_scalar!(
+            "select result -> 'explanation' from jobs where id = $1 and kind = 'story'",
+            id,
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|error| failed("read why a story is what it is", error))?;
+        read_optional("read why a story is what it is", said.flatten())
     }
 
     /// Every attempt at a job, the first one first.

@@ -5,6 +5,7 @@
 use uuid::Uuid;
 
 use super::Store;
+use super::audit::Deed;
 use super::finishing::cancel;
 use super::row::failed;
 use crate::error::Result;
@@ -52,6 +53,8 @@ impl Store {
         .fetch_one(&mut *transaction)
         .await
         .map_err(|error| failed(DOING, error))?;
+        self.note(&mut transaction, Deed::StoryDeleted, &id.to_string())
+            .await?;
         transaction
             .commit()
             .await

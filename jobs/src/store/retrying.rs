@@ -4,10 +4,13 @@
 
 use uuid::Uuid;
 
+use super::audit::Deed;
 use super::row::{failed, job_rows};
-use super::{Retried, Store};
+use super::{Retried, Store, reading};
 use crate::error::Result;
 use crate::job::State;
+
+const DOING: &str = "put a job back into the queue";
 
 impl Store {
     /// Puts a failed, cancelled or expired story back into the queue with all its attempts before it. A deadline that
@@ -16,6 +19,8 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn retry(&self, id: Uuid) -> Result<Retried> {
+        let said = |error| failed(DOING, error);
+        let mut transaction = self.pool.begin().await.map_err(said)?;
         let row = job_rows!(
             "update jobs
             set state = 'queued', attempts = 0, due_at = now(), finished_at = null, follows = null, answered = null,
@@ -27,13 +32,17 @@ impl Store {
             "",
             id
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *transaction)
         .await
-        .map_err(|error| failed("put a job back into the queue", error))?;
+        .map_err(said)?;
         if let Some(row) = row {
+            self.note(&mut transaction, Deed::StoryRetried, &id.to_string())
+                .await?;
+            transaction.commit().await.map_err(said)?;
             return Ok(Retried::Done(row.job()?));
         }
-        Ok(match self.get(id).await? {
+        // on the same connection: callers who each hold one and wait for another would wait for ever
+        Ok(match reading::get(&mut *transaction, id).await? {
             None => Retried::NotFound,
             Some(job) if job.data_removed_at.is_some() => Retried::Removed,
             Some(job) if job.state == State::Succeeded => Retried::Told(job),

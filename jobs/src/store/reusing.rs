@@ -9,8 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::NewJob;
-use super::row::failed;
-use super::submitting::lane;
+use super::row::{failed, lane};
 use crate::error::Result;
 
 const DOING: &str = "see whether a story is known";

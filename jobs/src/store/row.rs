@@ -49,7 +49,7 @@ macro_rules! job_rows {
             $before + r#" id as "id!", kind as "kind!", state as "state!", request as "request!", image as "image?",
                 attempts as "attempts!", max_attempts as "max_attempts!", lease as "lease!", alone as "alone!",
                 created_at as "created_at!", due_at as "due_at!", started_at as "started_at?",
-                finished_at as "finished_at?", stage as "stage?", result as "result?", error as "error?",
+                finished_at as "finished_at?", stage as "stage?", result - 'explanation' as "result?", error as "error?",
                 shared_at as "shared_at?", data_removed_at as "data_removed_at?",
                 batch as "batch?", answered as "answered?",
                 follows as "follows?" "# + $after
@@ -132,6 +132,11 @@ pub(super) fn write<T: Serialize>(doing: &'static str, value: &T) -> Result<Valu
 /// Counts are never negative in the table.
 pub(super) fn count(number: i32) -> u32 {
     u32::try_from(number).unwrap_or(0)
+}
+
+/// Higher priorities lie in lower lanes.
+pub(super) fn lane(priority: u8) -> i16 {
+    9 - i16::from(priority.min(9))
 }
 
 /// What a failed statement means for the caller.

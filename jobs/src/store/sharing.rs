@@ -2,9 +2,12 @@
 //! The API calls it. What must stay true: nothing is in the gallery without consent, and nothing whose data was removed.
 
 use chrono::{DateTime, Utc};
+use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
 use super::Store;
+use super::audit::Deed;
+use super::reading;
 use super::row::{JobRow, failed, job_rows, jobs};
 use crate::error::Result;
 use crate::job::Job;
@@ -48,6 +51,7 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn share(&self, id: Uuid) -> Result<Shared> {
+        let mut transaction = self.begin_sharing().await?;
         let row = job_rows!(
             "update jobs set shared_at = coalesce(shared_at, now())
             where id = $1 and kind = 'story' and data_removed_at is null
@@ -55,10 +59,10 @@ impl Store {
             "",
             id
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *transaction)
         .await
         .map_err(|error| failed(DOING, error))?;
-        self.shared(id, row).await
+        self.shared(transaction, row, (id, Deed::StoryShared)).await
     }
 
     /// Takes a story out of the gallery.
@@ -66,22 +70,40 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn unshare(&self, id: Uuid) -> Result<Shared> {
+        let mut transaction = self.begin_sharing().await?;
         let row = job_rows!(
             "update jobs set shared_at = null where id = $1 and kind = 'story' and data_removed_at is null returning",
             "",
             id
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *transaction)
         .await
         .map_err(|error| failed(DOING, error))?;
-        self.shared(id, row).await
+        self.shared(transaction, row, (id, Deed::StoryUnshared))
+            .await
     }
 
-    async fn shared(&self, id: Uuid, row: Option<JobRow>) -> Result<Shared> {
+    async fn begin_sharing(&self) -> Result<Transaction<'static, Postgres>> {
+        let begun = self.pool.begin().await;
+        begun.map_err(|error| failed(DOING, error))
+    }
+
+    async fn shared(
+        &self,
+        mut transaction: Transaction<'_, Postgres>,
+        row: Option<JobRow>,
+        (id, deed): (Uuid, Deed),
+    ) -> Result<Shared> {
         if let Some(row) = row {
+            self.note(&mut transaction, deed, &id.to_string()).await?;
+            transaction
+                .commit()
+                .await
+                .map_err(|error| failed(DOING, error))?;
             return Ok(Shared::Done(Box::new(row.job()?)));
         }
-        let job = self.get(id).await?;
+        // on the same connection: callers who each hold one and wait for another would wait for ever
+        let job = reading::get(&mut *transaction, id).await?;
         let removed = job.is_some_and(|job| job.data_removed_at.is_some());
         Ok(if removed {
             Shared::Removed

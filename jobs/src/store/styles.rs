@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::audit::Deed;
 use super::row::{count, failed, read, read_optional, write};
 use super::{Catalogue, NewJob, Store};
 use crate::error::{Error, Result};
@@ -35,7 +36,8 @@ impl Store {
         Ok(())
     }
 
-    /// The styles that can be asked for, the bundle's first; none until a worker has registered.
+    /// The styles that can be asked for, the bundle's first; none until a worker has registered. Of the added ones a caller who
+    /// is not to see everybody's sees his own.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
@@ -51,8 +53,12 @@ impl Store {
         };
         let mut styles: Vec<StyleEntry> = read("read the styles of a bundle", row.styles)?;
         let added = sqlx::query!(
-            r#"select name, description, source, passages as "passages!" from styles where bundle = $1 order by name"#,
+            r#"select name, description, source, passages as "passages!" from styles
+            where bundle = $1 and ($2::uuid is null or exists (
+                select from jobs where jobs.id = styles.job and jobs.owner = $2
+            )) order by name"#,
             row.bundle,
+            self.sees_only(),
         )
         .fetch_all(&self.pool)
         .await
@@ -82,7 +88,10 @@ impl Store {
         if queued >= self.rules.max_queued || !room {
             return Ok(StyleSubmitted::Full { queued });
         }
-        free_name(&mut transaction, &draft.name).await?;
+        if let Some(quota) = self.charge(&mut transaction, 1).await? {
+            return Ok(StyleSubmitted::OverQuota(quota));
+        }
+        self.free_name(&mut transaction, &draft.name).await?;
         let id = self.insert_style_job(&mut transaction).await?;
         let written = sqlx::query!(
             "insert into styles (name, job, description, source, text, sha256) values ($1, $2, $3, $4, $5, $6)
@@ -101,6 +110,8 @@ impl Store {
             transaction.rollback().await.map_err(said)?;
             return self.submitted_style(draft, &sha256).await;
         }
+        self.note(&mut transaction, Deed::StyleAdded, &draft.name)
+            .await?;
         transaction.commit().await.map_err(said)?;
         self.standing(draft).await.map(StyleSubmitted::New)
     }
@@ -125,10 +136,11 @@ impl Store {
         let id = NewJob::id();
         sqlx::query!(
             // a style has no wishes: the request is there because every job has one
-            "insert into jobs (id, kind, request, lane, max_attempts) values ($1, 'style', $2, 5, $3)",
+            "insert into jobs (id, kind, request, lane, max_attempts, owner) values ($1, 'style', $2, 5, $3, $4)",
             id,
             write(DOING, &StoryRequest::default())?,
             i32::try_from(self.rules.max_attempts).unwrap_or(i32::MAX),
+            self.owner(),
         )
         .execute(connection)
         .await
@@ -138,15 +150,18 @@ impl Store {
 
     async fn submitted_style(&self, draft: &StyleDraft, sha256: &str) -> Result<StyleSubmitted> {
         let same = sqlx::query_scalar!(
-            r#"select sha256 = $2 as "same!" from styles where name = $1"#,
+            // of another caller's style nothing is said but that the name is taken
+            r#"select sha256 = $2 and ($3::uuid is null or jobs.owner = $3) as "same"
+            from styles join jobs on jobs.id = styles.job where styles.name = $1"#,
             draft.name,
-            sha256
+            sha256,
+            self.sees_only(),
         )
         .fetch_optional(&self.pool)
         .await
         .map_err(|error| failed(DOING, error))?;
         match same {
-            Some(true) => self.standing(draft).await.map(StyleSubmitted::Same),
+            Some(Some(true)) => self.standing(draft).await.map(StyleSubmitted::Same),
             _ => Ok(StyleSubmitted::Taken),
         }
     }
@@ -156,7 +171,7 @@ impl Store {
         standing.ok_or_else(|| Error::unexpected(DOING, "it was removed in the same moment"))
     }
 
-    /// An added style as it stands, if there is one of this name.
+    /// An added style as it stands, if there is one of this name that the caller may see.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
@@ -164,8 +179,10 @@ impl Store {
         let doing = "read a style";
         let row = sqlx::query!(
             "select styles.name, description, source, passages, state, stage, error
-            from styles join jobs on jobs.id = styles.job where styles.name = $1",
+            from styles join jobs on jobs.id = styles.job
+            where styles.name = $1 and ($2::uuid is null or jobs.owner = $2)",
             name,
+            self.sees_only(),
         )
         .fetch_optional(&self.pool)
         .await
@@ -204,50 +221,77 @@ impl Store {
         .map_err(|error| failed("read the text of a style", error))
     }
 
-    /// Those of these styles that were added to this bundle.
+    /// Those of these styles that were added to this bundle, for this job: its owner's own, or anybody's for an admin. The name may
+    /// be another caller's by now, whose style is none of this one's business.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
-    pub async fn added_styles(&self, bundle: &str, names: &[String]) -> Result<Vec<AddedStyle>> {
+    pub async fn added_styles(
+        &self,
+        bundle: &str,
+        names: &[String],
+        job: Uuid,
+    ) -> Result<Vec<AddedStyle>> {
         sqlx::query_as!(
             AddedStyle,
-            r#"select job, name, vector as "vector!" from styles where bundle = $1 and name = any($2)"#,
+            r#"with asking as (
+                select (select owner from jobs where id = $3) as owner
+            )
+            select styles.job, styles.name, styles.vector as "vector!"
+            from asking, styles join jobs on jobs.id = styles.job
+            where styles.bundle = $1 and styles.name = any($2) and (
+                jobs.owner is not distinct from asking.owner
+                or exists (select from api_keys where api_keys.id = asking.owner and scope = 'admin')
+            )"#,
             bundle,
             names,
+            job,
         )
         .fetch_all(&self.pool)
         .await
         .map_err(|error| failed("read added styles", error))
     }
 
-    /// Takes an added style away, also one that is being made; whether there was one.
+    /// Takes an added style away, also one that is being made; whether there was one that the caller may see.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn remove_style(&self, name: &str) -> Result<bool> {
+        let said = |error| failed("remove a style", error);
+        let mut transaction = self.pool.begin().await.map_err(said)?;
         // its row goes with its job, and a worker that is at it finds its lease gone
         let removed = sqlx::query!(
-            "delete from jobs using styles where styles.name = $1 and jobs.id = styles.job",
+            "delete from jobs using styles
+            where styles.name = $1 and jobs.id = styles.job and ($2::uuid is null or jobs.owner = $2)",
             name,
+            self.sees_only(),
         )
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await
-        .map_err(|error| failed("remove a style", error))?;
-        Ok(removed.rows_affected() > 0)
+        .map_err(said)?;
+        if removed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.note(&mut transaction, Deed::StyleRemoved, name)
+            .await?;
+        transaction.commit().await.map_err(said)?;
+        Ok(true)
     }
-}
 
-/// A style that could not be made is forgotten when its name is wanted again.
-async fn free_name(connection: &mut PgConnection, name: &str) -> Result<()> {
-    sqlx::query!(
-        "delete from jobs using styles
-        where styles.name = $1 and jobs.id = styles.job and jobs.state in ('failed', 'cancelled', 'expired')",
-        name,
-    )
-    .execute(connection)
-    .await
-    .map_err(|error| failed(DOING, error))?;
-    Ok(())
+    /// A style that could not be made is forgotten when its name is wanted again.
+    async fn free_name(&self, connection: &mut PgConnection, name: &str) -> Result<()> {
+        sqlx::query!(
+            "delete from jobs using styles
+            where styles.name = $1 and jobs.id = styles.job and jobs.state in ('failed', 'cancelled', 'expired')
+                and ($2::uuid is null or jobs.owner = $2)",
+            name,
+            self.sees_only(),
+        )
+        .execute(connection)
+        .await
+        .map_err(|error| failed(DOING, error))?;
+        Ok(())
+    }
 }
 
 /// Keeps what a job has made, in the transaction in which it succeeds.

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::reusing::{Known, known, one_at_a_time};
-use super::row::{failed, job_rows, write};
+use super::row::{failed, job_rows, lane, write};
 use super::{Idempotency, NewJob, Room, Store, Submitted};
 use crate::error::Result;
 use crate::job::Job;
@@ -29,19 +29,23 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`; then the job may or may not have been accepted.
     pub async fn submit(&self, job: NewJob) -> Result<Submitted> {
+        let job = self.among_his_own(job);
         let mut transaction = self
             .pool
             .begin()
             .await
             .map_err(|error| failed(DOING, error))?;
         if let Some(idempotency) = &job.idempotency
-            && let Some(known) = submitted_before(&mut transaction, idempotency).await?
+            && let Some(known) = self.submitted_before(&mut transaction, idempotency).await?
         {
             return Ok(known);
         }
         let queued = self.waiting(&mut transaction).await?;
         if queued >= self.rules.max_queued {
             return Ok(Submitted::Full { queued });
+        }
+        if let Some(quota) = self.charge(&mut transaction, 1).await? {
+            return Ok(Submitted::OverQuota(quota));
         }
         one_at_a_time(&mut transaction, std::iter::once(&job)).await?;
         let insert = Insert {
@@ -51,7 +55,7 @@ impl Store {
         };
         let accepted = self.insert(&mut transaction, insert).await?;
         if let Some(idempotency) = &job.idempotency
-            && !remember(&mut transaction, idempotency, job.id).await?
+            && !self.remember(&mut transaction, idempotency, job.id).await?
         {
             // the same key came in between; what it stands for is visible now that it is committed
             transaction
@@ -77,7 +81,7 @@ impl Store {
             .acquire()
             .await
             .map_err(|error| failed(DOING, error))?;
-        submitted_before(&mut connection, idempotency).await
+        self.submitted_before(&mut connection, idempotency).await
     }
 
     /// Whether one more job would be taken; one under a key that came before is in any case. It may be otherwise a moment
@@ -99,7 +103,7 @@ impl Store {
         }
         let known = sqlx::query_scalar!(
             r#"select exists (select from idempotency_keys where key = $1) as "known!""#,
-            key,
+            key.map(|key| self.own_name(key)),
         )
         .fetch_one(&mut *connection)
         .await
@@ -135,8 +139,8 @@ impl Store {
         let (result, said) = known.story.unzip();
         job_rows!(
             "insert into jobs (id, request, image, lane, deadline, max_attempts, batch, batch_number, telling, answered,
-                follows, result, said, state, due_at, started_at, finished_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                follows, result, said, owner, state, due_at, started_at, finished_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
                 case when $12::jsonb is null then 'queued' else 'succeeded' end,
                 case when $11::uuid is null then now() else '9999-12-31' end,
                 case when $12 is not null then now() end, case when $12 is not null then now() end)
@@ -155,6 +159,7 @@ impl Store {
             known.under_way,
             result,
             said,
+            self.owner(),
         )
         .fetch_one(connection)
         .await
@@ -166,54 +171,51 @@ impl Store {
         let known = self.submitted(idempotency).await?;
         known.ok_or_else(|| failed(DOING, sqlx::Error::RowNotFound))
     }
-}
 
-/// Higher priorities lie in lower lanes.
-pub(super) fn lane(priority: u8) -> i16 {
-    9 - i16::from(priority.min(9))
-}
-
-/// What an earlier submit under this key has led to.
-pub(super) async fn submitted_before(
-    connection: &mut PgConnection,
-    idempotency: &Idempotency,
-) -> Result<Option<Submitted>> {
-    let known = sqlx::query!(
-        "select job, fingerprint from idempotency_keys where key = $1 and created_at > now() - interval '24 hours'",
-        idempotency.key,
-    )
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(|error| failed(DOING, error))?;
-    let Some(known) = known else {
-        return Ok(None);
-    };
-    if known.fingerprint != idempotency.fingerprint {
-        return Ok(Some(Submitted::OtherRequest));
-    }
-    let row = job_rows!("select", "from jobs where id = $1", known.job)
-        .fetch_one(connection)
+    /// What an earlier submit under this key has led to.
+    pub(super) async fn submitted_before(
+        &self,
+        connection: &mut PgConnection,
+        idempotency: &Idempotency,
+    ) -> Result<Option<Submitted>> {
+        let known = sqlx::query!(
+            "select job, fingerprint from idempotency_keys where key = $1 and created_at > now() - interval '24 hours'",
+            self.own_name(&idempotency.key),
+        )
+        .fetch_optional(&mut *connection)
         .await
         .map_err(|error| failed(DOING, error))?;
-    Ok(Some(Submitted::Same(row.job()?)))
-}
+        let Some(known) = known else {
+            return Ok(None);
+        };
+        if known.fingerprint != idempotency.fingerprint {
+            return Ok(Some(Submitted::OtherRequest));
+        }
+        let row = job_rows!("select", "from jobs where id = $1", known.job)
+            .fetch_one(connection)
+            .await
+            .map_err(|error| failed(DOING, error))?;
+        Ok(Some(Submitted::Same(row.job()?)))
+    }
 
-/// Writes the key down, unless somebody else has meanwhile. Waits for one who is about to.
-pub(super) async fn remember(
-    connection: &mut PgConnection,
-    idempotency: &Idempotency,
-    job: Uuid,
-) -> Result<bool> {
-    let written = sqlx::query!(
-        "insert into idempotency_keys (key, fingerprint, job) values ($1, $2, $3)
-         on conflict (key) do update set fingerprint = $2, job = $3, created_at = now()
-         where idempotency_keys.created_at <= now() - interval '24 hours'",
-        idempotency.key,
-        idempotency.fingerprint,
-        job,
-    )
-    .execute(connection)
-    .await
-    .map_err(|error| failed(DOING, error))?;
-    Ok(written.rows_affected() == 1)
+    /// Writes the key down, unless somebody else has meanwhile. Waits for one who is about to.
+    pub(super) async fn remember(
+        &self,
+        connection: &mut PgConnection,
+        idempotency: &Idempotency,
+        job: Uuid,
+    ) -> Result<bool> {
+        let written = sqlx::query!(
+            "insert into idempotency_keys (key, fingerprint, job) values ($1, $2, $3)
+             on conflict (key) do update set fingerprint = $2, job = $3, created_at = now()
+             where idempotency_keys.created_at <= now() - interval '24 hours'",
+            self.own_name(&idempotency.key),
+            idempotency.fingerprint,
+            job,
+        )
+        .execute(connection)
+        .await
+        .map_err(|error| failed(DOING, error))?;
+        Ok(written.rows_affected() == 1)
+    }
 }

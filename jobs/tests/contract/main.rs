@@ -6,6 +6,7 @@ mod attempts;
 mod batches;
 mod chores;
 mod events;
+mod keys;
 mod model;
 mod model_beats;
 mod queue;

@@ -27,15 +27,26 @@ impl Hypothesis {
 /// The story the original prints: the smallest cost, the first on ties. An empty text is passed over
 /// if it is the very first hypothesis (nowhere else). `None` when nothing else is there.
 pub fn best(hypotheses: &[Hypothesis]) -> Option<&Hypothesis> {
-    let first_is_empty = hypotheses.first().is_some_and(|h| h.text().is_empty());
-    let eligible = &hypotheses[usize::from(first_is_empty)..];
     let mut best: Option<&Hypothesis> = None;
-    for hypothesis in eligible {
+    for hypothesis in printable(hypotheses) {
         if best.is_none_or(|b| hypothesis.cost < b.cost) {
             best = Some(hypothesis);
         }
     }
     best
+}
+
+/// Those that could be printed, [`best`] first, then by their cost.
+pub fn ranked(hypotheses: &[Hypothesis]) -> Vec<&Hypothesis> {
+    let mut ranked: Vec<_> = printable(hypotheses).iter().collect();
+    // a stable order keeps the first of equals first
+    ranked.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+    ranked
+}
+
+fn printable(hypotheses: &[Hypothesis]) -> &[Hypothesis] {
+    let first_is_empty = hypotheses.first().is_some_and(|h| h.text().is_empty());
+    &hypotheses[usize::from(first_is_empty)..]
 }
 
 #[cfg(test)]
@@ -53,5 +64,7 @@ mod tests {
         assert_eq!(best(&two), Some(&two[1]));
         let tied = [text(&[5, 0], 2.0), text(&[0], 2.0), text(&[0], 1.0)];
         assert_eq!(best(&tied), Some(&tied[2]));
+        assert_eq!(ranked(&tied), [&tied[2], &tied[0], &tied[1]]);
+        assert_eq!(ranked(&two), [&two[1]]);
     }
 }

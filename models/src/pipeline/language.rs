@@ -5,9 +5,11 @@
 //! story is the same alone and in any batch, and whatever goes wrong with one request ends that request only.
 
 mod choosing;
+mod explaining;
 mod prompting;
 mod side_by_side;
 mod telling;
+mod writing;
 
 use crate::bundle::Bundle;
 use crate::bundle::language_model::{LanguageModelPart, fetched};
@@ -21,7 +23,7 @@ use crate::pipeline::seeing::Seeing;
 use crate::pipeline::seeing::eyes::Eyes;
 use crate::pipeline::seeing::part::SeeingPart;
 use crate::pipeline::seeing::readings::Readings;
-use crate::pipeline::storyteller::{Request, ToldBatch, Watcher};
+use crate::pipeline::story::{Request, ToldBatch, Watcher};
 use crate::pipeline::style_from_text::{Draft, Made, Reader, make};
 use crate::pipeline::writer::{Writer, allowed_tokens};
 use crate::tensors::device::give_back_freed_memory;

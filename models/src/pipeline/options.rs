@@ -18,6 +18,10 @@ pub struct Options {
     pub form: Form,
     /// Search or chance.
     pub mode: Mode,
+    /// How many stories of the picture are told, the best first.
+    pub count: usize,
+    /// The story that this one goes on from; empty for one that begins.
+    pub before: String,
     /// Exactly the original's rules and raw text: no bar on repeats, words joined by spaces.
     pub strict: bool,
 }
@@ -36,6 +40,8 @@ impl Default for Options {
                 top_p: 0.92,
                 seed: 1,
             },
+            count: 1,
+            before: String::new(),
             strict: false,
         }
     }

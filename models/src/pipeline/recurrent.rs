@@ -16,7 +16,7 @@ use crate::networks::vse::Vse;
 use crate::pipeline::caption_vectors;
 use crate::pipeline::gallery::Gallery;
 use crate::pipeline::image_encoder::ImageEncoder;
-use crate::pipeline::storyteller::{Request, ToldBatch, Watcher};
+use crate::pipeline::story::{Request, ToldBatch, Watcher};
 use crate::pipeline::style_from_text::{Draft, Made, Reader, make};
 use crate::tensors::device::give_back_freed_memory;
 use crate::tensors::matrix::Matrix;

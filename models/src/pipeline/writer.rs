@@ -52,6 +52,8 @@ pub struct Prompt {
     pub style: Tensor,
     /// Tokens of the words that it should speak of.
     pub words: Vec<i64>,
+    /// What stands already; empty where it begins.
+    pub before: String,
 }
 
 /// A sentence that might come next.
@@ -144,22 +146,26 @@ impl Writer {
     }
 
     /// The prefix of a prompt: (1, P, width).
-    pub fn prefix(&self, prompt: &Prompt) -> Tensor {
+    ///
+    /// # Errors
+    /// When what stands already cannot be split into tokens.
+    pub fn prefix(&self, prompt: &Prompt) -> Result<Tensor> {
         let _no_grad = tch::no_grad_guard();
         let soft = self
             .map
             .forward(&prompt.thought.unsqueeze(0), &prompt.style.unsqueeze(0));
         let words = embedded(&self.llama, &prompt.words);
         let kind = self.llama.kind();
-        Tensor::cat(
-            &[
-                &self.frame.before,
-                &soft.to_kind(kind),
-                &words,
-                &self.frame.after,
-            ],
-            1,
-        )
+        let mut parts = vec![
+            self.frame.before.shallow_clone(),
+            soft.to_kind(kind),
+            words,
+            self.frame.after.shallow_clone(),
+        ];
+        if !prompt.before.is_empty() {
+            parts.push(embedded(&self.llama, &self.pieces.encode(&prompt.before)?));
+        }
+        Ok(Tensor::cat(&parts, 1))
     }
 
     /// Writes a passage, `rows` sentences at a time to choose from. After each token `go_on` learns how many there are; a
@@ -174,7 +180,7 @@ impl Writer {
         reader: &mut dyn Reader,
         go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Option<Written>> {
-        let mut passage = Passage::begin(self, &self.prefix(prompt), rules);
+        let mut passage = Passage::begin(self, &self.prefix(prompt)?, rules);
         let rules = DrawingRules {
             ends: self.allowed.ends.clone(),
             ..rules.clone()

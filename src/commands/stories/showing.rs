@@ -1,7 +1,8 @@
-//! A story in words: a line of a list, and all that is known of it.
-//! `list`, `show`, `gallery` and `dead-letters` print them. What must stay true: programs read `--json`; these words may change.
+//! A story in words: a line of a list, all that is known of it, and why it is so.
+//! `list`, `show`, `explain`, `gallery` and `dead-letters` print them. What must stay true: programs read `--json`; these words may change.
 
 use api::view::{SharedStoryView, StoryView};
+use jobs::Explanation;
 
 /// Characters of a story in a list.
 const BEGINNING: usize = 60;
@@ -66,6 +67,38 @@ pub(super) fn described(job: &StoryView) -> String {
     lines.extend(attempts(job).lines().map(str::to_owned));
     if let Some(result) = &job.result {
         lines.push(format!("\n{}", result.story));
+        let others = result.others.iter();
+        lines.extend(others.map(|other| format!("\nor:\n{other}")));
+    }
+    lines.join("\n")
+}
+
+/// Why a story is the one it is.
+pub(super) fn explained(why: &Explanation) -> String {
+    let mut lines = vec!["seen in the picture".to_owned()];
+    for caption in why.captions.iter().take(CAPTIONS) {
+        lines.push(format!("  {:.2} {}", caption.similarity, caption.text));
+    }
+    if !why.words.is_empty() {
+        lines.push(format!("told from the words\n  {}", why.words.join(", ")));
+    }
+    let sides = [
+        ("near its thought before the style", &why.before),
+        ("after the style", &why.after),
+    ];
+    for (title, captions) in sides {
+        if !captions.is_empty() {
+            lines.push(title.to_owned());
+        }
+        let near = captions.iter().take(CAPTIONS);
+        lines.extend(near.map(|near| format!("  {:.2} {}", near.similarity, near.text)));
+    }
+    if !why.styles.is_empty() {
+        lines.push("nearness to the styles, before and after".to_owned());
+    }
+    for style in &why.styles {
+        let (before, after) = (style.before, style.after);
+        lines.push(format!("  {before:>5.2} {after:>5.2}  {}", style.name));
     }
     lines.join("\n")
 }

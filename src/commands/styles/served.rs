@@ -9,8 +9,8 @@ use reqwest::Url;
 use storyteller::client::{Client, NewStyle};
 
 use super::{Styles, Verb, listed, say};
-use crate::commands::command_line::block_on;
 use crate::commands::progress::LoadingBar;
+use crate::commands::runtime::block_on;
 
 /// Does what the verb says, at the service.
 ///
@@ -19,7 +19,7 @@ use crate::commands::progress::LoadingBar;
 pub(super) fn run(server: &Url, styles: Styles) -> anyhow::Result<ExitCode> {
     let json = styles.json;
     block_on(async {
-        let client = Client::new(server.as_str())?;
+        let client = styles.who.client(server.as_str())?;
         match styles.verb {
             None | Some(Verb::List) => listed(&client.styles().await?, json)?,
             Some(Verb::Show { name }) => show(&client.style(&name).await?, json)?,

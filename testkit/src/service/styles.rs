@@ -39,7 +39,10 @@ impl Service {
     /// What the styles of this name are.
     pub async fn vectors(&self, name: &str) -> Vec<Vec<f32>> {
         let names = [name.to_owned()];
-        let added = self.store.added_styles(BUNDLE, &names).await.unwrap();
+        // to a job that is nobody's
+        let nobodys = uuid::Uuid::nil();
+        let added = self.store.added_styles(BUNDLE, &names, nobodys).await;
+        let added = added.unwrap();
         added.into_iter().map(|style| style.vector).collect()
     }
 

@@ -67,6 +67,34 @@ async fn a_person_chooses_a_picture_and_reads_its_story() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reader_is_shown_why_and_has_the_story_told_on() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    browser.visit(&service.address).await;
+    browser.chooses("#picture", &[&photo("cat.jpg")]).await;
+    browser.press("#tell").await;
+    browser.text("#story p").await;
+    browser.press("#captions summary").await;
+    browser.sees("#why .map circle.after").await;
+    browser
+        .finds("document.querySelector('#why .map text').textContent === 'romance'")
+        .await;
+    let why = browser.text("#why").await;
+    assert!(why.contains("wall") && why.contains("romance"), "{why}");
+
+    browser.press("#tell-on").await;
+    browser
+        .finds("document.querySelector('#story p')?.textContent.includes('So it went on after')")
+        .await;
+    browser.press("#before a").await;
+    browser
+        .finds("document.querySelector('#story p')?.textContent.includes('Once upon a time')")
+        .await;
+    browser.close().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_told_is_said_in_words_that_help_and_in_the_readers_language() {
     let service = Service::scripted(ScriptedEngine::new()).await;
     let browser = Browser::open().await;

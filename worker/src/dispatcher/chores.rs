@@ -1,5 +1,5 @@
 //! What is done now and then, by whichever process comes first: pictures without a job are put into the trash and deleted,
-//! stories whose time is over are forgotten.
+//! stories whose time is over are forgotten, and so is what accounts no longer need.
 //! The dispatcher runs it beside its sending. What must stay true: a chore that fails is logged and done again the
 //! next time; it never holds up anything else.
 
@@ -19,6 +19,8 @@ const TIDY_EVERY: Duration = Duration::from_secs(3600);
 /// How often stories whose time is over are forgotten, and in how many steps at most.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 const FORGET_STEPS: usize = 100;
+/// Rows of sessions and deeds forgotten in one step, more than come in an hour.
+const ACCOUNTS_AT_ONCE: u32 = 100_000;
 /// Seconds of a day.
 const DAY: u64 = 24 * 3600;
 /// How often it is seen whether a chore is due.
@@ -92,6 +94,11 @@ impl Chores {
         }
         if let Ok(true) = self.store.take_chore("forget stories", FORGET_EVERY).await {
             self.forget().await;
+        }
+        if let Ok(true) = self.store.take_chore("forget accounts", TIDY_EVERY).await
+            && let Err(error) = self.store.forget_accounts(ACCOUNTS_AT_ONCE).await
+        {
+            tracing::warn!(%error, "old sessions and deeds are forgotten later");
         }
     }
 

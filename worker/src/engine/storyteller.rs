@@ -2,6 +2,8 @@
 //! Here a job's request becomes the networks' options and their story the job's result. What must stay true: this is
 //! the only place where the words of jobs and of models meet.
 
+mod explaining;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -143,7 +145,10 @@ impl Engine for StorytellerEngine {
 impl StorytellerEngine {
     /// What a story's request means for the networks, once they know the styles it brings along.
     fn options(&mut self, work: &Work) -> Result<Options, EngineError> {
-        let mut options = options(&work.request)?;
+        let mut options = Options {
+            before: work.before.clone(),
+            ..options(&work.request)?
+        };
         for style in &work.added {
             // by its job: another style of the same name may come after it
             let known_as = format!("{} of {}", style.name, style.job);
@@ -167,6 +172,7 @@ fn result_of(
     (request, bundle): (&StoryRequest, &str),
     timings: &Timings,
 ) -> StoryResult {
+    let explanation = explaining::explanation(&story);
     let seconds = |(stage, seconds): (&str, f64)| (stage.to_owned(), seconds);
     StoryResult {
         story: story.text,
@@ -178,6 +184,8 @@ fn result_of(
             .into_iter()
             .collect::<BTreeMap<_, _>>(),
         bundle: bundle.to_owned(),
+        others: story.others,
+        explanation: Some(Box::new(explanation)),
     }
 }
 
@@ -224,6 +232,8 @@ pub fn options(request: &StoryRequest) -> Result<Options, EngineError> {
                 seed: request.seed.unwrap_or(1),
             },
         },
+        count: request.count as usize,
+        before: String::new(),
         strict: request.compat == Compat::Strict,
     })
 }

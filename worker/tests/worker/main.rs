@@ -2,6 +2,7 @@
 //! Every test has its own database and waits for what must happen, with a deadline; none waits for time to pass.
 #![allow(clippy::unwrap_used)]
 
+mod continuing;
 mod faults;
 mod harness;
 mod leases;

@@ -57,6 +57,8 @@ pub(super) struct Choosing<'a> {
     content: Tensor,
     style: Option<Tensor>,
     most_words: usize,
+    /// Sentences of the story that this one goes on from.
+    earlier: usize,
     /// What stands so far.
     pub(super) sentences: Vec<String>,
     words: usize,
@@ -76,20 +78,24 @@ struct Candidate<'a> {
 }
 
 impl<'a> Choosing<'a> {
-    /// A story of at most so many words; `told` learns each sentence as soon as it stands.
-    pub(super) fn new(
+    /// A story of at most so many words, after these sentences; `told` learns each new one as soon as it stands.
+    ///
+    /// # Errors
+    /// When the sentences cannot be read.
+    pub(super) fn after(
+        (earlier, subject): (&[String], &'a Subject),
         language: &'a Language,
-        subject: &'a Subject,
         most_words: usize,
         told: &'a mut dyn FnMut(usize, &str),
-    ) -> Self {
+    ) -> Result<Self> {
         let has_style = subject.style.abs().max().double_value(&[]) > 0.0;
-        Self {
+        let mut choosing = Self {
             content: unit_rows(&subject.content),
             style: has_style.then(|| unit_rows(&subject.style)),
             language,
             subject,
             most_words,
+            earlier: earlier.len(),
             sentences: Vec::new(),
             words: 0,
             pairs: HashSet::new(),
@@ -97,7 +103,34 @@ impl<'a> Choosing<'a> {
             thoughts: Vec::new(),
             scores: 0.0,
             told,
+        };
+        if !earlier.is_empty() {
+            choosing.thoughts = choosing.thoughts_of(earlier)?.unbind(0);
         }
+        for sentence in earlier {
+            choosing.hear(&words(sentence));
+        }
+        Ok(choosing)
+    }
+
+    /// How many sentences stand, with those of the story before.
+    fn standing(&self) -> usize {
+        self.earlier + self.sentences.len()
+    }
+
+    /// What sentences think (N, T), each of length 1.
+    fn thoughts_of<S: AsRef<str>>(&self, sentences: &[S]) -> Result<Tensor> {
+        let sentences: Vec<&str> = sentences.iter().map(AsRef::as_ref).collect();
+        let thoughts = self.language.sentences.encode(&sentences, &mut |_| {})?;
+        Ok(unit_rows(
+            &(thoughts.to_device(Device::Cpu) - &self.language.mean),
+        ))
+    }
+
+    fn hear(&mut self, words: &[String]) {
+        self.pairs.extend(pairs(words));
+        self.heard
+            .extend(words.iter().map(|word| stem(word).to_owned()));
     }
 
     /// The mean score of its sentences.
@@ -115,8 +148,7 @@ impl<'a> Choosing<'a> {
             .iter()
             .map(|c| c.sentence.text.as_str())
             .collect();
-        let thoughts = self.language.sentences.encode(&texts, &mut |_| {})?;
-        let thoughts = unit_rows(&(thoughts.to_device(Device::Cpu) - &self.language.mean));
+        let thoughts = self.thoughts_of(&texts)?;
         let near = |to: &Tensor| -> Result<Vec<f32>> { Ok(Vec::try_from(thoughts.mv(to))?) };
         let captions = near(&self.content)?;
         let picture = near(&self.subject.picture)?;
@@ -125,7 +157,7 @@ impl<'a> Choosing<'a> {
         let mut best: Option<(usize, f64)> = None;
         for (row, candidate) in candidates.iter().enumerate() {
             let of = |near: &Vec<f32>| f64::from(near[row]);
-            let weight = if self.sentences.len() < SCENE {
+            let weight = if self.standing() < SCENE {
                 PICTURE.0
             } else {
                 PICTURE.1
@@ -159,7 +191,7 @@ impl<'a> Choosing<'a> {
         let repeated = pairs(words)
             .filter(|pair| self.pairs.contains(pair) || !own.insert(pair.clone()))
             .count();
-        let opens = self.sentences.is_empty();
+        let opens = self.standing() == 0;
         let leans = opens && words.first().is_some_and(|word| is_leaning(word));
         let content = words.iter().filter(|word| word.len() >= CONTENT);
         let again = content
@@ -170,7 +202,7 @@ impl<'a> Choosing<'a> {
         let untidy = text.matches('"').count() % 2 == 1
             || text.matches('(').count() != text.matches(')').count()
             || text.starts_with(|c: char| c.is_lowercase() || c == '\'');
-        let narrator = self.sentences.len() >= SCENE
+        let narrator = self.standing() >= SCENE
             && words.iter().any(|word| is_narrator(word))
             && !self.heard.iter().any(|word| is_narrator(word));
         FLUENCY * candidate.sentence.fluency
@@ -193,9 +225,7 @@ impl<'a> Choosing<'a> {
         (self.told)(self.sentences.len(), text);
         self.sentences.push(text.clone());
         self.words += text.split_whitespace().count();
-        self.pairs.extend(pairs(&candidate.words));
-        self.heard
-            .extend(candidate.words.iter().map(|word| stem(word).to_owned()));
+        self.hear(&candidate.words);
         self.thoughts.push(thought);
         self.scores += score;
     }

@@ -11,6 +11,7 @@ use crate::networks::word_head::WordHead;
 use crate::pipeline::options::Options;
 use crate::pipeline::seeing::{Found, Look};
 use crate::pipeline::writer::Prompt;
+use crate::text::sentences::all_sentences;
 use crate::text::words::plain_words;
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
@@ -27,6 +28,8 @@ const CAPTIONS_HEARD: usize = 20;
 const SAID: f64 = 1.0;
 const SEEN: f64 = 0.6;
 const READ: f64 = 0.35;
+/// Of a story that goes on, so many words are read again.
+const WORDS_READ_AGAIN: usize = 90;
 /// From so many words of a style, nearest first, those of one story are drawn.
 const WORDS_OF_A_STYLE: usize = 40;
 
@@ -75,6 +78,7 @@ pub(super) fn think(language: &Language, seen: &Seen, mix: &Mix, options: &Optio
             .iter()
             .map(|&word| language.words.word(word).token)
             .collect(),
+        before: last_sentences(&options.before).join(" "),
     };
     let words = words
         .iter()
@@ -87,6 +91,24 @@ pub(super) fn think(language: &Language, seen: &Seen, mix: &Mix, options: &Optio
         prompt,
         words,
     }
+}
+
+/// The last whole sentences of a text, as many as are read again.
+pub(super) fn last_sentences(text: &str) -> Vec<String> {
+    let mut room = WORDS_READ_AGAIN;
+    let mut last: Vec<String> = all_sentences(text)
+        .into_iter()
+        .rev()
+        .map(|sentence| sentence.split_whitespace().collect::<Vec<_>>().join(" "))
+        .take_while(|sentence| {
+            let words = sentence.split(' ').count();
+            let fits = words <= room;
+            room = room.saturating_sub(words);
+            fits
+        })
+        .collect();
+    last.reverse();
+    last
 }
 
 /// The words of a story, content first.

@@ -4,8 +4,8 @@
 
 use super::Language;
 use super::prompting::Subject;
-use super::telling::{Item, write};
-use crate::pipeline::storyteller::{Stage, Story, Watcher};
+use super::writing::{Item, write};
+use crate::pipeline::story::{Stage, Story, Watcher};
 use crate::tensors::device::shared::{OneThread, Shared};
 use crate::{Error, Result};
 use std::sync::Mutex;

@@ -2,46 +2,17 @@
 //! `Language::tell` calls it; what goes wrong with one request ends that request only.
 
 use super::Language;
-use super::choosing::Choosing;
-use super::prompting::{Seen, Subject, think};
+use super::prompting::{Seen, think};
 use super::side_by_side::write_all;
+use super::writing::{Item, captions};
 use crate::bundle::styles::Mix;
-use crate::decoding::drawing::DrawingRules;
-use crate::pipeline::ending::count_words;
-use crate::pipeline::options::{Form, Mode, Options};
-use crate::pipeline::seeing::{Found, Look};
-use crate::pipeline::storyteller::{
-    Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher,
-};
-use crate::pipeline::verse;
+use crate::pipeline::options::{Mode, Options};
+use crate::pipeline::story::{Request, Stage, Story, Timings, ToldBatch, Watcher};
 use crate::{Error, Result};
-use std::cell::RefCell;
 use std::time::Instant;
 
-/// Sentences to choose from: as many as one pass of the packed products takes, so that six cost little more than one and
-/// eight a third more than six.
-const MOST_ROWS: usize = 6;
-/// Taken off a token's logit for each time the story has used it.
-const WEARINESS: f64 = 0.12;
-/// No run of this many tokens comes twice in a story.
-const NO_REPEAT: usize = 4;
-/// Tokens of a word, on average: a story of n words needs room for so many more.
-const TOKENS_A_WORD: f64 = 1.25;
-/// A story may end once it has this share of the tokens that it may have.
-const EARLIEST_END: f64 = 0.5;
-/// Nobody waits for a sentence of more tokens.
-const LONGEST_SENTENCE: usize = 48;
 /// Captions that are told of as used.
 const CAPTIONS_SHOWN: usize = 100;
-
-/// A request on its way.
-pub(super) struct Item<'a> {
-    pub(super) place: usize,
-    options: &'a Options,
-    mix: Mix,
-    look: Look,
-    found: Vec<Found>,
-}
 
 /// The results so far; none yet for those still on their way.
 type Stories = Vec<Option<Result<Story>>>;
@@ -152,81 +123,9 @@ fn check(language: &Language, options: &Options) -> Result<Mix> {
     if options.beam_width == 0 {
         return refuse("beam_width", "at least one draft is needed");
     }
-    language.styles.mix(&options.style, options.style_strength)
-}
-
-/// Writes a story sentence by sentence.
-pub(super) fn write(
-    language: &Language,
-    item: &Item,
-    subject: &Subject,
-    watcher: &mut dyn Watcher,
-) -> Result<Story> {
-    let rules = rules(item.options);
-    let rows = match item.options.mode {
-        Mode::Beam => 1,
-        Mode::Sample { .. } => item.options.beam_width.min(MOST_ROWS),
-    };
-    // both the choice of sentences and the count of tokens tell the watcher, each while the other is not at it
-    let watcher = RefCell::new(watcher);
-    let mut told = |index: usize, text: &str| {
-        if item.options.form == Form::Prose {
-            watcher.borrow_mut().sentence(item.place, index, text);
-        }
-    };
-    let mut choosing = Choosing::new(language, subject, item.options.max_words, &mut told);
-    let mut go_on = |tokens: usize| {
-        let mut watcher = watcher.borrow_mut();
-        watcher.stage(item.place, Stage::Writing, tokens, rules.at_most);
-        !watcher.cancelled(item.place)
-    };
-    let written =
-        language
-            .writer
-            .write(&subject.prompt, (rows, &rules), &mut choosing, &mut go_on)?;
-    written.ok_or(Error::Cancelled)?;
-    let text = choosing.sentences.join(" ");
-    let text = match item.options.form {
-        Form::Prose => text,
-        Form::Lyrics => verse::lines(&text),
-    };
-    Ok(Story {
-        words: count_words(&text),
-        text,
-        captions: captions(language, item),
-        score: -choosing.score() as f32,
-    })
-}
-
-/// What was found for a request.
-fn captions(language: &Language, item: &Item) -> Vec<UsedCaption> {
-    let caption = |found: &Found| UsedCaption {
-        text: language.captions[found.row].clone(),
-        similarity: found.similarity,
-    };
-    item.found.iter().map(caption).collect()
-}
-
-/// How the sentences of a request are drawn; a search takes the likeliest token each time.
-fn rules(options: &Options) -> DrawingRules {
-    let (temperature, top_p, seed) = match options.mode {
-        Mode::Beam => (0.0, 1.0, 0),
-        Mode::Sample {
-            temperature,
-            top_p,
-            seed,
-        } => (f64::from(temperature), f64::from(top_p), seed),
-    };
-    let at_most = (options.max_words as f64 * TOKENS_A_WORD) as usize;
-    DrawingRules {
-        temperature,
-        top_p,
-        weariness: WEARINESS,
-        no_repeat: NO_REPEAT,
-        at_least: (at_most as f64 * EARLIEST_END) as usize,
-        at_most,
-        sentence: LONGEST_SENTENCE,
-        ends: Vec::new(),
-        seed,
+    if options.count > 1 && options.mode == Mode::Beam {
+        let reason = "a search finds one story: leave out `mode=beam`, or ask for one";
+        return refuse("count", reason);
     }
+    language.styles.mix(&options.style, options.style_strength)
 }

@@ -9,14 +9,12 @@ use super::strategy::{longest, strategy};
 use crate::bundle::styles::Mix;
 use crate::decoding::decode_loop::{Thoughts, write};
 use crate::decoding::hints::Hints;
-use crate::decoding::hypothesis::{Hypothesis, best};
+use crate::decoding::hypothesis::{Hypothesis, ranked};
 use crate::networks::skip_thoughts::Encoding;
 use crate::pipeline::ending;
 use crate::pipeline::gallery::Match;
 use crate::pipeline::options::{Mode, Options};
-use crate::pipeline::storyteller::{
-    Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher,
-};
+use crate::pipeline::story::{Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher};
 use crate::text::tokenize;
 use crate::{Error, Result};
 use std::time::Instant;
@@ -154,6 +152,13 @@ fn check(teller: &Recurrent, options: &Options) -> Result<Mix> {
             reason: "must be at least 1".to_owned(),
         });
     }
+    if !options.before.is_empty() {
+        return Err(Error::Option {
+            field: "continue",
+            reason: "the networks of 2015 begin every story anew: leave it out, or use a bundle with a language model"
+                .to_owned(),
+        });
+    }
     if options.strict && options.mode != Mode::Beam {
         return Err(Error::Option {
             field: "compat",
@@ -278,25 +283,36 @@ fn put_down(
 /// Sets the best text.
 fn finish(teller: &Recurrent, item: &Item, hypotheses: &[Hypothesis]) -> Story {
     let chosen = match item.options.mode {
-        Mode::Beam => best(hypotheses),
-        Mode::Sample { .. } => hypotheses.first(),
+        Mode::Beam => ranked(hypotheses),
+        Mode::Sample { .. } => hypotheses.iter().collect(),
     };
     let words =
         |ids: &[i64]| -> Vec<&str> { ids.iter().map(|&id| teller.vocabulary.word(id)).collect() };
     let form = item.options.form;
-    let text = match chosen {
-        None => String::new(),
-        Some(h) if item.options.strict => ending::strict(&words(h.text()), form),
-        Some(h) => {
-            let ids = if h.is_finished() { h.text() } else { &h.words };
-            ending::for_people(&words(ids), item.options.max_words, form)
+    let text = |h: &Hypothesis| {
+        if item.options.strict {
+            return ending::strict(&words(h.text()), form);
         }
+        let ids = if h.is_finished() { h.text() } else { &h.words };
+        ending::for_people(&words(ids), item.options.max_words, form)
     };
+    let mut texts: Vec<String> = Vec::new();
+    for hypothesis in &chosen {
+        let text = text(hypothesis);
+        // cut where the words end, two of a search may be the same
+        if texts.len() < item.options.count && !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    let mut texts = texts.into_iter();
+    let text = texts.next().unwrap_or_default();
     Story {
         words: ending::count_words(&text),
         text,
         captions: captions(teller, item),
-        score: chosen.map_or(0.0, |h| h.cost),
+        score: chosen.first().map_or(0.0, |h| h.cost),
+        others: texts.collect(),
+        explanation: None,
     }
 }
 

@@ -29,6 +29,17 @@ impl Term {
         Self::Hub,
         Self::Objects,
     ];
+
+    /// Its name in the bundle and for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Joint => "joint",
+            Self::Recognised => "recognised",
+            Self::Detected => "detected",
+            Self::Hub => "hub",
+            Self::Objects => "objects",
+        }
+    }
 }
 
 /// How much each term counts.

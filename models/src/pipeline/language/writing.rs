@@ -1,0 +1,141 @@
+//! Writes the story of one request, sentence by sentence, from its subject.
+//! `side_by_side` calls it, on whatever thread has a core. What must stay true: nothing here depends on the neighbours.
+
+use super::Language;
+use super::choosing::Choosing;
+use super::explaining::explain;
+use super::prompting::{Subject, last_sentences};
+use crate::bundle::styles::Mix;
+use crate::decoding::drawing::DrawingRules;
+use crate::pipeline::ending::count_words;
+use crate::pipeline::options::{Form, Mode, Options};
+use crate::pipeline::seeing::{Found, Look};
+use crate::pipeline::story::{Stage, Story, UsedCaption, Watcher};
+use crate::pipeline::verse;
+use crate::{Error, Result};
+use std::cell::RefCell;
+
+/// Sentences to choose from: as many as one pass of the packed products takes, so that six cost little more than one and
+/// eight a third more than six.
+const MOST_ROWS: usize = 6;
+/// Taken off a token's logit for each time the story has used it.
+const WEARINESS: f64 = 0.12;
+/// No run of this many tokens comes twice in a story.
+const NO_REPEAT: usize = 4;
+/// Tokens of a word, on average: a story of n words needs room for so many more.
+const TOKENS_A_WORD: f64 = 1.25;
+/// A story may end once it has this share of the tokens that it may have.
+const EARLIEST_END: f64 = 0.5;
+/// Nobody waits for a sentence of more tokens.
+const LONGEST_SENTENCE: usize = 48;
+
+/// A request on its way.
+pub(super) struct Item<'a> {
+    pub(super) place: usize,
+    pub(super) options: &'a Options,
+    pub(super) mix: Mix,
+    pub(super) look: Look,
+    pub(super) found: Vec<Found>,
+}
+
+/// A text with the mean score of its sentences.
+type Version = (f64, String);
+
+/// Writes the versions that are wanted, each from a seed of its own, and puts the best first.
+pub(super) fn write(
+    language: &Language,
+    item: &Item,
+    subject: &Subject,
+    watcher: &mut dyn Watcher,
+) -> Result<Story> {
+    let mut versions = Vec::with_capacity(item.options.count.max(1));
+    for number in 0..item.options.count.max(1) {
+        versions.push(version(language, (item, number), subject, watcher)?);
+    }
+    versions.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let mut versions = versions.into_iter();
+    let (score, text) = versions.next().unwrap_or_default();
+    Ok(Story {
+        words: count_words(&text),
+        text,
+        captions: captions(language, item),
+        score: -score as f32,
+        others: versions.map(|(_, text)| text).collect(),
+        explanation: Some(explain(language, &item.found, subject, item.options)?),
+    })
+}
+
+/// Writes one of the versions of a story, sentence by sentence.
+fn version(
+    language: &Language,
+    (item, number): (&Item, usize),
+    subject: &Subject,
+    watcher: &mut dyn Watcher,
+) -> Result<Version> {
+    let mut rules = rules(item.options);
+    rules.seed = rules.seed.wrapping_add(number as u64);
+    let rows = match item.options.mode {
+        Mode::Beam => 1,
+        Mode::Sample { .. } => item.options.beam_width.min(MOST_ROWS),
+    };
+    // both the choice of sentences and the count of tokens tell the watcher, each while the other is not at it
+    let watcher = RefCell::new(watcher);
+    let mut told = |index: usize, text: &str| {
+        // of several, nobody knows yet which is the best
+        if item.options.form == Form::Prose && item.options.count <= 1 {
+            watcher.borrow_mut().sentence(item.place, index, text);
+        }
+    };
+    let earlier = last_sentences(&item.options.before);
+    let most_words = item.options.max_words;
+    let mut choosing = Choosing::after((&earlier, subject), language, most_words, &mut told)?;
+    let mut go_on = |tokens: usize| {
+        let mut watcher = watcher.borrow_mut();
+        watcher.stage(item.place, Stage::Writing, tokens, rules.at_most);
+        !watcher.cancelled(item.place)
+    };
+    let written =
+        language
+            .writer
+            .write(&subject.prompt, (rows, &rules), &mut choosing, &mut go_on)?;
+    written.ok_or(Error::Cancelled)?;
+    let text = choosing.sentences.join(" ");
+    let text = match item.options.form {
+        Form::Prose => text,
+        Form::Lyrics => verse::lines(&text),
+    };
+    Ok((choosing.score(), text))
+}
+
+/// What was found for a request.
+pub(super) fn captions(language: &Language, item: &Item) -> Vec<UsedCaption> {
+    let caption = |found: &Found| UsedCaption {
+        text: language.captions[found.row].clone(),
+        similarity: found.similarity,
+    };
+    item.found.iter().map(caption).collect()
+}
+
+/// How the sentences of a request are drawn; a search takes the likeliest token each time.
+fn rules(options: &Options) -> DrawingRules {
+    let (temperature, top_p, seed) = match options.mode {
+        Mode::Beam => (0.0, 1.0, 0),
+        Mode::Sample {
+            temperature,
+            top_p,
+            seed,
+        } => (f64::from(temperature), f64::from(top_p), seed),
+    };
+    let at_most = (options.max_words as f64 * TOKENS_A_WORD) as usize;
+    DrawingRules {
+        temperature,
+        top_p,
+        weariness: WEARINESS,
+        no_repeat: NO_REPEAT,
+        at_least: (at_most as f64 * EARLIEST_END) as usize,
+        at_most,
+        sentence: LONGEST_SENTENCE,
+        ends: Vec::new(),
+        seed,
+    }
+}
