@@ -6,9 +6,8 @@ mod submitting;
 
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse};
 use jobs::Batch;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -48,7 +47,8 @@ pub(crate) async fn see(
     only(&query, &["wait"])?;
     let patience = wait::of_query(query.get("wait").map(String::as_str))?;
     let batch = once_ended(&service, id, patience).await?;
-    shown(&mut HttpResponse::Ok(), &request, BatchView::of(batch))
+    let view = BatchView::of(batch);
+    etag::shown(&mut HttpResponse::Ok(), &request, &view, OF_A_BATCH)
 }
 
 /// The batch as it stands when the last story of it has ended, or when `patience` is over.
@@ -78,23 +78,6 @@ async fn once_ended(service: &Service, id: Uuid, patience: Duration) -> Result<B
 async fn find(service: &Service, id: Uuid) -> Result<Batch> {
     let batch = service.state.store.batch(id).await?;
     batch.ok_or_else(|| no_batch(&id.to_string()))
-}
-
-/// An answer with a batch in it, or that the caller has it already.
-fn shown(
-    answer: &mut HttpResponseBuilder,
-    request: &HttpRequest,
-    view: BatchView,
-) -> Result<HttpResponse> {
-    let bytes = serde_json::to_vec(&view).map_err(|error| Error::Internal(error.to_string()))?;
-    let tag = etag::of(&bytes);
-    if etag::matches(etag::known(request).as_ref(), &tag) {
-        return Ok(etag::unchanged(&tag, OF_A_BATCH));
-    }
-    Ok(answer
-        .insert_header((ETAG, tag.to_string()))
-        .insert_header((CACHE_CONTROL, OF_A_BATCH))
-        .json(view))
 }
 
 fn no_batch(id: &str) -> Error {

@@ -1,8 +1,11 @@
 //! Entity tags: how a caller says which version of an answer it already has.
-//! Used by the job and the page's files. What must stay true: equal bytes have equal tags, in every process.
+//! Used by everything that can be looked at again. What must stay true: equal bytes have equal tags, in every process.
 
 use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag, IF_NONE_MATCH, IfNoneMatch};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
 
 /// A weak tag of these bytes (FNV-1a, 64 bits: a tag tells versions of one thing apart, it guards nothing).
 pub(crate) fn of(bytes: &[u8]) -> EntityTag {
@@ -11,6 +14,35 @@ pub(crate) fn of(bytes: &[u8]) -> EntityTag {
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }
     EntityTag::new_weak(format!("{hash:016x}"))
+}
+
+/// The tag of what is shown as JSON.
+///
+/// # Errors
+/// `internal`, if it has no JSON.
+pub(crate) fn of_view(view: &impl Serialize) -> Result<EntityTag> {
+    let bytes = serde_json::to_vec(view).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(of(&bytes))
+}
+
+/// An answer with this in it, which may be kept so long, or that the caller has it already.
+///
+/// # Errors
+/// As [`of_view`].
+pub(crate) fn shown(
+    answer: &mut HttpResponseBuilder,
+    request: &HttpRequest,
+    view: &impl Serialize,
+    kept: &'static str,
+) -> Result<HttpResponse> {
+    let tag = of_view(view)?;
+    if matches(known(request).as_ref(), &tag) {
+        return Ok(unchanged(&tag, kept));
+    }
+    Ok(answer
+        .insert_header((ETAG, tag.to_string()))
+        .insert_header((CACHE_CONTROL, kept))
+        .json(view))
 }
 
 /// The versions that a caller has, if it says so.

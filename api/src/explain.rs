@@ -4,7 +4,6 @@
 
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::web::{Data, Path};
 use jobs::{ChosenCaption, Explanation, Job, State};
 
@@ -49,15 +48,12 @@ pub(crate) async fn explain(
     }
     let said = service.state.store.explanation(id).await?;
     let explanation = said.unwrap_or_else(|| by_captions(job));
-    let body = serde_json::to_vec(&explanation);
-    let tag = etag::of(&body.map_err(|error| Error::Internal(error.to_string()))?);
-    if etag::matches(etag::known(&request).as_ref(), &tag) {
-        return Ok(etag::unchanged(&tag, OF_AN_EXPLANATION));
-    }
-    Ok(HttpResponse::Ok()
-        .insert_header((ETAG, tag.to_string()))
-        .insert_header((CACHE_CONTROL, OF_AN_EXPLANATION))
-        .json(explanation))
+    etag::shown(
+        &mut HttpResponse::Ok(),
+        &request,
+        &explanation,
+        OF_AN_EXPLANATION,
+    )
 }
 
 fn by_captions(job: Job) -> Explanation {

@@ -216,8 +216,7 @@ pub(crate) async fn see(service: &Service, id: Uuid) -> Result<Seen> {
         Vec::new()
     };
     view.history = Some(history.into_iter().map(AttemptView::of).collect());
-    let tag =
-        etag::of(&serde_json::to_vec(&view).map_err(|error| Error::Internal(error.to_string()))?);
+    let tag = etag::of_view(&view)?;
     // after the tag: an estimate that moves is no change of the job
     if let Some(position) = view.position {
         view.eta_seconds = eta(service, position).await?;
