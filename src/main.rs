@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         // whoever read our words has heard enough, as `head` has
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error);
+            exits::complain(&error);
             exits::after(&error)
         }
     }
@@ -47,12 +47,4 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(broken))
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "the last word of a command goes to the person who typed it"
-)]
-fn complain(error: &anyhow::Error) {
-    eprintln!("storyteller: {error:#}");
 }

@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::feed::{News, Watch};
+use crate::service::Service;
 use crate::stories::{Texts, only};
 use crate::view::BatchView;
-use crate::{Service, etag, wait};
+use crate::{etag, wait};
 
 pub(crate) use submitting::*;
 

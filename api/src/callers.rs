@@ -3,10 +3,6 @@
 //! decided here, before any handler, and an address that nobody has thought of takes a key; what belongs to another key is
 //! answered as if it were not there; and nothing about a key is believed for longer than some seconds.
 
-mod access;
-mod known;
-mod pace;
-
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
@@ -20,15 +16,11 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, ResponseError as _};
 use chrono::Utc;
 use jobs::{Actor, Credential, Key, Scope, Store, Void};
 
-use crate::Service;
+use crate::access::{self, Access, Belongs};
+use crate::allowance;
 use crate::error::{Error, Kind, Result};
-use crate::form::Form;
-use crate::limits::{self, Allowance};
-use crate::submit::picture_field;
-
-use access::{Access, Belongs};
-pub use known::Access as AccessOptions;
-pub(crate) use known::Known;
+use crate::form::{FileField, Form};
+use crate::service::Service;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// The cookie of a browser that was let in. With the prefix, which browsers take from https alone, no neighbouring host can
@@ -119,7 +111,7 @@ pub(crate) async fn around(
     }
     let mut answer = next.call(request).await?.map_into_boxed_body();
     if let Some(allowance) = allowance {
-        for (name, value) in limits::headers_of(&allowance) {
+        for (name, value) in allowance::headers_of(&allowance) {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 answer.headers_mut().append(name, value);
             }
@@ -138,7 +130,7 @@ async fn refuse(
     if !matches!(*request.method(), Method::GET | Method::HEAD)
         && let Ok(body) = web::Payload::from_request(&request, &mut payload).await
     {
-        Form::refuse(body, picture_field(service)).await;
+        Form::refuse(body, FileField::picture(service)).await;
     }
     ServiceResponse::new(request, refusal.error_response())
 }
@@ -295,18 +287,4 @@ pub(crate) fn no_key(message: &str) -> Error {
 /// The least scope that an operation of the document takes; none takes no key.
 pub(crate) fn takes(method: &Method, path: &str) -> Option<Scope> {
     Access::of(method, path).least
-}
-
-/// What is left to a caller of his own limit.
-impl Known {
-    fn allowance(&self, key: &Key) -> Option<Allowance> {
-        let most = key.limits.requests_a_minute?;
-        let left = self.left(key, most);
-        Some(Allowance {
-            name: "requests",
-            most,
-            left,
-            again: None,
-        })
-    }
 }

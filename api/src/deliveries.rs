@@ -6,11 +6,11 @@ use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path};
 
-use crate::Service;
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
+use crate::seen::{find, known_id};
+use crate::service::Service;
 use crate::sites::OwnSite;
-use crate::stories::{find, known_id};
 use crate::view::{DeliveriesView, DeliveryView};
 
 /// What was sent to the story's webhook, and what is still to be sent.

@@ -4,6 +4,7 @@
 //! and every `type` a caller can meet is in [`kind::Kind`].
 
 pub mod kind;
+mod quota;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -11,8 +12,9 @@ use actix_web::{HttpResponse, ResponseError};
 use pictures::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::limits::{self, Allowance};
+use crate::allowance::{self, Allowance};
 pub use kind::Kind;
 
 /// The media type of every error answer (RFC 9457).
@@ -146,6 +148,17 @@ impl Error {
         }
     }
 
+    /// A story that nobody has, or that is another's.
+    pub(crate) fn no_story(id: Uuid) -> Self {
+        Error::Refused(Kind::NotFound, format!("there is no story {id}"))
+    }
+
+    /// A story whose owner has taken it back.
+    pub(crate) fn removed() -> Self {
+        let message = "picture and story were removed at their owner's wish";
+        Error::Refused(Kind::DataRemoved, message.to_owned())
+    }
+
     /// The entry of the closed list.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -213,14 +226,14 @@ impl ResponseError for Error {
             answer.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"storyteller\""));
         }
         if let Error::Limited { allowance, .. } = self {
-            limits::append(&mut answer, allowance);
+            allowance::append(&mut answer, allowance);
         }
         if let Error::Full {
             queued,
             retry_after,
         } = self
         {
-            limits::say(&mut answer, *queued, 0, Some(*retry_after));
+            allowance::say(&mut answer, *queued, 0, Some(*retry_after));
             answer.insert_header((RETRY_AFTER, *retry_after));
         } else if self.kind().retryable() {
             let seconds = match self {

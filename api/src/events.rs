@@ -17,11 +17,11 @@ use jobs::{Event, State, What};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::Service;
 use crate::callers::Caller;
 use crate::error::{Error, Problem, Result};
 use crate::feed::Watch;
-use crate::stories::{find, known_id, see};
+use crate::seen::{find, known_id, see};
+use crate::service::Service;
 use crate::view::{CaptionsView, EventView, SentenceView, StageView, StateView};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -234,10 +234,7 @@ impl Stream {
         let at = *at;
         let eta = match place {
             // an estimate is worth no error
-            Some(place) => crate::stories::eta(&self.service, place)
-                .await
-                .ok()
-                .flatten(),
+            Some(place) => crate::seen::eta(&self.service, place).await.ok().flatten(),
             None => None,
         };
         let state = EventView::State(StateView {

@@ -8,8 +8,9 @@ use actix_web::web::{Data, Path};
 use jobs::{ChosenCaption, Explanation, Job, State};
 
 use crate::error::{Error, Kind, Problem, Result};
-use crate::stories::{find, known_id, removed};
-use crate::{Service, etag};
+use crate::etag;
+use crate::seen::{find, known_id};
+use crate::service::Service;
 
 /// A story that is told does not change, but it can be taken back.
 const OF_AN_EXPLANATION: &str = "private, no-cache";
@@ -37,7 +38,7 @@ pub(crate) async fn explain(
     let id = known_id(&id)?;
     let job = find(&service, id).await?;
     if job.data_removed_at.is_some() {
-        return Err(removed());
+        return Err(Error::removed());
     }
     if job.state != State::Succeeded {
         let message = format!(

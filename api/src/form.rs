@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use crate::error::{Error, Kind, Result};
+use crate::service::Service;
 
 /// A text field longer than this is no number, name or set of labels that we know.
 const LONGEST_TEXT: usize = 16 * 1024;
@@ -50,6 +51,27 @@ pub(crate) struct FileField {
     pub(crate) too_large: fn(usize) -> Error,
     /// In which time the whole form must have come.
     pub(crate) time: Duration,
+}
+
+impl FileField {
+    /// The field that is the picture.
+    pub(crate) fn picture(service: &Service) -> Self {
+        let most = service.config.caps.bytes as usize;
+        FileField {
+            name: "image",
+            most,
+            count: 1,
+            together: most,
+            too_large: |most| {
+                let most = most / (1024 * 1024);
+                let message = format!(
+                    "the picture has more than {most} MiB, which is the most this service takes"
+                );
+                Error::image(Kind::ImageTooLarge, message)
+            },
+            time: Duration::from_secs(service.config.limits.upload_seconds),
+        }
+    }
 }
 
 /// What a form held, or a JSON object in its place.

@@ -12,11 +12,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::Service;
 use crate::callers::Caller;
 use crate::error::{Error, Problem, Result};
+use crate::seen::{known_id, see, shown};
+use crate::service::Service;
 use crate::sites::OwnSite;
-use crate::stories::{Texts, known_id, limit_of, no_story, only, removed, see, shown};
+use crate::stories::{Texts, limit_of, only};
 use crate::view::{GalleryView, SharedStoryView, StoryView};
 
 /// Whether everybody may see a story.
@@ -59,8 +60,8 @@ pub(crate) async fn share(
     };
     match became {
         Shared::Done(_) => Ok(shown(&mut HttpResponse::Ok(), see(&service, id).await?)),
-        Shared::Removed => Err(removed()),
-        Shared::NotFound => Err(no_story(id)),
+        Shared::Removed => Err(Error::removed()),
+        Shared::NotFound => Err(Error::no_story(id)),
     }
 }
 

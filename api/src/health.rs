@@ -13,7 +13,8 @@ use serde::Serialize;
 use tokio::time::error::Elapsed;
 use utoipa::ToSchema;
 
-use crate::{Error, Service};
+use crate::error::Error;
+use crate::service::Service;
 
 /// A part that has not answered by then does not answer.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -13,8 +13,9 @@ use bytes::{Buf as _, Bytes};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 
 use crate::error::{Error, Problem, Result};
-use crate::stories::{find, known_id, removed};
-use crate::{Service, etag};
+use crate::etag;
+use crate::seen::{find, known_id};
+use crate::service::Service;
 
 /// A stored picture never changes, but it can be removed: no cache but the caller's own keeps it.
 const OF_A_PICTURE: &str = "private, max-age=3600";
@@ -53,7 +54,7 @@ pub(crate) async fn image(
 ) -> Result<HttpResponse> {
     let job = find(&service, known_id(&id)?).await?;
     let kept = job.image.filter(|_| job.data_removed_at.is_none());
-    let image = kept.ok_or_else(removed)?;
+    let image = kept.ok_or_else(Error::removed)?;
     let tag = EntityTag::new_strong(image.sha256);
     if etag::matches(etag::known(&request).as_ref(), &tag) {
         return Ok(etag::unchanged(&tag, OF_A_PICTURE));

@@ -6,8 +6,8 @@ use pictures::images::Deployment;
 use pictures::{TakenIn, Turning, take_in};
 use uuid::Uuid;
 
-use crate::Service;
 use crate::error::Result;
+use crate::service::Service;
 use crate::source::Source;
 
 /// The picture, ready to be kept.

@@ -2,6 +2,8 @@
 //! `storyteller serve` runs it beside a worker, the `api` program alone. What must stay true: it reaches jobs and
 //! pictures only through the `jobs` crate, never loads a network, and an accepted story is never lost by it.
 
+mod access;
+mod allowance;
 mod batches;
 mod callers;
 mod deliveries;
@@ -17,6 +19,7 @@ mod gallery;
 pub mod health;
 mod image;
 mod keeping;
+mod known;
 mod limits;
 mod nearest;
 mod openapi;
@@ -25,6 +28,8 @@ pub mod problems;
 mod requests;
 mod reuse;
 mod routes;
+mod seen;
+mod service;
 mod session;
 mod sites;
 mod source;
@@ -35,90 +40,26 @@ pub mod view;
 mod wait;
 
 use std::net::TcpListener;
-use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, middleware};
-use jobs::{Queue, Store};
-use operation::Health;
-use outbound::Client;
-use pictures::Caps;
-use pictures::Images;
 use tokio_util::sync::CancellationToken;
 
-pub use callers::AccessOptions;
-use callers::Known;
+pub use allowance::Allowance;
 pub use error::Error;
 use feed::Feed;
+pub use known::Access as AccessOptions;
+use known::Known;
+pub use limits::Limits;
 use limits::Turns;
-pub use limits::{Allowance, Limits};
+use service::Service;
+pub use service::{ApiState, Config};
 pub use sites::Hosts;
 
 /// Connections that are still busy after so many seconds of a stop are cut; waits end at once, so few are.
 const STOP_PATIENCE: u64 = 10;
 /// Threads that answer; the work is in the database and on the blocking pool.
 const ANSWERERS: usize = 2;
-
-/// What the service allows.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The largest picture.
-    pub caps: Caps,
-    /// The names under which the service may be asked.
-    pub hosts: Hosts,
-    /// Whom it asks for a key.
-    pub access: AccessOptions,
-    /// How much is done at once.
-    pub limits: Limits,
-    /// How long a stop only says that it is not ready, so that whoever sends requests here has heard of it before
-    /// connections are refused.
-    pub stop_wait: Duration,
-    /// How often a stream of events says that it is still there when there is nothing else to say.
-    pub stream_heartbeat: Duration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            caps: Caps::default(),
-            hosts: Hosts::default(),
-            access: AccessOptions::default(),
-            limits: Limits::default(),
-            stop_wait: Duration::ZERO,
-            // proxies cut what is silent for half a minute
-            stream_heartbeat: Duration::from_secs(10),
-        }
-    }
-}
-
-/// What the service stands on.
-#[derive(Clone)]
-pub struct ApiState {
-    /// The jobs.
-    pub store: Store,
-    /// The workers' doorbell.
-    pub queue: Arc<dyn Queue>,
-    /// The pictures.
-    pub images: Arc<dyn Images>,
-    /// Fetches what callers name, and knows whom webhooks may reach.
-    pub fetch: Client,
-    /// What the other parts of this process say about themselves.
-    pub health: Health,
-}
-
-/// Everything a handler may need.
-pub(crate) struct Service {
-    config: Config,
-    state: ApiState,
-    feed: Feed,
-    turns: Turns,
-    known: Known,
-    /// Not ready any more; requests are answered as ever.
-    stopping: CancellationToken,
-    /// The end: nobody is kept waiting.
-    shutdown: CancellationToken,
-}
 
 /// Serves on `listener` until `shutdown`: then it is not ready, and after the wait of the configuration no new connections
 /// are taken, waits are answered at once and requests under way are finished.

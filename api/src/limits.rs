@@ -3,23 +3,14 @@
 //! memory is spent on a request that has no turn, nobody waits for one for ever, and of what is fetched for callers one
 //! slow host gets only some of the places.
 
-mod allowance;
-
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use actix_web::HttpResponseBuilder;
-use actix_web::http::header::HeaderName;
 use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Error, Kind, Result};
-pub use allowance::Allowance;
-pub(crate) use allowance::{append, headers_of, over_quota};
-
-const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// How much is done, at once and at all.
 #[derive(Clone, Debug, clap::Args)]
@@ -181,14 +172,6 @@ impl Turns {
         // numbers are whole between any two calls, whoever panicked
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Says how many stories may wait and how many more would be taken (draft-ietf-httpapi-ratelimit-headers), and in how many
-/// seconds there is room again if that is known.
-pub(crate) fn say(answer: &mut HttpResponseBuilder, most: u32, left: u32, again: Option<u64>) {
-    let again = again.map_or_else(String::new, |seconds| format!(";t={seconds}"));
-    answer.insert_header((POLICY, format!("\"queue\";q={most}")));
-    answer.insert_header((LIMIT, format!("\"queue\";r={left}{again}")));
 }
 
 async fn taken<'a>(

@@ -7,7 +7,8 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::error::{Error, Kind, Result};
-use crate::{Service, etag};
+use crate::etag;
+use crate::service::Service;
 
 const PAGE: &str = include_str!("../ui/index.html");
 const ICON: &str = include_str!("../ui/icon.svg");

@@ -20,8 +20,8 @@ use operation::metrics::METRICS;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::Service;
 use crate::error::{Error, Kind};
+use crate::service::Service;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -5,7 +5,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::CACHE_CONTROL;
 use jobs::{StoredImage, StoryRequest};
 
-use crate::Service;
+use crate::service::Service;
 
 /// Whether a story that is known, or is just being told, will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

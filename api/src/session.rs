@@ -13,9 +13,9 @@ use jobs::{Actor, Credential, Key, KeyLimits, Scope};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Service;
 use crate::callers::{COOKIES, Caller, no_key, session};
 use crate::error::{Problem, Result};
+use crate::service::Service;
 use crate::sites::OwnSite;
 
 /// A week: long enough not to be asked each morning, short enough for a browser that somebody has forgotten.

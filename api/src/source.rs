@@ -6,9 +6,9 @@ use bytes::Bytes;
 use outbound::{FetchError, host_of};
 use uuid::Uuid;
 
-use crate::Service;
 use crate::error::{Error, Kind, Result};
-use crate::stories::{find, removed};
+use crate::seen::find;
+use crate::service::Service;
 
 /// A picture, or where one is.
 pub(crate) enum Source {
@@ -84,7 +84,7 @@ impl Source {
 async fn earlier_picture(service: &Service, story: Uuid) -> Result<Bytes> {
     let job = find(service, story).await?;
     let kept = job.image.filter(|_| job.data_removed_at.is_none());
-    let image = kept.ok_or_else(removed)?;
+    let image = kept.ok_or_else(Error::removed)?;
     Ok(service.state.images.get(&image.key).await?)
 }
 

@@ -1,44 +1,31 @@
 //! Looking at stories: one with a wait, a page of them; and saying never mind.
-//! `routes.rs` leads here; `submit.rs` makes the answers of a new story with [`see`]. What must stay true: a job
-//! looks the same wherever it is shown, and its `ETag` changes exactly when something in it does.
+//! `routes.rs` leads here, `seen.rs` says what a job looks like. What must stay true: every problem with a query names its
+//! parameter.
 
 use std::collections::BTreeMap;
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path, Query};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use jobs::{Cancelled, Job, JobKind, Retried, State};
+use actix_web::{HttpRequest, HttpResponse};
+use jobs::{Cancelled, Retried, State};
 use operation::metrics::METRICS;
 use uuid::Uuid;
 
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::nearest::nearest;
+use crate::seen::{OF_A_STORY, find, known_id, see, shown};
+use crate::service::Service;
 use crate::sites::OwnSite;
-use crate::view::{AttemptView, PageView, StoryView};
-use crate::{Service, etag, wait};
+use crate::view::{PageView, StoryView};
+use crate::{etag, wait};
 
 /// The pages of a list, unless asked otherwise, and at most.
 const PAGE: u32 = 20;
 const LARGEST_PAGE: u32 = 100;
-/// How long answers may be kept; a 304 says it as its 200 does (RFC 9110 §15.4.5).
-const OF_A_STORY: &str = "private, no-cache";
-
-/// A job taken and given back more often than this while it is looked at is shown without its place.
-const LOOKS: usize = 3;
 
 /// The query of a request: names and texts, checked by hand so that every problem names its field.
 pub(crate) type Texts = Query<BTreeMap<String, String>>;
-
-/// A job as a caller sees it now.
-pub(crate) struct Seen {
-    /// The answer.
-    pub(crate) view: StoryView,
-    /// Which version of the job it is.
-    pub(crate) tag: EntityTag,
-    /// Whether it has reached its last state.
-    pub(crate) ended: bool,
-}
 
 /// A story's job: where it stands, and once it has ended the story or the error.
 #[utoipa::path(get, path = "/v1/stories/{id}", tag = "stories",
@@ -134,7 +121,7 @@ pub(crate) async fn cancel(
             let message = format!("the story has ended already: it is {}", job.state);
             Err(Error::Refused(Kind::AlreadyFinished, message))
         }
-        Cancelled::NotFound => Err(no_story(id)),
+        Cancelled::NotFound => Err(Error::no_story(id)),
     }
 }
 
@@ -167,8 +154,8 @@ pub(crate) async fn retry(
                 "the story is told already: submit the picture with another `seed` for another one";
             Err(Error::Refused(Kind::AlreadyFinished, message.to_owned()))
         }
-        Retried::Removed => Err(removed()),
-        Retried::NotFound => Err(no_story(id)),
+        Retried::Removed => Err(Error::removed()),
+        Retried::NotFound => Err(Error::no_story(id)),
     }
 }
 
@@ -191,7 +178,7 @@ pub(crate) async fn remove(
     let id = known_id(&id)?;
     let state = &service.state;
     let Some(story) = caller.store.remove_data(id).await? else {
-        return Err(no_story(id));
+        return Err(Error::no_story(id));
     };
     if let Some(key) = story.picture {
         state.images.delete(&key).await?;
@@ -199,95 +186,6 @@ pub(crate) async fn remove(
     }
     tracing::info!(story = %id, "taken back");
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// The job as it stands, with its place in the queue.
-///
-/// # Errors
-/// `not_found`, or `unavailable` when the database is away.
-pub(crate) async fn see(service: &Service, id: Uuid) -> Result<Seen> {
-    let (job, position) = placed(service, id).await?;
-    let (ended, begun) = (job.state.is_final(), job.started_at.is_some());
-    let mut view = StoryView::of(job);
-    view.position = position;
-    let history = if begun {
-        service.state.store.attempts(id).await?
-    } else {
-        Vec::new()
-    };
-    view.history = Some(history.into_iter().map(AttemptView::of).collect());
-    let tag = etag::of_view(&view)?;
-    // after the tag: an estimate that moves is no change of the job
-    if let Some(position) = view.position {
-        view.eta_seconds = eta(service, position).await?;
-    }
-    Ok(Seen { view, tag, ended })
-}
-
-/// The job and, if it is queued, its place. A worker may take it between the two looks: then it has no place
-/// any more, and is looked at again rather than shown as something it never was.
-async fn placed(service: &Service, id: Uuid) -> Result<(Job, Option<u64>)> {
-    let mut job = find(service, id).await?;
-    for _ in 0..LOOKS {
-        if job.state != State::Queued {
-            break;
-        }
-        if let Some(position) = service.state.store.position(id).await? {
-            return Ok((job, Some(position)));
-        }
-        // the job that it waits for is being told
-        if job.follows.is_some() {
-            break;
-        }
-        job = find(service, id).await?;
-    }
-    Ok((job, None))
-}
-
-/// In how many seconds a story with so many before it should be told, if stories have been told lately.
-pub(crate) async fn eta(service: &Service, position: u64) -> Result<Option<u64>> {
-    let Some(pace) = service.state.store.pace().await? else {
-        return Ok(None);
-    };
-    let before = position + service.state.store.depth().await?.running;
-    Ok(Some(
-        (pace.as_secs_f64() * (before + 1) as f64).ceil() as u64
-    ))
-}
-
-/// An answer with a job in it.
-pub(crate) fn shown(answer: &mut HttpResponseBuilder, seen: Seen) -> HttpResponse {
-    answer
-        .insert_header((ETAG, seen.tag.to_string()))
-        .insert_header((CACHE_CONTROL, OF_A_STORY))
-        .json(seen.view)
-}
-
-pub(crate) async fn find(service: &Service, id: Uuid) -> Result<Job> {
-    let job = service.state.store.get(id).await?;
-    job.filter(|job| job.kind == JobKind::Story)
-        .ok_or_else(|| no_story(id))
-}
-
-pub(crate) fn no_story(id: Uuid) -> Error {
-    Error::Refused(Kind::NotFound, format!("there is no story {id}"))
-}
-
-/// What is said of a story whose owner has taken it back.
-pub(crate) fn removed() -> Error {
-    let message = "picture and story were removed at their owner's wish";
-    Error::Refused(Kind::DataRemoved, message.to_owned())
-}
-
-/// An id that cannot be one is an id nobody has.
-pub(crate) fn known_id(text: &str) -> Result<Uuid> {
-    Uuid::parse_str(text).map_err(|_| {
-        Error::Refused(
-            Kind::NotFound,
-            "there is no such story: its address ends in the id that the submit answered"
-                .to_owned(),
-        )
-    })
 }
 
 /// How many a page.

@@ -2,8 +2,6 @@
 //! What must stay true: whatever can be known about the request is said now, with a 4xx; a 202 means that the
 //! picture is on the disk and the job in the database; a picture of a job that was not accepted is not kept.
 
-use std::time::Duration;
-
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -23,11 +21,12 @@ use crate::form::{FileField, Form};
 use crate::keeping::{keep, let_go, picture_of};
 use crate::nearest::nearest;
 use crate::reuse::Reuse;
+use crate::seen::{Seen, see, shown};
+use crate::service::Service;
 use crate::sites::OwnSite;
 use crate::source::Source;
-use crate::stories::{Seen, see, shown};
 use crate::view::StoryView;
-use crate::{Service, limits, wait};
+use crate::{allowance, wait};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -114,11 +113,11 @@ pub(crate) async fn submit(
     let Admitted { key, left, turns } = match admitted(&request, (&service, &caller), 1).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
-            Form::refuse(payload, picture_field(&service)).await;
+            Form::refuse(payload, FileField::picture(&service)).await;
             return Err(refusal);
         }
     };
-    let mut form = Form::read(&request, payload, picture_field(&service)).await?;
+    let mut form = Form::read(&request, payload, FileField::picture(&service)).await?;
     let file = form.take_file();
     // until the picture is stored; an address takes no room
     let upload = file.is_some().then_some(turns);
@@ -149,7 +148,7 @@ pub(crate) async fn submit(
     let most = service.state.store.rules().max_queued;
     // this one counts, but for a moment in which it may have left the queue already
     let left = left.saturating_sub(u32::from(!replayed));
-    limits::say(&mut answer, most, left, None);
+    allowance::say(&mut answer, most, left, None);
     if let (Some(patience), true) = (patience, seen.ended) {
         answer.insert_header((PREFERENCE_APPLIED, format!("wait={}", patience.as_secs())));
     }
@@ -186,25 +185,6 @@ pub(crate) async fn admitted<'a>(
             left,
             turns: service.turns.uploads(turns).await?,
         }),
-    }
-}
-
-/// The field of a form that is the picture.
-pub(crate) fn picture_field(service: &Service) -> FileField {
-    let most = service.config.caps.bytes as usize;
-    FileField {
-        name: "image",
-        most,
-        count: 1,
-        together: most,
-        too_large: |most| {
-            let most = most / (1024 * 1024);
-            let message = format!(
-                "the picture has more than {most} MiB, which is the most this service takes"
-            );
-            Error::image(Kind::ImageTooLarge, message)
-        },
-        time: Duration::from_secs(service.config.limits.upload_seconds),
     }
 }
 
@@ -286,7 +266,7 @@ async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)>
         Submitted::Same(job) => Ok((job, true)),
         Submitted::OtherRequest => Err(key_reused()),
         Submitted::Full { queued } => Err(full(service, queued).await?),
-        Submitted::OverQuota(quota) => Err(limits::over_quota(quota)),
+        Submitted::OverQuota(quota) => Err(quota.into()),
     }
 }
 

@@ -10,9 +10,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::etag;
 use crate::feed::News;
-use crate::stories::{Seen, see};
-use crate::{Service, etag};
+use crate::seen::{Seen, see};
+use crate::service::Service;
 
 /// The header in which a submit says that it would rather wait.
 const PREFER: HeaderName = HeaderName::from_static("prefer");

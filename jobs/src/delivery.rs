@@ -13,7 +13,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use message::{EVENTS, body, check_events, message_id};
+pub use message::{body, message_id};
 
 /// How many deliveries are taken, by whom, and for how long.
 #[derive(Clone, Copy, Debug)]

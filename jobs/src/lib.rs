@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod claim;
 pub mod config;
 pub mod delivery;
 pub mod error;
@@ -14,6 +15,7 @@ pub mod retry;
 pub mod store;
 pub mod style;
 
+pub use claim::{Claimed, Lease, Ticket};
 pub use config::{KeepFor, RuleOptions, Rules};
 pub use error::{Error, Result};
 pub use event::{Event, Happened, Said, What};
@@ -23,11 +25,11 @@ pub use job::{
     StyleEntry,
 };
 pub use key::{Actor, AuditEntry, Credential, Key, KeyLimits, NewKey, Owned, Quota, Scope, Void};
-pub use queue::{Claimed, PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings, Ticket};
+pub use queue::{PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings};
 pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};
 pub use store::{
     Batch, BatchStory, BatchSubmitted, Beat, Cancelled, Catalogue, Depth, Forgotten, Gallery,
-    Idempotency, Lease, Listed, NewBatch, NewJob, Outcome, Place, RefusedPicture, Removed, Retried,
-    Room, Shared, Standing, Store, Submitted, Swept, Written,
+    Idempotency, Listed, NewBatch, NewJob, Outcome, Place, RefusedPicture, Removed, Retried, Room,
+    Shared, Standing, Store, Submitted, Swept, Written,
 };
 pub use style::{AddedStyle, LearntStyle, StyleDraft, StyleStanding, StyleSubmitted};

@@ -4,6 +4,7 @@
 //! [`StoryRequest`], to its default and, if it has limits, to `validate`; the form, the JSON, the document and the views
 //! follow by themselves.
 
+mod events;
 mod reading;
 mod telling;
 
@@ -14,8 +15,6 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-use crate::delivery;
 
 /// Styles in one mix: more than a handful cannot be told apart in the result.
 const MOST_STYLES: usize = 8;
@@ -221,7 +220,7 @@ impl StoryRequest {
         if let Some(keep_for) = self.keep_for {
             within("keep_for", keep_for, SHORTEST_KEEP, LONGEST_KEEP)?;
         }
-        delivery::check_events(self.webhook_url.as_deref(), &self.webhook_events)?;
+        events::check(self.webhook_url.as_deref(), &self.webhook_events)?;
         if self.compat == Compat::Strict && self.continues.is_some() {
             return Err(FieldProblem::new(
                 "continue",

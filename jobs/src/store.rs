@@ -33,6 +33,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio::sync::{OnceCell, broadcast, watch};
 use uuid::Uuid;
 
+use crate::claim::Lease;
 use crate::config::Rules;
 use crate::error::{Error, Result};
 use crate::event::Said;
@@ -55,15 +56,6 @@ const STATEMENT_TIMEOUT: &str = "30s";
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Health checks ask every few seconds.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The right to speak about a running job: claims count up, so an old one is recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Lease {
-    /// The job.
-    pub job: Uuid,
-    /// Which claim of it.
-    pub number: i64,
-}
 
 /// A job as it is handed in.
 #[derive(Clone, Debug)]

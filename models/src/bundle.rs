@@ -14,6 +14,7 @@ mod sums;
 pub mod vectors;
 
 use crate::bundle::styles::Styles;
+use crate::error::{Error, Result};
 use crate::networks::decoder::Decoder;
 use crate::networks::skip_thoughts::{SkipThoughts, WordRows, WordTables};
 use crate::networks::vse::Vse;
@@ -21,7 +22,6 @@ use crate::tensors::device::mapped::Mapped;
 use crate::tensors::matrix::Matrix;
 use crate::tensors::weights::Weights;
 use crate::text::vocabulary::Vocabulary;
-use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

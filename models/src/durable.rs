@@ -4,7 +4,7 @@
 //! is filled, its bytes are brought to the disk, it is renamed, and then the new name is brought there too. In another
 //! order a cut can leave the new name with no bytes behind it, after what it replaced is gone.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-use crate::Health;
+use crate::health::Health;
 
 /// The media type of the exposition.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use jobs::Store;
 use tokio_util::sync::CancellationToken;
 
-use crate::Health;
+use crate::health::Health;
 use crate::metrics::{MEDIA_TYPE, exposition};
 
 /// Whoever asks says so at once; others are cut off.

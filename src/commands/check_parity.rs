@@ -9,6 +9,8 @@ use console::style;
 use originals::parity::{Group, check};
 use serde_json::json;
 
+use crate::commands::exits;
+
 /// What `check-parity` takes.
 #[derive(Args, Debug)]
 pub(crate) struct CheckParity {
@@ -33,7 +35,7 @@ impl CheckParity {
     /// Checks every folder; prints a line for each group of numbers with its largest error.
     pub(crate) fn run(self) -> ExitCode {
         self.check().unwrap_or_else(|error| {
-            crate::complain(&error.into());
+            exits::complain(&error.into());
             ExitCode::from(2)
         })
     }

@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use operation::Logging;
 
@@ -102,7 +102,7 @@ pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Keys(command) => command.run(),
         Command::Migrate(command) => command.run(),
         Command::Doctor(command) => command.run(),
-        Command::Completions(command) => command.run(),
-        Command::Manual(command) => command.run(),
+        Command::Completions(command) => command.run(CommandLine::command()),
+        Command::Manual(command) => command.run(CommandLine::command()),
     }
 }

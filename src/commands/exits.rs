@@ -21,6 +21,15 @@ pub(crate) struct TooLong {
     pub(crate) seconds: u64,
 }
 
+/// Says why a command failed, as its last word.
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a command goes to the person who typed it"
+)]
+pub(crate) fn complain(error: &anyhow::Error) {
+    eprintln!("storyteller: {error:#}");
+}
+
 /// How the program ends after an error.
 pub(crate) fn after(error: &anyhow::Error) -> ExitCode {
     let too_long = error

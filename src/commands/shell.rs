@@ -6,10 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
-
-use crate::commands::command_line::CommandLine;
 
 /// What `completions` takes.
 #[derive(Args, Debug)]
@@ -27,13 +25,12 @@ pub(crate) struct Manual {
 }
 
 impl Completions {
-    /// Prints the shell's script.
+    /// Prints the shell's script for this command line.
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self, mut line: Command) -> anyhow::Result<ExitCode> {
         let mut script = Vec::new();
-        let mut line = CommandLine::command();
         clap_complete::generate(self.shell, &mut line, "storyteller", &mut script);
         std::io::Write::write_all(&mut std::io::stdout(), &script)?;
         Ok(ExitCode::SUCCESS)
@@ -41,14 +38,14 @@ impl Completions {
 }
 
 impl Manual {
-    /// Writes the pages.
+    /// Writes the pages of this command line.
     ///
     /// # Errors
     /// When the folder cannot be made or written.
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self, line: Command) -> anyhow::Result<ExitCode> {
         let folder = self.folder.display();
         std::fs::create_dir_all(&self.folder).with_context(|| format!("cannot make {folder}"))?;
-        clap_mangen::generate_to(CommandLine::command(), &self.folder)
+        clap_mangen::generate_to(line, &self.folder)
             .with_context(|| format!("cannot write into {folder}"))?;
         Ok(ExitCode::SUCCESS)
     }

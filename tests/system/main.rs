@@ -11,6 +11,7 @@ mod command_line;
 mod crash;
 mod dead_letters;
 mod documents;
+mod floors;
 mod harness;
 mod keys;
 mod objects;

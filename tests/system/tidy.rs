@@ -73,7 +73,7 @@ fn files() -> Vec<String> {
         .collect()
 }
 
-fn files_ending(endings: &[&str]) -> Vec<(String, String)> {
+pub(super) fn files_ending(endings: &[&str]) -> Vec<(String, String)> {
     files()
         .into_iter()
         .filter(|file| endings.iter().any(|ending| file.ends_with(ending)))
@@ -86,7 +86,7 @@ fn files_ending(endings: &[&str]) -> Vec<(String, String)> {
 }
 
 #[track_caller]
-fn assert_none(rule: &str, offenders: &[String]) {
+pub(super) fn assert_none(rule: &str, offenders: &[String]) {
     assert!(
         offenders.is_empty(),
         "{rule}:\n  {}",

@@ -5,7 +5,7 @@
 
 use tch::{Kind, Tensor, no_grad};
 
-use crate::Parameters;
+use crate::parameters::Parameters;
 
 /// Which bias correction is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]

@@ -3,15 +3,16 @@
 //! One safetensors file beside the weights to be: parameters, both moments of Adam, the best weights so far, and as
 //! bytes of JSON the standing and the recipe. What must stay true: the file is either the old one or the new one,
 //! whatever happens while it is written, and it is never loaded into a course of another recipe. `course` writes and reads
-//! these, and they hold its `Standing`: a circle of two files that are one thing, kept apart for their size.
+//! these.
 
 use std::path::PathBuf;
 
 use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::course::Standing;
-use crate::{Adam, Parameters};
+use crate::adam::Adam;
+use crate::parameters::Parameters;
+use crate::standing::Standing;
 use models::{Error, Result, Weights, durable};
 
 /// Where checkpoints of a course go, and when.

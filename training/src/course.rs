@@ -7,11 +7,13 @@
 
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tch::Tensor;
 
+use crate::adam::{Adam, AdamKind};
 use crate::checkpoint::{Checkpoint, Keeper};
-use crate::{Adam, AdamKind, Parameters};
+use crate::parameters::Parameters;
+use crate::standing::Standing;
 use models::{Error, Result, Weights};
 
 /// What a running training tells its observer, once every few updates.
@@ -119,21 +121,6 @@ pub struct Measured {
     /// All numbers, for people.
     #[serde(flatten)]
     pub numbers: serde_json::Value,
-}
-
-/// How far a course is; part of its checkpoint.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Standing {
-    /// Updates done.
-    pub update: usize,
-    /// Loss since the last report.
-    pub loss: f64,
-    /// Words (or pairs) since the last report.
-    pub told: usize,
-    /// The best measurement, if there is one.
-    pub best: Option<f64>,
-    /// Measurements since the best one.
-    pub worse: usize,
 }
 
 /// A course being followed.

@@ -15,11 +15,13 @@ pub mod parameters;
 pub mod passages;
 pub mod recipes;
 pub mod shelf;
+pub mod standing;
 pub mod thoughts;
 
 pub use adam::{Adam, AdamKind};
 pub use checkpoint::Keeper;
-pub use course::{Course, Measured, Observer, Oversight, Progress, Schedule, Standing};
+pub use course::{Course, Measured, Observer, Oversight, Progress, Schedule};
 pub use order::Grouping;
 pub use parameters::Parameters;
 pub use recipes::settings::Settings;
+pub use standing::Standing;

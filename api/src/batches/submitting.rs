@@ -16,19 +16,18 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::find;
-use crate::Service;
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
 use crate::keeping::{keep, let_go, picture_of};
-use crate::limits::over_quota;
 use crate::reuse::Reuse;
+use crate::service::Service;
 use crate::sites::OwnSite;
 use crate::source::Source;
 use crate::submit::{
     Admitted, REPLAYED, admitted, check_earlier, check_styles, check_webhook, fingerprint, full,
-    key_reused, picture_field,
+    key_reused,
 };
 use crate::view::{BatchView, ErrorView};
 
@@ -150,7 +149,7 @@ pub(crate) async fn submit(
 }
 
 fn pictures_field(service: &Service, turns: usize) -> FileField {
-    let one = picture_field(service);
+    let one = FileField::picture(service);
     FileField {
         count: MOST_PICTURES,
         together: one.most * turns,
@@ -310,7 +309,7 @@ async fn answered(service: &Service, submitted: BatchSubmitted, new: Uuid) -> Re
         }
         BatchSubmitted::OtherRequest => return Err(key_reused()),
         BatchSubmitted::Full { queued } => return Err(full(service, queued).await?),
-        BatchSubmitted::OverQuota(quota) => return Err(over_quota(quota)),
+        BatchSubmitted::OverQuota(quota) => return Err(quota.into()),
     };
     Ok(answer
         .insert_header((LOCATION, format!("/v1/batches/{id}")))

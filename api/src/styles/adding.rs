@@ -12,11 +12,10 @@ use jobs::{Room, State, Store, StyleDraft, StyleStanding, StyleSubmitted};
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
-use crate::Service;
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::form::{FileField, Form};
-use crate::limits::over_quota;
+use crate::service::Service;
 use crate::sites::OwnSite;
 use crate::view::{ErrorView, ProgressView, StyleState, StyleView};
 
@@ -93,7 +92,7 @@ pub(crate) async fn add(
                 retry_after: RETRY,
             });
         }
-        StyleSubmitted::OverQuota(quota) => return Err(over_quota(quota)),
+        StyleSubmitted::OverQuota(quota) => return Err(quota.into()),
     };
     if let Err(error) = service.state.queue.publish(&[]).await {
         tracing::warn!(style = draft.name, cause = %error, "no worker could be told; the sweeper will");

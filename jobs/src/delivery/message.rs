@@ -9,15 +9,6 @@ use uuid::Uuid;
 use super::DeliveryLease;
 use crate::error::{Error, Result};
 use crate::job::{Job, StoryResult};
-use crate::request::FieldProblem;
-
-/// What can be told of a story: each end that a job can have. Of a batch its end is told, as `batch.finished`.
-pub const EVENTS: [&str; 4] = [
-    "story.succeeded",
-    "story.failed",
-    "story.cancelled",
-    "story.expired",
-];
 
 /// The story without its captions: up to a thousand of them are to be had where `url` points.
 #[derive(Serialize)]
@@ -37,30 +28,6 @@ impl<'a> Told<'a> {
             bundle: &result.bundle,
         }
     }
-}
-
-/// Checks a wish to hear of these events only.
-///
-/// # Errors
-/// When there is no such event, or nobody to tell.
-pub fn check_events(url: Option<&str>, events: &[String]) -> std::result::Result<(), FieldProblem> {
-    let problem = |message| Err(FieldProblem::new("webhook_events", message));
-    if let Some(event) = events
-        .iter()
-        .find(|event| !EVENTS.contains(&event.as_str()))
-    {
-        let shown: String = event.chars().take(40).collect();
-        return problem(format!(
-            "names `{shown}`; the events are {}",
-            EVENTS.join(", ")
-        ));
-    }
-    if url.is_none() && !events.is_empty() {
-        return problem(
-            "says which ends to tell of, but `webhook_url` says not to whom".to_owned(),
-        );
-    }
-    Ok(())
 }
 
 /// The id of the message, by which a receiver knows that it has had it before.

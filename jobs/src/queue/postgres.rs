@@ -7,7 +7,8 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Claimed, Queue};
+use super::Queue;
+use crate::claim::Claimed;
 use crate::error::Result;
 use crate::store::Store;
 

@@ -19,9 +19,13 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::inbox::{Inbox, Message};
-use super::{Claimed, PostgresQueue, Queue};
+use super::{PostgresQueue, Queue};
+use crate::claim::Claimed;
 use crate::error::{Error, Result};
 use crate::store::Store;
+
+/// What a part of a session ends with: any failure has the same reaction.
+type SessionResult<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Where workers hear of jobs.
 #[derive(Args, Clone, Debug, Default)]

@@ -8,11 +8,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::row::{JobRow, failed, job_rows, write};
-use super::{Beat, Lease, Outcome, Store};
+use super::{Beat, Outcome, Store};
+use crate::claim::{Claimed, Lease, Ticket};
 use crate::error::Result;
 use crate::faults;
 use crate::job::{ErrorKind, JobError};
-use crate::queue::{Claimed, Ticket};
 
 const DOING: &str = "take jobs";
 

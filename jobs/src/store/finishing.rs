@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::audit::Deed;
 use super::row::{JobRow, count, failed, job_rows, write};
-use super::{Cancelled, Lease, Outcome, Store, Written, reading, styles};
+use super::{Cancelled, Outcome, Store, Written, reading, styles};
+use crate::claim::Lease;
 use crate::error::Result;
 use crate::job::{JobError, State};
 

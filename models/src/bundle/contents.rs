@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Bundle, Manifest};
+use crate::error::{Error, Result};
 use crate::tensors::device::mapped::Mapped;
-use crate::{Error, Result};
 
 /// A bundle, described.
 #[derive(Clone, Debug, Serialize)]

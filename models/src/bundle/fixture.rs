@@ -8,11 +8,11 @@
 mod manifest;
 mod sizes;
 
+use crate::error::{Error, Result};
 use crate::networks::vgg::Vgg;
 use crate::tensors::matrix::Writer;
 use crate::tensors::weights::Weights;
 use crate::text::vocabulary::Vocabulary;
-use crate::{Error, Result};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

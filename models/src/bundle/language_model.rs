@@ -3,7 +3,7 @@
 //! The networks themselves are fetched by set-up, or lie where their owner put them; a bundle holds only what was trained
 //! for it. Any model of the llama family fits: sizes come from its own file.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

@@ -4,8 +4,9 @@
 //! each with a default, so that bundles of older versions are read.
 
 use super::language_model::LanguageModelPart;
+use crate::durable;
+use crate::error::{Error, Result};
 use crate::networks::vse::SentenceEncoder;
-use crate::{Error, Result, durable};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;

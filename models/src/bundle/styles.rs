@@ -6,8 +6,8 @@
 //! captions); and emphasis, b̄ + g·(b − b̄) for b with the mean b̄ of all styles. All prose lies close together, and a small
 //! decoder hears its manners apart only when they are further apart than they are; g = 1 is F.
 
+use crate::error::{Error, Result};
 use crate::tensors::weights::Weights;
-use crate::{Error, Result};
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 

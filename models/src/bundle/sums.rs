@@ -73,7 +73,7 @@ impl Sums {
         };
         let folder = stamp.parent().map_or(Ok(()), std::fs::create_dir_all);
         let written = folder
-            .map_err(|error| crate::Error::file("make the folder of", &stamp, error))
+            .map_err(|error| crate::error::Error::file("make the folder of", &stamp, error))
             .and_then(|()| crate::durable::write(&stamp, words(seen, sum)));
         if let Err(error) = written {
             tracing::debug!("the sum of {} is not remembered: {error}", file.display());
@@ -110,9 +110,9 @@ pub fn sha256(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn sha256_of_file(path: &Path) -> crate::Result<String> {
+pub fn sha256_of_file(path: &Path) -> crate::error::Result<String> {
     let read = File::open(path).and_then(digest);
-    read.map_err(|error| crate::Error::file("read", path, error))
+    read.map_err(|error| crate::error::Error::file("read", path, error))
 }
 
 fn digest(mut file: File) -> std::io::Result<String> {

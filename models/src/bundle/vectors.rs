@@ -6,7 +6,7 @@
 //! so every run makes the same batches and the same numbers.
 
 use super::{Bundle, sha256_of_file};
-use crate::Result;
+use crate::error::Result;
 use crate::networks::skip_thoughts::{Encoding, SkipThoughts};
 use crate::networks::vse::Vse;
 use crate::tensors::matrix::{ArraySpec, Writer};

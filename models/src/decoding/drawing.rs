@@ -5,7 +5,7 @@
 //! the device; only the few likeliest tokens come to the host, where a seeded generator for each row chooses (nucleus
 //! sampling, Holtzman et al. 2020). A text never depends on the company of its story. This file names no network.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;

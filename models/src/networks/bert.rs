@@ -4,9 +4,9 @@
 //! each added and normed. A sentence's vector is the mean over its tokens, to unit length (Reimers & Gurevych 2019). It
 //! takes the place of skip-thoughts in bundles whose decoder is a language model. Texts are cut after [`LONGEST`] tokens.
 
+use crate::error::{Error, Result};
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
-use crate::{Error, Result};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 

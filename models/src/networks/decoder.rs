@@ -4,9 +4,9 @@
 //! zeros. The search and the sampler step it; the trainer uses `states` and `logits`.
 
 use crate::decoding::decode_loop::Stepped;
+use crate::error::{Error, Result};
 use crate::networks::gru::Gru;
 use crate::tensors::weights::Weights;
-use crate::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
 /// The decoder; C is the size of a thought, D of the state, V the number of words.

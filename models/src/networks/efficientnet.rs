@@ -4,7 +4,7 @@
 //! Batch norms are folded into the convolutions when the weights are loaded: at inference they are
 //! only a scale and a shift. Names are those of the published PyTorch file.
 
-use crate::Result;
+use crate::error::Result;
 use crate::tensors::weights::Weights;
 use tch::{Kind, Tensor};
 

@@ -4,7 +4,7 @@
 //! must keep working under autograd. The arrays are those of the original, (in, out) and split in
 //! two; they are joined into libtorch's fused layout, whose arithmetic is the same.
 
-use crate::Result;
+use crate::error::Result;
 use crate::tensors::weights::Weights;
 use tch::Tensor;
 

@@ -3,7 +3,8 @@
 //! A caption's share in a product is linear in its sentence vector but for its length, so a gallery keeps that one number
 //! a caption instead of hundreds: [`Joint::lengths`] once, then [`Joint::question`] for each picture.
 
-use crate::{Result, Weights};
+use crate::error::Result;
+use crate::tensors::weights::Weights;
 use tch::{Kind, Tensor};
 
 /// Standardised features are cut off here: a freak of one feature must not outvote all others.

@@ -8,9 +8,9 @@
 mod cache;
 mod loading;
 
+use crate::error::{Error, Result};
 use crate::networks::projection::{Adapter, Projection};
 use crate::tensors::weights::Weights;
-use crate::{Error, Result};
 pub use cache::Cache;
 use tch::{Device, Kind, Tensor};
 

@@ -4,7 +4,8 @@
 //! the means and maxima of its maps. Batch norms are folded into the published weights, so that all that is left are
 //! 34 convolutions. The storyteller calls it beside EfficientNet-Lite0; `storyteller train features` makes tables of both.
 
-use crate::{Result, Weights};
+use crate::error::Result;
+use crate::tensors::weights::Weights;
 use tch::{Kind, Tensor};
 
 /// How many classes it knows.

@@ -6,8 +6,8 @@
 //! The soft tokens are a learnt map of the thought (prefix tuning, Li & Liang 2021); the words are read out of it
 //! ([`crate::text::words`]). A map may take the style beside the thought: then it has twice the inputs.
 
+use crate::error::{Error, Result};
 use crate::tensors::weights::Weights;
-use crate::{Error, Result};
 use tch::{Kind, Tensor};
 
 /// The learnt map: z = (thought − mean)/std, K·width numbers = linear(z) + out(gelu(hidden(z))).

@@ -3,7 +3,7 @@
 //! Low-rank adaptation (Hu et al. 2021): a large model learns a new task through two thin matrices a layer, and its own
 //! weights stay as they were published. While training, the adapter is kept apart; for telling it is merged into W once.
 
-use crate::Result;
+use crate::error::Result;
 use crate::tensors::device::packed::Packed;
 use crate::tensors::weights::Weights;
 use tch::{Kind, Tensor};

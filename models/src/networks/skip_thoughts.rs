@@ -7,12 +7,12 @@
 
 mod words;
 
+use crate::error::{Error, Result};
 use crate::networks::batches::{AT_ONCE, by_length};
 use crate::networks::gru::Gru;
 use crate::tensors::matrix::Matrix;
 use crate::tensors::unit_rows::unit_rows;
 use crate::tensors::weights::Weights;
-use crate::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
 pub use words::WordRows;

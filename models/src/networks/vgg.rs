@@ -4,8 +4,8 @@
 //! §1.7, §2). Widths are taken from the arrays, so that thin networks of tests load too. Dense
 //! arrays are (in, out), convolutions (out, in, 3, 3) and not flipped.
 
+use crate::error::{Error, Result};
 use crate::tensors::weights::Weights;
-use crate::{Error, Result};
 use tch::{Kind, Tensor};
 
 /// How many convolutions each block has.

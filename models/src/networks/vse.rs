@@ -4,12 +4,12 @@
 //! both end as unit vectors whose dot product says how well they match. Trainers and the gallery
 //! use it too. Sentences are split at white space only: captions come pre-tokenised.
 
+use crate::error::{Error, Result};
 use crate::networks::batches::{AT_ONCE, by_length};
 use crate::networks::gru::Gru;
 use crate::tensors::unit_rows::unit_rows;
 use crate::tensors::weights::Weights;
 use crate::text::vocabulary::{EOS, Vocabulary};
-use crate::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
 /// How a sentence becomes a vector.

@@ -3,7 +3,8 @@
 //! Two linear maps with a narrow waist and a logistic function: a full map would be several times larger and no better.
 //! The storyteller lays its words beside those of the captions; `storyteller train word-head` makes the weights.
 
-use crate::{Error, Result, Weights};
+use crate::error::{Error, Result};
+use crate::tensors::weights::Weights;
 use tch::{Kind, Tensor};
 
 /// As in the joint space: a freak of one feature must not outvote all others.

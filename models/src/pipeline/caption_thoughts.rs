@@ -3,9 +3,9 @@
 //! In the cache they are 16-bit floats; a first start reads the rounded numbers back, so that all starts tell the same
 //! stories. A file appears whole or not at all; one that is damaged or of another size is made anew.
 
+use crate::error::{Error, Result};
 use crate::networks::bert::SentenceEncoder;
 use crate::tensors::weights::Weights;
-use crate::{Error, Result};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 

@@ -6,9 +6,9 @@
 
 use crate::bundle::Bundle;
 use crate::bundle::vectors::{EMBEDDINGS, Reading, THOUGHTS};
+use crate::error::{Error, Result};
 use crate::tensors::device::mapped::Mapped;
 use crate::tensors::matrix::{ArraySpec, Matrix};
-use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tch::{Kind, Tensor};

@@ -5,8 +5,8 @@
 //! same picture always gets the same captions. The embeddings may lie on disk: a search goes over them in blocks of one
 //! fixed size, once for all pictures of a batch.
 
+use crate::error::{Error, Result};
 use crate::tensors::matrix::Matrix;
-use crate::{Error, Result};
 use std::cmp::Ordering;
 use tch::{Device, Tensor};
 

@@ -5,11 +5,11 @@
 //! gain from more.
 
 use crate::bundle::{Bundle, ImageEncoderKind};
+use crate::error::{Error, Result};
 use crate::networks::efficientnet::EfficientNet;
 use crate::networks::vgg::Vgg;
 use crate::pipeline::picture::{Picture, efficientnet_input, original_input};
 use crate::tensors::weights::Weights;
-use crate::{Error, Result};
 use std::path::Path;
 use tch::{Device, Tensor};
 

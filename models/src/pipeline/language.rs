@@ -14,6 +14,7 @@ mod writing;
 use crate::bundle::Bundle;
 use crate::bundle::language_model::{LanguageModelPart, fetched};
 use crate::bundle::styles::Styles;
+use crate::error::{Error, Result};
 use crate::networks::bert::SentenceEncoder;
 use crate::networks::llama::Llama;
 use crate::networks::prefix::{PrefixMap, Spread};
@@ -31,7 +32,6 @@ use crate::tensors::device::shared::ReadOnly;
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use crate::text::words::WordList;
-use crate::{Error, Result};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 

@@ -4,7 +4,7 @@
 
 mod resample;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use image::DynamicImage;
 use pictures::Decoded;
 use std::fs::File;

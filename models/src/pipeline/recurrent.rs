@@ -10,6 +10,7 @@ mod strategy;
 use crate::bundle::Bundle;
 use crate::bundle::styles::Styles;
 use crate::bundle::vectors::Reading;
+use crate::error::{Error, Result};
 use crate::networks::decoder::Decoder;
 use crate::networks::skip_thoughts::SkipThoughts;
 use crate::networks::vse::Vse;
@@ -21,7 +22,6 @@ use crate::pipeline::style_from_text::{Draft, Made, Reader, make};
 use crate::tensors::device::give_back_freed_memory;
 use crate::tensors::matrix::Matrix;
 use crate::text::vocabulary::Vocabulary;
-use crate::{Error, Result};
 use std::path::Path;
 use tch::Device;
 

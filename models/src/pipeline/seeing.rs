@@ -14,10 +14,10 @@ pub mod readings;
 pub mod score;
 pub mod squash;
 
+use crate::error::{Error, Result};
 use crate::networks::joint::Joint;
 use crate::tensors::unit_rows::unit_rows;
 use crate::tensors::weights::Weights as Arrays;
-use crate::{Error, Result};
 use consensus::{Council, Member, first_of_each};
 use mentions::Mentions;
 use names::Names;

@@ -1,7 +1,7 @@
 //! The words of the pipeline: a request, the stages of its work, the story that comes of it, and who watches.
 //! `storyteller` hands them on to callers; both kinds of networks speak them.
 
-use crate::Result;
+use crate::error::Result;
 use crate::pipeline::explanation::Explanation;
 use crate::pipeline::options::Options;
 use crate::pipeline::picture::Picture;

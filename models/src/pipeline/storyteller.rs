@@ -4,9 +4,9 @@
 //! does the same with one picture. Each request fails or succeeds for itself, and its story is the
 //! same alone and in any batch. Progress and cancellation go through a [`Watcher`].
 
-use crate::Result;
 use crate::bundle::styles::Styles;
 use crate::bundle::{Bundle, Style};
+use crate::error::Result;
 use crate::pipeline::language::Language;
 use crate::pipeline::recurrent::Recurrent;
 pub use crate::pipeline::story::{

@@ -17,10 +17,10 @@ use tch::{Device, Tensor};
 
 use crate::bundle::language_model::fetched;
 use crate::bundle::{Bundle, Style};
+use crate::error::{Error, Result};
 use crate::networks::bert::SentenceEncoder;
 use crate::text::book::Book;
 use crate::text::pieces::Pieces;
-use crate::{Error, Result};
 
 /// Fewest words of a passage: the original took passages longer than 100.
 const LEAST_WORDS: usize = 100;

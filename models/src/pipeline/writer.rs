@@ -4,13 +4,13 @@
 //! used, so the product over the vocabulary is half as large and no markup or foreign script can appear.
 
 use crate::decoding::drawing::{DrawingRules, Drawn, Ending, Judge, NextToken, draw};
+use crate::error::{Error, Result};
 use crate::networks::llama::{Cache, Llama};
 use crate::networks::prefix::PrefixMap;
 use crate::networks::projection::Projection;
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use crate::text::sentences::{ends_sentence, may_end_sentence};
-use crate::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
 /// A language model with what turns a thought into its prefix.

@@ -9,7 +9,7 @@ pub mod mapped;
 pub mod packed;
 pub mod shared;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;

@@ -8,8 +8,8 @@
 mod blocks;
 mod facts;
 
+use crate::error::{Error, Result};
 use crate::tensors::device::mapped::Mapped;
-use crate::{Error, Result};
 pub use blocks::BlockKind;
 use facts::Cursor;
 pub use facts::Fact;

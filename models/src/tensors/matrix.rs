@@ -5,8 +5,8 @@
 
 mod writer;
 
+use crate::error::{Error, Result};
 use crate::tensors::device::mapped::Mapped;
-use crate::{Error, Result};
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 

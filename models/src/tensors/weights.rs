@@ -6,8 +6,8 @@
 //! is refused when it is loaded and never in the middle of a computation.
 
 use crate::durable;
+use crate::error::{Error, Result};
 use crate::tensors::device::mapped::Mapped;
-use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};

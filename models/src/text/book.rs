@@ -4,8 +4,9 @@
 //! are cut by `tokenize`, the same way captions are cut when a story is told, and nothing but the author's prose is
 //! kept (no licence texts, no headings).
 
+use crate::durable;
+use crate::error::Result;
 use crate::text::{encoding, tokenize};
-use crate::{Result, durable};
 use std::path::Path;
 
 /// A sentence as its tokens joined by single spaces.

@@ -4,7 +4,7 @@
 //! what is no UTF-8 otherwise is taken as Windows-1252, which is Latin-1 with curly quotes and dashes where Latin-1 has
 //! control characters (WHATWG Encoding Standard §4.2 treats both names alike, for the same reason).
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::path::Path;
 
 /// A text file of any of these encodings; a pipe is read like a file.

@@ -4,8 +4,8 @@
 //! control tokens are recognised inside texts too, as its authors' tokenizer does: texts of users never go through here
 //! without [`Pieces::encode_plain`].
 
+use crate::error::{Error, Result};
 use crate::tensors::gguf::Gguf;
-use crate::{Error, Result};
 use std::path::Path;
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;

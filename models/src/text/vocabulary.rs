@@ -4,8 +4,9 @@
 //! holds one word a line: line i (from 0) is word i + 2. A network may know fewer words than the
 //! file lists: every look-up says how many it knows (algorithm.md §1.4, §3.2).
 
+use crate::durable;
+use crate::error::{Error, Result};
 use crate::text::encoding;
-use crate::{Error, Result, durable};
 use std::collections::HashMap;
 use std::path::Path;
 

@@ -4,9 +4,9 @@
 //! nearest to a thought, removes what it explains, and goes on. Two words of one stem are never picked together. Words
 //! that were often read and seldom meant are kept in the list, since training used them, but never picked.
 
+use crate::error::{Error, Result};
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
-use crate::{Error, Result};
 use std::collections::{HashMap, HashSet};
 use tch::{Device, Kind, Tensor};
 

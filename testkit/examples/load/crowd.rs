@@ -12,9 +12,8 @@ use tokio::sync::{Barrier, mpsc};
 use uuid::Uuid;
 
 use crate::caller::{Caller, get};
-use crate::meter::{Cost, Meter};
+use crate::meter::{Cost, Meter, percentile};
 use crate::place::Place;
-use crate::report::percentile;
 
 /// Stories that end while all wait.
 const ENDING: usize = 100;

@@ -2,6 +2,7 @@
 //! What must stay true: what the meter asks itself is not counted.
 
 use std::fs;
+use std::time::Duration;
 
 use serde::Serialize;
 use sqlx::Row as _;
@@ -113,4 +114,11 @@ fn stat(process: u32) -> Option<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let (_, rest) = text.rsplit_once(')')?;
     Some(rest.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Milliseconds that this share of sorted times is not above.
+pub(crate) fn percentile(sorted: &[Duration], share: f64) -> f64 {
+    let place = (sorted.len() as f64 * share) as usize;
+    let time = sorted.get(place.min(sorted.len().saturating_sub(1)));
+    time.map_or(0.0, |time| time.as_secs_f64() * 1000.0)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::caller::Answers;
 use crate::crowd::Crowd;
-use crate::meter::Cost;
+use crate::meter::{Cost, percentile};
 
 /// All that was measured.
 #[derive(Debug, Default, Serialize)]
@@ -109,11 +109,4 @@ impl Report {
         }
         lines.join("\n")
     }
-}
-
-/// Milliseconds that this share of sorted times is not above.
-pub(crate) fn percentile(sorted: &[Duration], share: f64) -> f64 {
-    let place = (sorted.len() as f64 * share) as usize;
-    let time = sorted.get(place.min(sorted.len().saturating_sub(1)));
-    time.map_or(0.0, |time| time.as_secs_f64() * 1000.0)
 }

@@ -3,7 +3,7 @@
 
 use jobs::{LearntStyle, Outcome, State, StyleDraft, StyleSubmitted};
 
-use crate::Service;
+use crate::service::Service;
 
 /// The bundle with which they are made.
 pub const BUNDLE: &str = "starter-1";

@@ -8,7 +8,7 @@ use jobs::{StoryRequest, Written};
 use uuid::Uuid;
 
 use super::told;
-use crate::Service;
+use crate::service::Service;
 
 impl Service {
     /// Hands in a job and tells it.

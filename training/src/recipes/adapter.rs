@@ -13,9 +13,10 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
+use crate::course::Course;
 use crate::course::{Oversight, Step, follow};
 use crate::order::{Grouping, Rounds};
-use crate::{Course, Parameters};
+use crate::parameters::Parameters;
 use lessons::{Lessons, Told};
 use models::networks::llama::Llama;
 use models::networks::prefix::{PrefixMap, Spread};

@@ -6,10 +6,10 @@
 
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::Parameters;
 use crate::checkpoint::sum_of;
 use crate::course::{Oversight, Step, follow};
 use crate::order::Rounds;
+use crate::parameters::Parameters;
 use crate::recipes::costs::surprise;
 use crate::recipes::graph::{Graph, Output, Text};
 use crate::recipes::settings::Settings;

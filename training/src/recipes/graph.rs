@@ -6,7 +6,7 @@
 
 use tch::{IndexOp as _, Kind, Tensor};
 
-use crate::Parameters;
+use crate::parameters::Parameters;
 use crate::recipes::costs;
 use models::Gru;
 use models::networks::vse::SentenceEncoder;

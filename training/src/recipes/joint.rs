@@ -7,10 +7,11 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
+use crate::course::Course;
 use crate::course::{Oversight, Step, follow};
 use crate::order::{Grouping, Rounds};
+use crate::parameters::Parameters;
 use crate::recipes::pseudo::Pseudo;
-use crate::{Course, Parameters};
 use models::networks::joint::{CLIP, Joint, TEXT_SCALE};
 use models::tensors::unit_rows::unit_rows;
 use models::{Error, Result, Weights};

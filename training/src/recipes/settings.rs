@@ -4,7 +4,8 @@
 use serde_json::Value;
 use tch::{Device, Kind};
 
-use crate::{Course, Grouping};
+use crate::course::Course;
+use crate::order::Grouping;
 
 /// The settings of a run.
 #[derive(Clone, Debug)]

@@ -7,10 +7,10 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tch::Tensor;
 
-use crate::Parameters;
 use crate::checkpoint::sum_of;
 use crate::course::{Oversight, Step, follow};
 use crate::order::Rounds;
+use crate::parameters::Parameters;
 use crate::recipes::costs::{Classes, sampled};
 use crate::recipes::graph::{Graph, Half, Neighbours, Text};
 use crate::recipes::settings::Settings;

@@ -5,10 +5,10 @@
 
 use tch::{Kind, Tensor, no_grad};
 
-use crate::Parameters;
 use crate::checkpoint::sum_of;
 use crate::course::{Oversight, Step, follow};
 use crate::order::{Grouping, Rounds};
+use crate::parameters::Parameters;
 use crate::recipes::costs;
 use crate::recipes::graph::{Graph, Text};
 use crate::recipes::settings::Settings;

@@ -7,10 +7,11 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Reduction, Tensor};
 
+use crate::course::Course;
 use crate::course::{Oversight, Step, follow};
 use crate::order::{Grouping, Rounds};
+use crate::parameters::Parameters;
 use crate::recipes::pseudo::Pseudo;
-use crate::{Course, Parameters};
 use models::{Error, Result, Weights};
 
 /// The settings of a run.

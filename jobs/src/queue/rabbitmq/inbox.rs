@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::topology::LANES;
-use crate::queue::Ticket;
+use crate::claim::Ticket;
 
 /// One pick of so many begins with the lowest lane: under a constant load of urgent jobs the others still move.
 const LOW_FIRST_EVERY: u64 = 4;

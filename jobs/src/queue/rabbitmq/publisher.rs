@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::topology::{lane, lane_queue, waiting};
-use super::{Shared, session};
+use super::{SessionResult, Shared};
 use crate::faults;
 use crate::store::Unpublished;
 
@@ -33,7 +33,7 @@ const SURELY_LOST_AFTER: Duration = Duration::from_secs(300);
 const PERSISTENT: u8 = 2;
 
 /// Publishes until the broker fails.
-pub(super) async fn run(shared: &Shared, channel: &Channel) -> session::Result<()> {
+pub(super) async fn run(shared: &Shared, channel: &Channel) -> SessionResult<()> {
     let mut due = shared.store.due();
     let mut reconciled = Instant::now();
     loop {
@@ -69,7 +69,7 @@ async fn publish_all(
     shared: &Shared,
     channel: &Channel,
     jobs: &[Unpublished],
-) -> session::Result<()> {
+) -> SessionResult<()> {
     let name = &shared.settings.name;
     let published = jobs.iter().map(|job| async move {
         let sent = timeout(CONFIRMED_WITHIN, publish(channel, name, *job)).await;
@@ -95,7 +95,7 @@ async fn publish_all(
     Err(trouble)
 }
 
-async fn publish(channel: &Channel, name: &str, job: Unpublished) -> session::Result<()> {
+async fn publish(channel: &Channel, name: &str, job: Unpublished) -> SessionResult<()> {
     let options = BasicPublishOptions {
         mandatory: true,
         ..BasicPublishOptions::default()
@@ -118,7 +118,7 @@ async fn publish(channel: &Channel, name: &str, job: Unpublished) -> session::Re
 }
 
 /// Looks for jobs whose message is lost.
-async fn reconcile(shared: &Shared, channel: &Channel) -> session::Result<()> {
+async fn reconcile(shared: &Shared, channel: &Channel) -> SessionResult<()> {
     let empty = waiting(channel, &shared.settings.name).await? == 0;
     let age = if empty { LOST_AFTER } else { SURELY_LOST_AFTER };
     match shared.store.republish_lost(age).await {

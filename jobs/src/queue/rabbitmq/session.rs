@@ -18,10 +18,7 @@ use tokio::time::timeout;
 
 use super::inbox::{Message, Session};
 use super::topology::{LANES, lane_queue, waiting};
-use super::{Shared, publisher, topology};
-
-/// Any failure has the same reaction.
-pub(super) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+use super::{SessionResult, Shared, publisher, topology};
 
 const CONNECTED_WITHIN: Duration = Duration::from_secs(15);
 /// Between connections; a broker restarts in seconds.
@@ -40,7 +37,7 @@ pub(super) async fn supervise(shared: Arc<Shared>) {
     }
 }
 
-async fn session(shared: &Shared, url: &str) -> Result<Infallible> {
+async fn session(shared: &Shared, url: &str) -> SessionResult<Infallible> {
     let properties =
         ConnectionProperties::default().with_connection_name(shared.settings.name.clone().into());
     let connecting = Connection::connect(url, properties);
@@ -68,7 +65,7 @@ async fn session(shared: &Shared, url: &str) -> Result<Infallible> {
 }
 
 /// Takes messages of all lanes; a process that only publishes waits for ever.
-async fn consume(shared: &Shared, connection: &Connection, session: &Session) -> Result<()> {
+async fn consume(shared: &Shared, connection: &Connection, session: &Session) -> SessionResult<()> {
     if shared.settings.prefetch == 0 {
         shared.set_trouble(None);
         return std::future::pending().await;
@@ -87,7 +84,7 @@ async fn consume_lane(
     shared: &Shared,
     channel: &Channel,
     (session, lane): (&Session, usize),
-) -> Result<()> {
+) -> SessionResult<()> {
     let mut consumer = channel
         .basic_consume(
             lane_queue(&shared.settings.name, lane).into(),
@@ -107,7 +104,7 @@ async fn take_in(
     shared: &Shared,
     delivery: Delivery,
     (session, lane): (&Session, usize),
-) -> Result<()> {
+) -> SessionResult<()> {
     let job = std::str::from_utf8(&delivery.data)
         .ok()
         .and_then(|text| text.parse().ok());
@@ -136,7 +133,7 @@ async fn take_in(
 async fn watch_events(
     shared: &Shared,
     mut events: impl futures_util::Stream<Item = Event> + Unpin,
-) -> Result<()> {
+) -> SessionResult<()> {
     while let Some(event) = events.next().await {
         match event {
             Event::ConnectionBlocked(reason) => {
@@ -151,7 +148,7 @@ async fn watch_events(
 }
 
 /// Notices consumers that the broker has forgotten: messages wait, nothing is held, and nothing comes.
-async fn watch_consumers(shared: &Shared, channel: &Channel) -> Result<()> {
+async fn watch_consumers(shared: &Shared, channel: &Channel) -> SessionResult<()> {
     let mut silent = false;
     loop {
         let before = shared.inbox().delivered;

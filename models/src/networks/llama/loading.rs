@@ -4,10 +4,10 @@
 //! stand side by side; ours, as the published models, pair row j with j + head/2, so that order is undone here.
 
 use super::{Block, Config, Llama};
+use crate::error::{Error, Result};
 use crate::networks::projection::Projection;
 use crate::tensors::gguf::Gguf;
 use crate::tensors::weights::Weights;
-use crate::{Error, Result};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 

@@ -5,7 +5,7 @@
 
 use super::Language;
 use super::prompting::Subject;
-use crate::Result;
+use crate::error::Result;
 use crate::pipeline::writer::{Reader, Sentence};
 use crate::tensors::unit_rows::unit_rows;
 use crate::text::words::stem;

@@ -3,7 +3,7 @@
 
 use super::Language;
 use super::prompting::Subject;
-use crate::Result;
+use crate::error::Result;
 use crate::pipeline::explanation::{Explanation, Near, Place, PlaceKind, StyleShift};
 use crate::pipeline::options::Options;
 use crate::pipeline::seeing::Found;

@@ -5,9 +5,9 @@
 use super::Language;
 use super::prompting::Subject;
 use super::writing::{Item, write};
+use crate::error::{Error, Result};
 use crate::pipeline::story::{Stage, Story, Watcher};
 use crate::tensors::device::shared::{OneThread, Shared};
-use crate::{Error, Result};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};

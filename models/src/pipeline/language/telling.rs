@@ -6,9 +6,9 @@ use super::prompting::{Seen, think};
 use super::side_by_side::write_all;
 use super::writing::{Item, captions};
 use crate::bundle::styles::Mix;
+use crate::error::{Error, Result};
 use crate::pipeline::options::{Mode, Options};
 use crate::pipeline::story::{Request, Stage, Story, Timings, ToldBatch, Watcher};
-use crate::{Error, Result};
 use std::time::Instant;
 
 /// Captions that are told of as used.

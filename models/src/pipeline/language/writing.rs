@@ -7,12 +7,12 @@ use super::explaining::explain;
 use super::prompting::{Subject, last_sentences};
 use crate::bundle::styles::Mix;
 use crate::decoding::drawing::DrawingRules;
+use crate::error::{Error, Result};
 use crate::pipeline::ending::count_words;
 use crate::pipeline::options::{Form, Mode, Options};
 use crate::pipeline::seeing::{Found, Look};
 use crate::pipeline::story::{Stage, Story, UsedCaption, Watcher};
 use crate::pipeline::verse;
-use crate::{Error, Result};
 use std::cell::RefCell;
 
 /// Sentences to choose from: as many as one pass of the packed products takes, so that six cost little more than one and

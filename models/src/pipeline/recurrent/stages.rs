@@ -10,13 +10,13 @@ use crate::bundle::styles::Mix;
 use crate::decoding::decode_loop::{Thoughts, write};
 use crate::decoding::hints::Hints;
 use crate::decoding::hypothesis::{Hypothesis, ranked};
+use crate::error::{Error, Result};
 use crate::networks::skip_thoughts::Encoding;
 use crate::pipeline::ending;
 use crate::pipeline::gallery::Match;
 use crate::pipeline::options::{Mode, Options};
 use crate::pipeline::story::{Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher};
 use crate::text::tokenize;
-use crate::{Error, Result};
 use std::time::Instant;
 use tch::{Kind, Tensor};
 

@@ -4,10 +4,11 @@
 //! blocks of one fixed size, as in `image_encoder`, so that a look does not depend on the pictures beside it.
 
 use super::{Look, squash};
+use crate::error::Result;
 use crate::networks::efficientnet::{Classifier, EfficientNet};
 use crate::networks::nanodet::NanoDet;
+use crate::pipeline::picture::Picture;
 use crate::tensors::weights::Weights;
-use crate::{Picture, Result};
 use tch::{Device, Tensor};
 
 /// Both networks on one device.

@@ -3,7 +3,7 @@
 //! A list of phrases leads to classes: the longest phrase first, from left to right, none overlapping. Phrases of classes
 //! that the detector does not know are in the list, too: a hot dog is no dog, so they must swallow their words.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::collections::HashMap;
 
 /// Classes before this number are ImageNet's and only swallow; the detector's begin here.

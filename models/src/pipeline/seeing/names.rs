@@ -3,7 +3,8 @@
 //! A picture becomes the sum of the names of what the networks are sure of, so that a caption may say it in words that no
 //! training caption used (Norouzi et al. 2014). An unsure network says little: nothing here is brought to unit length.
 
-use crate::{Result, Weights};
+use crate::error::Result;
+use crate::tensors::weights::Weights;
 use tch::{Kind, Tensor};
 
 /// How many of the photo network's classes count.

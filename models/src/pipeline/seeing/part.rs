@@ -3,8 +3,9 @@
 
 use super::mentions::Mentions;
 use super::{Recipe, Seeing};
+use crate::bundle::Bundle;
+use crate::error::{Error, Result};
 use crate::networks::word_head::WordHead;
-use crate::{Bundle, Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// The file in a bundle's folder.

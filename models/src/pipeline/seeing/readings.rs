@@ -4,8 +4,8 @@
 //! vectors themselves is kept.
 
 use super::mentions::Mentions;
+use crate::error::{Error, Result};
 use crate::networks::joint::{Joint, lengths};
-use crate::{Error, Result};
 use tch::Tensor;
 
 /// How many rows are mapped at once: a block of the joint space is 8 MiB.

@@ -4,8 +4,8 @@
 //! Both are smoothed reductions over bytes, rounded to bytes again, as the features were made that the joint space
 //! was trained on (Pillow's BICUBIC and BILINEAR, to one grey level).
 
-use crate::Picture;
 use crate::networks::nanodet;
+use crate::pipeline::picture::Picture;
 use tch::{Kind, Tensor};
 
 const LITE0_SIDE: i64 = 224;

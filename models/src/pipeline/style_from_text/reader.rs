@@ -3,7 +3,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::Result;
+use crate::error::Result;
 use crate::networks::bert::SentenceEncoder;
 use crate::networks::skip_thoughts::{Encoding, SkipThoughts};
 use crate::text::detokenize;

@@ -5,7 +5,7 @@
 //! one writes beside its place and renames; a mapped file that is cut short ends the process.
 #![allow(unsafe_code)]
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use memmap2::{Advice, Mmap, UncheckedAdvice};
 use std::fs::File;
 use std::path::{Path, PathBuf};

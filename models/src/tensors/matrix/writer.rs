@@ -4,7 +4,8 @@
 //! it is whole. What must stay true: after a kill a resumable draft goes on at its last checkpoint, and only if it is the
 //! same file (arrays and key) that was begun; a second process that wants the same file waits for the first.
 
-use crate::{Error, Result, durable};
+use crate::durable;
+use crate::error::{Error, Result};
 use serde_json::json;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};

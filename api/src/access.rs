@@ -7,28 +7,27 @@ use jobs::Scope;
 use uuid::Uuid;
 
 use crate::error::{Error, Kind};
-use crate::stories::no_story;
 
 /// What is said of an id that nobody can have.
-pub(super) const NO_SUCH_ID: &str =
+pub(crate) const NO_SUCH_ID: &str =
     "there is no such thing: its address ends in the id that the submit answered";
 
 /// What a request takes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Access {
+pub(crate) struct Access {
     /// The least scope; none takes no key at all.
-    pub(super) least: Option<Scope>,
+    pub(crate) least: Option<Scope>,
     /// What it is about.
-    pub(super) belongs: Option<Belongs>,
+    pub(crate) belongs: Option<Belongs>,
     /// It is about something that cannot be there.
-    pub(super) nothing: bool,
+    pub(crate) nothing: bool,
     /// It hands something in.
-    pub(super) submits: bool,
+    pub(crate) submits: bool,
 }
 
 /// Something that has an owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Belongs {
+pub(crate) enum Belongs {
     /// A story.
     Story(Uuid),
     /// The picture of a story to be looked at, which may be on show.
@@ -39,16 +38,16 @@ pub(super) enum Belongs {
 
 impl Belongs {
     /// What is said of one that is another's: the same as of one that is not there.
-    pub(super) fn missing(self) -> Error {
+    pub(crate) fn missing(self) -> Error {
         match self {
-            Belongs::Story(id) | Belongs::Picture(id) => no_story(id),
+            Belongs::Story(id) | Belongs::Picture(id) => Error::no_story(id),
             Belongs::Batch(id) => Error::Refused(Kind::NotFound, format!("there is no batch {id}")),
         }
     }
 }
 
 impl Access {
-    pub(super) fn of(method: &Method, path: &str) -> Self {
+    pub(crate) fn of(method: &Method, path: &str) -> Self {
         let looks = matches!(*method, Method::GET | Method::HEAD);
         let mut access = Access {
             least: Some(if looks { Scope::Read } else { Scope::Write }),

@@ -2,6 +2,8 @@
 //! One for each process. What must stay true: what can change is believed for some seconds only; what is remembered is
 //! bounded; and a service that has once had a key never opens again.
 
+mod pace;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,10 +14,10 @@ use chrono::Utc;
 use jobs::{Credential, Key, Owned, Store};
 use uuid::Uuid;
 
-use super::access::Belongs;
-use super::pace::Pace;
+use crate::access::Belongs;
+use crate::allowance::Allowance;
 use crate::error::{Error, Kind, Result};
-use crate::limits::Allowance;
+use pace::Pace;
 
 /// For so long a key is believed: after a revocation it works no longer than this.
 const FRESH: Duration = Duration::from_secs(3);
@@ -132,7 +134,7 @@ impl Known {
 
     /// Whether this is the key's own. An owner never changes, so what is one's own stays that; everything else is looked up each
     /// time, so that what is another's takes as long as what is not there.
-    pub(super) async fn owns(&self, store: &Store, key: &Key, thing: Belongs) -> Result<bool> {
+    pub(crate) async fn owns(&self, store: &Store, key: &Key, thing: Belongs) -> Result<bool> {
         let (Belongs::Story(id) | Belongs::Picture(id) | Belongs::Batch(id)) = thing;
         if locked(&self.owners).get(&id) == Some(&key.id) {
             return Ok(true);
@@ -148,11 +150,22 @@ impl Known {
         Ok(own)
     }
 
+    /// What is left to a key of its own limit, if it has one.
+    pub(crate) fn allowance(&self, key: &Key) -> Option<Allowance> {
+        let most = key.limits.requests_a_minute?;
+        Some(Allowance {
+            name: "requests",
+            most,
+            left: self.left(key, most),
+            again: None,
+        })
+    }
+
     /// Counts a request of this key, and a submit if it is one. Each server counts by itself.
     ///
     /// # Errors
     /// `rate_limited`.
-    pub(super) fn count(&self, key: &Key, submits: bool) -> Result<()> {
+    pub(crate) fn count(&self, key: &Key, submits: bool) -> Result<()> {
         let requests = key.limits.requests_a_minute;
         let handed_in = key.limits.submits_a_minute.filter(|_| submits);
         for (name, most) in [("requests", requests), ("submits", handed_in)] {
@@ -181,7 +194,7 @@ impl Known {
     }
 
     /// How many requests are left to this key of so many a minute.
-    pub(super) fn left(&self, key: &Key, most: u32) -> u32 {
+    pub(crate) fn left(&self, key: &Key, most: u32) -> u32 {
         let paces = locked(&self.paces);
         paces
             .get(&(key.id, "requests"))

@@ -1,0 +1,77 @@
+//! What a service allows, what it stands on, and what every handler may need of both.
+//! `lib.rs` makes one [`Service`] for a process, handlers take it as actix's data. What must stay true: it knows nothing of
+//! the handlers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jobs::{Queue, Store};
+use operation::Health;
+use outbound::Client;
+use pictures::{Caps, Images};
+use tokio_util::sync::CancellationToken;
+
+use crate::feed::Feed;
+use crate::known::{Access, Known};
+use crate::limits::{Limits, Turns};
+use crate::sites::Hosts;
+
+/// What the service allows.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The largest picture.
+    pub caps: Caps,
+    /// The names under which the service may be asked.
+    pub hosts: Hosts,
+    /// Whom it asks for a key.
+    pub access: Access,
+    /// How much is done at once.
+    pub limits: Limits,
+    /// How long a stop only says that it is not ready, so that whoever sends requests here has heard of it before
+    /// connections are refused.
+    pub stop_wait: Duration,
+    /// How often a stream of events says that it is still there when there is nothing else to say.
+    pub stream_heartbeat: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            caps: Caps::default(),
+            hosts: Hosts::default(),
+            access: Access::default(),
+            limits: Limits::default(),
+            stop_wait: Duration::ZERO,
+            // proxies cut what is silent for half a minute
+            stream_heartbeat: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What the service stands on.
+#[derive(Clone)]
+pub struct ApiState {
+    /// The jobs.
+    pub store: Store,
+    /// The workers' doorbell.
+    pub queue: Arc<dyn Queue>,
+    /// The pictures.
+    pub images: Arc<dyn Images>,
+    /// Fetches what callers name, and knows whom webhooks may reach.
+    pub fetch: Client,
+    /// What the other parts of this process say about themselves.
+    pub health: Health,
+}
+
+/// Everything a handler may need.
+pub(crate) struct Service {
+    pub(crate) config: Config,
+    pub(crate) state: ApiState,
+    pub(crate) feed: Feed,
+    pub(crate) turns: Turns,
+    pub(crate) known: Known,
+    /// Not ready any more; requests are answered as ever.
+    pub(crate) stopping: CancellationToken,
+    /// The end: nobody is kept waiting.
+    pub(crate) shutdown: CancellationToken,
+}
