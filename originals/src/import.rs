@@ -171,6 +171,7 @@ fn style(name: &str) -> Style {
     Style {
         name: name.to_owned(),
         description: format!("The original's style {name}."),
+        manner: None,
         passages: 0,
         source: format!("{name}_style.npy"),
     }

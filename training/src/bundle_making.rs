@@ -167,6 +167,7 @@ fn styles(recipe: &Recipe, thoughts: &Path) -> Result<(Vec<Style>, Vectors)> {
         styles.push(Style {
             name: style.name.clone(),
             description: style.description.clone(),
+            manner: None,
             passages: count as u64,
             source: style.source.clone(),
         });

@@ -243,6 +243,9 @@ pub struct Style {
     pub name: String,
     /// One sentence for people.
     pub description: String,
+    /// What a language model is asked for, such as `a ghost story`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manner: Option<String>,
     /// How many passages its vector is the mean of.
     pub passages: u64,
     /// Where the passages are from.

@@ -30,6 +30,17 @@ pub struct Mix {
 }
 
 impl Mix {
+    /// The names of its styles, the weightiest first; none at strength 0.
+    pub fn names_by_weight(&self) -> impl Iterator<Item = &str> {
+        let mut parts: Vec<&(String, f32)> = self
+            .parts
+            .iter()
+            .filter(|(_, weight)| weight * self.strength > 0.0)
+            .collect();
+        parts.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        parts.into_iter().map(|(name, _)| name.as_str())
+    }
+
     /// The same without emphasis, as the original shifts.
     pub fn plain(self) -> Self {
         Mix {

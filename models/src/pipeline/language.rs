@@ -4,6 +4,7 @@
 //! The algorithm is that of 2015, x − c + b and all; only the shoulders it stands on are others. What must stay true: a
 //! story is the same alone and in any batch, and whatever goes wrong with one request ends that request only.
 
+mod asking;
 mod choosing;
 mod explaining;
 mod prompting;
@@ -32,6 +33,7 @@ use crate::tensors::device::shared::ReadOnly;
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use crate::text::words::WordList;
+use std::collections::BTreeMap;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
@@ -48,6 +50,8 @@ pub(super) struct Language {
     readings: Readings,
     sentences: SentenceEncoder,
     pub(super) styles: Styles,
+    /// What a story of each style is called when it is asked for.
+    manners: BTreeMap<String, String>,
     words: WordList,
     /// The mean thought of prose (T).
     mean: Tensor,
@@ -99,6 +103,7 @@ impl Language {
             word_head: sight.word_head(bundle)?,
             styles: bundle.styles(sentences.size(), Device::Cpu)?,
             mean: spread.mean.to_device(Device::Cpu).to_kind(Kind::Float),
+            manners: manners(bundle),
             part,
             eyes,
             seeing,
@@ -128,6 +133,14 @@ impl Language {
     pub(super) fn tell(&self, requests: &[Request], watcher: &mut dyn Watcher) -> ToldBatch {
         telling::tell(self, requests, watcher)
     }
+}
+
+/// The manner of each style that has one.
+fn manners(bundle: &Bundle) -> BTreeMap<String, String> {
+    let styles = bundle.manifest().styles.iter();
+    styles
+        .filter_map(|style| Some((style.name.clone(), style.manner.clone()?)))
+        .collect()
 }
 
 /// Opens the language model with its adapter merged.

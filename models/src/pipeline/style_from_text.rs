@@ -134,6 +134,7 @@ pub fn make(
         style: Style {
             name: draft.name.clone(),
             description: draft.description.clone(),
+            manner: None,
             passages: of as u64,
             source: draft.source.clone(),
         },

@@ -52,6 +52,8 @@ pub struct Prompt {
     pub style: Tensor,
     /// Tokens of the words that it should speak of.
     pub words: Vec<i64>,
+    /// What the model is asked in words, marks included; then soft tokens and words are not shown to it.
+    pub request: Option<String>,
     /// What stands already; empty where it begins.
     pub before: String,
 }
@@ -151,21 +153,28 @@ impl Writer {
     /// When what stands already cannot be split into tokens.
     pub fn prefix(&self, prompt: &Prompt) -> Result<Tensor> {
         let _no_grad = tch::no_grad_guard();
+        let mut parts = match &prompt.request {
+            Some(request) => vec![embedded(&self.llama, &self.pieces.encode(request)?)],
+            None => self.learnt(prompt),
+        };
+        if !prompt.before.is_empty() {
+            let before = self.pieces.encode_plain(&prompt.before)?;
+            parts.push(embedded(&self.llama, &before));
+        }
+        Ok(Tensor::cat(&parts, 1))
+    }
+
+    /// The prefix that an adapter was trained with: soft tokens and words.
+    fn learnt(&self, prompt: &Prompt) -> Vec<Tensor> {
         let soft = self
             .map
             .forward(&prompt.thought.unsqueeze(0), &prompt.style.unsqueeze(0));
-        let words = embedded(&self.llama, &prompt.words);
-        let kind = self.llama.kind();
-        let mut parts = vec![
+        vec![
             self.frame.before.shallow_clone(),
-            soft.to_kind(kind),
-            words,
+            soft.to_kind(self.llama.kind()),
+            embedded(&self.llama, &prompt.words),
             self.frame.after.shallow_clone(),
-        ];
-        if !prompt.before.is_empty() {
-            parts.push(embedded(&self.llama, &self.pieces.encode(&prompt.before)?));
-        }
-        Ok(Tensor::cat(&parts, 1))
+        ]
     }
 
     /// Writes a passage, `rows` sentences at a time to choose from. After each token `go_on` learns how many there are; a
@@ -197,6 +206,46 @@ impl Writer {
             })
         };
         drawn.map(written).transpose()
+    }
+
+    /// How likely each text is as the beginning of one: the mean log probability of its tokens, nats.
+    ///
+    /// # Errors
+    /// When a text cannot be split into tokens, or the network's answers are not numbers.
+    pub fn fluency(&self, texts: &[&str]) -> Result<Vec<f64>> {
+        let _no_grad = tch::no_grad_guard();
+        let ids = texts.iter().map(|text| self.pieces.encode_plain(text));
+        let ids = ids.collect::<Result<Vec<_>>>()?;
+        let longest = ids.iter().map(Vec::len).max().unwrap_or_default();
+        // what is after a text is seen by none of its tokens, so anything may stand there
+        let padded = ids.iter().flat_map(|ids| {
+            let rest = std::iter::repeat_n(0, longest - ids.len());
+            ids.iter().copied().chain(rest).collect::<Vec<i64>>()
+        });
+        let padded: Vec<i64> = padded.collect();
+        let rows = texts.len() as i64;
+        let shown = Tensor::from_slice(&padded)
+            .view([rows, longest as i64])
+            .to_device(self.device());
+        let begin = self.frame.before.expand([rows, -1, -1], false);
+        let input = Tensor::cat(&[&begin, &self.llama.embed(&shown)], 1);
+        let mut cache = self.llama.cache(rows, input.size()[1]);
+        let hidden = self.llama.extend(&input, &mut cache);
+        let hidden = hidden.narrow(1, 0, longest as i64);
+        let costs = self
+            .llama
+            .logits(&hidden)
+            .to_kind(Kind::Float)
+            .log_softmax(-1, Kind::Float);
+        let costs = costs
+            .gather(-1, &shown.unsqueeze(-1), false)
+            .squeeze_dim(-1);
+        let costs = costs.to_device(Device::Cpu);
+        let mean = |(row, ids): (usize, &Vec<i64>)| {
+            let own = costs.get(row as i64).narrow(0, 0, ids.len() as i64);
+            own.mean(Kind::Float).double_value(&[])
+        };
+        Ok(ids.iter().enumerate().map(mean).collect())
     }
 
     fn text(&self, tokens: &[usize]) -> Result<String> {

@@ -12,16 +12,18 @@ use crate::text::words::stem;
 use std::collections::HashSet;
 use tch::{Device, Tensor};
 
-/// How much the nearness to the picture counts, in the first sentences and later, when the story may leave it.
-const PICTURE: (f64, f64) = (1.6, 0.8);
+/// How much the nearness to the picture counts, in the first sentences and later, when the story may leave it: more makes
+/// every sentence a caption, which says the same things again.
+const PICTURE: (f64, f64) = (1.2, 0.2);
 /// How much more than the captions the picture itself counts in that: five captions say what many pictures share, and share
 /// their errors; the joint space says what sets this picture apart.
 const EYES: f64 = 2.0;
 /// Sentences that set the scene.
 const SCENE: usize = 2;
-const STYLE: f64 = 0.4;
+/// The nearness to the style, at strength 1.
+const STYLE: f64 = 1.0;
 /// A nat of mean log probability.
-const FLUENCY: f64 = 0.3;
+const FLUENCY: f64 = 1.0;
 /// Each word of the prompt that is heard for the first time, up to two in a sentence.
 const NEWLY_TOLD: f64 = 0.15;
 /// Going on from the sentence before; beyond the limit it says the same again.
@@ -43,6 +45,8 @@ const TOO_LONG: f64 = -0.02;
 const LATE_NARRATOR: f64 = -0.3;
 /// A story whose first word leans on something before it.
 const LEANING: f64 = -0.4;
+/// A sentence about the text instead of about what happens, as models answer that were taught to be asked.
+const ABOUT_ITSELF: f64 = -1.0;
 /// Where the network would end the passage with this probability, it may.
 const AN_END: f64 = 0.25;
 /// A story may end once it has this share of the words that it may have, and a last sentence needs some.
@@ -53,7 +57,7 @@ const LAST_SENTENCE: usize = 8;
 pub(super) struct Choosing<'a> {
     language: &'a Language,
     subject: &'a Subject,
-    /// The thought of the captions and the direction of the style, of length 1 (T).
+    /// The thought of the captions, of length 1, and the direction of the style, as long as it is strong (T).
     content: Tensor,
     style: Option<Tensor>,
     most_words: usize,
@@ -91,7 +95,7 @@ impl<'a> Choosing<'a> {
         let has_style = subject.style.abs().max().double_value(&[]) > 0.0;
         let mut choosing = Self {
             content: unit_rows(&subject.content),
-            style: has_style.then(|| unit_rows(&subject.style)),
+            style: has_style.then(|| subject.style.shallow_clone()),
             language,
             subject,
             most_words,
@@ -211,6 +215,11 @@ impl<'a> Choosing<'a> {
             + SAID_AGAIN * again
             + if untidy { UNTIDY } else { 0.0 }
             + if narrator { LATE_NARRATOR } else { 0.0 }
+            + if words.iter().any(|word| is_of_texts(word)) {
+                ABOUT_ITSELF
+            } else {
+                0.0
+            }
             + if leans { LEANING } else { 0.0 }
             + if words.len() < WORDS.0 {
                 TOO_SHORT
@@ -313,6 +322,21 @@ fn is_leaning(word: &str) -> bool {
         "also",
         "too",
         "such",
+    ]
+    .contains(&word)
+}
+
+fn is_of_texts(word: &str) -> bool {
+    [
+        "paragraph",
+        "novel",
+        "chapter",
+        "author",
+        "reader",
+        "story",
+        "tale",
+        "caption",
+        "scene",
     ]
     .contains(&word)
 }

@@ -6,7 +6,9 @@
 //! by the picture, so that no word stands in every story of a style.
 
 use super::Language;
+use super::asking::{request, says_style};
 use crate::bundle::styles::Mix;
+use crate::error::Result;
 use crate::networks::word_head::WordHead;
 use crate::pipeline::options::Options;
 use crate::pipeline::seeing::{Found, Look};
@@ -55,7 +57,15 @@ pub(super) struct Seen<'a> {
 }
 
 /// Thinks: shifts the captions' thought into the style and reads the words out of it.
-pub(super) fn think(language: &Language, seen: &Seen, mix: &Mix, options: &Options) -> Subject {
+///
+/// # Errors
+/// When the captions cannot be read.
+pub(super) fn think(
+    language: &Language,
+    seen: &Seen,
+    mix: &Mix,
+    options: &Options,
+) -> Result<Subject> {
     let asked = options.captions.clamp(1, CAPTIONS_OF_A_THOUGHT);
     let used = seen.found.len().min(asked);
     let rows: Vec<i64> = seen
@@ -70,8 +80,18 @@ pub(super) fn think(language: &Language, seen: &Seen, mix: &Mix, options: &Optio
     let content = thoughts.mean_dim(0i64, false, Kind::Float) - language.styles.caption();
     let style = language.styles.direction(mix, &language.mean);
     let thought = &language.mean + &content + &style * language.part.style_pull;
-    let words = words(language, seen, (&content, &style), options);
+    let of_style = if says_style(language, mix) {
+        0
+    } else {
+        words_of_style_told(language, options)
+    };
+    let words = words(language, seen, (&content, &style), of_style);
+    let told: Vec<String> = words
+        .iter()
+        .map(|&word| language.words.word(word).text.clone())
+        .collect();
     let prompt = Prompt {
+        request: request(language, seen, (mix, options), &told)?,
         thought,
         style: style.shallow_clone(),
         words: words
@@ -80,17 +100,13 @@ pub(super) fn think(language: &Language, seen: &Seen, mix: &Mix, options: &Optio
             .collect(),
         before: last_sentences(&options.before).join(" "),
     };
-    let words = words
-        .iter()
-        .map(|&word| language.words.word(word).text.clone())
-        .collect();
-    Subject {
+    Ok(Subject {
         content,
         picture: language.seeing.direction(seen.look),
         style,
         prompt,
-        words,
-    }
+        words: told,
+    })
 }
 
 /// The last whole sentences of a text, as many as are read again.
@@ -116,24 +132,11 @@ fn words(
     language: &Language,
     seen: &Seen,
     (content, style): (&Tensor, &Tensor),
-    options: &Options,
+    of_style: usize,
 ) -> Vec<usize> {
-    let part = &language.part;
-    let strength = if options.style.is_empty() {
-        0.0
-    } else {
-        f64::from(options.style_strength.clamp(0.0, 2.0))
-    };
-    let of_style = (part.words_of_style as f64 * strength).round() as usize;
-    let of_style = of_style.min(part.words_told.saturating_sub(1));
     let mut taken = HashSet::new();
-    let mut words = words_of_content(
-        language,
-        seen,
-        content,
-        part.words_told - of_style,
-        &mut taken,
-    );
+    let of_content = language.part.words_told - of_style;
+    let mut words = words_of_content(language, seen, content, of_content, &mut taken);
     words.extend(words_of_style(
         language,
         style,
@@ -141,6 +144,18 @@ fn words(
         (seen, &mut taken),
     ));
     words
+}
+
+/// How many words say the style where nothing else does.
+fn words_of_style_told(language: &Language, options: &Options) -> usize {
+    let part = &language.part;
+    let strength = if options.style.is_empty() {
+        0.0
+    } else {
+        f64::from(options.style_strength.clamp(0.0, 2.0))
+    };
+    let of_style = (part.words_of_style as f64 * strength).round() as usize;
+    of_style.min(part.words_told.saturating_sub(1))
 }
 
 /// Words that the witnesses agree on most.

@@ -42,16 +42,20 @@ pub(super) fn tell(
         watcher.stage(item.place, Stage::Captioning, 1, 1);
     }
     timings.captioning = lap();
-    let ready = items.into_iter().map(|item| {
+    let mut ready = Vec::with_capacity(items.len());
+    for item in items {
         let seen = Seen {
             look: &item.look,
             found: &item.found,
         };
-        let subject = think(language, &seen, &item.mix, item.options);
-        watcher.stage(item.place, Stage::Thinking, 1, 1);
-        (item, subject)
-    });
-    let ready = ready.collect();
+        match think(language, &seen, &item.mix, item.options) {
+            Ok(subject) => {
+                watcher.stage(item.place, Stage::Thinking, 1, 1);
+                ready.push((item, subject));
+            }
+            Err(error) => stories[item.place] = Some(Err(error)),
+        }
+    }
     timings.thinking = lap();
     let begun = Instant::now();
     let mut end = |(place, story): (usize, Result<Story>), watcher: &mut dyn Watcher| {

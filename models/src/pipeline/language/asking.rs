@@ -1,0 +1,95 @@
+//! Says in words what a story is to be: whose manner, which picture, which words of the shifted thought.
+//!
+//! An instruction-tuned model understands a plain request better than soft tokens that an adapter has learnt in some hundred
+//! steps; the adapter then only has to make its prose that of novels. The bundle holds the wording, marks of the model's
+//! conversation included; what it may name stands in [`WORDINGS`]. What must stay true: nothing of a caller's gets into it.
+
+use super::Language;
+use super::prompting::Seen;
+use crate::bundle::styles::Mix;
+use crate::error::Result;
+use crate::pipeline::options::Options;
+
+/// What a wording may name: the styles' manner, what a caption says, the words of the thought.
+const WORDINGS: [&str; 3] = ["{manner}", "{caption}", "{words}"];
+/// Of so many captions, the best first, the most fluent is told: captions made of short runs of words can be poor English, and
+/// a model goes on as it is spoken to.
+const CAPTIONS_READ: usize = 6;
+/// Styles of a mix that are named, the weightiest first.
+const MANNERS: usize = 2;
+/// What is written without a style, and in one that has no manner of its own.
+const NO_MANNER: &str = "a story";
+const ADDED_MANNER: &str = "an old novel";
+
+/// The request for one story, if the bundle's model takes one.
+///
+/// # Errors
+/// When the captions cannot be read.
+pub(super) fn request(
+    language: &Language,
+    seen: &Seen,
+    (mix, options): (&Mix, &Options),
+    words: &[String],
+) -> Result<Option<String>> {
+    let Some(wording) = &language.part.request else {
+        return Ok(None);
+    };
+    let caption = as_a_part(most_fluent(language, seen, options.captions)?);
+    let told = [manner(language, mix), caption, words.join(", ")];
+    let fill = |text: String, (name, told): (&str, &String)| text.replace(name, told);
+    Ok(Some(
+        WORDINGS.into_iter().zip(&told).fold(wording.clone(), fill),
+    ))
+}
+
+/// Whether a request says all that the styles of a mix are: then no words of theirs need to be told.
+pub(super) fn says_style(language: &Language, mix: &Mix) -> bool {
+    let mut names = mix.names_by_weight();
+    language.part.request.is_some() && names.all(|name| language.manners.contains_key(name))
+}
+
+/// The best caption to speak of.
+fn most_fluent<'a>(language: &'a Language, seen: &Seen, asked: usize) -> Result<&'a str> {
+    let best = seen.found.iter().take(asked.clamp(1, CAPTIONS_READ));
+    let captions: Vec<&str> = best
+        .map(|found| language.captions[found.row].as_str())
+        .collect();
+    let fluency = language.writer.fluency(&captions)?;
+    let mut best = (f64::NEG_INFINITY, "");
+    for (caption, fluency) in captions.into_iter().zip(fluency) {
+        if fluency > best.0 {
+            best = (fluency, caption);
+        }
+    }
+    Ok(best.1)
+}
+
+/// How the styles of a mix are named.
+fn manner(language: &Language, mix: &Mix) -> String {
+    let of_style = |name: &str| {
+        let manner = language
+            .manners
+            .get(name)
+            .map_or(ADDED_MANNER, String::as_str);
+        manner.to_owned()
+    };
+    let mut manners: Vec<String> = Vec::new();
+    for name in mix.names_by_weight().take(MANNERS) {
+        let manner = of_style(name);
+        if !manners.contains(&manner) {
+            manners.push(manner);
+        }
+    }
+    match manners.is_empty() {
+        true => NO_MANNER.to_owned(),
+        false => manners.join(" that is also "),
+    }
+}
+
+/// A caption as it stands within a sentence: without its full stop and its capital.
+fn as_a_part(caption: &str) -> String {
+    let caption = caption.trim().trim_end_matches('.');
+    let mut letters = caption.chars();
+    let first = letters.next().into_iter().flat_map(char::to_lowercase);
+    first.chain(letters.clone()).collect()
+}
