@@ -92,6 +92,7 @@ async fn whoever_listens_over_a_connection_that_went_silent_hears_again() {
     let hears = async |changes: &mut tokio::sync::broadcast::Receiver<Uuid>| {
         eventually("a change is heard of", async || {
             let id = service.submit().await.id;
+            service.store.cancel(id).await.unwrap();
             let soon = Duration::from_millis(500);
             while let Ok(Ok(heard)) = timeout(soon, changes.recv()).await {
                 if heard == id {
@@ -104,7 +105,8 @@ async fn whoever_listens_over_a_connection_that_went_silent_hears_again() {
     };
     hears(&mut changes).await;
     link.set(Wire::Swallowing);
-    service.submit().await;
+    let id = service.submit().await.id;
+    service.store.cancel(id).await.unwrap();
     timeout(SECONDS, store.ping())
         .await
         .expect("it ends")

@@ -107,11 +107,8 @@ impl Callers {
         }
         let begun = Instant::now();
         let job = loop {
-            let asked = self.ask(
-                Method::GET,
-                &format!("/v1/stories/{id}?wait=5"),
-                |request| request,
-            );
+            let path = format!("/v1/stories/{id}?wait=5");
+            let asked = self.ask(Method::GET, &path, |request| request);
             let job = asked.await.unwrap_or_default();
             if !matches!(job["state"].as_str(), Some("queued" | "running") | None) {
                 break job;

@@ -104,7 +104,7 @@ pub(super) async fn make(plan: &Plan, cast: &Arc<Cast>) -> Troubles {
         let who = chance.random();
         healing.push(tokio::spawn(befall(cast.clone(), trouble, (length, who))));
         let pause = Duration::from_millis(chance.random_range(500..5500));
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(plan.calm * pause).await;
     }
     for healed in healing {
         match healed.await.unwrap() {
