@@ -24,6 +24,9 @@ use callers::Callers;
 use cast::Cast;
 use ledger::Ledger;
 
+/// What is left when the troubles are over is told within this time, on a slow machine within as much more.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// How long and how hard.
 pub(super) struct Plan {
     seconds: u64,
@@ -70,7 +73,7 @@ async fn whatever_is_killed_no_job_is_lost_and_none_is_told_twice() {
     let troubles = trouble::make(&plan, &cast).await;
     cast.be_well().await;
     calling.await.unwrap();
-    let jobs = callers.settled(Duration::from_secs(600)).await;
+    let jobs = callers.settled(plan.calm * PATIENCE).await;
     let ledger = Ledger::of(&plan, &callers, &cast, (jobs, troubles)).await;
     let text = ledger.to_string();
     if let Ok(file) = std::env::var("STORYTELLER_CHAOS_LEDGER") {

@@ -108,7 +108,7 @@ impl Ledger {
             .filter(|attempt| attempt["outcome"] == "succeeded")
             .count();
         let webhooks = received.get(&id).map_or(0, BTreeSet::len);
-        if told > 1 || settled.deliveries.len() != 1 || webhooks > 1 {
+        if told > 1 || settled.deliveries.len() > 1 || webhooks > 1 {
             let deliveries = settled.deliveries.len();
             self.twice.push(format!(
                 "{id}: told {told}, {deliveries} deliveries, {webhooks} webhooks"

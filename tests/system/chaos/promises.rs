@@ -59,6 +59,8 @@ impl Promises {
                     *self.shares.entry(worker.to_owned()).or_default() += 1;
                 }
                 "returned" | "cancelled" => {}
+                // a job that runs when patience ends is in another line: lost
+                "open" if job["state"] == "running" => {}
                 "lost" => {
                     lost += 1;
                     let next = attempts.get(number + 1).map(|next| next.started_at);
@@ -121,7 +123,7 @@ impl Promises {
     fn enter_charges(&mut self, id: Uuid, job: &Value, lost: usize) {
         let attempts = job["attempts"].as_u64().unwrap_or_default() as usize;
         let state = job["state"].as_str().unwrap_or_default();
-        let own = usize::from(matches!(state, "succeeded" | "cancelled"));
+        let own = usize::from(matches!(state, "succeeded" | "cancelled" | "running"));
         if attempts > lost + own {
             self.innocent.push(format!(
                 "{id}: charged {attempts} attempts, of which {lost} were lost"
