@@ -111,6 +111,11 @@ chaos: setup-tests ## kill, pause and cut off everything while jobs run: make ch
 	@STORYTELLER_CHAOS_SECONDS=$$(($(MINUTES) * 60)) STORYTELLER_CHAOS_JOBS=$$(($(MINUTES) * 68)) STORYTELLER_CHAOS_SEED=$(SEED) \
 	  OMP_NUM_THREADS=1 $(cargo) test -p storyteller --test system chaos -- --nocapture
 
+BEFORE ?=
+.PHONY: upgrade-check
+upgrade-check: setup-tests ## an earlier version and this one side by side while jobs flow: make upgrade-check BEFORE=<commit>
+	@export LIBTORCH="$${LIBTORCH:-$(OUR_LIBTORCH)}"; scripts/upgrade-check.sh $(BEFORE)
+
 .PHONY: sqlx
 sqlx: setup ## describe the SQL queries anew (.sqlx/), after a change to one
 	@export LIBTORCH="$${LIBTORCH:-$(OUR_LIBTORCH)}"; scripts/check-sqlx.sh --write

@@ -123,7 +123,8 @@ async fn serve(
     store.migrate().await?;
     let prefetch = u16::try_from(2 * settings.max_batch).unwrap_or(u16::MAX);
     let queue = settings.queue.open(store.clone(), prefetch);
-    let images = settings.images.open(Some(settings.data.join("images")))?;
+    let folder = settings.data.join("images");
+    let images = settings.images.open(Some(folder)).await?;
     let fetch = settings.fetch.client()?;
     let secrets = settings
         .webhooks

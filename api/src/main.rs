@@ -146,7 +146,7 @@ async fn serve(options: Options) -> anyhow::Result<()> {
     store.wait_for_tables().await?;
     let state = ApiState {
         queue: options.queue.open(store.clone(), 0),
-        images: options.images.open(None)?,
+        images: options.images.open(None).await?,
         fetch: options.fetch.client()?,
         health: Health::new(),
         store,

@@ -1,11 +1,14 @@
 //! Named points at which a process dies when its environment says so: `STORYTELLER_DIE_AT=submit:image_kept=0.02`.
-//! What writes something durable calls [`point`] before and after it, and `make chaos` sets the variable. What must
-//! stay true: without the variable nothing ever happens here, at the price of one look at memory.
+//! What writes something durable calls [`point`] before and after it, an engine calls [`step`] between two steps, where it
+//! hangs for ever if `STORYTELLER_HANG_AT_STEP=0.001` will have it, and `make chaos` sets the variables. What must stay
+//! true: without them nothing ever happens here, at the price of one look at memory.
 
 use std::process;
 use std::sync::OnceLock;
+use std::thread;
 
 const VARIABLE: &str = "STORYTELLER_DIE_AT";
+const HANG: &str = "STORYTELLER_HANG_AT_STEP";
 
 /// Every point there is, in the order in which a job passes them.
 pub const POINTS: [&str; 12] = [
@@ -46,17 +49,33 @@ pub fn point(name: &'static str) {
     }
 }
 
+/// Stands still here for ever, as a device that hangs, if the environment and chance will have it.
+pub fn step() {
+    static CHANCE: OnceLock<Option<f64>> = OnceLock::new();
+    let chance = CHANCE.get_or_init(|| probability(&std::env::var(HANG).ok()?));
+    if let Some(chance) = chance
+        && rand::random_bool(*chance)
+    {
+        tracing::warn!("hanging here, as {HANG} says");
+        loop {
+            thread::park();
+        }
+    }
+}
+
 /// Reads `point=chance`; anything else names no point.
 fn parse(text: &str) -> Option<Fault> {
     let (point, chance) = text.split_once('=')?;
-    let chance = chance
-        .parse()
-        .ok()
-        .filter(|chance| (0.0..=1.0).contains(chance))?;
+    let chance = probability(chance)?;
     POINTS.contains(&point).then(|| Fault {
         point: point.to_owned(),
         chance,
     })
+}
+
+fn probability(text: &str) -> Option<f64> {
+    let chance = text.parse().ok();
+    chance.filter(|chance| (0.0..=1.0).contains(chance))
 }
 
 #[cfg(test)]

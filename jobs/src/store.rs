@@ -6,6 +6,7 @@ mod audit;
 mod batches;
 mod chores;
 mod claiming;
+mod database;
 mod deliveries;
 mod events;
 mod finishing;
@@ -29,7 +30,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{OnceCell, broadcast, watch};
 use uuid::Uuid;
 
@@ -42,6 +43,7 @@ use crate::key::{Actor, Quota};
 use crate::request::StoryRequest;
 use crate::style::LearntStyle;
 pub use batches::{Batch, BatchStory, BatchSubmitted, NewBatch, RefusedPicture};
+use database::Database;
 pub use events::Standing;
 use listener::Listener;
 pub use publishing::Unpublished;
@@ -50,10 +52,6 @@ pub use retention::Forgotten;
 use row::{DATABASE, failed};
 pub use sharing::{Gallery, Place, Shared};
 
-/// No statement here takes longer unless something is badly wrong, and then waiting makes it worse.
-const STATEMENT_TIMEOUT: &str = "30s";
-/// How long a caller waits for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Health checks ask every few seconds.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -222,7 +220,7 @@ pub struct Catalogue {
 /// The jobs in one Postgres database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: PgPool,
+    database: Database,
     rules: Rules,
     listener: Arc<Listener>,
     /// Asked for once.
@@ -239,17 +237,15 @@ impl Store {
     pub async fn connect(url: &str, rules: Rules) -> Result<Store> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| failed("read the address of the database", error))?
-            .application_name("storyteller")
-            .options([("statement_timeout", STATEMENT_TIMEOUT)]);
-        let pool = PgPoolOptions::new()
-            .max_connections(rules.connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
+            .application_name("storyteller");
+        // one more listens
+        let most = rules.connections.saturating_sub(1).max(1);
+        let database = Database::connect(options, most)
             .await
             .map_err(|error| failed("connect", error))?;
-        let listener = Arc::new(Listener::new(pool.clone()));
+        let listener = Arc::new(Listener::new(database.clone()));
         Ok(Store {
-            pool,
+            database,
             rules,
             listener,
             deployment: Arc::default(),
@@ -277,7 +273,7 @@ impl Store {
     /// # Errors
     /// `Unavailable` if it does not, within 2 s.
     pub async fn ping(&self) -> Result<()> {
-        let question = sqlx::query_scalar!(r#"select 1 as "one!""#).fetch_one(&self.pool);
+        let question = sqlx::query_scalar!(r#"select 1 as "one!""#).fetch_one(&self.database);
         match tokio::time::timeout(PING_TIMEOUT, question).await {
             Ok(answer) => answer
                 .map(drop)
@@ -292,7 +288,7 @@ impl Store {
 
     /// Ends all connections, once they have done what they are doing.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.database.close().await;
     }
 
     /// The ids of jobs whose state or stage changes from now on, in any process. A receiver that lags or a lost

@@ -16,7 +16,7 @@ use futures_util::stream::{BoxStream, StreamExt as _};
 pub use deployment::{Deployment, Moved};
 pub use directory::Directory;
 pub use options::ImageOptions;
-pub use s3::{S3, Settings as S3Settings};
+pub use s3::{Keys as S3Keys, S3, Settings as S3Settings};
 
 use crate::error::{Error, Result};
 

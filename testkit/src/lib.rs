@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+pub mod link;
 pub mod photos;
 pub mod postgres;
 pub mod rabbitmq;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// It takes about 5 s on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The address of the broker that all tests share, who never hurt it; none where there is no server.
 static SHARED: LazyLock<Option<String>> = LazyLock::new(|| {

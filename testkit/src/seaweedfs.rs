@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use pictures::images::S3Settings;
+use pictures::images::{S3Keys, S3Settings};
 use pictures::{Images as _, S3};
 use uuid::Uuid;
 
@@ -197,18 +197,29 @@ fn remove_folders_of_earlier_runs() {
     }
 }
 
-/// How to reach a server with the keys of the tests.
-pub fn settings(endpoint: &str) -> S3Settings {
+/// The keys of the tests: who asks, and the proof.
+pub fn keys() -> [String; 2] {
     let ours =
         |name: &str, otherwise: &str| std::env::var(name).unwrap_or_else(|_| otherwise.to_owned());
+    [
+        ours("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        ours("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+    ]
+}
+
+/// How to reach a server with the keys of the tests.
+pub fn settings(endpoint: &str) -> S3Settings {
+    let [access_key, secret_key] = keys();
     S3Settings {
         bucket: format!("test-{}", Uuid::new_v4().simple()),
         endpoint: Some(endpoint.to_owned()),
         public_endpoint: None,
         region: "us-east-1".to_owned(),
-        access_key: ours("AWS_ACCESS_KEY_ID", ACCESS_KEY),
-        secret_key: ours("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
-        session_token: None,
+        keys: S3Keys::Given {
+            access_key,
+            secret_key,
+            session_token: None,
+        },
     }
 }
 

@@ -16,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The options of a service whose pictures lie in a new bucket of this server.
 async fn bucket_at(server: &Weed) -> ImageOptions {
     let settings = seaweedfs::settings(&server.endpoint());
+    let [access_key, secret_key] = seaweedfs::keys();
     seaweedfs::bucket_at(settings.clone()).await;
     ImageOptions {
         images: None,
@@ -23,8 +24,8 @@ async fn bucket_at(server: &Weed) -> ImageOptions {
         s3_endpoint: settings.endpoint,
         s3_public_endpoint: None,
         s3_region: settings.region,
-        s3_access_key: Some(settings.access_key),
-        s3_secret_key: Some(settings.secret_key.into()),
+        s3_access_key: Some(access_key),
+        s3_secret_key: Some(secret_key.into()),
         s3_session_token: None,
     }
 }

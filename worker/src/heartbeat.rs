@@ -26,8 +26,9 @@ pub(crate) async fn run(shared: &Shared, done: CancellationToken) -> Result<(), 
         }
         watch(shared)?;
         if !shared.is_hung() {
-            // one that is not heard by then is of no use: the next one goes over another connection
-            beat(shared, rules.lease_timeout / 2).await;
+            // over a connection that died unseen it is never heard; the next one may find another dead one, which takes a
+            // second to be found out, and must still come before the lease ends
+            beat(shared, rules.heartbeat.mul_f64(1.5)).await;
         }
     }
 }

@@ -169,7 +169,7 @@ async fn work(settings: Settings) -> anyhow::Result<()> {
     let places = Places {
         queue: settings.queue.open(store.clone(), prefetch(&settings)),
         store,
-        images: settings.images.open(None).context("the pictures")?,
+        images: settings.images.open(None).await.context("the pictures")?,
         health: Health::new(),
     };
     let shutdown = CancellationToken::new();

@@ -20,4 +20,5 @@ mod sites;
 mod stories;
 mod styles;
 mod taken_back;
+mod who_asks;
 mod wishes;

@@ -2,9 +2,8 @@
 //! Every part of the store that does such a thing writes here; the command line reads. What must stay true: a deed of a known
 //! caller that is done is written down, and what is written has neither keys nor pictures nor words of stories in it.
 
-use sqlx::PgConnection;
-
 use super::Store;
+use super::database::Connection;
 use super::row::failed;
 use crate::error::Result;
 use crate::key::AuditEntry;
@@ -49,7 +48,7 @@ impl Store {
     /// Writes down that whoever this store acts for has done something. Nobody's deeds have nobody to be asked about.
     pub(super) async fn note(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Connection,
         deed: Deed,
         object: &str,
     ) -> Result<()> {
@@ -79,7 +78,7 @@ impl Store {
             "select at, who, what, object, origin from audit order by id desc limit $1",
             i64::from(limit),
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed("read who did what", error))
     }
@@ -97,7 +96,7 @@ impl Store {
             )",
             most,
         )
-        .execute(&self.pool)
+        .execute(&self.database)
         .await
         .map_err(said)?;
         let sessions = sqlx::query!(
@@ -106,12 +105,12 @@ impl Store {
             )",
             most,
         )
-        .execute(&self.pool)
+        .execute(&self.database)
         .await
         .map_err(said)?;
         let days =
             sqlx::query!("delete from key_days where day < (now() at time zone 'utc')::date - 40")
-                .execute(&self.pool)
+                .execute(&self.database)
                 .await
                 .map_err(said)?;
         Ok(deeds.rows_affected() + sessions.rows_affected() + days.rows_affected())

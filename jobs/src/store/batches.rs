@@ -104,7 +104,7 @@ impl Store {
             *job = self.among_his_own(job.clone());
         }
         let said = |error| failed(DOING, error);
-        let mut transaction = self.pool.begin().await.map_err(said)?;
+        let mut transaction = self.database.begin().await.map_err(said)?;
         if let Some(idempotency) = &batch.idempotency
             && let Some(known) = self.submitted_before(&mut transaction, idempotency).await?
         {
@@ -172,7 +172,7 @@ impl Store {
         let said = |error| failed(READING, error);
         // of one moment: a batch that has not finished has a story that has not ended
         let isolation = "begin isolation level repeatable read read only";
-        let mut transaction = self.pool.begin_with(isolation).await.map_err(said)?;
+        let mut transaction = self.database.begin_with(isolation).await.map_err(said)?;
         let row = sqlx::query!(
             "select created_at, finished_at, size, refused, webhook_url from batches where id = $1",
             id,

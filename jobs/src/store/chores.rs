@@ -22,7 +22,7 @@ impl Store {
             name,
             every.as_secs_f64(),
         )
-        .execute(&self.pool)
+        .execute(&self.database)
         .await
         .map_err(|error| failed("take a chore", error))?;
         Ok(taken.rows_affected() == 1)
@@ -35,7 +35,7 @@ impl Store {
     pub async fn deployment(&self) -> Result<Uuid> {
         let asked = self.deployment.get_or_try_init(async || {
             sqlx::query_scalar!("select id from deployment")
-                .fetch_one(&self.pool)
+                .fetch_one(&self.database)
                 .await
                 .map_err(|error| failed("ask for the id of the deployment", error))
         });
@@ -64,7 +64,7 @@ impl Store {
             &jobs,
             &keys,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed("find pictures without a job", error))
     }
@@ -82,7 +82,7 @@ impl Store {
             keys,
             age.as_secs_f64(),
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed("put pictures into the trash", error))
     }
@@ -93,7 +93,7 @@ impl Store {
     /// `Unavailable` or `Unexpected`.
     pub async fn emptied(&self, key: &str) -> Result<()> {
         sqlx::query!("delete from trash where key = $1", key)
-            .execute(&self.pool)
+            .execute(&self.database)
             .await
             .map(drop)
             .map_err(|error| failed("forget a deleted picture", error))

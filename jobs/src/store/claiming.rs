@@ -44,7 +44,7 @@ impl Store {
             worker,
             i64::try_from(max).unwrap_or(i64::MAX),
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed(DOING, error))?;
         self.claimed(rows).await
@@ -77,7 +77,7 @@ impl Store {
             worker,
             jobs,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed(DOING, error))?;
         self.claimed(rows).await
@@ -108,7 +108,7 @@ impl Store {
             &jobs,
             &numbers,
         )
-        .execute(&self.pool)
+        .execute(&self.database)
         .await
         .map_err(|error| failed("begin with jobs", error))?;
         Ok(())
@@ -173,7 +173,7 @@ impl Store {
             &stages as &[Option<Value>],
             &said as &[Option<Value>],
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed("say that jobs are being worked on", error))?;
         Ok(held

@@ -50,7 +50,7 @@ impl Store {
             claim.quick_only,
             claim.no_slow,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed("take deliveries", error))?;
         let leases = rows.into_iter().map(|row| DeliveryLease {
@@ -77,7 +77,7 @@ impl Store {
         verdict: &Verdict,
     ) -> Result<Written> {
         let mut transaction = self
-            .pool
+            .database
             .begin()
             .await
             .map_err(|error| failed(DOING, error))?;
@@ -152,7 +152,7 @@ impl Store {
             where attempt.job = taken.job and attempt.number = taken.number and attempt.lease = taken.lease",
             number(most),
         )
-        .execute(&self.pool)
+        .execute(&self.database)
         .await
         .map_err(|error| failed("take deliveries back", error))?;
         Ok(taken.rows_affected())
@@ -169,7 +169,7 @@ impl Store {
             from deliveries where job = $1 order by number",
             job,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed(doing, error))?;
         let mut attempts = self.delivery_attempts(job).await?;
@@ -200,7 +200,7 @@ impl Store {
             from delivery_attempts where job = $1 order by number, lease",
             job,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed("list the webhooks of a job", error))?;
         let attempts = rows.into_iter().map(|row| {
@@ -222,7 +222,7 @@ impl Store {
     /// `Unavailable` or `Unexpected`.
     pub async fn replay_delivery(&self, job: Uuid, delivery: u32) -> Result<bool> {
         let said = |error| failed("replay a webhook", error);
-        let mut transaction = self.pool.begin().await.map_err(said)?;
+        let mut transaction = self.database.begin().await.map_err(said)?;
         let found = sqlx::query_scalar!(
             r#"with found as (
                 select job, number, url, state from deliveries where job = $1 and number = $2 for update

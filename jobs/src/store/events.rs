@@ -47,7 +47,7 @@ impl Store {
             id,
             i64::from(after),
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.database)
         .await
         .map_err(|error| failed(DOING, error))?;
         let Some(row) = row else { return Ok(None) };
@@ -81,7 +81,7 @@ impl Store {
             "select id, state, last_event, shared_at, data_removed_at from jobs where id = any($1)",
             jobs,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed("see how jobs stand", error))?;
         let standing = rows.into_iter().map(|row| {
@@ -106,14 +106,14 @@ impl Store {
             "select id from jobs where state = 'queued' and follows is null order by lane, due_at, id limit $1",
             LONGEST_LINE,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed("see who waits", error))?;
         let followers = sqlx::query!(
             r#"select id, follows as "follows!" from jobs where state = 'queued' and follows is not null limit $1"#,
             LONGEST_LINE,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed("see who waits", error))?;
         let mut line: HashMap<Uuid, u64> = waiting.into_iter().zip(0..).collect();

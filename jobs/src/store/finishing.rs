@@ -3,10 +3,10 @@
 //! that they hold a job one writes and the other learns that it is stale.
 
 use serde_json::Value;
-use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::audit::Deed;
+use super::database::{Connection, Transaction};
 use super::row::{JobRow, count, failed, job_rows, write};
 use super::{Cancelled, Outcome, Store, Written, reading, styles};
 use crate::claim::Lease;
@@ -36,7 +36,7 @@ impl Store {
     /// `Unavailable` or `Unexpected`; then it may or may not have been written, and may be written again.
     pub async fn finish(&self, lease: Lease, outcome: Outcome) -> Result<Written> {
         let mut transaction = self
-            .pool
+            .database
             .begin()
             .await
             .map_err(|error| failed(DOING, error))?;
@@ -95,7 +95,7 @@ impl Store {
 
     async fn try_again(
         &self,
-        transaction: &mut Transaction<'_, Postgres>,
+        transaction: &mut Transaction,
         lease: Lease,
         error: &JobError,
     ) -> Result<bool> {
@@ -152,7 +152,7 @@ impl Store {
     /// `Unavailable` or `Unexpected`.
     pub async fn cancel(&self, id: Uuid) -> Result<Cancelled> {
         let mut transaction = self
-            .pool
+            .database
             .begin()
             .await
             .map_err(|error| failed(CANCELLING, error))?;
@@ -172,7 +172,7 @@ impl Store {
 }
 
 /// Ends a job that has not ended; none if there is no such one.
-pub(super) async fn cancel(connection: &mut PgConnection, id: Uuid) -> Result<Option<JobRow>> {
+pub(super) async fn cancel(connection: &mut Connection, id: Uuid) -> Result<Option<JobRow>> {
     let row = job_rows!(
         "update jobs
         set state = 'cancelled', finished_at = now(), heartbeat_at = null, stage = null, error = null
@@ -199,7 +199,7 @@ pub(super) async fn cancel(connection: &mut PgConnection, id: Uuid) -> Result<Op
 }
 
 /// Brings a job to its last state.
-async fn end(connection: &mut PgConnection, lease: Lease, end: End) -> Result<bool> {
+async fn end(connection: &mut Connection, lease: Lease, end: End) -> Result<bool> {
     let written = sqlx::query!(
         "update jobs
         set state = $3, result = $4, error = $5, finished_at = now(), heartbeat_at = null, stage = null
@@ -229,7 +229,7 @@ async fn end(connection: &mut PgConnection, lease: Lease, end: End) -> Result<bo
 }
 
 /// Puts a job back where it stood, with the attempt it was charged.
-async fn give_back(connection: &mut PgConnection, lease: Lease) -> Result<bool> {
+async fn give_back(connection: &mut Connection, lease: Lease) -> Result<bool> {
     let written = sqlx::query!(
         "update jobs set state = 'queued', attempts = attempts - 1, heartbeat_at = null, stage = null
         where id = $1 and state = 'running' and lease = $2",
@@ -255,7 +255,7 @@ async fn give_back(connection: &mut PgConnection, lease: Lease) -> Result<bool> 
 }
 
 /// Writes the end of an attempt into the log, if one was running under this lease.
-async fn log(connection: &mut PgConnection, lease: Lease, entry: Entry<'_>) -> Result<()> {
+async fn log(connection: &mut Connection, lease: Lease, entry: Entry<'_>) -> Result<()> {
     sqlx::query!(
         "update attempts set ended_at = now(), outcome = $3, error = $4
         where job = $1 and lease = $2 and ended_at is null",

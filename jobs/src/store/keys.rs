@@ -83,7 +83,7 @@ impl Store {
         let said = |error| failed(doing, error);
         let credential = Credential::new_key();
         let number = |limit: Option<u32>| limit.and_then(|limit| i32::try_from(limit).ok());
-        let mut transaction = self.pool.begin().await.map_err(said)?;
+        let mut transaction = self.database.begin().await.map_err(said)?;
         let row = key_rows!(
             "insert into api_keys (id, prefix, hash, name, scope, expires_at, requests_a_minute, submits_a_minute,
                 waiting, stories_a_day, webhook_secret)
@@ -116,7 +116,7 @@ impl Store {
     /// `Unavailable` or `Unexpected`.
     pub async fn has_keys(&self) -> Result<bool> {
         sqlx::query_scalar!(r#"select exists (select from api_keys) as "some!""#)
-            .fetch_one(&self.pool)
+            .fetch_one(&self.database)
             .await
             .map_err(|error| failed("see whether there are keys", error))
     }
@@ -127,7 +127,7 @@ impl Store {
     /// `Unavailable` or `Unexpected`.
     pub async fn keys(&self) -> Result<Vec<Key>> {
         let rows = key_rows!("select", "from api_keys order by id")
-            .fetch_all(&self.pool)
+            .fetch_all(&self.database)
             .await
             .map_err(|error| failed("list the keys", error))?;
         rows.into_iter().map(KeyRow::key).collect()
@@ -144,7 +144,7 @@ impl Store {
                 or id = (select key from sessions where sessions.hash = $1 and sessions.expires_at > now())",
             &credential.hash(),
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.database)
         .await
         .map_err(|error| failed(READING, error))?;
         row.map(KeyRow::key).transpose()
@@ -160,7 +160,7 @@ impl Store {
             where id = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')",
             key,
         )
-        .execute(&self.pool)
+        .execute(&self.database)
         .await
         .map(drop)
         .map_err(|error| failed("write down that a key is in use", error))
@@ -172,7 +172,7 @@ impl Store {
     /// `Unavailable` or `Unexpected`.
     pub async fn revoke_key(&self, prefix: &str) -> Result<Option<Key>> {
         let said = |error| failed("revoke a key", error);
-        let mut transaction = self.pool.begin().await.map_err(said)?;
+        let mut transaction = self.database.begin().await.map_err(said)?;
         let row = key_rows!(
             "update api_keys set revoked_at = coalesce(revoked_at, now()) where prefix = $1 returning",
             "",
@@ -203,7 +203,7 @@ impl Store {
     ) -> Result<(Credential, DateTime<Utc>)> {
         let said = |error| failed("let a browser in", error);
         let credential = Credential::new_session();
-        let mut transaction = self.pool.begin().await.map_err(said)?;
+        let mut transaction = self.database.begin().await.map_err(said)?;
         let until = sqlx::query_scalar!(
             "insert into sessions (hash, key, expires_at)
             values ($1, $2, least(now() + make_interval(secs => $3), $4)) returning expires_at",
@@ -227,7 +227,7 @@ impl Store {
     /// `Unavailable` or `Unexpected`.
     pub async fn close_session(&self, session: &Credential) -> Result<bool> {
         let said = |error| failed("end a session", error);
-        let mut transaction = self.pool.begin().await.map_err(said)?;
+        let mut transaction = self.database.begin().await.map_err(said)?;
         let prefix = sqlx::query_scalar!(
             "delete from sessions using api_keys where sessions.hash = $1 and api_keys.id = sessions.key
             returning api_keys.prefix",
@@ -254,7 +254,7 @@ impl Store {
             "select webhook_secret from jobs join api_keys on api_keys.id = jobs.owner where jobs.id = $1",
             job,
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.database)
         .await
         .map_err(|error| failed("look for the secret of a webhook", error))?;
         Ok(secret.flatten())

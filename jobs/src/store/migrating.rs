@@ -39,12 +39,9 @@ impl Store {
     /// `Unavailable`, or `Unexpected` if a migration that was taken before has been changed since.
     pub async fn migrate(&self) -> Result<()> {
         let said = |error| failed(DOING, error);
-        let options = self.pool.connect_options();
         // an index of a large table takes longer than any statement of everyday
-        let options = options
-            .as_ref()
-            .clone()
-            .options([("statement_timeout", "0")]);
+        let options = self.database.options();
+        let options = options.options([("statement_timeout", "0")]);
         // one connection: the lock is its own, and ends with it whatever comes of this
         let one = PgPoolOptions::new().max_connections(1);
         let one = one.connect_with(options).await.map_err(said)?;
@@ -87,7 +84,7 @@ impl Store {
         // not checked when this is built, because the table is the migrator's own
         let taken =
             sqlx::query_scalar::<_, i64>("select version from _sqlx_migrations where success");
-        let taken: BTreeSet<i64> = match taken.fetch_all(&self.pool).await {
+        let taken: BTreeSet<i64> = match taken.fetch_all(&self.database).await {
             Ok(taken) => taken.into_iter().collect(),
             Err(sqlx::Error::Database(said)) if said.code().as_deref() == Some(NO_TABLE) => {
                 return Ok(false);

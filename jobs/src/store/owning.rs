@@ -2,9 +2,9 @@
 //! The API asks before it shows anything of a job; submits charge the caller in their own transaction. What must stay true: an
 //! owner never changes, so an answer may be remembered; and of two submits at once a quota lets through no more than it has.
 
-use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::database::Connection;
 use super::row::{JobRow, failed, job_rows};
 use super::{NewJob, Store};
 use crate::error::Result;
@@ -24,7 +24,7 @@ impl Store {
             "select owner from jobs where id = $1 and kind = 'story'",
             id
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.database)
         .await
         .map_err(|error| failed("see whose a story is", error))?;
         Ok(owned(owner))
@@ -48,7 +48,7 @@ impl Store {
     /// `Unavailable` or `Unexpected`.
     pub async fn batch_owner(&self, id: Uuid) -> Result<Owned> {
         let owner = sqlx::query_scalar!("select owner from batches where id = $1", id)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.database)
             .await
             .map_err(|error| failed("see whose a batch is", error))?;
         Ok(owned(owner))
@@ -66,7 +66,7 @@ impl Store {
             ) as "shown!""#,
             id,
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&self.database)
         .await
         .map_err(|error| failed("see whether a story is shared", error))
     }
@@ -116,7 +116,7 @@ impl Store {
                     before,
                     most
                 )
-                .fetch_all(&self.pool)
+                .fetch_all(&self.database)
                 .await
             }
             None => {
@@ -127,7 +127,7 @@ impl Store {
                     before,
                     most
                 )
-                .fetch_all(&self.pool)
+                .fetch_all(&self.database)
                 .await
             }
         }
@@ -137,7 +137,7 @@ impl Store {
     /// transaction, so his submits are counted one after the other.
     pub(super) async fn charge(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Connection,
         stories: u32,
     ) -> Result<Option<Quota>> {
         let Some((owner, actor)) = self.owner().zip(self.actor.as_ref()) else {

@@ -40,7 +40,7 @@ impl Store {
             returning id as job, case when error ->> 'kind' = 'worker_lost' then 0::smallint else lane end as "lane!""#,
             i64::from(most),
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed(DOING, error))
     }
@@ -54,7 +54,7 @@ impl Store {
             "update jobs set rung_at = null where id = any($1) and state = 'queued'",
             jobs,
         )
-        .execute(&self.pool)
+        .execute(&self.database)
         .await
         .map_err(|error| failed(DOING, error))?;
         Ok(())
@@ -74,7 +74,7 @@ impl Store {
             )",
             age.as_secs_f64(),
         )
-        .execute(&self.pool)
+        .execute(&self.database)
         .await
         .map_err(|error| failed(DOING, error))?;
         Ok(lost.rows_affected())

@@ -22,7 +22,7 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn get(&self, id: Uuid) -> Result<Option<Job>> {
-        get(&self.pool, id).await
+        get(&self.database, id).await
     }
 
     /// Up to `limit` stories' jobs, the newest first, of one state if one is given, and older than `before` if it is given.
@@ -52,7 +52,7 @@ impl Store {
                     before,
                     most
                 )
-                .fetch_all(&self.pool)
+                .fetch_all(&self.database)
                 .await
             }
             (None, None) => {
@@ -62,7 +62,7 @@ impl Store {
                     before,
                     most
                 )
-                .fetch_all(&self.pool)
+                .fetch_all(&self.database)
                 .await
             }
         };
@@ -82,7 +82,7 @@ impl Store {
             "select result -> 'explanation' from jobs where id = $1 and kind = 'story'",
             id,
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.database)
         .await
         .map_err(|error| failed("read why a story is what it is", error))?;
         read_optional("read why a story is what it is", said.flatten())
@@ -97,7 +97,7 @@ impl Store {
             "select lease, worker, started_at, ended_at, outcome, error from attempts where job = $1 order by lease",
             id,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed("list the attempts at a job", error))?;
         rows.into_iter()
@@ -133,7 +133,7 @@ impl Store {
             id,
             FARTHEST_POSITION,
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.database)
         .await
         .map_err(|error| failed("find a job's place in the queue", error))?;
         Ok(ahead.map(i64::unsigned_abs))
@@ -149,7 +149,7 @@ impl Store {
                 count(*) filter (where state = 'running') as "running!"
             from jobs where state in ('queued', 'running') and follows is null"#,
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&self.database)
         .await
         .map_err(|error| failed("count the jobs that wait", error))?;
         Ok(Depth {
@@ -169,7 +169,7 @@ impl Store {
             where kind = 'story' and state = 'succeeded' and answered is null and finished_at > now() - interval '10 minutes'
             order by finished_at desc limit 20"#,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed("measure the pace", error))?;
         Ok(pace_of(

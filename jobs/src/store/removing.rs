@@ -27,7 +27,7 @@ impl Store {
     /// `Unavailable` or `Unexpected`.
     pub async fn remove_data(&self, id: Uuid) -> Result<Option<Removed>> {
         let mut transaction = self
-            .pool
+            .database
             .begin()
             .await
             .map_err(|error| failed(DOING, error))?;
@@ -71,7 +71,7 @@ impl Store {
             "update jobs set image = null where id = $1 and data_removed_at is not null",
             id,
         )
-        .execute(&self.pool)
+        .execute(&self.database)
         .await
         .map_err(|error| failed(DOING, error))?;
         Ok(())

@@ -61,7 +61,7 @@ impl Store {
             state.name(),
             i64::from(most),
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed(DOING, error))
     }
@@ -86,7 +86,7 @@ impl Store {
             i64::from(most),
             keep,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed(DOING, error))
     }

@@ -20,7 +20,7 @@ impl Store {
     /// `Unavailable` or `Unexpected`.
     pub async fn retry(&self, id: Uuid) -> Result<Retried> {
         let said = |error| failed(DOING, error);
-        let mut transaction = self.pool.begin().await.map_err(said)?;
+        let mut transaction = self.database.begin().await.map_err(said)?;
         let row = job_rows!(
             "update jobs
             set state = 'queued', attempts = 0, due_at = now(), finished_at = null, follows = null, answered = null,

@@ -5,10 +5,10 @@
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::NewJob;
+use super::database::Connection;
 use super::row::{failed, lane};
 use crate::error::Result;
 
@@ -41,7 +41,7 @@ impl Known {
 /// Lets nobody else ask for one of these until this transaction ends: of many who ask for the same at once, one is told.
 /// Before any row is touched, and always in the same order, so that nobody waits in a circle.
 pub(super) async fn one_at_a_time<'a>(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     jobs: impl Iterator<Item = &'a NewJob>,
 ) -> Result<()> {
     let tellings: Vec<String> = jobs.filter_map(|job| job.telling.clone()).collect();
@@ -61,7 +61,7 @@ pub(super) async fn one_at_a_time<'a>(
 }
 
 /// Looks for somebody who tells it, who then cannot end before this transaction does, and for the story.
-pub(super) async fn known(connection: &mut PgConnection, job: &NewJob) -> Result<Known> {
+pub(super) async fn known(connection: &mut Connection, job: &NewJob) -> Result<Known> {
     let Some(asked) = &job.telling else {
         return Ok(Known::default());
     };
@@ -83,11 +83,7 @@ pub(super) async fn known(connection: &mut PgConnection, job: &NewJob) -> Result
     })
 }
 
-async fn under_way(
-    connection: &mut PgConnection,
-    telling: &str,
-    lane: i16,
-) -> Result<Option<Uuid>> {
+async fn under_way(connection: &mut Connection, telling: &str, lane: i16) -> Result<Option<Uuid>> {
     sqlx::query_scalar!(
         "select id from jobs
         where telling = $1 and state in ('queued', 'running') and data_removed_at is null
@@ -101,7 +97,7 @@ async fn under_way(
     .map_err(|error| failed(DOING, error))
 }
 
-async fn story(connection: &mut PgConnection, telling: &str) -> Result<Option<(Value, Value)>> {
+async fn story(connection: &mut Connection, telling: &str) -> Result<Option<(Value, Value)>> {
     let row = sqlx::query!(
         r#"select result as "result!",
             jsonb_path_query_array(events, '$[*] ? (@.event == "captions" || @.event == "sentence")') as "said!"
@@ -118,7 +114,7 @@ async fn story(connection: &mut PgConnection, telling: &str) -> Result<Option<(V
 }
 
 /// The name of an added style may stand for another one by now; its job never does.
-async fn with_styles(connection: &mut PgConnection, asked: &str, job: &NewJob) -> Result<String> {
+async fn with_styles(connection: &mut Connection, asked: &str, job: &NewJob) -> Result<String> {
     let named = job.request.styles().unwrap_or_default();
     let names: Vec<String> = named.into_iter().map(|(name, _)| name).collect();
     let added = sqlx::query_scalar!(

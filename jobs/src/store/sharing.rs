@@ -2,11 +2,11 @@
 //! The API calls it. What must stay true: nothing is in the gallery without consent, and nothing whose data was removed.
 
 use chrono::{DateTime, Utc};
-use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
 use super::Store;
 use super::audit::Deed;
+use super::database::Transaction;
 use super::reading;
 use super::row::{JobRow, failed, job_rows, jobs};
 use crate::error::Result;
@@ -83,14 +83,14 @@ impl Store {
             .await
     }
 
-    async fn begin_sharing(&self) -> Result<Transaction<'static, Postgres>> {
-        let begun = self.pool.begin().await;
+    async fn begin_sharing(&self) -> Result<Transaction> {
+        let begun = self.database.begin().await;
         begun.map_err(|error| failed(DOING, error))
     }
 
     async fn shared(
         &self,
-        mut transaction: Transaction<'_, Postgres>,
+        mut transaction: Transaction,
         row: Option<JobRow>,
         (id, deed): (Uuid, Deed),
     ) -> Result<Shared> {
@@ -128,7 +128,7 @@ impl Store {
             // one more than shown tells whether there is a next page
             i64::from(limit) + 1,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed("look at the gallery", error))?;
         let more = rows.len() > limit as usize;

@@ -4,10 +4,10 @@
 //! an added style is there for everybody in the moment in which its job has succeeded.
 
 use sha2::{Digest as _, Sha256};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::audit::Deed;
+use super::database::Connection;
 use super::row::{count, failed, read, read_optional, write};
 use super::{Catalogue, NewJob, Store};
 use crate::error::{Error, Result};
@@ -30,7 +30,7 @@ impl Store {
             bundle,
             write(doing, &styles)?,
         )
-        .execute(&self.pool)
+        .execute(&self.database)
         .await
         .map_err(|error| failed(doing, error))?;
         Ok(())
@@ -45,7 +45,7 @@ impl Store {
         let doing = "read the styles";
         let row =
             sqlx::query!("select bundle, styles from bundles order by registered_at desc limit 1")
-                .fetch_optional(&self.pool)
+                .fetch_optional(&self.database)
                 .await
                 .map_err(|error| failed(doing, error))?;
         let Some(row) = row else {
@@ -60,7 +60,7 @@ impl Store {
             row.bundle,
             self.sees_only(),
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed(doing, error))?;
         styles.extend(added.into_iter().map(|style| StyleEntry {
@@ -82,7 +82,7 @@ impl Store {
     pub async fn submit_style(&self, draft: &StyleDraft) -> Result<StyleSubmitted> {
         let said = |error| failed(DOING, error);
         let sha256 = hex::encode(Sha256::digest(&draft.text));
-        let mut transaction = self.pool.begin().await.map_err(said)?;
+        let mut transaction = self.database.begin().await.map_err(said)?;
         let queued = self.waiting(&mut transaction).await?;
         let room = self.room_for_text(&mut transaction, draft).await?;
         if queued >= self.rules.max_queued || !room {
@@ -117,11 +117,7 @@ impl Store {
     }
 
     /// Whether this text and those that wait are together no more than may wait.
-    async fn room_for_text(
-        &self,
-        connection: &mut PgConnection,
-        draft: &StyleDraft,
-    ) -> Result<bool> {
+    async fn room_for_text(&self, connection: &mut Connection, draft: &StyleDraft) -> Result<bool> {
         let waiting = sqlx::query_scalar!(
             r#"select coalesce(sum(octet_length(text)), 0)::bigint as "bytes!" from styles where text is not null"#,
         )
@@ -132,7 +128,7 @@ impl Store {
         Ok(bytes <= self.rules.max_queued_text)
     }
 
-    async fn insert_style_job(&self, connection: &mut PgConnection) -> Result<Uuid> {
+    async fn insert_style_job(&self, connection: &mut Connection) -> Result<Uuid> {
         let id = NewJob::id();
         sqlx::query!(
             // a style has no wishes: the request is there because every job has one
@@ -157,7 +153,7 @@ impl Store {
             sha256,
             self.sees_only(),
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.database)
         .await
         .map_err(|error| failed(DOING, error))?;
         match same {
@@ -184,7 +180,7 @@ impl Store {
             name,
             self.sees_only(),
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.database)
         .await
         .map_err(|error| failed(doing, error))?;
         row.map(|row| {
@@ -216,7 +212,7 @@ impl Store {
             r#"select name, description, source, text as "text!" from styles where job = $1 and text is not null"#,
             job,
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.database)
         .await
         .map_err(|error| failed("read the text of a style", error))
     }
@@ -247,7 +243,7 @@ impl Store {
             names,
             job,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed("read added styles", error))
     }
@@ -258,7 +254,7 @@ impl Store {
     /// `Unavailable` or `Unexpected`.
     pub async fn remove_style(&self, name: &str) -> Result<bool> {
         let said = |error| failed("remove a style", error);
-        let mut transaction = self.pool.begin().await.map_err(said)?;
+        let mut transaction = self.database.begin().await.map_err(said)?;
         // its row goes with its job, and a worker that is at it finds its lease gone
         let removed = sqlx::query!(
             "delete from jobs using styles
@@ -279,7 +275,7 @@ impl Store {
     }
 
     /// A style that could not be made is forgotten when its name is wanted again.
-    async fn free_name(&self, connection: &mut PgConnection, name: &str) -> Result<()> {
+    async fn free_name(&self, connection: &mut Connection, name: &str) -> Result<()> {
         sqlx::query!(
             "delete from jobs using styles
             where styles.name = $1 and jobs.id = styles.job and jobs.state in ('failed', 'cancelled', 'expired')
@@ -296,7 +292,7 @@ impl Store {
 
 /// Keeps what a job has made, in the transaction in which it succeeds.
 pub(super) async fn keep(
-    connection: &mut PgConnection,
+    connection: &mut Connection,
     job: Uuid,
     style: &LearntStyle,
 ) -> Result<()> {

@@ -2,9 +2,9 @@
 //! The API calls it when the picture is kept. What must stay true: with an idempotency key there is one job however
 //! often the same submit arrives, also when two arrive at the same moment.
 
-use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::database::Connection;
 use super::reusing::{Known, known, one_at_a_time};
 use super::row::{failed, job_rows, lane, write};
 use super::{Idempotency, NewJob, Room, Store, Submitted};
@@ -31,7 +31,7 @@ impl Store {
     pub async fn submit(&self, job: NewJob) -> Result<Submitted> {
         let job = self.among_his_own(job);
         let mut transaction = self
-            .pool
+            .database
             .begin()
             .await
             .map_err(|error| failed(DOING, error))?;
@@ -77,7 +77,7 @@ impl Store {
     /// `Unavailable` or `Unexpected`.
     pub async fn submitted(&self, idempotency: &Idempotency) -> Result<Option<Submitted>> {
         let mut connection = self
-            .pool
+            .database
             .acquire()
             .await
             .map_err(|error| failed(DOING, error))?;
@@ -92,7 +92,7 @@ impl Store {
     pub async fn room(&self, key: Option<&str>) -> Result<Room> {
         let doing = "see whether there is room";
         let mut connection = self
-            .pool
+            .database
             .acquire()
             .await
             .map_err(|error| failed(doing, error))?;
@@ -105,7 +105,7 @@ impl Store {
             r#"select exists (select from idempotency_keys where key = $1) as "known!""#,
             key.map(|key| self.own_name(key)),
         )
-        .fetch_one(&mut *connection)
+        .fetch_one(&mut connection)
         .await
         .map_err(|error| failed(doing, error))?;
         Ok(if known {
@@ -115,7 +115,7 @@ impl Store {
         })
     }
 
-    pub(super) async fn waiting(&self, connection: &mut PgConnection) -> Result<u32> {
+    pub(super) async fn waiting(&self, connection: &mut Connection) -> Result<u32> {
         let queued = sqlx::query_scalar!(
             r#"select count(*) as "count!" from (select from jobs where state = 'queued' limit $1) as waiting"#,
             i64::from(self.rules.max_queued),
@@ -129,7 +129,7 @@ impl Store {
     /// One whose story is known ends as it comes, and one that another job tells is not due before that has ended.
     pub(super) async fn insert(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Connection,
         insert: Insert<'_>,
     ) -> Result<Job> {
         let Insert { job, place, known } = insert;
@@ -175,7 +175,7 @@ impl Store {
     /// What an earlier submit under this key has led to.
     pub(super) async fn submitted_before(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Connection,
         idempotency: &Idempotency,
     ) -> Result<Option<Submitted>> {
         let known = sqlx::query!(
@@ -201,7 +201,7 @@ impl Store {
     /// Writes the key down, unless somebody else has meanwhile. Waits for one who is about to.
     pub(super) async fn remember(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Connection,
         idempotency: &Idempotency,
         job: Uuid,
     ) -> Result<bool> {

@@ -93,7 +93,7 @@ impl Store {
             self.rules.longest_silence().as_secs_f64(),
             TAKE_BACK,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed(DOING, error))?;
         Ok(rows.into_iter().map(|row| (row.id, row.state)).collect())
@@ -120,7 +120,7 @@ impl Store {
             MOST_AT_ONCE,
             EXPIRE,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.database)
         .await
         .map_err(|error| failed(DOING, error))
     }
@@ -144,7 +144,7 @@ impl Store {
             MOST_AT_ONCE,
             FORGET,
         )
-        .execute(&self.pool)
+        .execute(&self.database)
         .await
         .map_err(|error| failed("forget old keys", error))?;
         Ok(forgotten.rows_affected())

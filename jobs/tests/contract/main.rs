@@ -4,9 +4,11 @@
 
 mod attempts;
 mod batches;
+mod black_holes;
 mod chores;
 mod events;
 mod keys;
+mod migrations;
 mod model;
 mod model_beats;
 mod queue;

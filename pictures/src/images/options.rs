@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Directory, Images, S3, S3Settings};
+use super::{Directory, Images, S3, S3Keys, S3Settings};
 use crate::error::{Error, Result};
 
 /// Where pictures are kept: in a bucket if one is named, in a directory otherwise.
@@ -38,7 +38,8 @@ pub struct ImageOptions {
         value_name = "NAME"
     )]
     pub s3_region: String,
-    /// Who asks the S3 server.
+    /// Who asks the S3 server. Without this and the secret, keys are looked for where Amazon's SDKs look (a profile of
+    /// ~/.aws by AWS_PROFILE, a web identity, the role of the container or machine) and renewed before they run out.
     #[arg(long, env = "AWS_ACCESS_KEY_ID", value_name = "ID")]
     pub s3_access_key: Option<String>,
     /// The secret of who asks; better in the environment than on the command line.
@@ -83,11 +84,11 @@ impl ImageOptions {
     /// Opens the place that is asked for; `default` is the folder if none is.
     ///
     /// # Errors
-    /// `Setting` when something is missing or cannot be read, `Disk` when the folder cannot be used. A bucket is not
-    /// looked for yet: [`Images::ping`] does.
-    pub fn open(&self, default: Option<PathBuf>) -> Result<Arc<dyn Images>> {
+    /// `Setting` when something is missing or cannot be read, `Disk` when the folder cannot be used, `Unavailable` when
+    /// keys are looked for and whoever gives them out does not answer. A bucket is not looked for yet: [`Images::ping`] does.
+    pub async fn open(&self, default: Option<PathBuf>) -> Result<Arc<dyn Images>> {
         if let Some(bucket) = &self.s3_bucket {
-            return Ok(Arc::new(S3::open(self.s3(bucket)?)?));
+            return Ok(Arc::new(S3::open(self.s3(bucket).await?)?));
         }
         if self.s3_endpoint.is_some() {
             return Err(Error::Setting {
@@ -104,22 +105,34 @@ impl ImageOptions {
         Ok(Arc::new(Directory::open(folder)?))
     }
 
-    fn s3(&self, bucket: &str) -> Result<S3Settings> {
-        let key = |value: &Option<String>, setting| {
-            value.clone().ok_or(Error::Setting {
-                setting,
-                reason: "is needed to keep pictures in S3".to_owned(),
-            })
-        };
+    async fn s3(&self, bucket: &str) -> Result<S3Settings> {
         Ok(S3Settings {
             bucket: bucket.to_owned(),
             endpoint: self.s3_endpoint.clone(),
             public_endpoint: self.s3_public_endpoint.clone(),
             region: self.s3_region.clone(),
-            access_key: key(&self.s3_access_key, "AWS_ACCESS_KEY_ID")?,
-            secret_key: key(&hidden(&self.s3_secret_key), "AWS_SECRET_ACCESS_KEY")?,
-            session_token: hidden(&self.s3_session_token),
+            keys: self.keys().await?,
         })
+    }
+
+    /// Half of what is needed is a slip, not a wish to have the rest looked for.
+    async fn keys(&self) -> Result<S3Keys> {
+        let missing = |setting| {
+            Error::Setting {
+            setting,
+            reason: "is not set, though its counterpart is: set both, or neither to have keys looked for".to_owned(),
+        }
+        };
+        match (self.s3_access_key.clone(), hidden(&self.s3_secret_key)) {
+            (Some(access_key), Some(secret_key)) => Ok(S3Keys::Given {
+                access_key,
+                secret_key,
+                session_token: hidden(&self.s3_session_token),
+            }),
+            (None, None) => S3Keys::find(&self.s3_region).await,
+            (None, Some(_)) => Err(missing("AWS_ACCESS_KEY_ID")),
+            (Some(_), None) => Err(missing("AWS_SECRET_ACCESS_KEY")),
+        }
     }
 }
 
@@ -139,20 +152,22 @@ mod tests {
         ImageOptions::from_arg_matches(&matches).unwrap()
     }
 
-    #[test]
-    fn what_is_missing_is_said_by_the_name_of_its_variable_and_no_secret_is_shown() {
+    #[tokio::test]
+    async fn what_is_missing_is_said_by_the_name_of_its_variable_and_no_secret_is_shown() {
         let bucket = ["--s3-bucket=pictures", "--s3-access-key=me"];
+        let secret_only = [bucket[0], "--s3-secret-key=mine"];
         for (arguments, missing) in [
             (&[][..], "--images"),
             (&["--s3-endpoint=http://127.0.0.1:1"], "S3_ENDPOINT"),
-            (&bucket[..1], "AWS_ACCESS_KEY_ID"),
+            (&secret_only, "AWS_ACCESS_KEY_ID"),
             (&bucket, "AWS_SECRET_ACCESS_KEY"),
         ] {
-            let error = options(arguments).open(None).err().unwrap().to_string();
+            let error = options(arguments).open(None).await.err().unwrap();
+            let error = error.to_string();
             assert!(error.starts_with(missing), "{arguments:?}: {error}");
         }
         let whole = options(&[&bucket[..], &["--s3-secret-key=mine"]].concat());
-        assert!(whole.open(None).is_ok());
+        assert!(whole.open(None).await.is_ok());
         assert!(!format!("{whole:?}").contains("mine"));
     }
 }

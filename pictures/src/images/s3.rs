@@ -3,6 +3,7 @@
 //! object is only ever created (`If-None-Match: *`), and a put whose answer was lost recognises its own object.
 
 mod connection;
+mod keys;
 mod parts;
 mod refusal;
 
@@ -22,6 +23,7 @@ use super::{Images, Kept, Reading, SignedUrl, check_key, check_size};
 use crate::error::{Error, Result};
 pub use connection::Settings;
 use connection::{check_endpoint, client};
+pub use keys::Keys;
 use refusal::{Reason, Refusal};
 
 /// Probes come every few seconds and are not tried twice.

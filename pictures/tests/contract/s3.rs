@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::{Credentials, Region};
 use bytes::Bytes;
-use pictures::images::{S3Settings, SignedUrl};
+use pictures::images::{S3Keys, S3Settings, SignedUrl};
 use pictures::{Error, Images, S3};
 use uuid::Uuid;
 
@@ -234,8 +234,13 @@ async fn a_wrong_bucket_or_key_is_said_in_words_and_no_picture_counts_as_missing
             "{said}"
         );
     }
+    let [access_key, _] = seaweedfs::keys();
     let stranger = S3::open(S3Settings {
-        secret_key: "guessed".to_owned(),
+        keys: S3Keys::Given {
+            access_key,
+            secret_key: "guessed".to_owned(),
+            session_token: None,
+        },
         ..right
     })
     .unwrap();
@@ -253,13 +258,8 @@ async fn parts_of_our_pictures_whose_sender_died_are_removed_and_strangers_parts
     };
     let settings = seaweedfs::settings(&endpoint);
     let images = seaweedfs::bucket_at(settings.clone()).await;
-    let keys = Credentials::new(
-        settings.access_key,
-        settings.secret_key,
-        None,
-        None,
-        "tests",
-    );
+    let [access_key, secret_key] = seaweedfs::keys();
+    let keys = Credentials::new(access_key, secret_key, None, None, "tests");
     let config = aws_sdk_s3::Config::builder()
         .credentials_provider(keys)
         .region(Region::new(settings.region))

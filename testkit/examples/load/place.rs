@@ -135,12 +135,13 @@ async fn counting_postgres(folder: &Path) -> (EmbeddedPostgres, bool) {
 
 async fn in_bucket(program: &mut Command, weed: &Weed) {
     let settings = seaweedfs::settings(&weed.endpoint());
+    let [access_key, secret_key] = seaweedfs::keys();
     seaweedfs::bucket_at(settings.clone()).await;
     program
         .env("S3_BUCKET", settings.bucket)
         .env("S3_ENDPOINT", weed.endpoint())
-        .env("AWS_ACCESS_KEY_ID", settings.access_key)
-        .env("AWS_SECRET_ACCESS_KEY", settings.secret_key);
+        .env("AWS_ACCESS_KEY_ID", access_key)
+        .env("AWS_SECRET_ACCESS_KEY", secret_key);
 }
 
 fn free_address() -> SocketAddr {

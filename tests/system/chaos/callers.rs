@@ -21,6 +21,9 @@ use testkit::receiver::{Heard, Receiver, Reply};
 const AT_ONCE: usize = 6;
 /// A receiver fails at one webhook of so many.
 const REFUSED: usize = 40;
+/// One job of so many is cancelled once it runs, if it does within this time.
+const UNWANTED: usize = 9;
+const RUNS_WITHIN: Duration = Duration::from_secs(30);
 /// Jobs come in bursts, so that many are under way when something dies, and stories take the engine long enough.
 const BURST: usize = 12;
 const WISHES: [(&str, &str); 3] = [("captions", "10"), ("beam_width", "6"), ("max_words", "40")];
@@ -44,6 +47,8 @@ pub(super) struct Known {
     pub(super) accepted: BTreeMap<usize, Uuid>,
     /// Submits repeated under the same key after they were accepted.
     pub(super) repeated: usize,
+    /// Jobs that somebody asked to cancel.
+    pub(super) unwanted: BTreeSet<Uuid>,
     /// What should never be: other jobs for the same key, stories that change, answers nobody expects.
     pub(super) unexpected: Vec<String>,
     /// Stories that were seen before the end.
@@ -114,6 +119,9 @@ impl Callers {
                 known.unexpected.push(what);
             }
         }
+        if number % UNWANTED == 4 {
+            self.cancel(id).await;
+        }
         let earlier = self
             .known
             .lock()
@@ -125,6 +133,28 @@ impl Callers {
             && let Some(job) = self.get(&format!("/v1/stories/{earlier}")).await
         {
             self.compare(earlier, &job);
+        }
+    }
+
+    /// Cancels a job while it runs.
+    async fn cancel(&self, id: Uuid) {
+        let (begun, path) = (Instant::now(), format!("/v1/stories/{id}"));
+        while begun.elapsed() < RUNS_WITHIN {
+            let state = self.get(&path).await.map(|job| job["state"].clone());
+            match state.as_ref().and_then(Value::as_str) {
+                Some("running") => {
+                    // before it is sent: it may be heard and its answer lost
+                    self.known.lock().unwrap().unwanted.insert(id);
+                    let sent = format!("http://{}{path}/cancel", self.api());
+                    let sent = self.http.post(sent).send().await;
+                    if sent.is_ok_and(|answer| answer.status().is_success()) {
+                        return;
+                    }
+                }
+                Some("queued") | None => {}
+                Some(_) => return,
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 

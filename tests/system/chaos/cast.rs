@@ -4,7 +4,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::Plan;
-use super::link::{Far, Link, Wire};
+use testkit::link::{Far, Link, Wire};
 use testkit::postgres::{cache, open_folder};
 use testkit::rabbitmq::Broker;
 use testkit::seaweedfs::{self, Weed};
@@ -28,6 +28,11 @@ pub(super) const SECRET: &str = "whsec_c3RvcnktZnJvbS1waWN0dXJlcy1pbi1jaGFvcw=="
 const QUEUES_ON_DISK: Duration = Duration::from_secs(8);
 /// The share of lives that are given a point to die at.
 const DOOMED: f64 = 0.3;
+/// The share of workers' lives whose engine may hang, and how likely it does at each step; a story has hundreds.
+const FROZEN: f64 = 0.15;
+const FREEZES: &str = "0.001";
+/// Stops that no story is short enough for, and stops that wait for the running ones.
+const DRAINS: [&str; 2] = ["0", "20"];
 
 /// Everybody.
 pub(super) struct Cast {
@@ -37,6 +42,7 @@ pub(super) struct Cast {
     pub(super) weed: Arc<Mutex<Weed>>,
     pub(super) store: jobs::Store,
     database: PathBuf,
+    logs: PathBuf,
     _postgres: EmbeddedPostgres,
     _folder: TempDir,
 }
@@ -60,39 +66,59 @@ pub(super) struct Player {
 
 #[derive(Default)]
 struct Life {
-    number: usize,
     pid: Option<Pid>,
-    deaths: Vec<Death>,
+    past: Vec<Lived>,
+}
+
+/// One of its lives.
+#[derive(Clone, Debug)]
+pub(super) struct Lived {
+    /// In the log of attempts.
+    pub(super) name: String,
+    pub(super) born: DateTime<Utc>,
+    /// None while it lasts.
+    pub(super) death: Option<Death>,
 }
 
 /// The end of a life.
 #[derive(Clone, Debug)]
 pub(super) struct Death {
-    /// The name of that life in the log of attempts.
-    pub(super) name: String,
     pub(super) at: DateTime<Utc>,
+    /// It was asked to end, and did.
+    pub(super) in_order: bool,
     pub(super) status: String,
 }
 
 impl Player {
-    /// Sends a signal to its present life; whether there is one.
-    pub(super) fn signal(&self, signal: Signal) -> bool {
-        let life = self.life.lock().unwrap();
-        life.pid
-            .is_some_and(|pid| kill_process(pid, signal).is_ok())
+    /// Sends a signal to its present life, if there is one.
+    pub(super) fn signal(&self, signal: Signal) {
+        let pid = self.life.lock().unwrap().pid;
+        signal_all(pid.as_slice(), signal);
     }
 
-    pub(super) fn deaths(&self) -> Vec<Death> {
-        self.life.lock().unwrap().deaths.clone()
+    pub(super) fn lives(&self) -> Vec<Lived> {
+        self.life.lock().unwrap().past.clone()
     }
 
-    fn died(&self, name: String, status: String) {
+    fn begin(&self) -> String {
+        let mut life = self.life.lock().unwrap();
+        let name = format!("{}.{}", self.name, life.past.len() + 1);
+        life.past.push(Lived {
+            name: name.clone(),
+            born: Utc::now(),
+            death: None,
+        });
+        name
+    }
+
+    fn end(&self, status: ExitStatus) {
         let mut life = self.life.lock().unwrap();
         life.pid = None;
-        life.deaths.push(Death {
-            name,
+        let last = life.past.last_mut().expect("it has begun");
+        last.death = Some(Death {
             at: Utc::now(),
-            status,
+            in_order: status.success(),
+            status: status.to_string(),
         });
     }
 
@@ -100,22 +126,24 @@ impl Player {
     async fn play(self: Arc<Self>, scene: Arc<Scene>, seed: u64) {
         let mut chance = StdRng::seed_from_u64(seed);
         loop {
-            let name = {
-                let mut life = self.life.lock().unwrap();
-                life.number += 1;
-                format!("{}.{}", self.name, life.number)
-            };
+            let name = self.begin();
             let mut program = scene.program(&self, &name);
             if chance.random_bool(DOOMED) {
                 let point =
                     jobs::faults::POINTS[chance.random_range(0..jobs::faults::POINTS.len())];
                 program.env("STORYTELLER_DIE_AT", format!("{point}=0.2"));
             }
+            if self.role == Role::Worker {
+                let drain = DRAINS[chance.random_range(0..DRAINS.len())];
+                program.args(["--drain-seconds", drain]);
+                if chance.random_bool(FROZEN) {
+                    program.env("STORYTELLER_HANG_AT_STEP", FREEZES);
+                }
+            }
             let mut child = program.spawn().unwrap();
             let pid = child.id().and_then(|pid| Pid::from_raw(pid as i32));
             self.life.lock().unwrap().pid = pid;
-            let status = child.wait().await.unwrap().to_string();
-            self.died(name, status);
+            self.end(child.wait().await.unwrap());
             let pause = Duration::from_millis(chance.random_range(0..2500));
             tokio::time::sleep(pause).await;
         }
@@ -191,17 +219,19 @@ impl Cast {
             .await
             .unwrap();
         store.migrate().await.unwrap();
+        let logs = std::env::var_os("STORYTELLER_CHAOS_LOGS");
+        let logs = logs.map_or_else(|| folder.path().to_owned(), PathBuf::from);
         let scene = Arc::new(Scene {
             environment: environment(&postgres.url(), &links, &weed).await,
             programs: Path::new(env!("CARGO_BIN_EXE_storyteller"))
                 .parent()
                 .unwrap()
                 .to_owned(),
-            logs: std::env::var_os("STORYTELLER_CHAOS_LOGS")
-                .map_or_else(|| folder.path().to_owned(), PathBuf::from),
+            logs: logs.clone(),
         });
         let cast = Cast {
             database: folder.path().join("postgres/data/postmaster.pid"),
+            logs,
             links,
             players: players(plan),
             broker: Arc::new(Mutex::new(broker)),
@@ -225,12 +255,44 @@ impl Cast {
         players
     }
 
+    /// What all lives of a program have said.
+    pub(super) fn log(&self, player: &Player) -> String {
+        std::fs::read_to_string(self.logs.join(format!("{}.log", player.name))).unwrap_or_default()
+    }
+
     /// Kills the database's first process; the others end with it, and its keeper starts it again.
-    pub(super) fn kill_postgres(&self) -> bool {
+    pub(super) fn kill_postgres(&self) {
+        signal_all(&self.postmaster(), Signal::KILL);
+    }
+
+    /// The database's first process, if it runs.
+    fn postmaster(&self) -> Vec<Pid> {
         let file = std::fs::read_to_string(&self.database).unwrap_or_default();
         let pid = file.lines().next().and_then(|pid| pid.parse().ok());
-        let pid = pid.and_then(Pid::from_raw);
-        pid.is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok())
+        pid.and_then(Pid::from_raw).into_iter().collect()
+    }
+
+    /// All processes of the database.
+    pub(super) fn postgres(&self) -> Vec<Pid> {
+        let first = self.postmaster();
+        let parent = first.first().map(|pid| pid.as_raw_nonzero().to_string());
+        let children = std::fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter(|process| {
+                let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+                // the parent comes second after the name, which ends with the last bracket
+                let parent_of = stat
+                    .rsplit_once(") ")
+                    .and_then(|(_, rest)| rest.split(' ').nth(1));
+                parent.is_some() && parent_of == parent.as_deref()
+            });
+        let children = children.filter_map(|process| {
+            let pid = process.file_name().to_str()?.parse().ok()?;
+            Pid::from_raw(pid)
+        });
+        let children: Vec<_> = children.collect();
+        first.into_iter().chain(children).collect()
     }
 
     /// Ends every trouble that lasts.
@@ -269,6 +331,13 @@ impl Cast {
     }
 }
 
+/// Whoever is gone meanwhile needs none.
+pub(super) fn signal_all(pids: &[Pid], signal: Signal) {
+    for pid in pids {
+        let _ = kill_process(*pid, signal);
+    }
+}
+
 /// Runs what would block the tests' threads.
 pub(super) async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(act).await.unwrap()
@@ -300,6 +369,7 @@ async fn environment(
     database.set_host(Some("127.0.0.1")).unwrap();
     database.set_port(Some(links[0].address.port())).unwrap();
     let bucket = seaweedfs::settings(&weed.endpoint());
+    let [access_key, secret_key] = seaweedfs::keys();
     seaweedfs::bucket_at(bucket.clone()).await;
     vec![
         ("DATABASE_URL", database.to_string()),
@@ -310,8 +380,8 @@ async fn environment(
         ("S3_BUCKET", bucket.bucket),
         ("S3_ENDPOINT", format!("http://{}", links[2].address)),
         ("AWS_REGION", bucket.region),
-        ("AWS_ACCESS_KEY_ID", bucket.access_key),
-        ("AWS_SECRET_ACCESS_KEY", bucket.secret_key),
+        ("AWS_ACCESS_KEY_ID", access_key),
+        ("AWS_SECRET_ACCESS_KEY", secret_key),
         ("STORYTELLER_ALLOW_ADDRESSES", "127.0.0.1".to_owned()),
         ("STORYTELLER_CACHE", cache().display().to_string()),
         ("OMP_NUM_THREADS", "1".to_owned()),

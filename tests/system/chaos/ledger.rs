@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::Plan;
 use super::callers::{Callers, Settled};
-use super::cast::{Cast, Death, Role};
+use super::cast::Cast;
+use super::history::History;
+use super::promises::{Promises, listed};
 use super::trouble::Troubles;
 
 /// How a run ended.
@@ -18,20 +19,17 @@ pub(super) struct Ledger {
     requests: usize,
     accepted: usize,
     repeated: usize,
+    cancels: usize,
     ends: BTreeMap<String, usize>,
     lost: Vec<Uuid>,
     twice: Vec<String>,
     missing: Vec<Uuid>,
     unexpected: Vec<String>,
     webhooks: usize,
-    tries: BTreeMap<String, usize>,
-    /// Stories told by each worker, all its lives together.
-    shares: BTreeMap<String, usize>,
+    promises: Promises,
     troubles: Troubles,
+    hangs: usize,
     deaths: BTreeMap<String, usize>,
-    /// Seconds from a worker's death to the next claim of each job it held; apart, those while a server was away.
-    back: Vec<f64>,
-    back_in_outage: Vec<f64>,
 }
 
 impl Ledger {
@@ -45,6 +43,11 @@ impl Ledger {
         let accepted: BTreeSet<Uuid> = seen.accepted.values().copied().collect();
         let received = callers.webhooks();
         let known = callers.known_to_the_service().await;
+        let without = |there: &dyn Fn(&Uuid) -> bool| {
+            let missing = accepted.iter().filter(|id| !there(id));
+            missing.copied().collect::<Vec<_>>()
+        };
+        let mut history = History::of(cast, &troubles);
         let mut ledger = Ledger {
             head: format!(
                 "{} s, seed {}, {} APIs, {} workers, a dispatcher, Postgres, RabbitMQ, S3",
@@ -53,35 +56,39 @@ impl Ledger {
             requests: seen.requests,
             accepted: accepted.len(),
             repeated: seen.repeated,
+            cancels: seen.unwanted.len(),
             ends: BTreeMap::new(),
-            lost: accepted
-                .iter()
-                .filter(|id| !jobs.contains_key(id))
-                .copied()
-                .collect(),
+            lost: without(&|id| jobs.contains_key(id)),
             twice: Vec::new(),
-            missing: accepted
-                .iter()
-                .filter(|id| !received.contains_key(id))
-                .copied()
-                .collect(),
+            missing: without(&|id| received.contains_key(id)),
             unexpected: seen.unexpected,
             webhooks: callers.receiver.heard().len(),
-            tries: BTreeMap::new(),
-            shares: BTreeMap::new(),
+            promises: Promises::default(),
             deaths: deaths(cast),
-            back: Vec::new(),
-            back_in_outage: Vec::new(),
+            hangs: history.hangs(),
             troubles,
         };
         let strangers = known.symmetric_difference(&accepted);
         ledger
             .unexpected
             .extend(strangers.map(|id| format!("{id} is known to one side only")));
+        let mut tried = BTreeMap::new();
+        for id in jobs.keys() {
+            let attempts = cast.store.attempts(*id).await.unwrap();
+            history.saw(&attempts);
+            tried.insert(*id, attempts);
+        }
         for (id, settled) in &jobs {
             ledger.enter(*id, settled, &received);
+            if settled.job["state"] == "cancelled" && !seen.unwanted.contains(id) {
+                ledger
+                    .unexpected
+                    .push(format!("{id} was cancelled by nobody"));
+            }
+            ledger
+                .promises
+                .enter(*id, &settled.job, (&tried[id], &history));
         }
-        ledger.enter_returns(&jobs, cast).await;
         ledger
     }
 
@@ -90,63 +97,22 @@ impl Ledger {
         if matches!(state.as_str(), "queued" | "running") {
             self.lost.push(id);
         }
-        let error = settled.job["error"]["type"].as_str().unwrap_or_default();
+        let error = settled.job["error"]["type"].as_str();
+        let error = error.filter(|_| state == "failed").unwrap_or_default();
         *self
             .ends
             .entry(format!("{state} {error}").trim().to_owned())
             .or_default() += 1;
-        let mut told = 0;
-        for attempt in settled.job["history"].as_array().into_iter().flatten() {
-            let outcome = attempt["outcome"].as_str().unwrap_or("open");
-            *self.tries.entry(outcome.to_owned()).or_default() += 1;
-            told += usize::from(outcome == "succeeded");
-        }
+        let history = settled.job["history"].as_array().into_iter().flatten();
+        let told = history
+            .filter(|attempt| attempt["outcome"] == "succeeded")
+            .count();
         let webhooks = received.get(&id).map_or(0, BTreeSet::len);
-        if told > 1 || settled.deliveries.len() != 1 || webhooks > 1 {
+        if told > 1 || settled.deliveries.len() > 1 || webhooks > 1 {
             let deliveries = settled.deliveries.len();
             self.twice.push(format!(
                 "{id}: told {told}, {deliveries} deliveries, {webhooks} webhooks"
             ));
-        }
-    }
-
-    /// Who told how much, and how soon the jobs of dead workers were claimed again.
-    async fn enter_returns(&mut self, jobs: &BTreeMap<Uuid, Settled>, cast: &Cast) {
-        let deaths: BTreeMap<String, DateTime<Utc>> = cast
-            .of(Role::Worker)
-            .iter()
-            .flat_map(|player| player.deaths())
-            .map(|death| (death.name, death.at))
-            .collect();
-        for id in jobs.keys() {
-            let attempts = cast.store.attempts(*id).await.unwrap();
-            let told = |attempt: &&jobs::Attempt| attempt.outcome.as_deref() == Some("succeeded");
-            for attempt in attempts.iter().filter(told) {
-                // a life is called after its worker and its number
-                let (worker, _) = attempt.worker.rsplit_once('.').unwrap_or_default();
-                *self.shares.entry(worker.to_owned()).or_default() += 1;
-            }
-            for two in attempts.windows(2) {
-                let Some(died) = deaths.get(&two[0].worker) else {
-                    continue;
-                };
-                // one that was paused may have lost its job long before it died
-                let held = two[0].ended_at.is_some_and(|ended| ended >= *died);
-                if held && two[0].outcome.as_deref() == Some("lost") {
-                    let again = two[1].started_at;
-                    let seconds = (again - *died).as_seconds_f64();
-                    let away = |(from, until): &(DateTime<Utc>, DateTime<Utc>)| {
-                        *from < again && *until > *died
-                    };
-                    let outage = self.troubles.outages.iter().any(away);
-                    if outage {
-                        &mut self.back_in_outage
-                    } else {
-                        &mut self.back
-                    }
-                    .push(seconds);
-                }
-            }
         }
     }
 
@@ -156,6 +122,8 @@ impl Ledger {
             && self.twice.is_empty()
             && self.missing.is_empty()
             && self.unexpected.is_empty()
+            && self.promises.innocent.is_empty()
+            && self.promises.late.is_empty()
     }
 }
 
@@ -163,9 +131,9 @@ impl Ledger {
 fn deaths(cast: &Cast) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for player in &cast.players {
-        for Death { status, .. } in player.deaths() {
+        for death in player.lives().into_iter().filter_map(|life| life.death) {
             *counts
-                .entry(format!("{:?}: {status}", player.role).to_lowercase())
+                .entry(format!("{:?}: {}", player.role, death.status).to_lowercase())
                 .or_default() += 1;
         }
     }
@@ -179,25 +147,28 @@ impl fmt::Display for Ledger {
         line("requests to submit", self.requests.to_string())?;
         line("accepted", self.accepted.to_string())?;
         line("repeated under the same key", self.repeated.to_string())?;
+        line("asked to cancel while they ran", self.cancels.to_string())?;
         line("ended", listed(&self.ends))?;
-        line("attempts", listed(&self.tries))?;
-        line("told by", listed(&self.shares))?;
         line("webhooks received", self.webhooks.to_string())?;
         line("**lost**", self.lost.len().to_string())?;
         line("**told or sent twice**", self.twice.len().to_string())?;
         line("**webhooks missing**", self.missing.len().to_string())?;
         line("**unexpected**", self.unexpected.len().to_string())?;
+        for (name, value) in self.promises.lines() {
+            line(name, value)?;
+        }
         line(
             "jobs of dead workers claimed again after",
-            spread(&self.back),
-        )?;
-        line(
-            "the same while a server was away",
-            spread(&self.back_in_outage),
+            self.promises.claimed_again(),
         )?;
         line("troubles", listed(&self.troubles.count))?;
+        line("engines that hung", self.hangs.to_string())?;
         line("lives that ended", listed(&self.deaths))?;
-        let wrong = self.twice.iter().chain(&self.unexpected).cloned();
+        let wrong = self.twice.iter().chain(&self.unexpected);
+        let wrong = wrong
+            .chain(&self.promises.innocent)
+            .chain(&self.promises.late);
+        let wrong = wrong.cloned();
         let wrong = wrong.chain(self.lost.iter().map(|id| format!("lost: {id}")));
         let wrong = wrong.chain(self.missing.iter().map(|id| format!("no webhook: {id}")));
         for wrong in wrong.take(50) {
@@ -205,27 +176,4 @@ impl fmt::Display for Ledger {
         }
         Ok(())
     }
-}
-
-fn listed(counts: &BTreeMap<String, usize>) -> String {
-    let each: Vec<_> = counts
-        .iter()
-        .map(|(name, count)| format!("{count} {name}"))
-        .collect();
-    each.join(", ")
-}
-
-fn spread(seconds: &[f64]) -> String {
-    let mut sorted = seconds.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let Some(last) = sorted.last() else {
-        return "no such job".to_owned();
-    };
-    let at = |share: f64| sorted[(share * (sorted.len() - 1) as f64) as usize];
-    format!(
-        "median {:.1} s, 95 % within {:.1} s, at most {last:.1} s ({} jobs)",
-        at(0.5),
-        at(0.95),
-        sorted.len()
-    )
 }

@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{Rng as _, SeedableRng as _};
 use rustix::process::Signal;
 
 use super::Plan;
-use super::cast::{Cast, Role, blocking};
-use super::link::Wire;
+use super::cast::{Cast, Role, blocking, signal_all};
+use super::history::Span;
+use testkit::link::Wire;
 
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
@@ -23,13 +24,16 @@ enum Trouble {
     /// A redeploy: asked to stop, and started again.
     Stop(Role),
     KillPostgres,
+    /// All of its processes stand still, as on a machine that swaps.
+    PausePostgres,
     KillBroker,
     KillS3,
     Cut(usize),
     Stall(usize),
+    Swallow(usize),
 }
 
-const DECK: [Trouble; 16] = [
+const DECK: [Trouble; 21] = [
     Trouble::Kill(Role::Worker),
     Trouble::Kill(Role::Worker),
     Trouble::Kill(Role::Api),
@@ -37,7 +41,9 @@ const DECK: [Trouble; 16] = [
     Trouble::Pause(Role::Worker),
     Trouble::Pause(Role::Api),
     Trouble::Stop(Role::Worker),
+    Trouble::Stop(Role::Worker),
     Trouble::KillPostgres,
+    Trouble::PausePostgres,
     Trouble::KillBroker,
     Trouble::KillS3,
     Trouble::Cut(0),
@@ -46,15 +52,30 @@ const DECK: [Trouble; 16] = [
     Trouble::Stall(0),
     Trouble::Stall(1),
     Trouble::Stall(2),
+    Trouble::Swallow(0),
+    Trouble::Swallow(1),
+    Trouble::Swallow(2),
 ];
+
+/// Connections that went silent are found to be dead so much later: the longest that any statement or answer is waited for.
+const FOUND_DEAD: Duration = Duration::from_secs(15);
 
 /// What went wrong.
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
     /// How often each kind did.
     pub(super) count: BTreeMap<String, usize>,
-    /// When a server or a wire was out of order: from, until.
-    pub(super) outages: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+    /// When a server or a wire was out of order.
+    pub(super) outages: Vec<Span>,
+    /// When programs stood still, by their names.
+    pub(super) pauses: Vec<(String, Span)>,
+}
+
+/// What a trouble was to those who were in it.
+enum Ill {
+    Outage(Span),
+    Pause(String, Span),
+    Death,
 }
 
 /// Makes trouble for as long as the plan says.
@@ -71,13 +92,10 @@ pub(super) async fn make(plan: &Plan, cast: &Arc<Cast>) -> Troubles {
         }
         let Some(trouble) = deck.pop() else { continue };
         let name = match trouble {
-            Trouble::Cut(link) | Trouble::Stall(link) => {
-                let what = if matches!(trouble, Trouble::Cut(_)) {
-                    "cut"
-                } else {
-                    "stall"
-                };
-                format!("{what} the wire to {}", cast.links[link].name)
+            Trouble::Cut(link) => format!("cut the wire to {}", cast.links[link].name),
+            Trouble::Stall(link) => format!("stall the wire to {}", cast.links[link].name),
+            Trouble::Swallow(link) => {
+                format!("swallow what is said to {}", cast.links[link].name)
             }
             other => format!("{other:?}").to_lowercase(),
         };
@@ -86,20 +104,20 @@ pub(super) async fn make(plan: &Plan, cast: &Arc<Cast>) -> Troubles {
         let who = chance.random();
         healing.push(tokio::spawn(befall(cast.clone(), trouble, (length, who))));
         let pause = Duration::from_millis(chance.random_range(500..5500));
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(plan.calm * pause).await;
     }
     for healed in healing {
-        troubles.outages.extend(healed.await.unwrap());
+        match healed.await.unwrap() {
+            Ill::Outage(span) => troubles.outages.push(span),
+            Ill::Pause(player, span) => troubles.pauses.push((player, span)),
+            Ill::Death => {}
+        }
     }
     troubles
 }
 
-/// One trouble from its beginning to its end; answers when a server was away, if one was.
-async fn befall(
-    cast: Arc<Cast>,
-    trouble: Trouble,
-    (length, who): (Duration, u64),
-) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+/// One trouble from its beginning to its end.
+async fn befall(cast: Arc<Cast>, trouble: Trouble, (length, who): (Duration, u64)) -> Ill {
     let begun = Utc::now();
     let player = |role| {
         let mut chance = StdRng::seed_from_u64(who);
@@ -108,22 +126,45 @@ async fn befall(
     match trouble {
         Trouble::Kill(role) => {
             player(role).signal(Signal::KILL);
-            return None;
+            Ill::Death
         }
         Trouble::Stop(role) => {
             player(role).signal(Signal::TERM);
-            return None;
+            Ill::Death
         }
         Trouble::Pause(role) => {
             let player = player(role);
             player.signal(Signal::STOP);
             tokio::time::sleep(2 * length).await;
             player.signal(Signal::CONT);
-            return None;
+            Ill::Pause(player.name.clone(), (begun, Utc::now()))
         }
+        Trouble::Swallow(link) => {
+            lasting(&cast, (link, Wire::Swallowing), 2 * length).await;
+            Ill::Outage((begun, Utc::now() + FOUND_DEAD))
+        }
+        server => {
+            outage(&cast, server, length).await;
+            Ill::Outage((begun, Utc::now()))
+        }
+    }
+}
+
+/// A server is away, or the way to it.
+async fn outage(cast: &Cast, trouble: Trouble, length: Duration) {
+    match trouble {
         Trouble::KillPostgres => {
             cast.kill_postgres();
             tokio::time::sleep(Duration::from_secs(2)).await;
+            while cast.store.ping().await.is_err() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        Trouble::PausePostgres => {
+            let processes = cast.postgres();
+            signal_all(&processes, Signal::STOP);
+            tokio::time::sleep(2 * length).await;
+            signal_all(&processes, Signal::CONT);
         }
         Trouble::KillBroker => {
             let broker = cast.broker.clone();
@@ -145,10 +186,11 @@ async fn befall(
             })
             .await;
         }
-        Trouble::Cut(link) => lasting(&cast, (link, Wire::Cut), length).await,
-        Trouble::Stall(link) => lasting(&cast, (link, Wire::Stalled), 2 * length).await,
+        Trouble::Stall(link) => lasting(cast, (link, Wire::Stalled), 2 * length).await,
+        Trouble::Cut(link) => lasting(cast, (link, Wire::Cut), length).await,
+        // they are none
+        Trouble::Kill(_) | Trouble::Stop(_) | Trouble::Pause(_) | Trouble::Swallow(_) => {}
     }
-    Some((begun, Utc::now()))
 }
 
 async fn lasting(cast: &Cast, (link, wire): (usize, Wire), length: Duration) {

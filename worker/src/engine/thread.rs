@@ -265,6 +265,7 @@ impl<'a> Progress<'a> {
 
     /// The engine has given a sign of life.
     fn lives(&self) {
+        jobs::faults::step();
         self.teller.activity.set(Some(Instant::now()));
     }
 

@@ -13,6 +13,7 @@ use lapin::options::{
     BasicConsumeOptions, BasicQosOptions, BasicRejectOptions, ConfirmSelectOptions,
 };
 use lapin::types::FieldTable;
+use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties, Event};
 use tokio::time::timeout;
 
@@ -21,6 +22,9 @@ use super::topology::{LANES, lane_queue, waiting};
 use super::{SessionResult, Shared, publisher, topology};
 
 const CONNECTED_WITHIN: Duration = Duration::from_secs(15);
+/// Both sides say in so many seconds that they live, unless the address asks for another pace, and whoever has heard
+/// nothing for twice as long gives the connection up. The broker's own pace would take two minutes.
+const HEARTBEAT_SECONDS: u16 = 5;
 /// Between connections; a broker restarts in seconds.
 const RECONNECT_EVERY: Duration = Duration::from_millis(500);
 /// Two looks in a row that find messages and none delivered mean that the consumers are dead.
@@ -40,7 +44,9 @@ pub(super) async fn supervise(shared: Arc<Shared>) {
 async fn session(shared: &Shared, url: &str) -> SessionResult<Infallible> {
     let properties =
         ConnectionProperties::default().with_connection_name(shared.settings.name.clone().into());
-    let connecting = Connection::connect(url, properties);
+    let mut uri: AMQPUri = url.parse()?;
+    uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
+    let connecting = Connection::connect_uri(uri, properties);
     let connection = timeout(CONNECTED_WITHIN, connecting)
         .await
         .map_err(|_| "the broker does not answer")??;

@@ -7,10 +7,11 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
 };
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 
+use super::keys::Keys;
 use crate::error::{Error, Result};
 
 /// A server in the same network answers a connection in milliseconds.
@@ -35,33 +36,26 @@ pub struct Settings {
     /// What requests are signed for.
     pub region: String,
     /// Who asks.
-    pub access_key: String,
-    /// Who asks, proved.
-    pub secret_key: String,
-    /// With keys that hold only for a while.
-    pub session_token: Option<String>,
+    pub keys: Keys,
+}
+
+/// The only way out of here, for requests and for keys.
+pub(super) fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .build_https()
 }
 
 /// A client of the server at `endpoint`.
 pub(super) fn client(settings: &Settings, endpoint: Option<String>) -> Client {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let credentials = Credentials::new(
-        &settings.access_key,
-        &settings.secret_key,
-        settings.session_token.clone(),
-        None,
-        "storyteller",
-    );
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(ANSWER_TIMEOUT)
         .operation_attempt_timeout(TRY_TIMEOUT)
         .operation_timeout(REQUEST_TIMEOUT);
     let mut config = aws_sdk_s3::Config::builder()
-        .http_client(http)
-        .credentials_provider(credentials)
+        .http_client(http_client())
+        .credentials_provider(settings.keys.provider())
         .region(Region::new(settings.region.clone()))
         .force_path_style(true)
         .retry_config(RetryConfig::standard().with_max_attempts(TRIES))

@@ -80,7 +80,7 @@ impl Refusal {
 }
 
 /// An error and what lies beneath it, in words only.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

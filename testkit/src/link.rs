@@ -1,10 +1,12 @@
-//! A wire between the programs and one server, which can be cut and stalled.
-//! Everything the programs say to Postgres, RabbitMQ and S3 goes through one. What must stay true: an open wire passes
-//! every byte on unchanged, so that whatever is lost was lost by the fault.
+//! A wire to a server, which can be cut, stalled, and made to swallow what is said.
+//! In chaos everything that programs say to Postgres, RabbitMQ and S3 goes through one. What must stay true: an open wire
+//! passes every byte on unchanged, so that whatever is lost was lost by the fault.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -12,30 +14,39 @@ use tokio::sync::watch;
 
 /// What a wire does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wire {
+pub enum Wire {
+    /// All is well.
     Open,
     /// Connections are broken and refused.
     Cut,
     /// Connections stay, and nothing comes through.
     Stalled,
+    /// Nothing comes through, nobody is told, and what was said meanwhile is gone: connections of that time stay silent
+    /// for ever, as they do when a firewall has forgotten them.
+    Swallowing,
 }
 
 /// Where a wire leads.
 #[derive(Clone, Debug)]
-pub(super) enum Far {
+pub enum Far {
+    /// To this port of the loopback.
     Tcp(u16),
+    /// To this socket.
     Socket(PathBuf),
 }
 
 /// A wire; it ends with the run.
-pub(super) struct Link {
-    pub(super) name: &'static str,
-    pub(super) address: SocketAddr,
+pub struct Link {
+    /// Of the server.
+    pub name: &'static str,
+    /// Where to dial instead of the server.
+    pub address: SocketAddr,
     wire: watch::Sender<Wire>,
 }
 
 impl Link {
-    pub(super) async fn lay(name: &'static str, far: Far) -> Link {
+    /// A wire to `far`, open.
+    pub async fn lay(name: &'static str, far: Far) -> Link {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (wire, watched) = watch::channel(Wire::Open);
@@ -54,7 +65,8 @@ impl Link {
         }
     }
 
-    pub(super) fn set(&self, wire: Wire) {
+    /// From now on it does this, to all connections.
+    pub fn set(&self, wire: Wire) {
         self.wire.send_replace(wire);
     }
 }
@@ -74,21 +86,26 @@ async fn connect(near: TcpStream, far: Far, wire: watch::Receiver<Wire>) -> io::
 async fn join(
     near: impl AsyncRead + AsyncWrite + Unpin,
     far: impl AsyncRead + AsyncWrite + Unpin,
-    wire: watch::Receiver<Wire>,
+    mut wire: watch::Receiver<Wire>,
 ) -> io::Result<()> {
-    let (near_out, near_in) = tokio::io::split(near);
-    let (far_out, far_in) = tokio::io::split(far);
-    // whichever side ends, both do: a half-open connection is not what is tried here
-    tokio::select! {
-        ended = pump(near_out, far_in, wire.clone()) => ended,
-        ended = pump(far_out, near_in, wire) => ended,
+    let (near_out, mut near_in) = tokio::io::split(near);
+    let (far_out, mut far_in) = tokio::io::split(far);
+    // whichever side ends, both do, unless nothing comes through
+    let silent = Arc::new(AtomicBool::new(*wire.borrow() == Wire::Swallowing));
+    let ended = tokio::select! {
+        ended = pump(near_out, &mut far_in, (wire.clone(), &silent)) => ended,
+        ended = pump(far_out, &mut near_in, (wire.clone(), &silent)) => ended,
+    };
+    if silent.load(Ordering::Relaxed) {
+        let _ = wire.wait_for(|wire| *wire != Wire::Swallowing).await;
     }
+    ended
 }
 
 async fn pump(
     mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    mut wire: watch::Receiver<Wire>,
+    to: &mut (impl AsyncWrite + Unpin),
+    (mut wire, silent): (watch::Receiver<Wire>, &AtomicBool),
 ) -> io::Result<()> {
     let mut bytes = vec![0; 64 * 1024];
     loop {
@@ -106,6 +123,11 @@ async fn pump(
         if read == 0 || state == Wire::Cut {
             return Ok(());
         }
-        to.write_all(&bytes[..read]).await?;
+        if state == Wire::Swallowing {
+            silent.store(true, Ordering::Relaxed);
+        }
+        if !silent.load(Ordering::Relaxed) {
+            to.write_all(&bytes[..read]).await?;
+        }
     }
 }
