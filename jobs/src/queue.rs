@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 pub use postgres::PostgresQueue;
-pub use rabbitmq::{QueueOptions, RabbitQueue, RabbitSettings};
+pub use rabbitmq::{BrokerLook, QueueOptions, RabbitQueue, RabbitSettings};
 
 use crate::error::Result;
 use crate::job::Job;
