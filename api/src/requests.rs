@@ -55,8 +55,9 @@ pub(crate) async fn around(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = request_id(&request);
-    let span =
-        tracing::info_span!("request", id = %id, method = %request.method(), path = request.path());
+    let span = tracing::info_span!(
+        "request", id = %id, method = %request.method(), path = request.path(), key = tracing::field::Empty
+    );
     ask_for_something_readable(&mut request);
     let asked = request.method().clone();
     let of_docs = request.path().starts_with("/docs/");

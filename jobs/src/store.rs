@@ -184,6 +184,8 @@ pub enum Retried {
     UnderWay(Job),
     /// There is a story already.
     Told(Job),
+    /// Whoever asks has handed in as much as he may for now.
+    OverQuota(Quota),
     /// Its picture was removed: there is nothing to tell of.
     Removed,
     /// There is no such job.
