@@ -22,12 +22,14 @@ use actix_web::web::{self, Data};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, ResponseError as _};
 use chrono::Utc;
 use jobs::{Actor, Credential, Key, Scope, Store, Void};
+use operation::traces;
 use tracing::Span;
 
 use crate::Service;
 use crate::error::{Error, Kind, Result};
 use crate::form::Form;
 use crate::limits::{self, Allowance};
+use crate::requests::given_trace;
 use crate::submit::picture_field;
 
 use access::{Access, Belongs};
@@ -114,7 +116,10 @@ pub(crate) async fn around(
     let access = Access::of(request.method(), request.match_info().as_str());
     let mut allowance = None;
     match admit(&service, &request, &access).await {
-        Ok(Some(caller)) => {
+        Ok(Some(mut caller)) => {
+            let given = given_trace(request.headers());
+            let trace = traces::traceparent(&Span::current(), given);
+            caller.store = caller.store.traced(trace.as_deref());
             allowance = caller
                 .key
                 .as_ref()

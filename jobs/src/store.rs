@@ -242,6 +242,8 @@ pub struct Store {
     deployment: Arc<OnceCell<Uuid>>,
     /// For whom it acts; the service itself is nobody.
     actor: Option<Arc<Actor>>,
+    /// The trace that what is handed in belongs to.
+    traceparent: Option<Arc<str>>,
 }
 
 impl Store {
@@ -267,6 +269,7 @@ impl Store {
             listener,
             deployment: Arc::default(),
             actor: None,
+            traceparent: None,
         })
     }
 
@@ -276,6 +279,15 @@ impl Store {
     pub fn acting_for(&self, actor: Arc<Actor>) -> Store {
         Store {
             actor: Some(actor),
+            ..self.clone()
+        }
+    }
+
+    /// The same store writing this trace down with what is handed in through it.
+    #[must_use]
+    pub fn traced(&self, traceparent: Option<&str>) -> Store {
+        Store {
+            traceparent: traceparent.map(Arc::from),
             ..self.clone()
         }
     }

@@ -7,6 +7,7 @@ pub mod logging;
 pub mod metrics;
 pub mod signals;
 pub mod status;
+pub mod traces;
 
 pub use health::Health;
 pub use logging::Logging;
