@@ -16,6 +16,7 @@ mod keys;
 mod objects;
 mod page;
 mod real;
+mod restore;
 mod stories;
 mod styles;
 mod tidy;
