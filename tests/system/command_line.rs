@@ -190,10 +190,18 @@ async fn doctor_looks_at_the_servers_it_is_told_of_and_says_by_its_exit_code_whe
         (said.status.code(), report)
     };
     let (code, report) = asked(&testkit::postgres::fresh().await).await;
-    assert_eq!((code, &report["well"]), (Some(1), &false.into()), "{report}");
+    assert_eq!(
+        (code, &report["well"]),
+        (Some(1), &false.into()),
+        "{report}"
+    );
     let findings = report["findings"].as_array().unwrap();
-    let wrong = findings.iter().filter(|finding| finding["state"] == "wrong");
-    let wrong: Vec<&str> = wrong.map(|finding| finding["part"].as_str().unwrap()).collect();
+    let wrong = findings
+        .iter()
+        .filter(|finding| finding["state"] == "wrong");
+    let wrong: Vec<&str> = wrong
+        .map(|finding| finding["part"].as_str().unwrap())
+        .collect();
     assert_eq!(wrong, ["tables"], "{report}");
     let (code, report) = asked(&testkit::Service::start().await.url).await;
     assert_eq!((code, &report["well"]), (Some(0), &true.into()), "{report}");
