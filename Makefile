@@ -103,6 +103,11 @@ load: setup ## how much the service takes and answers, without workers: make loa
 	@$(cargo) build --release -p api -p testkit --bin api --example load $(QUIET)
 	@$(CARGO_TARGET_DIR)/release/examples/load --api $(CARGO_TARGET_DIR)/release/api $(LOAD)
 
+OUT ?= dist
+.PHONY: package
+package: setup ## a tarball and a .deb of a release build in OUT (dist/): make package OUT=/tmp/storyteller
+	@OUT="$(OUT)" LIBTORCH="$${LIBTORCH:-$(OUR_LIBTORCH)}" scripts/package.sh
+
 MINUTES ?= 30
 SEED ?= 1
 .PHONY: chaos

@@ -20,7 +20,9 @@ fn main() -> ExitCode {
     // Before any thread exists: the allocator's settings hold for the whole process.
     models::tensors::device::keep_large_blocks();
     let line = CommandLine::parse();
-    match start_logging(&line).and_then(|()| command_line::run(line)) {
+    let done = start_logging(&line).and_then(|()| command_line::run(line));
+    operation::traces::flush();
+    match done {
         Ok(code) => code,
         // whoever read our words has heard enough, as `head` has
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,

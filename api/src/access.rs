@@ -73,6 +73,8 @@ impl Access {
                     _ => Belongs::Story(id),
                 });
                 access.nothing = access.belongs.is_none();
+                // it is told again, and costs what it cost before
+                access.submits = rest == ["retry"];
             }
             ["stories" | "batches" | "styles"] => access.submits = *method == Method::POST,
             _ => {}
@@ -106,7 +108,8 @@ mod tests {
         assert_eq!(of(Method::POST, "/v1/stories").least, Some(Scope::Write));
         assert_eq!(of(Method::PATCH, "/v1/anything").least, Some(Scope::Write));
         assert!(of(Method::POST, "/v1/stories").submits);
-        assert!(!of(Method::POST, "/v1/stories/ID/retry").submits);
+        assert!(of(Method::POST, "/v1/stories/ID/retry").submits);
+        assert!(!of(Method::POST, "/v1/stories/ID/cancel").submits);
         for open in ["/", "/metrics", "/docs/errors", "/v1/gallery"] {
             assert_eq!(of(Method::GET, open).least, None, "{open}");
         }

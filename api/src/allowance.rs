@@ -11,7 +11,7 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// A limit of one caller, and what is left of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// Of what: `requests` and `submits` are those of a minute, `stories` those of a day, `waiting` those at once.
+    /// Of what: `requests`, `submits` and `wrong_keys` are those of a minute, `stories` those of a day, `waiting` those at once.
     pub name: &'static str,
     /// How many.
     pub most: u32,
@@ -37,7 +37,7 @@ pub(crate) fn headers_of(allowance: &Allowance) -> [(HeaderName, String); 2] {
         again,
     } = allowance;
     let window = match *name {
-        "requests" | "submits" => ";w=60",
+        "requests" | "submits" | "wrong_keys" => ";w=60",
         "stories" => ";w=86400",
         _ => "",
     };

@@ -28,7 +28,7 @@ const OF_A_BATCH: &str = "private, no-cache";
 #[utoipa::path(get, path = "/v1/batches/{id}", tag = "batches",
     params(
         ("id" = Uuid, Path, description = "The batch's id"),
-        ("wait" = Option<u32>, Query, description = "Wait up to so many seconds (0 to 60) for the end of the last story"),
+        ("wait" = Option<u32>, Query, minimum = 0, maximum = 60, description = "Wait up to so many seconds (0 to 60) for the end of the last story"),
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version you have"),
     ),
     responses(

@@ -4,6 +4,7 @@
 //! answered as if it were not there; and nothing about a key is believed for longer than some seconds.
 
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -15,13 +16,19 @@ use actix_web::web::{self, Data};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, ResponseError as _};
 use chrono::Utc;
 use jobs::{Actor, Credential, Key, Scope, Store, Void};
+use operation::traces;
+use tracing::Span;
 
 use crate::access::{self, Access, Belongs};
 use crate::allowance;
 use crate::error::{Error, Kind, Result};
 use crate::form::{FileField, Form};
+use crate::origin::origin;
+use crate::requests::given_trace;
 use crate::service::Service;
 
+/// The field of a request's span that names the key: its beginning, never its secret.
+pub(crate) const KEY_OF_REQUEST: &str = "key";
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// The cookie of a browser that was let in. With the prefix, which browsers take from https alone, no neighbouring host can
 /// set it (RFC 6265bis).
@@ -99,11 +106,17 @@ pub(crate) async fn around(
     let access = Access::of(request.method(), request.match_info().as_str());
     let mut allowance = None;
     match admit(&service, &request, &access).await {
-        Ok(Some(caller)) => {
+        Ok(Some(mut caller)) => {
+            let given = given_trace(request.headers());
+            let trace = traces::traceparent(&Span::current(), given);
+            caller.store = caller.store.traced(trace.as_deref());
             allowance = caller
                 .key
                 .as_ref()
                 .and_then(|key| service.known.allowance(key));
+            if let Some(key) = &caller.key {
+                Span::current().record(KEY_OF_REQUEST, key.prefix.as_str());
+            }
             request.extensions_mut().insert(caller);
         }
         Ok(None) => {}
@@ -153,7 +166,9 @@ async fn admit(
     {
         return Ok(Some(Caller::nobody(store)));
     }
-    let (key, credential) = good_key(service, request.headers(), least).await?;
+    let proxies = &service.config.access.trusted_proxies;
+    let from = origin(request.peer_addr(), request.headers(), proxies);
+    let (key, credential) = good_key(service, (request.headers(), from), least).await?;
     service.known.count(&key, access.submits)?;
     if let Some(thing) = access.belongs
         && key.scope < Scope::Admin
@@ -171,7 +186,7 @@ async fn admit(
         owner: Some(key.id),
         sees_all: key.scope == Scope::Admin,
         name: key.prefix.clone(),
-        origin: origin(request),
+        origin: from.map(|address| address.to_string()),
         limits: key.limits,
     };
     Ok(Some(Caller {
@@ -184,7 +199,7 @@ async fn admit(
 /// The key that a request shows, if it is good for this.
 async fn good_key(
     service: &Service,
-    headers: &HeaderMap,
+    (headers, from): (&HeaderMap, Option<IpAddr>),
     least: Scope,
 ) -> Result<(Arc<Key>, Credential)> {
     let (credential, by_cookie) = match shown(headers) {
@@ -193,13 +208,15 @@ async fn good_key(
             return Err(no_key(message));
         }
         Some(Shown::Nonsense) => {
+            service.known.shown_nonsense(from)?;
             let message = "what was sent as a key is none: a key begins with `st_`";
             return Err(no_key(message));
         }
         Some(Shown::Header(credential)) => (credential, false),
         Some(Shown::Cookie(credential)) => (credential, true),
     };
-    let key = service.known.key(&service.state.store, &credential).await?;
+    let store = &service.state.store;
+    let key = service.known.shown(store, &credential, from).await?;
     let key =
         key.ok_or_else(|| no_key("there is no such key, or the session has ended: log in again"))?;
     check(&key, least)?;
@@ -272,12 +289,6 @@ fn names_its_page(headers: &HeaderMap) -> bool {
         .get("sec-fetch-site")
         .is_some_and(|site| site.as_bytes() == b"same-origin");
     own || headers.contains_key(ORIGIN)
-}
-
-/// The address that the connection came from. What a proxy says about others is said by whoever asks, too, so it is not
-/// believed.
-pub(crate) fn origin(request: &ServiceRequest) -> Option<String> {
-    request.peer_addr().map(|address| address.ip().to_string())
 }
 
 pub(crate) fn no_key(message: &str) -> Error {

@@ -56,7 +56,7 @@ pub(crate) struct StreamEvent {
 #[utoipa::path(get, path = "/v1/stories/{id}/events", tag = "stories",
     params(
         ("id" = Uuid, Path, description = "The job's id"),
-        ("Last-Event-ID" = Option<u32>, Header, description = "The `id` of the last event you have; the stream goes on after it"),
+        ("Last-Event-ID" = Option<u32>, Header, minimum = 0, maximum = 4294967295_u32, description = "The `id` of the last event you have; the stream goes on after it"),
     ),
     responses(
         (status = 200, description = "Server-sent events", body = StreamEvent, content_type = "text/event-stream"),

@@ -68,7 +68,7 @@ pub(crate) async fn share(
 /// The stories that their owners let everybody see, the one that was shared last first, page by page.
 #[utoipa::path(get, path = "/v1/gallery", tag = "gallery",
     params(
-        ("limit" = Option<u32>, Query, description = "How many a page, 1 to 100; 20 unless said"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many a page, 1 to 100; 20 unless said"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
     ),
     responses(

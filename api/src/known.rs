@@ -3,14 +3,16 @@
 //! bounded; and a service that has once had a key never opens again.
 
 mod pace;
+mod strangers;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use ipnet::IpNet;
 use jobs::{Credential, Key, Owned, Store};
 use uuid::Uuid;
 
@@ -18,6 +20,7 @@ use crate::access::Belongs;
 use crate::allowance::Allowance;
 use crate::error::{Error, Kind, Result};
 use pace::Pace;
+use strangers::Strangers;
 
 /// For so long a key is believed: after a revocation it works no longer than this.
 const FRESH: Duration = Duration::from_secs(3);
@@ -28,8 +31,11 @@ const NOTE_EVERY: Duration = Duration::from_secs(60);
 /// Keys and owners remembered; beyond it all are forgotten at once, which costs a statement each.
 const MOST: usize = 50_000;
 
+/// A person mistypes a key some times, a program that has an old one asks on: neither needs more.
+const WRONG_KEYS: u32 = 20;
+
 /// Whom the service asks for a key.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Who may ask")]
 pub struct Access {
     /// Ask everybody for a key, also before there is one. Without it a key is asked for once there is one
@@ -40,6 +46,34 @@ pub struct Access {
     /// one is made.
     #[arg(long)]
     pub open_to_everyone: bool,
+    /// How many keys that are none one address may show a minute; then it waits (429).
+    #[arg(long, env = "STORYTELLER_MAX_WRONG_KEYS", value_name = "N", default_value_t = WRONG_KEYS)]
+    pub max_wrong_keys: u32,
+    /// The proxies in front of the service, as addresses or networks: what they say in `X-Forwarded-For` about who asks is
+    /// believed [default: none].
+    #[arg(long = "trusted-proxy", env = "STORYTELLER_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',',
+        value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Access {
+            require_keys: false,
+            open_to_everyone: false,
+            max_wrong_keys: WRONG_KEYS,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+/// `10.0.0.0/8`, or one address.
+fn network(text: &str) -> std::result::Result<IpNet, String> {
+    let text = text.trim();
+    let one = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse()
+        .or_else(|_| one())
+        .map_err(|_| "write an address or a network such as 10.0.0.0/8".to_owned())
 }
 
 impl Access {
@@ -63,6 +97,7 @@ type Seen = (Instant, Arc<Key>);
 #[derive(Debug)]
 pub(crate) struct Known {
     asks: AtomicBool,
+    strangers: Strangers,
     looked: Mutex<Option<Instant>>,
     keys: Mutex<HashMap<[u8; 32], Seen>>,
     owners: Mutex<HashMap<Uuid, Uuid>>,
@@ -73,6 +108,7 @@ impl Known {
     pub(crate) fn new(access: &Access) -> Self {
         Known {
             asks: AtomicBool::new(access.require_keys),
+            strangers: Strangers::new(access.max_wrong_keys),
             looked: Mutex::default(),
             keys: Mutex::default(),
             owners: Mutex::default(),
@@ -125,6 +161,60 @@ impl Known {
         let key = Arc::new(key);
         bounded(&mut locked(&self.keys)).insert(hash, (Instant::now(), Arc::clone(&key)));
         Ok(Some(key))
+    }
+
+    /// The key of this secret, shown from this address. Who shows what is none too often waits; whoever was known before does
+    /// not, although a neighbour of his may guess.
+    ///
+    /// # Errors
+    /// `rate_limited`, or what the store says.
+    pub(crate) async fn shown(
+        &self,
+        store: &Store,
+        credential: &Credential,
+        from: Option<IpAddr>,
+    ) -> Result<Option<Arc<Key>>> {
+        self.may_try(credential, from)?;
+        let key = self.key(store, credential).await?;
+        if key.is_none() {
+            self.strangers.count(from, Instant::now());
+        }
+        Ok(key)
+    }
+
+    /// The key of this secret as it is now: a session goes on for longer than what is remembered.
+    ///
+    /// # Errors
+    /// As [`Known::shown`].
+    pub(crate) async fn shown_at_login(
+        &self,
+        store: &Store,
+        credential: &Credential,
+        from: Option<IpAddr>,
+    ) -> Result<Option<Key>> {
+        self.may_try(credential, from)?;
+        let key = store.key_of(credential).await?;
+        if key.is_none() {
+            self.strangers.count(from, Instant::now());
+        }
+        Ok(key)
+    }
+
+    /// Counts something that cannot even be a key.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub(crate) fn shown_nonsense(&self, from: Option<IpAddr>) -> Result<()> {
+        self.strangers.may_try(from, Instant::now())?;
+        self.strangers.count(from, Instant::now());
+        Ok(())
+    }
+
+    fn may_try(&self, credential: &Credential, from: Option<IpAddr>) -> Result<()> {
+        if locked(&self.keys).contains_key(&credential.hash()) {
+            return Ok(());
+        }
+        self.strangers.may_try(from, Instant::now())
     }
 
     /// Forgets what is believed of this secret.

@@ -23,6 +23,7 @@ mod known;
 mod limits;
 mod nearest;
 mod openapi;
+mod origin;
 mod page;
 pub mod problems;
 mod requests;

@@ -133,7 +133,11 @@ async fn main() -> anyhow::Result<ExitCode> {
             command.run(&store).await?;
             Ok(ExitCode::SUCCESS)
         }
-        None => serve(options).await.map(|()| ExitCode::SUCCESS),
+        None => {
+            let served = serve(options).await;
+            operation::traces::flush();
+            served.map(|()| ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use actix_web::http::{Method, Uri};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use operation::metrics::METRICS;
+use operation::traces;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -55,8 +56,10 @@ pub(crate) async fn around(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = request_id(&request);
-    let span =
-        tracing::info_span!("request", id = %id, method = %request.method(), path = request.path());
+    let span = tracing::info_span!(
+        "request", id = %id, method = %request.method(), path = request.path(), key = tracing::field::Empty
+    );
+    traces::follow(&span, given_trace(request.headers()));
     ask_for_something_readable(&mut request);
     let asked = request.method().clone();
     let of_docs = request.path().starts_with("/docs/");
@@ -102,6 +105,11 @@ pub(crate) async fn around(
     }
     .instrument(span)
     .await
+}
+
+/// The trace that whoever asks would have gone on with, if he names one.
+pub(crate) fn given_trace(headers: &HeaderMap) -> Option<&str> {
+    headers.get(traces::TRACEPARENT)?.to_str().ok()
 }
 
 /// Who takes no encoding that there is, not even none, gets the plain answer and not a refusal that he could read as little.

@@ -2,6 +2,7 @@
 //! The page's login speaks to it. What must stay true: the key itself is kept nowhere by the browser, no script can read the
 //! cookie and no other site can have it sent; and whoever loses the key loses his sessions.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use jobs::{Actor, Credential, Key, KeyLimits, Scope};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::callers::{COOKIES, Caller, no_key, session};
+use crate::callers::{COOKIES, Caller, KEY_OF_REQUEST, no_key, session};
 use crate::error::{Problem, Result};
+use crate::origin::origin;
 use crate::service::Service;
 use crate::sites::OwnSite;
 
@@ -85,6 +87,7 @@ pub(crate) async fn see(caller: Caller) -> HttpResponse {
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_parameter`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`: from this address came too many keys that are none", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn open(
@@ -95,11 +98,17 @@ pub(crate) async fn open(
 ) -> Result<HttpResponse> {
     let store = &service.state.store;
     let refused = || no_key("there is no such key, or it is good no longer");
-    let credential = Credential::key(login.key.trim()).ok_or_else(refused)?;
-    let key = store.key_of(&credential).await?;
+    let from = from(&service, &request);
+    let Some(credential) = Credential::key(login.key.trim()) else {
+        service.known.shown_nonsense(from)?;
+        return Err(refused());
+    };
+    let known = &service.known;
+    let key = known.shown_at_login(store, &credential, from).await?;
     let key = key.filter(|key| key.void(Utc::now()).is_none());
     let key = key.ok_or_else(refused)?;
-    let actor = Arc::new(doer(&key, &request));
+    tracing::Span::current().record(KEY_OF_REQUEST, key.prefix.as_str());
+    let actor = Arc::new(doer(&key, from));
     let (secret, until) = store.acting_for(actor).open_session(&key, TIME).await?;
     let seconds = (until - Utc::now()).num_seconds().max(0);
     Ok(HttpResponse::Created()
@@ -123,7 +132,8 @@ pub(crate) async fn close(
     if let Some(secret) = session(request.headers()) {
         let store = &service.state.store;
         if let Some(key) = store.key_of(&secret).await? {
-            let store = store.acting_for(Arc::new(doer(&key, &request)));
+            let doer = doer(&key, from(&service, &request));
+            let store = store.acting_for(Arc::new(doer));
             store.close_session(&secret).await?;
         }
         service.known.forget(&secret);
@@ -141,12 +151,17 @@ pub(crate) async fn close(
     Ok(answer.finish())
 }
 
-fn doer(key: &Key, request: &HttpRequest) -> Actor {
+fn from(service: &Service, request: &HttpRequest) -> Option<IpAddr> {
+    let proxies = &service.config.access.trusted_proxies;
+    origin(request.peer_addr(), request.headers(), proxies)
+}
+
+fn doer(key: &Key, from: Option<IpAddr>) -> Actor {
     Actor {
         owner: Some(key.id),
         sees_all: key.scope == Scope::Admin,
         name: key.prefix.clone(),
-        origin: request.peer_addr().map(|address| address.ip().to_string()),
+        origin: from.map(|address| address.to_string()),
         limits: key.limits,
     }
 }

@@ -31,7 +31,7 @@ pub(crate) type Texts = Query<BTreeMap<String, String>>;
 #[utoipa::path(get, path = "/v1/stories/{id}", tag = "stories",
     params(
         ("id" = Uuid, Path, description = "The job's id"),
-        ("wait" = Option<u32>, Query, description = "Wait up to so many seconds (0 to 60) for the end of the job; with `If-None-Match`, for any change of it"),
+        ("wait" = Option<u32>, Query, minimum = 0, maximum = 60, description = "Wait up to so many seconds (0 to 60) for the end of the job; with `If-None-Match`, for any change of it"),
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version you have"),
     ),
     responses(
@@ -62,8 +62,8 @@ pub(crate) async fn one(
 #[utoipa::path(get, path = "/v1/stories", tag = "stories",
     params(
         ("state" = Option<State>, Query, description = "Only those in this state"),
-        ("limit" = Option<u32>, Query, description = "How many a page, 1 to 100; 20 unless said"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many a page, 1 to 100; 20 unless said"),
+        ("cursor" = Option<Uuid>, Query, description = "`next` of the page before"),
     ),
     responses(
         (status = 200, description = "A page", body = PageView),
@@ -134,6 +134,7 @@ pub(crate) async fn cancel(
         (status = 403, description = "`cross_site`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`already_finished`: there is a story", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "`data_removed`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`quota_exceeded`: it counts as one that is handed in", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn retry(
@@ -154,6 +155,7 @@ pub(crate) async fn retry(
                 "the story is told already: submit the picture with another `seed` for another one";
             Err(Error::Refused(Kind::AlreadyFinished, message.to_owned()))
         }
+        Retried::OverQuota(quota) => Err(quota.into()),
         Retried::Removed => Err(Error::removed()),
         Retried::NotFound => Err(Error::no_story(id)),
     }

@@ -36,6 +36,26 @@ impl Error {
         matches!(self, Error::Unavailable { .. })
     }
 
+    /// What an operator can do about it.
+    pub fn remedy(&self) -> &'static str {
+        let (Error::Unavailable { cause, .. } | Error::Unexpected { cause, .. }) = self;
+        let Some(said) = cause.downcast_ref::<sqlx::Error>() else {
+            return "see that it runs, that its address is right, and that nothing on the way keeps it from being reached";
+        };
+        match said {
+            sqlx::Error::Configuration(_) => {
+                "write it as postgres://user:password@host:5432/database, with %XX for what an address cannot hold"
+            }
+            sqlx::Error::Tls(_) => {
+                "the server does not speak TLS as the address asks: change its sslmode, or give the server a certificate"
+            }
+            sqlx::Error::Database(said) => refused(said.code().as_deref().unwrap_or_default()),
+            _ => {
+                "see that Postgres runs, and that DATABASE_URL (--database-url) names its host and port"
+            }
+        }
+    }
+
     pub(crate) fn unexpected(
         doing: &'static str,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -44,5 +64,20 @@ impl Error {
             doing,
             cause: cause.into(),
         }
+    }
+}
+
+/// What can be done when Postgres gives this code.
+fn refused(code: &str) -> &'static str {
+    match code {
+        "28P01" => "compare user and password in DATABASE_URL with the server's",
+        "28000" => {
+            "let this user in: `create role … login` in the server, a line for it in pg_hba.conf, or TLS if that asks for it"
+        }
+        "3D000" => "make the database (createdb), or name the one that is there in DATABASE_URL",
+        "42501" => "let the user of DATABASE_URL use the tables: whoever migrates must own them",
+        "53300" => "raise max_connections of Postgres, or lower --database-connections",
+        "57P03" => "wait: Postgres is starting or stopping",
+        _ => "the log of Postgres says more",
     }
 }

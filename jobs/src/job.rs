@@ -133,6 +133,8 @@ pub struct Job {
     pub cache: Cache,
     /// While queued: the job that tells the same story, for which this one waits.
     pub follows: Option<Uuid>,
+    /// The trace of whoever handed it in (W3C Trace Context), if there was one.
+    pub traceparent: Option<String>,
 }
 
 /// Whether a story had to be told.

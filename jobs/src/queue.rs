@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 pub use postgres::PostgresQueue;
-pub use rabbitmq::{QueueOptions, RabbitQueue, RabbitSettings};
+pub use rabbitmq::{BrokerLook, QueueOptions, RabbitQueue, RabbitSettings};
 
 use crate::claim::Claimed;
 use crate::error::Result;

@@ -12,6 +12,7 @@ mod events;
 mod finishing;
 mod keys;
 mod listener;
+mod looking;
 mod migrating;
 mod owning;
 mod publishing;
@@ -46,6 +47,8 @@ pub use batches::{Batch, BatchStory, BatchSubmitted, NewBatch, RefusedPicture};
 use database::Database;
 pub use events::Standing;
 use listener::Listener;
+pub use looking::{Look, look};
+pub use migrating::Tables;
 pub use publishing::Unpublished;
 pub use removing::Removed;
 pub use retention::Forgotten;
@@ -171,6 +174,8 @@ pub enum Retried {
     UnderWay(Job),
     /// There is a story already.
     Told(Job),
+    /// Whoever asks has handed in as much as he may for now.
+    OverQuota(Quota),
     /// Its picture was removed: there is nothing to tell of.
     Removed,
     /// There is no such job.
@@ -227,6 +232,8 @@ pub struct Store {
     deployment: Arc<OnceCell<Uuid>>,
     /// For whom it acts; the service itself is nobody.
     actor: Option<Arc<Actor>>,
+    /// The trace that what is handed in belongs to.
+    traceparent: Option<Arc<str>>,
 }
 
 impl Store {
@@ -250,6 +257,7 @@ impl Store {
             listener,
             deployment: Arc::default(),
             actor: None,
+            traceparent: None,
         })
     }
 
@@ -259,6 +267,15 @@ impl Store {
     pub fn acting_for(&self, actor: Arc<Actor>) -> Store {
         Store {
             actor: Some(actor),
+            ..self.clone()
+        }
+    }
+
+    /// The same store writing this trace down with what is handed in through it.
+    #[must_use]
+    pub fn traced(&self, traceparent: Option<&str>) -> Store {
+        Store {
+            traceparent: traceparent.map(Arc::from),
             ..self.clone()
         }
     }

@@ -8,7 +8,11 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use clap::{Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Layered, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+
+use crate::traces;
 
 /// What a service logs unless told otherwise; a statement that sqlx finds slow is worth a line, each one is not.
 pub const SERVICE: &str = "info,sqlx=warn";
@@ -43,7 +47,19 @@ pub struct Logging {
         help_heading = "Logging"
     )]
     pub log_format: Option<LogFormat>,
+    /// Send traces to this collector of OpenTelemetry, such as http://127.0.0.1:4318 (OTLP over HTTP) [default: none are made].
+    #[arg(
+        long,
+        global = true,
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        value_name = "URL",
+        help_heading = "Logging"
+    )]
+    pub otlp_endpoint: Option<String>,
 }
+
+/// Where the lines go and how they look.
+type Lines = Box<dyn Layer<Layered<EnvFilter, Registry>> + Send + Sync>;
 
 impl Logging {
     /// Starts logging for the whole process into a file that is begun anew; for programs whose terminal belongs to a person.
@@ -54,39 +70,58 @@ impl Logging {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let filter = EnvFilter::new(self.log.as_deref().unwrap_or(default));
-        let lines = tracing_subscriber::fmt()
-            .with_env_filter(filter)
+        let lines = fmt::layer()
             .with_ansi(false)
             .with_writer(Mutex::new(File::create(file)?));
-        let _ = match self.log_format.unwrap_or(LogFormat::Text) {
-            LogFormat::Text => lines.with_target(false).compact().try_init(),
-            LogFormat::Json => lines.json().try_init(),
-        };
+        self.begin(
+            default,
+            match self.log_format.unwrap_or(LogFormat::Text) {
+                LogFormat::Text => lines.with_target(false).compact().boxed(),
+                LogFormat::Json => lines.json().boxed(),
+            },
+        );
         Ok(())
     }
 
     /// Starts logging for the whole process, with the filter `default` if none is asked for; a second call changes
     /// nothing.
     pub fn start(&self, default: &str) {
-        let filter = EnvFilter::new(self.log.as_deref().unwrap_or(default));
         let terminal = std::io::stderr().is_terminal();
-        let lines = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr);
+        let lines = fmt::layer().with_writer(std::io::stderr);
         let otherwise = if terminal {
             LogFormat::Text
         } else {
             LogFormat::Json
         };
-        // a second subscriber is refused by tracing, and the first one keeps its place: which is what we want
-        let _ = match self.log_format.unwrap_or(otherwise) {
-            LogFormat::Text => lines
-                .with_ansi(terminal)
-                .with_target(false)
-                .compact()
-                .try_init(),
-            LogFormat::Json => lines.json().try_init(),
+        self.begin(
+            default,
+            match self.log_format.unwrap_or(otherwise) {
+                LogFormat::Text => lines
+                    .with_ansi(terminal)
+                    .with_target(false)
+                    .compact()
+                    .boxed(),
+                LogFormat::Json => lines.json().boxed(),
+            },
+        );
+    }
+
+    fn begin(&self, default: &str, lines: Lines) {
+        let filter = EnvFilter::new(self.log.as_deref().unwrap_or(default));
+        let collector = self.otlp_endpoint.as_deref();
+        let collector = collector.map(str::trim).filter(|url| !url.is_empty());
+        let (traces, refused) = match collector.map(traces::layer).transpose() {
+            Ok(traces) => (traces, None),
+            Err(refused) => (None, Some(refused)),
         };
+        // a second subscriber is refused by tracing, and the first one keeps its place: which is what we want
+        let _ = tracing_subscriber::registry()
+            .with(filter)
+            .with(lines)
+            .with(traces)
+            .try_init();
+        if let Some(error) = refused {
+            tracing::error!(%error, "the service goes on without traces");
+        }
     }
 }

@@ -112,7 +112,7 @@ impl Client {
         let url = parse(url)?;
         let rule = self.webhook_rule(&url)?;
         self.check_literal(&url, rule)?;
-        let request = self
+        let mut request = self
             .client(rule)
             .post(url)
             .header(CONTENT_TYPE, "application/json")
@@ -120,6 +120,9 @@ impl Client {
             .header(TIMESTAMP, headers.timestamp)
             .header(SIGNATURE, &headers.signature)
             .body(body);
+        if let Some(traceparent) = &headers.traceparent {
+            request = request.header("traceparent", traceparent);
+        }
         let answer = within(WEBHOOK_TIME, ask(request)).await?;
         Ok(Answer {
             status: answer.status().as_u16(),

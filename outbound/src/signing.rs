@@ -55,6 +55,8 @@ pub struct Headers {
     pub timestamp: i64,
     /// Signatures, separated by spaces.
     pub signature: String,
+    /// The trace that the receiver may go on with (W3C Trace Context); not part of what is signed.
+    pub traceparent: Option<String>,
 }
 
 /// Why a message is not accepted.
@@ -156,6 +158,7 @@ impl Secrets {
             id: id.to_owned(),
             timestamp,
             signature: signatures.join(" "),
+            traceparent: None,
         }
     }
 

@@ -5,6 +5,7 @@
 mod deployment;
 mod directory;
 mod options;
+mod probing;
 mod s3;
 
 use std::time::{Duration, SystemTime};
@@ -16,6 +17,7 @@ use futures_util::stream::{BoxStream, StreamExt as _};
 pub use deployment::{Deployment, Moved};
 pub use directory::Directory;
 pub use options::ImageOptions;
+pub use probing::{Tenants, probe};
 pub use s3::{Keys as S3Keys, S3, Settings as S3Settings};
 
 use crate::error::{Error, Result};

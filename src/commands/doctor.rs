@@ -1,13 +1,22 @@
-//! `storyteller doctor`: looks at this machine and says, line by line, what is there and what is missing.
-//! Each line that is not well says what to do about it.
+//! `storyteller doctor`: looks at this machine and at the servers the service is told to use, and says line by line what is well,
+//! what is not, and what to do. Servers and machine are looked at by `operation::doctor`; here stands what needs libtorch or an
+//! embedded Postgres, and which options name what. What must stay true: they are the options that `serve`, `api` and `worker` take.
 
-use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use embedded::EmbeddedPostgres;
+use jobs::QueueOptions;
+use operation::doctor::{
+    Finding, broker, database, is_well, open_files, pictures, room, temporary, write_json,
+    write_lines,
+};
+use pictures::ImageOptions;
 
 use crate::commands::place::{Data, Weights};
 use crate::commands::progress::LoadingBar;
+use crate::commands::runtime::block_on;
 
 /// What `doctor` takes.
 #[derive(Args, Debug)]
@@ -18,38 +27,57 @@ pub(crate) struct Doctor {
     /// Where data is.
     #[command(flatten)]
     data: Data,
+    /// The Postgres of the service [default: the one that `serve` starts with its data].
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// The folder of the Postgres programs to start [default: found on this machine, or the one set-up fetched].
+    #[arg(long, env = "STORYTELLER_POSTGRES_BIN", value_name = "DIR")]
+    postgres_bin: Option<PathBuf>,
+    /// Where workers hear of jobs.
+    #[command(flatten)]
+    queue: QueueOptions,
+    /// Where pictures are.
+    #[command(flatten)]
+    images: ImageOptions,
+    /// Print one JSON object: `well`, and `findings` with `part`, `state`, `found`, `todo`.
+    #[arg(long)]
+    json: bool,
+    /// Look only at the servers and this machine, not at the bundle: as for a machine that runs the API alone.
+    #[arg(long)]
+    servers_only: bool,
 }
 
-type Finding = anyhow::Result<String>;
-
 impl Doctor {
-    /// Prints what it found; exit code 1 if anything is missing.
+    /// Prints what it found; exit code 1 if anything is wrong.
     ///
     /// # Errors
     /// When standard output cannot be written.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let findings: [(&str, Finding); 4] = [
-            ("bundle", self.bundle()),
-            ("device", self.device()),
-            ("postgres", self.postgres()),
-            ("data folder", self.data_folder()),
-        ];
-        let mut out = std::io::stdout().lock();
-        for (what, finding) in &findings {
-            match finding {
-                Ok(found) => writeln!(out, "ok       {what:12} {found}")?,
-                Err(error) => writeln!(out, "missing  {what:12} {error:#}")?,
-            }
+        let mut findings = Vec::new();
+        if !self.servers_only {
+            findings.push(found(
+                "bundle",
+                self.bundle(),
+                "run `make setup`, or name a whole bundle with --bundle",
+            ));
+            findings.push(found(
+                "device",
+                self.device(),
+                "name another with --device, or use cpu",
+            ));
         }
-        let well = findings.iter().all(|(_, finding)| finding.is_ok());
-        Ok(if well {
-            ExitCode::SUCCESS
+        findings.extend(block_on(async { Ok(self.services().await) })?);
+        findings.extend([temporary(), open_files()]);
+        let mut out = std::io::stdout().lock();
+        if self.json {
+            write_json(&findings, &mut out)?;
         } else {
-            ExitCode::FAILURE
-        })
+            write_lines(&findings, &mut out)?;
+        }
+        Ok(ExitCode::from(u8::from(!is_well(&findings))))
     }
 
-    fn bundle(&self) -> Finding {
+    fn bundle(&self) -> anyhow::Result<String> {
         let mut bar = LoadingBar::new();
         models::bundle::Bundle::open(&self.weights.bundle()?)?
             .remembering(&self.weights.cache()?)
@@ -63,22 +91,97 @@ impl Doctor {
         ))
     }
 
-    fn device(&self) -> Finding {
-        Ok(format!(
-            "{:?}",
-            models::tensors::device::choose(&self.weights.device)?
-        ))
+    fn device(&self) -> anyhow::Result<String> {
+        let device = models::tensors::device::choose(&self.weights.device)?;
+        Ok(format!("{device:?}, libtorch computes"))
     }
 
-    fn postgres(&self) -> Finding {
-        let programs = embedded::find_programs(None, &self.weights.cache()?)?;
-        Ok(programs.display().to_string())
+    async fn services(&self) -> Vec<Finding> {
+        let folder = match self.data.folder() {
+            Ok(folder) => folder,
+            Err(error) => {
+                let todo = "name it with --data";
+                return vec![Finding::wrong("data folder", format!("{error:#}"), todo)];
+            }
+        };
+        let (mut findings, url) = match &self.database_url {
+            Some(url) => (Vec::new(), Some(url.clone())),
+            None => self.own_postgres(&folder).await,
+        };
+        let mut deployment = None;
+        if let Some(url) = url {
+            let database = database(&url).await;
+            deployment = database.deployment;
+            findings.extend(database.findings);
+        }
+        findings.extend(broker(&self.queue).await);
+        // without a bucket or a folder of their own, pictures are with the data
+        let beside = folder.join("images");
+        let distributed = self.database_url.is_some();
+        let default = (!distributed).then_some(beside.as_path());
+        findings.push(pictures(&self.images, default, deployment).await);
+        if !distributed {
+            findings.push(room("data disk", &folder));
+        } else if let Some(folder) = &self.images.images {
+            findings.push(room("picture disk", folder));
+        }
+        if let Ok(cache) = self.weights.cache() {
+            findings.push(room("cache disk", &cache));
+        }
+        findings
     }
 
-    fn data_folder(&self) -> Finding {
-        let folder = self.data.folder()?;
-        std::fs::create_dir_all(&folder)?;
-        tempfile::tempfile_in(&folder)?;
-        Ok(format!("{} can be written", folder.display()))
+    /// The Postgres of `serve`: whether there are programs, whether its folder can be used, and its address if it runs.
+    async fn own_postgres(&self, folder: &Path) -> (Vec<Finding>, Option<String>) {
+        let mut findings = vec![writable(folder)];
+        let cache = self.weights.cache().unwrap_or_default();
+        let programs = embedded::find_programs(self.postgres_bin.as_deref(), &cache);
+        let programs = match programs {
+            Ok(programs) => programs,
+            Err(error) => {
+                let todo = "install Postgres, or use one that runs: DATABASE_URL";
+                findings.push(Finding::wrong("postgres", error.to_string(), todo));
+                return (findings, None);
+            }
+        };
+        let running = EmbeddedPostgres::running(folder).await;
+        match running {
+            Ok(Some(url)) => (findings, Some(url)),
+            Ok(None) => {
+                let found = format!(
+                    "the service does not run; it would start {}",
+                    programs.display()
+                );
+                findings.push(Finding::ok("postgres", found));
+                (findings, None)
+            }
+            Err(error) => {
+                let todo = "look at the folder as the user that the service runs as";
+                findings.push(Finding::wrong("postgres", error.to_string(), todo));
+                (findings, None)
+            }
+        }
+    }
+}
+
+fn found(part: &'static str, looked: anyhow::Result<String>, todo: &str) -> Finding {
+    match looked {
+        Ok(found) => Finding::ok(part, found),
+        Err(error) => Finding::wrong(part, format!("{error:#}"), todo),
+    }
+}
+
+fn writable(folder: &Path) -> Finding {
+    let made = std::fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+    match made {
+        Ok(_) => Finding::ok(
+            "data folder",
+            format!("{} can be written", folder.display()),
+        ),
+        Err(error) => Finding::wrong(
+            "data folder",
+            format!("{}: {error}", folder.display()),
+            "let this user write there, or name another with --data",
+        ),
     }
 }

@@ -42,13 +42,7 @@ impl Weights {
             );
         }
         let starter = Path::new("models/bundles/starter");
-        // as `make install` lays them out: bin/storyteller, share/storyteller/bundles/starter
-        let program = std::env::current_exe().ok();
-        let prefix = program
-            .as_deref()
-            .and_then(Path::parent)
-            .and_then(Path::parent);
-        let installed = prefix.map(|prefix| prefix.join("share/storyteller/bundles/starter"));
+        let installed = installed().map(|share| share.join("bundles/starter"));
         [
             Some(starter.to_path_buf()),
             installed,
@@ -60,13 +54,50 @@ impl Weights {
         .context("found no bundle: run from the project's folder, or name one with --bundle DIR")
     }
 
-    /// The cache's folder.
+    /// The cache's folder, with the networks that a package has brought along.
     ///
     /// # Errors
-    /// When neither the flag nor `HOME` says where.
+    /// When neither the flag nor `HOME` says where, or the folder cannot be written.
     pub(crate) fn cache(&self) -> anyhow::Result<PathBuf> {
-        cache_or(self.cache.as_deref())
+        let cache = cache_or(self.cache.as_deref())?;
+        if let Some(share) = installed() {
+            link_networks(&share.join("networks"), &cache)
+                .with_context(|| format!("cannot write the cache {}", cache.display()))?;
+        }
+        Ok(cache)
     }
+}
+
+/// What was installed beside this program, if it was: `bin/storyteller` and `share/storyteller`, as `make install` and the
+/// package lay them out.
+fn installed() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?.canonicalize().ok()?;
+    let prefix = program.parent()?.parent()?;
+    Some(prefix.join("share/storyteller"))
+}
+
+/// Names in the cache what lies in a folder that nobody may write to: what is made of it is kept beside it.
+fn link_networks(networks: &Path, cache: &Path) -> std::io::Result<()> {
+    let Ok(entries) = std::fs::read_dir(networks) else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(cache)?;
+    for entry in entries {
+        let entry = entry?;
+        let link = cache.join(entry.file_name());
+        if !link.exists() {
+            // one that leads nowhere was an older package's
+            let _ = std::fs::remove_file(&link);
+            match std::os::unix::fs::symlink(entry.path(), &link) {
+                // two programs may begin at once
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The cache's folder: as asked, else the usual one.
@@ -105,4 +136,32 @@ fn home(flag: &str) -> anyhow::Result<PathBuf> {
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
     home.map(PathBuf::from)
         .with_context(|| format!("HOME is not set: say where with {flag} DIR"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn networks_of_a_package_are_named_in_the_cache_and_nothing_there_is_replaced() {
+        let (share, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (networks, cache) = (share.path().join("networks"), cache.path().join("new"));
+        link_networks(&networks, &cache).unwrap();
+        assert!(!cache.exists(), "no package, no folder");
+        std::fs::create_dir_all(networks.join("writer")).unwrap();
+        std::fs::write(networks.join("eyes"), "of the package").unwrap();
+        std::fs::create_dir_all(&cache).unwrap();
+        std::fs::write(cache.join("eyes"), "his own").unwrap();
+        std::os::unix::fs::symlink("/of/an/older/package", cache.join("writer")).unwrap();
+        for _ in 0..2 {
+            link_networks(&networks, &cache).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(cache.join("eyes")).unwrap(),
+            "his own"
+        );
+        assert!(cache.join("writer").is_dir());
+    }
 }

@@ -174,3 +174,35 @@ fn check_parity_says_by_its_exit_code_whether_the_originals_numbers_are_ours() {
         "{report}"
     );
 }
+
+#[tokio::test]
+async fn doctor_looks_at_the_servers_it_is_told_of_and_says_by_its_exit_code_whether_all_is_well() {
+    let pictures = tempfile::tempdir().unwrap();
+    let asked = async |url: &str| {
+        let words = ["doctor", "--servers-only", "--json", "--database-url", url];
+        let words = [&words[..], &["--images", pictures.path().to_str().unwrap()]].concat();
+        let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+        let said = tokio::task::spawn_blocking(move || {
+            storyteller(&words.iter().map(String::as_str).collect::<Vec<_>>())
+        });
+        let said = said.await.unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+        (said.status.code(), report)
+    };
+    let (code, report) = asked(&testkit::postgres::fresh().await).await;
+    assert_eq!(
+        (code, &report["well"]),
+        (Some(1), &false.into()),
+        "{report}"
+    );
+    let findings = report["findings"].as_array().unwrap();
+    let wrong = findings
+        .iter()
+        .filter(|finding| finding["state"] == "wrong");
+    let wrong: Vec<&str> = wrong
+        .map(|finding| finding["part"].as_str().unwrap())
+        .collect();
+    assert_eq!(wrong, ["tables"], "{report}");
+    let (code, report) = asked(&testkit::Service::start().await.url).await;
+    assert_eq!((code, &report["well"]), (Some(0), &true.into()), "{report}");
+}

@@ -170,6 +170,7 @@ fn is_signed(heard: &Heard, secrets: &Secrets) -> bool {
         id: heard.headers["webhook-id"].clone(),
         timestamp: heard.headers["webhook-timestamp"].parse().unwrap(),
         signature: heard.headers["webhook-signature"].clone(),
+        traceparent: None,
     };
     let now = chrono::Utc::now().timestamp();
     secrets.verify(&headers, &heard.body, now).is_ok()

@@ -49,6 +49,7 @@ fn verified(service: &Service, heard: &Heard) -> Value {
         id: heard.headers["webhook-id"].clone(),
         timestamp: heard.headers["webhook-timestamp"].parse().unwrap(),
         signature: heard.headers["webhook-signature"].clone(),
+        traceparent: None,
     };
     secrets
         .verify(&headers, &heard.body, headers.timestamp)

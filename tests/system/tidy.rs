@@ -25,7 +25,7 @@ const ARROWS: [(&str, &[&str], &[&str]); 10] = [
     ("embedded", &[], &["actix-web"]),
     ("jobs", &[], &["actix-web", "image", "reqwest", "tch"]),
     ("models", &["pictures"], &["actix-web", "sqlx"]),
-    ("operation", &["jobs"], &["actix-web", "tch"]),
+    ("operation", &["jobs", "pictures"], &["actix-web", "tch"]),
     (
         "originals",
         &["models", "pictures", "training"],

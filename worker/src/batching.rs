@@ -10,6 +10,7 @@ use operation::metrics::METRICS;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::batcher::Batcher;
 use crate::engine::thread::{EngineThread, Event, Item};
@@ -156,7 +157,8 @@ impl Batching {
 
     fn write(&mut self, leased: Arc<Leased>, outcome: Option<Outcome>) {
         let shared = self.shared.clone();
-        self.writing
-            .spawn(async move { outcome::write(&shared, leased, outcome).await });
+        let span = leased.span.clone();
+        let writing = async move { outcome::write(&shared, leased, outcome).await };
+        self.writing.spawn(writing.instrument(span));
     }
 }

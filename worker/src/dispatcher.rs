@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use jobs::delivery::{Claim, DeliveryLease, Verdict, body, message_id, schedule};
 use jobs::{Store, Written, faults};
-use operation::Health;
 use operation::metrics::METRICS;
+use operation::{Health, traces};
 use outbound::{Client, Secrets};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 pub use chores::{ChoreOptions, Chores};
 pub use orphans::{Tidied, Tidying, tidy};
@@ -166,12 +167,12 @@ impl Dispatcher {
         if claimed.elapsed() > LATEST_START {
             return tracing::warn!(%job, number, "a webhook was held up; another sender takes it");
         }
-        let (headers, bytes) = signed;
-        let answer = self
-            .sending
-            .client
-            .send_webhook(&held.url, &headers, bytes)
-            .await;
+        let (mut headers, bytes) = signed;
+        let span = tracing::info_span!("webhook", %job, number, attempt = held.attempts, host = %held.host);
+        traces::follow(&span, headers.traceparent.as_deref());
+        headers.traceparent = traces::traceparent(&span, headers.traceparent.as_deref());
+        let sending = self.sending.client.send_webhook(&held.url, &headers, bytes);
+        let answer = sending.instrument(span).await;
         faults::point("delivery:sent");
         let verdict = verdict(answer, held.attempts);
         note(&held, &verdict);
@@ -198,11 +199,11 @@ impl Dispatcher {
             None => None,
         };
         let secrets = own.as_ref().unwrap_or(&self.sending.secrets);
-        let headers = secrets.sign(
-            &message_id(held.job, held.number),
-            Utc::now().timestamp(),
-            &bytes,
-        );
+        let id = message_id(held.job, held.number);
+        let headers = outbound::Headers {
+            traceparent: job.traceparent,
+            ..secrets.sign(&id, Utc::now().timestamp(), &bytes)
+        };
         Ok(Some((headers, bytes)))
     }
 

@@ -9,9 +9,11 @@ use std::time::Instant;
 use jobs::{AddedStyle, Claimed, ErrorKind, Job, JobError, JobKind, Outcome};
 use models::Picture;
 use operation::metrics::METRICS;
+use operation::traces;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use crate::batcher::Terms;
 use crate::engine::thread::{Item, Task};
@@ -48,16 +50,24 @@ pub(crate) async fn run(
                 alone,
                 ticket,
             } = claimed;
-            let leased = shared.leases.take(lease, ticket, permit);
+            let span = span_of(&job);
+            let leased = shared.leases.take((lease, span.clone()), ticket, permit);
             let intake = Intake {
                 shared: shared.clone(),
                 batching: batching.clone(),
                 shutdown: shutdown.clone(),
             };
-            preparing.spawn(intake.take_in(job, alone, leased));
+            preparing.spawn(intake.take_in(job, alone, leased).instrument(span));
         }
     }
     while preparing.join_next().await.is_some() {}
+}
+
+/// Everything about one attempt at a job, in the trace of whoever handed it in.
+fn span_of(job: &Job) -> Span {
+    let span = tracing::info_span!("attempt", job = %job.id, attempt = job.attempts);
+    traces::follow(&span, job.traceparent.as_deref());
+    span
 }
 
 /// Waits until jobs could be worked on, and answers with a permit for each that may be claimed.

@@ -10,12 +10,15 @@ use std::time::Instant;
 
 use jobs::{Beat, Lease, Said, Stage, Ticket};
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Span;
 
 /// One claimed job, until its end.
 #[derive(Debug)]
 pub(crate) struct Leased {
     /// Goes with every word about the job.
     pub(crate) lease: Lease,
+    /// Names the job in every line of the log that is about it, and is part of the trace of whoever handed it in.
+    pub(crate) span: Span,
     /// When it was claimed.
     pub(crate) since: Instant,
     lost: AtomicBool,
@@ -84,12 +87,13 @@ impl Leases {
     /// Lists a job that was just claimed.
     pub(crate) fn take(
         &self,
-        lease: Lease,
+        (lease, span): (Lease, Span),
         ticket: Ticket,
         room: OwnedSemaphorePermit,
     ) -> Arc<Leased> {
         let leased = Arc::new(Leased {
             lease,
+            span,
             since: Instant::now(),
             lost: AtomicBool::new(false),
             stage: Mutex::new(None),

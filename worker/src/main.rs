@@ -149,7 +149,10 @@ async fn begin() -> anyhow::Result<ExitCode> {
                 tracing::error!(%error, "this process ends");
                 end_with(worker::HUNG);
             }
-            worked => worked?,
+            worked => {
+                operation::traces::flush();
+                worked?;
+            }
         },
     }
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{StreamExt as _, stream};
-use jobs::{BatchSubmitted, Idempotency, NewBatch, NewJob, RefusedPicture, StoryRequest};
+use jobs::{BatchSubmitted, Cache, Idempotency, NewBatch, NewJob, RefusedPicture, StoryRequest};
 use operation::metrics::METRICS;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::find;
+use crate::allowance;
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
@@ -81,6 +82,8 @@ pub(crate) struct BatchByAddress {
     responses(
         (status = 202, description = "At least one picture is taken: its story will not be lost", body = BatchView, headers(
             ("Location" = String, description = "Where the batch can be polled"),
+            ("RateLimit-Policy" = String, description = "How many stories may wait: `\"queue\";q=10000`"),
+            ("RateLimit" = String, description = "How many more would be taken: `\"queue\";r=9994`"),
             ("Idempotency-Replayed" = String, description = "`true` if the same request came before; the batch is that one's"),
         )),
         (status = 400, description = "`malformed_request`", body = Problem, content_type = "application/problem+json"),
@@ -99,7 +102,7 @@ pub(crate) async fn submit(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let Admitted { key, turns, .. } = match admitted(&request, (&service, &caller), TURNS).await {
+    let Admitted { key, left, turns } = match admitted(&request, (&service, &caller), TURNS).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             Form::refuse(payload, pictures_field(&service, 1)).await;
@@ -125,7 +128,7 @@ pub(crate) async fn submit(
     if let Some(idempotency) = &idempotency
         && let Some(known) = caller.store.submitted_batch(idempotency).await?
     {
-        return answered(&service, known, Uuid::nil()).await;
+        return answered(&service, known, (Uuid::nil(), left)).await;
     }
     let webhook_url = wishes.webhook_url.take();
     let reuse = Reuse::of(&request, &service);
@@ -145,7 +148,7 @@ pub(crate) async fn submit(
     };
     let id = batch.id;
     let submitted = accept(&service, &caller, batch).await?;
-    answered(&service, submitted, id).await
+    answered(&service, submitted, (id, left)).await
 }
 
 fn pictures_field(service: &Service, turns: usize) -> FileField {
@@ -298,11 +301,21 @@ async fn accept(service: &Service, caller: &Caller, batch: NewBatch) -> Result<B
     Ok(submitted)
 }
 
-/// What the caller is told of a submit of this batch.
-async fn answered(service: &Service, submitted: BatchSubmitted, new: Uuid) -> Result<HttpResponse> {
+/// What the caller is told of a submit of this batch, before which so many stories would have been taken.
+async fn answered(
+    service: &Service,
+    submitted: BatchSubmitted,
+    (new, left): (Uuid, u32),
+) -> Result<HttpResponse> {
     let mut answer = HttpResponse::Accepted();
+    let mut left = left;
     let id = match submitted {
-        BatchSubmitted::New(_) => new,
+        BatchSubmitted::New(caches) => {
+            // what is known already does not wait
+            let waiting = caches.iter().filter(|cache| **cache != Cache::Hit).count();
+            left = left.saturating_sub(u32::try_from(waiting).unwrap_or(u32::MAX));
+            new
+        }
         BatchSubmitted::Same(known) => {
             answer.insert_header((REPLAYED, "true"));
             known
@@ -311,6 +324,12 @@ async fn answered(service: &Service, submitted: BatchSubmitted, new: Uuid) -> Re
         BatchSubmitted::Full { queued } => return Err(full(service, queued).await?),
         BatchSubmitted::OverQuota(quota) => return Err(quota.into()),
     };
+    allowance::say(
+        &mut answer,
+        service.state.store.rules().max_queued,
+        left,
+        None,
+    );
     Ok(answer
         .insert_header((LOCATION, format!("/v1/batches/{id}")))
         .json(BatchView::of(find(service, id).await?)))

@@ -33,6 +33,12 @@ impl Pace {
         Err(((1.0 - self.level) / a_second).ceil().max(1.0) as u64)
     }
 
+    /// In how many seconds there is one, if there is none now.
+    pub(super) fn wait(&self, most: u32, now: Instant) -> Option<u64> {
+        let mut next = *self;
+        next.take(most, now).err()
+    }
+
     pub(super) fn left(&self, most: u32, now: Instant) -> u32 {
         self.level_at(most, now) as u32
     }

@@ -47,7 +47,7 @@ impl Modify for Keys {
     }
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     let all = [
         (Method::GET, item.get.as_mut()),
         (Method::POST, item.post.as_mut()),
@@ -72,7 +72,7 @@ fn guard(method: &Method, operation: &mut Operation) {
 }
 
 /// Adds to what an operation says of a status.
-fn say(operation: &mut Operation, status: &str, kind: &str) {
+pub(super) fn say(operation: &mut Operation, status: &str, kind: &str) {
     let responses = &mut operation.responses.responses;
     if let Some(RefOr::T(Response { description, .. })) = responses.get_mut(status) {
         description.push_str(", or ");

@@ -22,6 +22,7 @@ async fn submit(service: &TestService, form: Form) -> Answer {
 async fn accepted(service: &TestService, form: Form) -> (String, Value) {
     let answer = submit(service, form).await;
     assert_eq!(answer.status, 202, "{}", answer.text());
+    assert_eq!(answer.header("ratelimit-policy"), "\"queue\";q=10000");
     let batch = answer.json();
     let path = format!("/v1/batches/{}", batch["id"].as_str().unwrap());
     assert_eq!(answer.header("location"), path);

@@ -4,6 +4,7 @@
 
 mod limits;
 mod sessions;
+mod strangers;
 
 use api::{AccessOptions, Config};
 use chrono::{DateTime, Utc};
@@ -36,6 +37,8 @@ pub(super) async fn keyed() -> TestService {
     let config = Config {
         access: AccessOptions {
             require_keys: true,
+            // tests of everything else show many
+            max_wrong_keys: 100_000,
             ..AccessOptions::default()
         },
         ..Config::default()

@@ -229,6 +229,7 @@ async fn the_numbers_of_the_limits_are_in_the_help_and_methods_are_counted_by_na
         "--keep-for",
         "--public-host",
         "--stop-wait-seconds",
+        "--max-wrong-keys",
     ] {
         let at = help
             .find(&format!("{option} <"))

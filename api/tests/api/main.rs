@@ -16,6 +16,7 @@ mod limits;
 mod operation;
 mod page;
 mod reuse;
+mod schemathesis;
 mod sites;
 mod stories;
 mod styles;

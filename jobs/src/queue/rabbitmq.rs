@@ -3,6 +3,7 @@
 //! its job has ended or when it means nothing any more, and any message may be lost or come twice without harm.
 
 mod inbox;
+mod looking;
 mod publisher;
 mod session;
 mod topology;
@@ -19,10 +20,14 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::inbox::{Inbox, Message};
+pub use self::looking::BrokerLook;
 use super::{PostgresQueue, Queue};
 use crate::claim::Claimed;
 use crate::error::{Error, Result};
 use crate::store::Store;
+
+/// How the names of the service's queues begin.
+const NAME: &str = "storyteller";
 
 /// What a part of a session ends with: any failure has the same reaction.
 type SessionResult<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -50,7 +55,7 @@ impl QueueOptions {
         }
         let settings = RabbitSettings {
             urls: self.amqp_url.clone(),
-            name: "storyteller".to_owned(),
+            name: NAME.to_owned(),
             prefetch,
         };
         Arc::new(RabbitQueue::open(store, settings))

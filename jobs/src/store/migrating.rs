@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use sqlx::PgExecutor;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 
@@ -81,18 +82,47 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn has_tables(&self) -> Result<bool> {
-        // not checked when this is built, because the table is the migrator's own
-        let taken =
-            sqlx::query_scalar::<_, i64>("select version from _sqlx_migrations where success");
-        let taken: BTreeSet<i64> = match taken.fetch_all(&self.database).await {
-            Ok(taken) => taken.into_iter().collect(),
-            Err(sqlx::Error::Database(said)) if said.code().as_deref() == Some(NO_TABLE) => {
-                return Ok(false);
-            }
-            Err(error) => return Err(failed("see which version the tables have", error)),
-        };
-        Ok(migrator().iter().all(|own| taken.contains(&own.version)))
+        let said = |error| failed("see which version the tables have", error);
+        let tables = tables(&self.database).await.map_err(said)?;
+        Ok(matches!(tables, Tables::Fit { .. }))
     }
+}
+
+/// How the tables of a database stand to what this version needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tables {
+    /// There are none of ours.
+    None,
+    /// Some of what this version needs is not there yet.
+    Behind {
+        /// How many migrations are still to be taken.
+        missing: usize,
+    },
+    /// All that this version needs is there.
+    Fit {
+        /// Whether there is more, which a newer version has made.
+        newer: bool,
+    },
+}
+
+pub(super) async fn tables(one: impl PgExecutor<'_>) -> sqlx::Result<Tables> {
+    // not checked when this is built, because the table is the migrator's own
+    let taken = sqlx::query_scalar::<_, i64>("select version from _sqlx_migrations where success");
+    let taken: BTreeSet<i64> = match taken.fetch_all(one).await {
+        Ok(taken) => taken.into_iter().collect(),
+        Err(sqlx::Error::Database(said)) if said.code().as_deref() == Some(NO_TABLE) => {
+            return Ok(Tables::None);
+        }
+        Err(error) => return Err(error),
+    };
+    let own: BTreeSet<i64> = migrator().iter().map(|own| own.version).collect();
+    Ok(match own.difference(&taken).count() {
+        0 => Tables::Fit {
+            newer: !taken.is_subset(&own),
+        },
+        missing if missing == own.len() => Tables::None,
+        missing => Tables::Behind { missing },
+    })
 }
 
 async fn lock(one: &PgPool) -> std::result::Result<bool, sqlx::Error> {

@@ -140,6 +140,21 @@ impl Store {
         connection: &mut Connection,
         stories: u32,
     ) -> Result<Option<Quota>> {
+        self.charge_beside(connection, stories, stories).await
+    }
+
+    /// The same for a story that waits again already, in this transaction.
+    pub(super) async fn charge_retry(&self, connection: &mut Connection) -> Result<Option<Quota>> {
+        self.charge_beside(connection, 1, 0).await
+    }
+
+    /// Counts `stories` for the day; `coming` of them are not yet among those that wait.
+    async fn charge_beside(
+        &self,
+        connection: &mut Connection,
+        stories: u32,
+        coming: u32,
+    ) -> Result<Option<Quota>> {
         let Some((owner, actor)) = self.owner().zip(self.actor.as_ref()) else {
             return Ok(None);
         };
@@ -167,12 +182,12 @@ impl Store {
                 select from jobs where owner = $1 and state = 'queued' limit $2
             ) as waiting"#,
             owner,
-            i64::from(most),
+            i64::from(most) + 1,
         )
         .fetch_one(connection)
         .await
         .map_err(|error| failed(CHARGING, error))?;
-        let over = waiting + i64::from(stories) > i64::from(most);
+        let over = waiting + i64::from(coming) > i64::from(most);
         Ok(over.then_some(Quota::Waiting(most)))
     }
 }

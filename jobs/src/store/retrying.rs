@@ -14,7 +14,7 @@ const DOING: &str = "put a job back into the queue";
 
 impl Store {
     /// Puts a failed, cancelled or expired story back into the queue with all its attempts before it. A deadline that
-    /// has passed is forgotten: whoever asks now wants the story now.
+    /// has passed is forgotten: whoever asks now wants the story now. It counts as a story that is handed in.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
@@ -36,6 +36,10 @@ impl Store {
         .await
         .map_err(said)?;
         if let Some(row) = row {
+            // after the change, so that it costs nothing to ask for what is not done; the job itself counts as waiting by now
+            if let Some(quota) = self.charge_retry(&mut transaction).await? {
+                return Ok(Retried::OverQuota(quota));
+            }
             self.note(&mut transaction, Deed::StoryRetried, &id.to_string())
                 .await?;
             transaction.commit().await.map_err(said)?;

@@ -39,6 +39,7 @@ pub(super) struct JobRow {
     pub(super) batch: Option<Uuid>,
     pub(super) answered: Option<String>,
     pub(super) follows: Option<Uuid>,
+    pub(super) traceparent: Option<String>,
 }
 
 /// A checked statement that answers with jobs: what stands before their columns, what stands after, the arguments.
@@ -52,7 +53,7 @@ macro_rules! job_rows {
                 finished_at as "finished_at?", stage as "stage?", result - 'explanation' as "result?", error as "error?",
                 shared_at as "shared_at?", data_removed_at as "data_removed_at?",
                 batch as "batch?", answered as "answered?",
-                follows as "follows?" "# + $after
+                follows as "follows?", traceparent as "traceparent?" "# + $after
             $(, $argument)*
         )
     };
@@ -94,6 +95,7 @@ impl JobRow {
                 _ => Cache::Miss,
             },
             follows: self.follows,
+            traceparent: self.traceparent,
         })
     }
 }

@@ -132,11 +132,13 @@ impl Store {
         let id = NewJob::id();
         sqlx::query!(
             // a style has no wishes: the request is there because every job has one
-            "insert into jobs (id, kind, request, lane, max_attempts, owner) values ($1, 'style', $2, 5, $3, $4)",
+            "insert into jobs (id, kind, request, lane, max_attempts, owner, traceparent)
+            values ($1, 'style', $2, 5, $3, $4, $5)",
             id,
             write(DOING, &StoryRequest::default())?,
             i32::try_from(self.rules.max_attempts).unwrap_or(i32::MAX),
             self.owner(),
+            self.traceparent.as_deref(),
         )
         .execute(connection)
         .await

@@ -139,8 +139,8 @@ impl Store {
         let (result, said) = known.story.unzip();
         job_rows!(
             "insert into jobs (id, request, image, lane, deadline, max_attempts, batch, batch_number, telling, answered,
-                follows, result, said, owner, state, due_at, started_at, finished_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+                follows, result, said, owner, traceparent, state, due_at, started_at, finished_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                 case when $12::jsonb is null then 'queued' else 'succeeded' end,
                 case when $11::uuid is null then now() else '9999-12-31' end,
                 case when $12 is not null then now() end, case when $12 is not null then now() end)
@@ -160,6 +160,7 @@ impl Store {
             result,
             said,
             self.owner(),
+            self.traceparent.as_deref(),
         )
         .fetch_one(connection)
         .await

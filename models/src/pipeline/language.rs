@@ -21,10 +21,10 @@ use crate::networks::llama::Llama;
 use crate::networks::prefix::{PrefixMap, Spread};
 use crate::networks::word_head::WordHead;
 use crate::pipeline::caption_thoughts;
-use crate::pipeline::seeing::Seeing;
 use crate::pipeline::seeing::eyes::Eyes;
 use crate::pipeline::seeing::part::SeeingPart;
 use crate::pipeline::seeing::readings::Readings;
+use crate::pipeline::seeing::{Found, Look, Seeing};
 use crate::pipeline::story::{Request, ToldBatch, Watcher};
 use crate::pipeline::style_from_text::{Draft, Made, Reader, make};
 use crate::pipeline::writer::{Writer, allowed_tokens};
@@ -60,6 +60,12 @@ pub(super) struct Language {
 
 /// Nothing of it changes once it is open but `styles`, and nobody adds one while stories are told.
 impl ReadOnly for Language {}
+
+/// What is known of one picture.
+struct Seen<'a> {
+    look: &'a Look,
+    found: &'a [Found],
+}
 
 impl Language {
     /// Loads the parts. The thoughts of the captions are computed at the first start and kept in `cache`.

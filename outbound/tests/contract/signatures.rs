@@ -99,6 +99,7 @@ print(Webhook(secret).sign("msg_7", datetime.fromtimestamp(int(time), tz=timezon
         id: "msg_7".to_owned(),
         timestamp: now,
         signature,
+        traceparent: None,
     };
     Secrets::one(secret)
         .verify(&headers, br#"{"a": 1}"#, now)

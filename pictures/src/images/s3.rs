@@ -3,6 +3,7 @@
 //! object is only ever created (`If-None-Match: *`), and a put whose answer was lost recognises its own object.
 
 mod connection;
+mod https;
 mod keys;
 mod parts;
 mod refusal;

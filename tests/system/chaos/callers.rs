@@ -307,6 +307,7 @@ fn verified(secrets: &Secrets, heard: &Heard) -> (String, Uuid) {
         id: heard.headers["webhook-id"].clone(),
         timestamp: heard.headers["webhook-timestamp"].parse().unwrap(),
         signature: heard.headers["webhook-signature"].clone(),
+        traceparent: None,
     };
     secrets
         .verify(&headers, &heard.body, headers.timestamp)

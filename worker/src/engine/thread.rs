@@ -160,6 +160,8 @@ impl Teller {
     }
 
     fn learn(&self, engine: &mut dyn Engine, lesson: &Lesson, leased: Arc<Leased>) {
+        let span = leased.span.clone();
+        let _named = span.enter();
         let mut watch = Progress::of(self, vec![leased.clone()]);
         let learnt = catch_unwind(AssertUnwindSafe(|| engine.learn(lesson, &mut watch)));
         drop(watch);

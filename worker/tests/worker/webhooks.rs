@@ -31,6 +31,7 @@ pub(crate) fn verified(heard: &Heard, secrets: &Secrets) -> serde_json::Value {
         id: heard.headers["webhook-id"].clone(),
         timestamp: heard.headers["webhook-timestamp"].parse().unwrap(),
         signature: heard.headers["webhook-signature"].clone(),
+        traceparent: None,
     };
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     secrets

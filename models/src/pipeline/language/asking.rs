@@ -4,8 +4,7 @@
 //! steps; the adapter then only has to make its prose that of novels. The bundle holds the wording, marks of the model's
 //! conversation included; what it may name stands in [`WORDINGS`]. What must stay true: nothing of a caller's gets into it.
 
-use super::Language;
-use super::prompting::Seen;
+use super::{Language, Seen};
 use crate::bundle::styles::Mix;
 use crate::error::Result;
 use crate::pipeline::options::Options;

@@ -5,13 +5,13 @@
 //! say, and what the word head sees in the picture itself. Words of style are read from the style's own direction, and drawn
 //! by the picture, so that no word stands in every story of a style.
 
-use super::Language;
 use super::asking::{request, says_style};
+use super::{Language, Seen};
 use crate::bundle::styles::Mix;
 use crate::error::Result;
 use crate::networks::word_head::WordHead;
 use crate::pipeline::options::Options;
-use crate::pipeline::seeing::{Found, Look};
+use crate::pipeline::seeing::Look;
 use crate::pipeline::writer::Prompt;
 use crate::text::sentences::all_sentences;
 use crate::text::words::plain_words;
@@ -48,12 +48,6 @@ pub(super) struct Subject {
     pub(super) prompt: Prompt,
     /// The words in it, for people.
     pub(super) words: Vec<String>,
-}
-
-/// What is known of one picture.
-pub(super) struct Seen<'a> {
-    pub(super) look: &'a Look,
-    pub(super) found: &'a [Found],
 }
 
 /// Thinks: shifts the captions' thought into the style and reads the words out of it.

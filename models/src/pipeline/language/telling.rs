@@ -1,10 +1,10 @@
 //! One batch, stage by stage, as in `recurrent::stages`; each story is written for itself, in a block of one shape.
 //! `Language::tell` calls it; what goes wrong with one request ends that request only.
 
-use super::Language;
-use super::prompting::{Seen, think};
+use super::prompting::think;
 use super::side_by_side::write_all;
 use super::writing::{Item, captions};
+use super::{Language, Seen};
 use crate::bundle::styles::Mix;
 use crate::error::{Error, Result};
 use crate::pipeline::options::{Mode, Options};

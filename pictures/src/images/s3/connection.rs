@@ -6,11 +6,9 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{
-    Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
-};
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_sdk_s3::config::{Region, RequestChecksumCalculation, ResponseChecksumValidation};
 
+use super::https::http_client;
 use super::keys::Keys;
 use crate::error::{Error, Result};
 
@@ -37,13 +35,6 @@ pub struct Settings {
     pub region: String,
     /// Who asks.
     pub keys: Keys,
-}
-
-/// The only way out of here, for requests and for keys.
-pub(super) fn http_client() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-        .build_https()
 }
 
 /// A client of the server at `endpoint`.

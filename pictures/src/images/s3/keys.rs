@@ -14,7 +14,7 @@ use aws_sdk_s3::config::Region;
 use aws_sdk_s3::error::BoxError;
 use tokio::time::timeout;
 
-use super::connection::http_client;
+use super::https::http_client;
 use super::refusal::causes;
 use crate::error::{Error, Result};
 
