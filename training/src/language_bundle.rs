@@ -81,6 +81,8 @@ pub fn with_writer(source: &Bundle, folder: &Path, writer: &Writer) -> Result<()
     })?;
     part.base = writer.base.clone();
     part.adapter_scale = writer.scale;
+    // the wording of another model, in marks of its own: this one was taught by soft tokens
+    part.request = None;
     let (adapter, thoughts, words) = (
         folder.join(&part.adapter),
         folder.join(&part.thoughts),

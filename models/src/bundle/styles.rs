@@ -283,6 +283,15 @@ mod tests {
     }
 
     #[test]
+    fn the_weightiest_style_is_named_first_and_none_without_strength() {
+        let parts = [("romance".to_owned(), 1.0), ("sea".to_owned(), 3.0)];
+        let mix = styles().mix(&parts, 1.0).unwrap();
+        assert!(mix.names_by_weight().eq(["sea", "romance"]));
+        let none = styles().mix(&parts, 0.0).unwrap();
+        assert_eq!(none.names_by_weight().count(), 0);
+    }
+
+    #[test]
     fn emphasis_sets_styles_apart_from_their_mean_and_a_plain_mix_has_none() {
         let styles = styles().with_emphasis(3.0);
         let thought = Tensor::from_slice(&[10f32, 10.0]);

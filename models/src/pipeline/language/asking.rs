@@ -92,3 +92,18 @@ fn as_a_part(caption: &str) -> String {
     let first = letters.next().into_iter().flat_map(char::to_lowercase);
     first.chain(letters.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caption_stands_within_a_sentence() {
+        assert_eq!(
+            as_a_part("A dog that is in a house."),
+            "a dog that is in a house"
+        );
+        assert_eq!(as_a_part("Éclairs on a plate "), "éclairs on a plate");
+        assert_eq!(as_a_part(""), "");
+    }
+}

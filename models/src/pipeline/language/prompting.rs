@@ -3,7 +3,7 @@
 //! F(x) = μ + (x − c) + s·p·Σ wᵢ(bᵢ − μ)/|bᵢ − μ|: x is the mean thought of the captions, c that of all captions, μ that of
 //! prose, b the style's, s the strength. Words of content come from three witnesses: what x − c reads as, what the captions
 //! say, and what the word head sees in the picture itself. Words of style are read from the style's own direction, and drawn
-//! by the picture, so that no word stands in every story of a style.
+//! by the picture, so that no word stands in every story of a style; where a request names the style, none are told.
 
 use super::asking::{request, says_style};
 use super::{Language, Seen};
