@@ -211,7 +211,7 @@ impl Writer {
     /// How likely each text is as the beginning of one: the mean log probability of its tokens, nats.
     ///
     /// # Errors
-    /// When a text cannot be split into tokens, or the network's answers are not numbers.
+    /// When a text cannot be split into tokens.
     pub fn fluency(&self, texts: &[&str]) -> Result<Vec<f64>> {
         let _no_grad = tch::no_grad_guard();
         let ids = texts.iter().map(|text| self.pieces.encode_plain(text));
@@ -231,7 +231,8 @@ impl Writer {
         let input = Tensor::cat(&[&begin, &self.llama.embed(&shown)], 1);
         let mut cache = self.llama.cache(rows, input.size()[1]);
         let hidden = self.llama.extend(&input, &mut cache);
-        let hidden = hidden.narrow(1, 0, longest as i64);
+        // the last mark before the text tells its first token
+        let hidden = hidden.narrow(1, begin.size()[1] - 1, longest as i64);
         let costs = self
             .llama
             .logits(&hidden)

@@ -54,35 +54,26 @@ fn most_fluent<'a>(language: &'a Language, seen: &Seen, asked: usize) -> Result<
         .map(|found| language.captions[found.row].as_str())
         .collect();
     let fluency = language.writer.fluency(&captions)?;
-    let mut best = (f64::NEG_INFINITY, "");
-    for (caption, fluency) in captions.into_iter().zip(fluency) {
-        if fluency > best.0 {
-            best = (fluency, caption);
-        }
-    }
-    Ok(best.1)
+    let best = captions
+        .into_iter()
+        .zip(fluency)
+        .max_by(|(_, a), (_, b)| a.total_cmp(b));
+    Ok(best.map_or("", |(caption, _)| caption))
 }
 
 /// How the styles of a mix are named.
 fn manner(language: &Language, mix: &Mix) -> String {
-    let of_style = |name: &str| {
-        let manner = language
-            .manners
-            .get(name)
-            .map_or(ADDED_MANNER, String::as_str);
-        manner.to_owned()
-    };
-    let mut manners: Vec<String> = Vec::new();
-    for name in mix.names_by_weight().take(MANNERS) {
-        let manner = of_style(name);
-        if !manners.contains(&manner) {
-            manners.push(manner);
-        }
+    let own = |name| language.manners.get(name).map(String::as_str);
+    let mut manners: Vec<&str> = mix
+        .names_by_weight()
+        .take(MANNERS)
+        .map(|name| own(name).unwrap_or(ADDED_MANNER))
+        .collect();
+    manners.dedup();
+    if manners.is_empty() {
+        return NO_MANNER.to_owned();
     }
-    match manners.is_empty() {
-        true => NO_MANNER.to_owned(),
-        false => manners.join(" that is also "),
-    }
+    manners.join(" that is also ")
 }
 
 /// A caption as it stands within a sentence: without its full stop and its capital.
@@ -90,7 +81,7 @@ fn as_a_part(caption: &str) -> String {
     let caption = caption.trim().trim_end_matches('.');
     let mut letters = caption.chars();
     let first = letters.next().into_iter().flat_map(char::to_lowercase);
-    first.chain(letters.clone()).collect()
+    first.chain(letters).collect()
 }
 
 #[cfg(test)]
