@@ -25,6 +25,15 @@ pub fn encoded(format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
+/// A PNG of its own for each number.
+pub fn numbered(number: usize) -> Vec<u8> {
+    let [low, high, ..] = number.to_le_bytes();
+    let pixels = RgbImage::from_fn(64, 48, |x, y| Rgb([low, high, (4 * x) as u8 ^ y as u8]));
+    let mut bytes = Cursor::new(Vec::new());
+    pixels.write_to(&mut bytes, ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
 /// A JPEG of about so many bytes, as a telephone's photo has: a picture of noise, as many lines of it as that takes.
 pub fn of_bytes(bytes: usize) -> Vec<u8> {
     let mut state = 1_u32;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use testkit::photos;
 
 use crate::programs::Program;
 
@@ -137,7 +138,7 @@ impl Callers {
     async fn submit(&self, number: usize) -> Option<Value> {
         let key = format!("upgrade-{number}");
         self.ask(Method::POST, "/v1/stories", |request| {
-            let picture = Part::bytes(picture(number)).file_name("picture.png");
+            let picture = Part::bytes(photos::numbered(number)).file_name("picture.png");
             let form = Form::new().text("max_words", "40").part("image", picture);
             request.header("Idempotency-Key", key).multipart(form)
         })
@@ -213,17 +214,4 @@ impl fmt::Display for Callers {
             self.faults.lock().unwrap().len()
         )
     }
-}
-
-/// A picture of its own for each number.
-fn picture(number: usize) -> Vec<u8> {
-    let [low, high, ..] = number.to_le_bytes();
-    let pixels = image::RgbImage::from_fn(64, 48, |x, y| {
-        image::Rgb([low, high, (4 * x) as u8 ^ y as u8])
-    });
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    pixels
-        .write_to(&mut bytes, image::ImageFormat::Png)
-        .unwrap();
-    bytes.into_inner()
 }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::Plan;
 use super::cast::{Cast, Role, SECRET};
+use testkit::photos;
 use testkit::receiver::{Heard, Receiver, Reply};
 
 /// As many callers submit at once.
@@ -184,7 +185,7 @@ impl Callers {
                 .fold(Form::new(), |form, (name, value)| form.text(*name, *value));
             let form = form.text("webhook_url", self.receiver.url("/told")).part(
                 "image",
-                Part::bytes(picture(number)).file_name("picture.png"),
+                Part::bytes(photos::numbered(number)).file_name("picture.png"),
             );
             let sent = self
                 .http
@@ -317,17 +318,4 @@ fn verified(secrets: &Secrets, heard: &Heard) -> (String, Uuid) {
         headers.id,
         body["data"]["id"].as_str().unwrap().parse().unwrap(),
     )
-}
-
-/// A picture of its own for each number.
-fn picture(number: usize) -> Vec<u8> {
-    let [low, high, ..] = number.to_le_bytes();
-    let pixels = image::RgbImage::from_fn(64, 48, |x, y| {
-        image::Rgb([low, high, (4 * x) as u8 ^ y as u8])
-    });
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    pixels
-        .write_to(&mut bytes, image::ImageFormat::Png)
-        .unwrap();
-    bytes.into_inner()
 }
