@@ -11,6 +11,7 @@ mod commands;
 
 use commands::command_line::{self, Command, CommandLine};
 use commands::exits;
+use operation::signals::end_with;
 
 /// What the program logs unless told otherwise: what our own parts do, and what goes wrong elsewhere.
 const PROGRAM: &str = "warn,storyteller=info,worker=info,api=info,jobs=info,pictures=info,outbound=info,embedded=info,\
@@ -28,7 +29,8 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             exits::complain(&error);
-            exits::after(&error)
+            // what was begun may still run, a network for instance
+            end_with(exits::after(&error))
         }
     }
 }

@@ -1,16 +1,15 @@
 //! How a service ends: the first signal drains, the second one ends the process at once.
 //! Every program of the service starts [`drain_on_signal`]. What must stay true: whoever presses Ctrl-C twice, or whose
-//! supervisor loses its patience, is not kept waiting, and no accepted job is lost by it.
+//! supervisor loses its patience, is not kept waiting, no accepted job is lost by it, and whatever still computes is
+//! ended with the process, not by the libraries that it uses.
 
-use std::time::Duration;
+use std::io::Write as _;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Whatever libraries do when a process ends takes less.
-const LAST_PATIENCE: Duration = Duration::from_secs(5);
 /// What shells say of a program that was interrupted.
-const INTERRUPTED: i32 = 130;
+const INTERRUPTED: u8 = 130;
 
 /// Cancels `shutdown` at the first signal and ends the process at the second.
 pub async fn drain_on_signal(shutdown: CancellationToken) {
@@ -19,7 +18,7 @@ pub async fn drain_on_signal(shutdown: CancellationToken) {
     shutdown.cancel();
     stop_signal().await;
     tracing::warn!("ended at once by a second signal; what was running is done again");
-    std::process::exit(INTERRUPTED);
+    end_with(INTERRUPTED);
 }
 
 /// Waits for Ctrl-C or SIGTERM.
@@ -32,12 +31,12 @@ pub async fn stop_signal() {
     }
 }
 
-/// Ends the process with this code although a thread of it is stuck in a library, which may keep the usual way out from
-/// coming to its end.
+/// Ends the process with this code, now, whatever its threads are doing.
+///
+/// The usual way out first runs the exit handlers of C++ libraries. libtorch's take its own state apart under a thread
+/// that still computes, which then panics, and a thread that is stuck keeps them from coming to their end.
 pub fn end_with(code: u8) -> ! {
-    std::thread::spawn(|| {
-        std::thread::sleep(LAST_PATIENCE);
-        std::process::abort();
-    });
-    std::process::exit(code.into())
+    // what is still buffered for a pipe; nobody is left to be told if it is closed
+    let _ = std::io::stdout().flush();
+    signal_hook::low_level::exit(code.into())
 }

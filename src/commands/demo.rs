@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use api::view::StoryView;
 use clap::Args;
 use indicatif::ProgressBar;
-use operation::signals::stop_signal;
+use operation::signals::{end_with, stop_signal};
 use storyteller::client::{Client, story_of};
 use tokio_util::sync::CancellationToken;
 
@@ -64,7 +64,8 @@ impl Demo {
             service.await??;
             let log = self.log_file()?;
             told.with_context(|| format!("the log is in {}", log.display()))?;
-            Ok(ExitCode::SUCCESS)
+            // a story that somebody asked for on the page may still be computed; it is told at the next start
+            end_with(0)
         })
     }
 

@@ -1,9 +1,10 @@
-//! The real program, killed with signal 9 in the middle of its work: every accepted job is told after the next
-//! start, and none twice.
+//! The real program, ended in the middle of its work: by signal 9, after which every accepted job is told at the next
+//! start and none twice, and by a stop that has no patience, which gives back what it had begun.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use jobs::{State, StoryRequest};
 use storyteller::client::Client;
@@ -22,14 +23,20 @@ struct Program {
 
 impl Program {
     fn start(data: &Path) -> Program {
+        Self::start_with(data, &[], Stdio::inherit())
+    }
+
+    fn start_with(data: &Path, flags: &[&str], log: Stdio) -> Program {
         let mut child = Command::new(env!("CARGO_BIN_EXE_storyteller"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .arg("--cache")
             .arg(cache())
+            .args(flags)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env("OMP_NUM_THREADS", "1")
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -77,7 +84,7 @@ async fn ready(client: &Client) {
     let begun = std::time::Instant::now();
     while !matches!(client.ready().await, Ok((true, _))) {
         assert!(begun.elapsed().as_secs() < 120, "never ready");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -120,10 +127,42 @@ async fn fifty_jobs_survive_a_kill_and_none_is_told_twice() {
     program.stop();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_without_patience_gives_back_what_is_being_computed_and_ends_quietly() {
+    let folder = open_folder();
+    let log = folder.path().join("log");
+    let write_log = Stdio::from(std::fs::File::create(&log).unwrap());
+    let program = Program::start_with(folder.path(), &["--drain-seconds", "0"], write_log);
+    let client = Client::new(&program.address).unwrap();
+    ready(&client).await;
+    let photo = folder.path().join("photo.png");
+    std::fs::write(&photo, small_picture(7)).unwrap();
+    let asked = client.submit(Some(&photo), &StoryRequest::default()).await;
+    let id = asked.unwrap().id;
+    loop {
+        let job = client.job(id, Duration::ZERO).await.unwrap();
+        assert!(!job.state.is_final(), "told before it was stopped: {job:?}");
+        if job.stage.as_deref() == Some("writing") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    program.stop();
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(!log.contains("panicked"), "{log}");
+
+    let program = Program::start(folder.path());
+    let client = Client::new(&program.address).unwrap();
+    let job = client.finished(id, |_| {}).await.unwrap();
+    assert_eq!(job.state, State::Succeeded, "{job:?}");
+    assert_eq!(job.attempts, 1, "a stop charges nobody: {job:?}");
+    program.stop();
+}
+
 async fn states(client: &Client, ids: &[Uuid]) -> Vec<State> {
     let mut states = Vec::new();
     for &id in ids {
-        let job = client.job(id, std::time::Duration::ZERO).await.unwrap();
+        let job = client.job(id, Duration::ZERO).await.unwrap();
         states.push(job.state);
     }
     states

@@ -130,7 +130,10 @@ fn main() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(begin())
+    runtime.block_on(begin()).or_else(|error| {
+        let _ = writeln!(std::io::stderr(), "Error: {error:#}");
+        end_with(1)
+    })
 }
 
 async fn begin() -> anyhow::Result<ExitCode> {
@@ -152,6 +155,8 @@ async fn begin() -> anyhow::Result<ExitCode> {
             worked => {
                 operation::traces::flush();
                 worked?;
+                // a story that outlasted the drain is still being computed; it has been given back
+                end_with(0);
             }
         },
     }

@@ -4,6 +4,8 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::harness::{Answer, TestService};
 
@@ -97,18 +99,25 @@ async fn the_numbers_have_the_queue_and_the_requests_and_the_program_asks_for_he
 async fn a_stop_answers_those_who_wait_at_once() {
     let service = TestService::start().await;
     let id = service.accepted(&[]).await;
-    let waiting = Answer::of(service.request(Method::GET, &format!("/v1/stories/{id}?wait=25")));
-    let started = Instant::now();
-    let (answer, ()) = tokio::join!(waiting, async {
-        // the poll has been taken once another request after it has been answered
-        assert_eq!(service.get("/livez").await.status, 200);
-        service.ask_to_stop();
-    });
-    assert_eq!(
-        (answer.status, &answer.json()["state"]),
-        (200, &"queued".into())
+    let address = service.address.trim_start_matches("http://");
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    // In one write: whoever answers the first has read the second, so that the poll is known to wait when the stop comes.
+    let requests = format!(
+        "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n\
+         GET /v1/stories/{id}?wait=25 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     );
+    connection.write_all(requests.as_bytes()).await.unwrap();
+    let mut read = vec![0; 12];
+    connection.read_exact(&mut read).await.unwrap();
+    assert_eq!(read, b"HTTP/1.1 200");
+    let started = Instant::now();
+    service.ask_to_stop();
+    let mut rest = String::new();
+    connection.read_to_string(&mut rest).await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(15));
+    let poll = &rest[rest.find("HTTP/1.1").expect("the poll is answered")..];
+    assert!(poll.starts_with("HTTP/1.1 200"), "{poll}");
+    assert!(poll.contains(r#""state":"queued""#), "{poll}");
     service.stop().await;
 }
 

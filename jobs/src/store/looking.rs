@@ -160,6 +160,6 @@ mod tests {
         );
         assert!(named("postgres://me:secret@127.0.0.1/stories").1);
         assert!(named("postgres://me:secret@[::1]/stories").1);
-        assert!(named("postgres://me@/stories?host=/run/postgresql").1);
+        assert!(named("postgres:///stories?host=/run/postgresql&user=me").1);
     }
 }
