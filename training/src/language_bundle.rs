@@ -83,6 +83,7 @@ pub fn with_writer(source: &Bundle, folder: &Path, writer: &Writer) -> Result<()
     part.adapter_scale = writer.scale;
     // the wording of another model, in marks of its own: this one was taught by soft tokens
     part.request = None;
+    part.lyrics_request = None;
     let (adapter, thoughts, words) = (
         folder.join(&part.adapter),
         folder.join(&part.thoughts),

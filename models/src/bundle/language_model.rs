@@ -33,6 +33,9 @@ pub struct LanguageModelPart {
     /// `{caption}` and `{words}` where these stand. Without it the prefix is soft tokens between fixed ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
+    /// The same for lyrics; what it asks for is written line by line. Without it lyrics are prose, set in lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lyrics_request: Option<String>,
     /// The folder of the sentence encoder: `model.safetensors`, `config.json`, `tokenizer.json`; as `base`.
     pub sentences: String,
 }

@@ -5,11 +5,14 @@
 //! the device; only the few likeliest tokens come to the host, where a seeded generator for each row chooses (nucleus
 //! sampling, Holtzman et al. 2020). A text never depends on the company of its story. This file names no network.
 
-use crate::error::{Error, Result};
-use rand::{Rng, SeedableRng};
+use crate::error::Result;
+use picking::{ids_of, pick, rows_of};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
+
+mod picking;
 
 /// How many of the likeliest tokens a nucleus may be made of.
 const LIKELIEST: i64 = 200;
@@ -33,11 +36,11 @@ pub trait NextToken {
 pub trait Judge {
     /// Whether a sentence ends with the last of these tokens, drawn since the sentence before.
     fn closes(&self, tokens: &[usize]) -> bool;
-    /// Chooses among sentences that might come next; none of them: the text is over.
+    /// Chooses among sentences that might come next, and may change how they end; none of them: the text is over.
     ///
     /// # Errors
     /// When they cannot be judged.
-    fn choose(&mut self, sentences: &[Drawn]) -> Result<Option<usize>>;
+    fn choose(&mut self, sentences: &mut [Drawn]) -> Result<Option<usize>>;
     /// Whether another sentence is wanted, given how likely the network would end the text here.
     fn goes_on(&mut self, end_probability: f64) -> bool;
 }
@@ -116,8 +119,8 @@ pub fn draw(
         if !round.draw(network, text.tokens.len(), (&*judge, go_on))? {
             return Ok(None);
         }
-        let sentences: Vec<Drawn> = round.rows.iter().map(|row| row.drawn.clone()).collect();
-        let Some(chosen) = judge.choose(&sentences)? else {
+        let mut sentences: Vec<Drawn> = round.rows.iter().map(|row| row.drawn.clone()).collect();
+        let Some(chosen) = judge.choose(&mut sentences)? else {
             text.ending = Ending::OfText;
             break;
         };
@@ -326,34 +329,6 @@ impl Row {
     }
 }
 
-/// The place of the drawn one among logits in falling order.
-fn pick(values: &[f32], rules: &DrawingRules, rng: &mut ChaCha8Rng) -> Result<usize> {
-    let first = f64::from(*values.first().unwrap_or(&f32::NAN));
-    if !first.is_finite() {
-        return Err(Error::format(
-            "the language model",
-            "its answer is not a number: its weights may be damaged",
-        ));
-    }
-    // drawn in any case, so that a row's luck does not depend on the temperature
-    let luck: f64 = rng.random();
-    if rules.temperature <= 0.0 {
-        return Ok(0);
-    }
-    let weigh = |&value: &f32| ((f64::from(value) - first) / rules.temperature).exp();
-    let total: f64 = values.iter().map(weigh).sum();
-    let (mut nucleus, mut sum) = (Vec::new(), 0.0);
-    for weight in values.iter().map(weigh) {
-        if sum >= rules.top_p * total {
-            break;
-        }
-        sum += weight;
-        nucleus.push(sum);
-    }
-    let drawn = nucleus.iter().position(|&upper| luck * sum < upper);
-    Ok(drawn.unwrap_or(nucleus.len().saturating_sub(1)))
-}
-
 /// Adds one use of each row's token.
 fn count(used: &mut Tensor, tokens: &[usize]) {
     let ids: Vec<i64> = tokens.iter().map(|&token| token as i64).collect();
@@ -362,29 +337,6 @@ fn count(used: &mut Tensor, tokens: &[usize]) {
         .to_device(used.device());
     let one = Tensor::ones_like(&ids).to_kind(used.kind());
     let _ = used.scatter_add_(1, &ids, &one);
-}
-
-fn rows_of(tensor: &Tensor) -> Result<Vec<f32>> {
-    let flat = tensor
-        .to_device(Device::Cpu)
-        .to_kind(Kind::Float)
-        .reshape(-1);
-    Vec::try_from(flat).map_err(|error| {
-        Error::format(
-            "the language model",
-            format!("its answer is unusable: {error}"),
-        )
-    })
-}
-
-fn ids_of(tensor: &Tensor) -> Result<Vec<i64>> {
-    let flat = tensor.to_device(Device::Cpu).reshape(-1);
-    Vec::try_from(flat).map_err(|error| {
-        Error::format(
-            "the language model",
-            format!("its answer is unusable: {error}"),
-        )
-    })
 }
 
 #[cfg(test)]

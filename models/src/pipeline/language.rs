@@ -7,9 +7,11 @@
 mod asking;
 mod choosing;
 mod explaining;
+mod kinds_of_words;
 mod prompting;
 mod side_by_side;
 mod telling;
+mod versifying;
 mod writing;
 
 use crate::bundle::Bundle;

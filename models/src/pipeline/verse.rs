@@ -6,7 +6,7 @@ const SHORTEST: usize = 4;
 /// Words of a line at which it breaks before the next small word.
 const LONGEST: usize = 9;
 /// Lines of a stanza.
-const STANZA: usize = 4;
+pub(crate) const STANZA: usize = 4;
 /// Words that a line likes to begin with.
 const BEGINNINGS: [&str; 14] = [
     "and", "but", "or", "with", "where", "when", "while", "that", "which", "as", "in", "on", "of",
@@ -33,16 +33,23 @@ pub(crate) fn lines(text: &str) -> String {
     if !line.is_empty() {
         lines.push(line.join(" "));
     }
-    let stanzas: Vec<String> = lines
-        .chunks(STANZA)
-        .map(|stanza| stanza.join("\n"))
-        .collect();
-    stanzas.join("\n\n")
+    stanzas(&lines)
+}
+
+/// Lines as stanzas; the last one ends as a sentence does.
+pub(crate) fn stanzas(lines: &[String]) -> String {
+    let stanzas = lines.chunks(STANZA).map(|stanza| stanza.join("\n"));
+    let text = stanzas.collect::<Vec<_>>().join("\n\n");
+    let text = text.trim_end_matches([',', ';', ':', '—', '-', ' ']);
+    if text.ends_with(char::is_alphanumeric) {
+        return format!("{text}.");
+    }
+    text.to_owned()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::lines;
+    use super::{lines, stanzas};
 
     #[test]
     fn phrases_become_lines_and_lines_stanzas() {
@@ -51,5 +58,12 @@ mod tests {
         let wanted = "The sea was calm and grey\nand nobody spoke of the boat.\nIt came at night.\n\
                       We saw the white sail on the dark water\n\nof the bay in the moon.";
         assert_eq!(lines(text), wanted);
+    }
+
+    #[test]
+    fn four_lines_are_a_stanza_and_the_last_line_ends() {
+        let lines = ["One,", "two,", "three;", "four.", "And five,"].map(str::to_owned);
+        assert_eq!(stanzas(&lines), "One,\ntwo,\nthree;\nfour.\n\nAnd five.");
+        assert_eq!(stanzas(&[]), "");
     }
 }

@@ -3,15 +3,20 @@
 //! All rows of one story share its prefix, which is computed once. The network may emit only tokens that its training
 //! used, so the product over the vocabulary is half as large and no markup or foreign script can appear.
 
-use crate::decoding::drawing::{DrawingRules, Drawn, Ending, Judge, NextToken, draw};
+use crate::decoding::drawing::{DrawingRules, Drawn, draw};
 use crate::error::{Error, Result};
-use crate::networks::llama::{Cache, Llama};
+use crate::networks::llama::Llama;
 use crate::networks::prefix::PrefixMap;
 use crate::networks::projection::Projection;
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
-use crate::text::sentences::{ends_sentence, may_end_sentence};
+use crate::text::sentences::may_end_sentence;
+use judging::InWords;
+use passage::Passage;
 use tch::{Device, Kind, Tensor};
+
+mod judging;
+mod passage;
 
 /// A language model with what turns a thought into its prefix.
 #[derive(Debug)]
@@ -41,6 +46,32 @@ struct Allowed {
     ends: Vec<usize>,
     /// Whether a sentence may end with the token (V′).
     closing: Vec<bool>,
+    /// Which of them end a line; of several the last one leaves a line empty too. They are the last of all.
+    lines: Vec<usize>,
+}
+
+impl Allowed {
+    /// How many of them may be drawn where the text is made of this.
+    fn tokens_of(&self, unit: Unit) -> i64 {
+        let lines = match unit {
+            Unit::Sentence => self.lines.len(),
+            Unit::Line => 0,
+        };
+        (self.ids.len() - lines) as i64
+    }
+
+    fn breaks(&self, token: usize) -> bool {
+        self.lines.contains(&token)
+    }
+}
+
+/// What a text is made of, drawn and chosen one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Prose.
+    Sentence,
+    /// Verse.
+    Line,
 }
 
 /// What a passage is written from.
@@ -80,6 +111,10 @@ pub trait Reader {
     fn choose(&mut self, sentences: &[Sentence]) -> Result<Option<usize>>;
     /// Whether another sentence is wanted, given how likely the model would end the passage here.
     fn goes_on(&mut self, end_probability: f64) -> bool;
+    /// What it chooses among.
+    fn unit(&self) -> Unit;
+    /// Whether the line that was chosen last is the last one of a stanza.
+    fn stanza_ends(&self) -> bool;
 }
 
 /// A passage.
@@ -101,22 +136,26 @@ impl Writer {
     ///
     /// # Errors
     /// When the tokenizer lacks a mark, or no end of a passage is among the tokens.
-    pub fn new(llama: Llama, pieces: Pieces, map: PrefixMap, tokens: Vec<i64>) -> Result<Self> {
+    pub fn new(llama: Llama, pieces: Pieces, map: PrefixMap, mut tokens: Vec<i64>) -> Result<Self> {
         let _no_grad = tch::no_grad_guard();
         let frame = Frame {
             before: embedded(&llama, &pieces.encode(BEFORE)?),
             after: embedded(&llama, &pieces.encode(&format!("{AFTER}\n"))?),
         };
         let end = pieces.id(AFTER);
-        let ends: Vec<usize> = (0..tokens.len())
-            .filter(|&place| Some(tokens[place]) == end || tokens[place] == 0)
-            .collect();
-        if ends.is_empty() {
+        if !tokens.iter().any(|&id| Some(id) == end || id == 0) {
             return Err(Error::format(
                 "the language model",
                 format!("{AFTER} is not among the tokens that it may write"),
             ));
         }
+        let breaks = line_ends(&pieces)?;
+        tokens.retain(|id| !breaks.contains(id));
+        let lines = (tokens.len()..tokens.len() + breaks.len()).collect();
+        tokens.extend(breaks);
+        let ends: Vec<usize> = (0..tokens.len())
+            .filter(|&place| Some(tokens[place]) == end || tokens[place] == 0)
+            .collect();
         let rows = llama.output_rows(&Tensor::from_slice(&tokens).to_device(llama.device()));
         let mut output = Projection::new(rows);
         output.pack();
@@ -127,6 +166,7 @@ impl Writer {
             output,
             ends,
             closing,
+            lines,
         };
         Ok(Self {
             llama,
@@ -189,7 +229,7 @@ impl Writer {
         reader: &mut dyn Reader,
         go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Option<Written>> {
-        let mut passage = Passage::begin(self, &self.prefix(prompt)?, rules);
+        let mut passage = Passage::begin(self, &self.prefix(prompt)?, rules, reader.unit());
         let rules = DrawingRules {
             ends: self.allowed.ends.clone(),
             ..rules.clone()
@@ -258,40 +298,15 @@ impl Writer {
     }
 }
 
-/// Judges tokens by the text that they are.
-struct InWords<'a> {
-    writer: &'a Writer,
-    reader: &'a mut dyn Reader,
-}
-
-impl Judge for InWords<'_> {
-    fn closes(&self, tokens: &[usize]) -> bool {
-        let may = |&last: &usize| self.writer.allowed.closing[last];
-        tokens.last().is_some_and(may)
-            && self
-                .writer
-                .text(tokens)
-                .is_ok_and(|text| ends_sentence(&text))
+/// The tokens that are an end of a line, and one with an empty line after it, where the model has one for it.
+fn line_ends(pieces: &Pieces) -> Result<Vec<i64>> {
+    let mut ends = Vec::new();
+    for text in ["\n", "\n\n"] {
+        if let [id] = pieces.encode_plain(text)?[..] {
+            ends.push(id);
+        }
     }
-
-    fn choose(&mut self, sentences: &[Drawn]) -> Result<Option<usize>> {
-        let read = |drawn: &Drawn| {
-            let text = self.writer.text(&drawn.tokens)?.trim().to_owned();
-            let closed = drawn.ending == Ending::Closed || ends_sentence(&text);
-            Ok(Sentence {
-                whole: closed && drawn.ending != Ending::Open,
-                last: drawn.ending == Ending::OfText,
-                fluency: drawn.fluency(),
-                text,
-            })
-        };
-        let sentences = sentences.iter().map(read).collect::<Result<Vec<_>>>()?;
-        self.reader.choose(&sentences)
-    }
-
-    fn goes_on(&mut self, end_probability: f64) -> bool {
-        self.reader.goes_on(end_probability)
-    }
+    Ok(ends)
 }
 
 fn embedded(llama: &Llama, ids: &[i64]) -> Tensor {
@@ -313,71 +328,5 @@ pub fn allowed_tokens(weights: &Weights, vocabulary: i64) -> Result<Vec<i64>> {
             format!("token {id} is none of the model's {vocabulary}"),
         )),
         None => Ok(ids),
-    }
-}
-
-/// One story being written: what stands, and the branches that draw what comes next.
-struct Passage<'a> {
-    writer: &'a Writer,
-    text: Cache,
-    /// The hidden state (1, width) after what stands.
-    last: Tensor,
-    branches: Cache,
-    /// Room of a branch.
-    sentence: usize,
-}
-
-impl<'a> Passage<'a> {
-    fn begin(writer: &'a Writer, prefix: &Tensor, rules: &DrawingRules) -> Self {
-        let room = prefix.size()[1] + (rules.at_most + rules.sentence) as i64;
-        let mut text = writer.llama.cache(1, room);
-        let last = writer.llama.extend(prefix, &mut text).select(1, -1);
-        Self {
-            branches: text.branches(0, 0),
-            writer,
-            text,
-            last,
-            sentence: rules.sentence,
-        }
-    }
-
-    fn ids(&self, tokens: &[usize]) -> Tensor {
-        let ids: Vec<i64> = tokens
-            .iter()
-            .map(|&place| self.writer.allowed.ids[place])
-            .collect();
-        Tensor::from_slice(&ids).to_device(self.writer.llama.device())
-    }
-
-    fn logits(&self, hidden: &Tensor) -> Tensor {
-        let output = &self.writer.allowed.output;
-        output.forward(hidden).to_kind(Kind::Float)
-    }
-}
-
-impl NextToken for Passage<'_> {
-    fn read(&mut self, tokens: &[usize]) -> Tensor {
-        if !tokens.is_empty() {
-            let llama = &self.writer.llama;
-            let shown = llama.embed(&self.ids(tokens).unsqueeze(0));
-            self.last = llama.extend(&shown, &mut self.text).select(1, -1);
-        }
-        self.logits(&self.last)
-    }
-
-    fn branch(&mut self, branches: usize) {
-        self.branches = self.text.branches(branches as i64, self.sentence as i64);
-    }
-
-    fn after(&mut self, tokens: &[usize]) -> Tensor {
-        let llama = &self.writer.llama;
-        let shown = llama.embed(&self.ids(tokens).unsqueeze(1));
-        let hidden = llama.extend(&shown, &mut self.branches).select(1, 0);
-        self.logits(&hidden)
-    }
-
-    fn retain(&mut self, branches: &[i64]) {
-        let rows = Tensor::from_slice(branches).to_device(self.writer.llama.device());
-        self.branches.retain(&rows);
     }
 }

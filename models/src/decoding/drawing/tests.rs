@@ -1,6 +1,7 @@
 //! Drawing from a table instead of a network.
 
 use super::*;
+use rand::Rng as _;
 
 /// Likes the tokens of a fixed table by the token before.
 struct Table {
@@ -68,7 +69,7 @@ impl Judge for Fixed {
     fn closes(&self, tokens: &[usize]) -> bool {
         tokens.last() == Some(&2)
     }
-    fn choose(&mut self, sentences: &[Drawn]) -> Result<Option<usize>> {
+    fn choose(&mut self, sentences: &mut [Drawn]) -> Result<Option<usize>> {
         let longest = sentences.iter().map(|sentence| sentence.tokens.len()).max();
         self.at_worst += longest.unwrap_or(0) * sentences.len();
         let row = self.row % sentences.len();

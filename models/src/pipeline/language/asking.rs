@@ -7,7 +7,8 @@
 use super::{Language, Seen};
 use crate::bundle::styles::Mix;
 use crate::error::Result;
-use crate::pipeline::options::Options;
+use crate::pipeline::options::{Form, Options};
+use crate::pipeline::writer::Unit;
 
 /// What a wording may name: the styles' manner, what a caption says, the words of the thought.
 const WORDINGS: [&str; 3] = ["{manner}", "{caption}", "{words}"];
@@ -30,7 +31,11 @@ pub(super) fn request(
     (mix, options): (&Mix, &Options),
     words: &[String],
 ) -> Result<Option<String>> {
-    let Some(wording) = &language.part.request else {
+    let wording = match unit(language, options) {
+        Unit::Sentence => &language.part.request,
+        Unit::Line => &language.part.lyrics_request,
+    };
+    let Some(wording) = wording else {
         return Ok(None);
     };
     let caption = as_a_part(most_fluent(language, seen, options.captions)?);
@@ -39,6 +44,15 @@ pub(super) fn request(
     Ok(Some(
         WORDINGS.into_iter().zip(&told).fold(wording.clone(), fill),
     ))
+}
+
+/// What a story is written in: lines where lyrics are asked for and the bundle has a wording for them.
+pub(super) fn unit(language: &Language, options: &Options) -> Unit {
+    if options.form == Form::Lyrics && language.part.lyrics_request.is_some() {
+        Unit::Line
+    } else {
+        Unit::Sentence
+    }
 }
 
 /// Whether a request says all that the styles of a mix are: then no words of theirs need to be told.

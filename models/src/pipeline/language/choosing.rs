@@ -4,9 +4,12 @@
 //! itself, against the sentence before it and against all that was said already. What counts how much stands here, term by term.
 
 use super::Language;
+use super::kinds_of_words::{is_content, is_leaning, is_narrator, is_of_texts};
 use super::prompting::Subject;
+use super::versifying::{ends_stanza, has_room, of_a_line};
 use crate::error::Result;
-use crate::pipeline::writer::{Reader, Sentence};
+use crate::pipeline::verse::STANZA;
+use crate::pipeline::writer::{Reader, Sentence, Unit};
 use crate::tensors::unit_rows::unit_rows;
 use crate::text::words::stem;
 use std::collections::HashSet;
@@ -33,8 +36,8 @@ const SAME: (f64, f64) = (0.55, -2.0);
 const REPEATED: f64 = -1.5;
 /// The share of words of content that were said before.
 const SAID_AGAIN: f64 = -0.8;
-/// Words of fewer letters say little.
-const CONTENT: usize = 4;
+/// The share of words of content that the sentence itself said before: "a table, a table at the table".
+const STAMMERED: f64 = -2.0;
 /// What nobody closes, and what begins in small letters.
 const UNTIDY: f64 = -0.5;
 /// A sentence of fewer or more words, and each word beyond.
@@ -82,16 +85,17 @@ struct Candidate<'a> {
 }
 
 impl<'a> Choosing<'a> {
-    /// A story of at most so many words, after these sentences; `told` learns each new one as soon as it stands.
+    /// A story of at most so many words; `told` learns each new sentence as soon as it stands.
     ///
     /// # Errors
-    /// When the sentences cannot be read.
-    pub(super) fn after(
-        (earlier, subject): (&[String], &'a Subject),
+    /// When the sentences before it cannot be read.
+    pub(super) fn begin(
         language: &'a Language,
+        subject: &'a Subject,
         most_words: usize,
         told: &'a mut dyn FnMut(usize, &str),
     ) -> Result<Self> {
+        let earlier = &subject.earlier;
         let has_style = subject.style.abs().max().double_value(&[]) > 0.0;
         let mut choosing = Self {
             content: unit_rows(&subject.content),
@@ -115,6 +119,14 @@ impl<'a> Choosing<'a> {
             choosing.hear(&words(sentence));
         }
         Ok(choosing)
+    }
+
+    /// How many sentences or lines set the scene.
+    fn scene(&self) -> usize {
+        match self.subject.unit {
+            Unit::Sentence => SCENE,
+            Unit::Line => STANZA,
+        }
     }
 
     /// How many sentences stand, with those of the story before.
@@ -161,7 +173,7 @@ impl<'a> Choosing<'a> {
         let mut best: Option<(usize, f64)> = None;
         for (row, candidate) in candidates.iter().enumerate() {
             let of = |near: &Vec<f32>| f64::from(near[row]);
-            let weight = if self.standing() < SCENE {
+            let weight = if self.standing() < self.scene() {
                 PICTURE.0
             } else {
                 PICTURE.1
@@ -197,22 +209,30 @@ impl<'a> Choosing<'a> {
             .count();
         let opens = self.standing() == 0;
         let leans = opens && words.first().is_some_and(|word| is_leaning(word));
-        let content = words.iter().filter(|word| word.len() >= CONTENT);
+        let content: Vec<&str> = words
+            .iter()
+            .filter(|word| is_content(word))
+            .map(|word| stem(word))
+            .collect();
+        let mut own = HashSet::new();
         let again = content
-            .clone()
-            .filter(|word| self.heard.contains(stem(word)));
-        let again = again.count() as f64 / content.count().max(1) as f64;
+            .iter()
+            .filter(|&&stem| self.heard.contains(stem))
+            .count();
+        let stammered = content.iter().filter(|&&stem| !own.insert(stem)).count();
+        let share = |some: usize| some as f64 / content.len().max(1) as f64;
         let text = &candidate.sentence.text;
         let untidy = text.matches('"').count() % 2 == 1
             || text.matches('(').count() != text.matches(')').count()
-            || text.starts_with(|c: char| c.is_lowercase() || c == '\'');
-        let narrator = self.standing() >= SCENE
+            || self.subject.unit == Unit::Sentence && begins_small(text);
+        let narrator = self.standing() >= self.scene()
             && words.iter().any(|word| is_narrator(word))
             && !self.heard.iter().any(|word| is_narrator(word));
         FLUENCY * candidate.sentence.fluency
             + NEWLY_TOLD * newly as f64
             + REPEATED * repeated as f64 / words.len().max(1) as f64
-            + SAID_AGAIN * again
+            + SAID_AGAIN * share(again)
+            + STAMMERED * share(stammered)
             + if untidy { UNTIDY } else { 0.0 }
             + if narrator { LATE_NARRATOR } else { 0.0 }
             + if words.iter().any(|word| is_of_texts(word)) {
@@ -221,12 +241,10 @@ impl<'a> Choosing<'a> {
                 0.0
             }
             + if leans { LEANING } else { 0.0 }
-            + if words.len() < WORDS.0 {
-                TOO_SHORT
-            } else {
-                0.0
+            + match self.subject.unit {
+                Unit::Sentence => of_a_sentence(words),
+                Unit::Line => of_a_line(words, &self.sentences),
             }
-            + TOO_LONG * words.len().saturating_sub(WORDS.1) as f64
     }
 
     fn stand(&mut self, candidate: &Candidate, thought: Tensor, score: f64) {
@@ -250,10 +268,18 @@ impl Reader for Choosing<'_> {
             return Ok(None);
         }
         let room = self.most_words.saturating_sub(self.words);
+        let completes = ends_stanza(self.sentences.len() + 1);
+        let verse = self.subject.unit == Unit::Line;
         let fits = |sentence: &Sentence| {
-            sentence.whole && sentence.text.split_whitespace().count() <= room
+            let breaks_off = verse && sentence.last && !completes;
+            let is_heading = verse && words(&sentence.text).iter().any(|word| is_of_texts(word));
+            !breaks_off && !is_heading && sentence.text.split_whitespace().count() <= room
         };
-        let mut candidates = candidates(sentences, &fits);
+        let mut candidates = candidates(sentences, &|sentence| sentence.whole && fits(sentence));
+        if candidates.is_empty() && verse {
+            // a line that would have gone on for long is broken off where it pauses
+            candidates = self::candidates(sentences, &fits);
+        }
         if candidates.is_empty() && self.sentences.is_empty() {
             // better a first sentence that is cut off than no story
             candidates = self::candidates(sentences, &|sentence| !sentence.text.is_empty());
@@ -268,7 +294,19 @@ impl Reader for Choosing<'_> {
     fn goes_on(&mut self, end_probability: f64) -> bool {
         let room = self.most_words.saturating_sub(self.words);
         let may_end = self.words >= self.least_words() && end_probability >= AN_END;
+        if self.unit() == Unit::Line {
+            let lines = self.sentences.len();
+            return has_room(lines, room) && !(may_end && ends_stanza(lines));
+        }
         room >= LAST_SENTENCE && !may_end
+    }
+
+    fn unit(&self) -> Unit {
+        self.subject.unit
+    }
+
+    fn stanza_ends(&self) -> bool {
+        ends_stanza(self.sentences.len())
     }
 }
 
@@ -296,51 +334,22 @@ fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// How well a sentence of these words is as long as sentences are.
+fn of_a_sentence(words: &[String]) -> f64 {
+    let short = if words.len() < WORDS.0 {
+        TOO_SHORT
+    } else {
+        0.0
+    };
+    short + TOO_LONG * words.len().saturating_sub(WORDS.1) as f64
+}
+
+fn begins_small(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_lowercase() || c == '\'')
+}
+
 fn pairs(words: &[String]) -> impl Iterator<Item = (String, String)> {
     words
         .windows(2)
         .map(|pair| (pair[0].clone(), pair[1].clone()))
-}
-
-fn is_leaning(word: &str) -> bool {
-    [
-        "and",
-        "but",
-        "or",
-        "nor",
-        "so",
-        "yet",
-        "for",
-        "then",
-        "this",
-        "that",
-        "these",
-        "those",
-        "thus",
-        "therefore",
-        "however",
-        "also",
-        "too",
-        "such",
-    ]
-    .contains(&word)
-}
-
-fn is_of_texts(word: &str) -> bool {
-    [
-        "paragraph",
-        "novel",
-        "chapter",
-        "author",
-        "reader",
-        "story",
-        "tale",
-        "caption",
-        "scene",
-    ]
-    .contains(&word)
-}
-
-fn is_narrator(word: &str) -> bool {
-    ["i", "my", "me", "myself"].contains(&word)
 }

@@ -5,14 +5,15 @@
 //! say, and what the word head sees in the picture itself. Words of style are read from the style's own direction, and drawn
 //! by the picture, so that no word stands in every story of a style; where a request names the style, none are told.
 
-use super::asking::{request, says_style};
+use super::asking::{request, says_style, unit};
 use super::{Language, Seen};
 use crate::bundle::styles::Mix;
 use crate::error::Result;
 use crate::networks::word_head::WordHead;
 use crate::pipeline::options::Options;
 use crate::pipeline::seeing::Look;
-use crate::pipeline::writer::Prompt;
+use crate::pipeline::verse::STANZA;
+use crate::pipeline::writer::{Prompt, Unit};
 use crate::text::sentences::all_sentences;
 use crate::text::words::plain_words;
 use rand::SeedableRng;
@@ -48,6 +49,10 @@ pub(super) struct Subject {
     pub(super) prompt: Prompt,
     /// The words in it, for people.
     pub(super) words: Vec<String>,
+    /// What it is written in.
+    pub(super) unit: Unit,
+    /// The last sentences or lines of the story that it goes on from.
+    pub(super) earlier: Vec<String>,
 }
 
 /// Thinks: shifts the captions' thought into the style and reads the words out of it.
@@ -84,6 +89,11 @@ pub(super) fn think(
         .iter()
         .map(|&word| language.words.word(word).text.clone())
         .collect();
+    let unit = unit(language, options);
+    let earlier = match unit {
+        Unit::Sentence => last_sentences(&options.before),
+        Unit::Line => last_lines(&options.before),
+    };
     let prompt = Prompt {
         request: request(language, seen, (mix, options), &told)?,
         thought,
@@ -92,7 +102,10 @@ pub(super) fn think(
             .iter()
             .map(|&word| language.words.word(word).token)
             .collect(),
-        before: last_sentences(&options.before).join(" "),
+        before: match unit {
+            Unit::Sentence => earlier.join(" "),
+            Unit::Line => earlier.iter().map(|line| format!("{line}\n")).collect(),
+        },
     };
     Ok(Subject {
         content,
@@ -100,11 +113,13 @@ pub(super) fn think(
         style,
         prompt,
         words: told,
+        unit,
+        earlier,
     })
 }
 
 /// The last whole sentences of a text, as many as are read again.
-pub(super) fn last_sentences(text: &str) -> Vec<String> {
+fn last_sentences(text: &str) -> Vec<String> {
     let mut room = WORDS_READ_AGAIN;
     let mut last: Vec<String> = all_sentences(text)
         .into_iter()
@@ -119,6 +134,13 @@ pub(super) fn last_sentences(text: &str) -> Vec<String> {
         .collect();
     last.reverse();
     last
+}
+
+/// The last stanza of a song.
+fn last_lines(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<String> = lines.map(str::to_owned).collect();
+    lines[lines.len().saturating_sub(STANZA)..].to_vec()
 }
 
 /// The words of a story, content first.

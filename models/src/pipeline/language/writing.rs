@@ -4,7 +4,7 @@
 use super::Language;
 use super::choosing::Choosing;
 use super::explaining::explain;
-use super::prompting::{Subject, last_sentences};
+use super::prompting::Subject;
 use crate::bundle::styles::Mix;
 use crate::decoding::drawing::DrawingRules;
 use crate::error::{Error, Result};
@@ -13,21 +13,27 @@ use crate::pipeline::options::{Form, Mode, Options};
 use crate::pipeline::seeing::{Found, Look};
 use crate::pipeline::story::{Stage, Story, UsedCaption, Watcher};
 use crate::pipeline::verse;
+use crate::pipeline::writer::Unit;
 use std::cell::RefCell;
 
 /// Sentences to choose from: as many as one pass of the packed products takes, so that six cost little more than one and
 /// eight a third more than six.
 const MOST_ROWS: usize = 6;
+/// Lines to choose from: they are short, and few of them rhyme.
+const MOST_LINES: usize = 10;
 /// Taken off a token's logit for each time the story has used it.
 const WEARINESS: f64 = 0.12;
 /// No run of this many tokens comes twice in a story.
 const NO_REPEAT: usize = 4;
 /// Tokens of a word, on average: a story of n words needs room for so many more.
 const TOKENS_A_WORD: f64 = 1.25;
+/// With commas and ends of lines.
+const TOKENS_A_WORD_OF_A_LINE: f64 = 1.6;
 /// A story may end once it has this share of the tokens that it may have.
 const EARLIEST_END: f64 = 0.5;
-/// Nobody waits for a sentence of more tokens.
+/// Nobody waits for a sentence of more tokens, or a line.
 const LONGEST_SENTENCE: usize = 48;
+const LONGEST_LINE: usize = 18;
 
 /// A request on its way.
 pub(super) struct Item<'a> {
@@ -72,11 +78,14 @@ fn version(
     subject: &Subject,
     watcher: &mut dyn Watcher,
 ) -> Result<Version> {
-    let mut rules = rules(item.options);
+    let mut rules = rules(item.options, subject.unit);
     rules.seed = rules.seed.wrapping_add(number as u64);
     let rows = match item.options.mode {
         Mode::Beam => 1,
-        Mode::Sample { .. } => item.options.beam_width.min(MOST_ROWS),
+        Mode::Sample { .. } => item.options.beam_width.min(match subject.unit {
+            Unit::Sentence => MOST_ROWS,
+            Unit::Line => MOST_LINES,
+        }),
     };
     // both the choice of sentences and the count of tokens tell the watcher, each while the other is not at it
     let watcher = RefCell::new(watcher);
@@ -86,9 +95,8 @@ fn version(
             watcher.borrow_mut().sentence(item.place, index, text);
         }
     };
-    let earlier = last_sentences(&item.options.before);
     let most_words = item.options.max_words;
-    let mut choosing = Choosing::after((&earlier, subject), language, most_words, &mut told)?;
+    let mut choosing = Choosing::begin(language, subject, most_words, &mut told)?;
     let mut go_on = |tokens: usize| {
         let mut watcher = watcher.borrow_mut();
         watcher.stage(item.place, Stage::Writing, tokens, rules.at_most);
@@ -99,10 +107,10 @@ fn version(
             .writer
             .write(&subject.prompt, (rows, &rules), &mut choosing, &mut go_on)?;
     written.ok_or(Error::Cancelled)?;
-    let text = choosing.sentences.join(" ");
-    let text = match item.options.form {
-        Form::Prose => text,
-        Form::Lyrics => verse::lines(&text),
+    let text = match (item.options.form, subject.unit) {
+        (Form::Prose, _) => choosing.sentences.join(" "),
+        (Form::Lyrics, Unit::Sentence) => verse::lines(&choosing.sentences.join(" ")),
+        (Form::Lyrics, Unit::Line) => verse::stanzas(&choosing.sentences),
     };
     Ok((choosing.score(), text))
 }
@@ -117,7 +125,7 @@ pub(super) fn captions(language: &Language, item: &Item) -> Vec<UsedCaption> {
 }
 
 /// How the sentences of a request are drawn; a search takes the likeliest token each time.
-fn rules(options: &Options) -> DrawingRules {
+fn rules(options: &Options, unit: Unit) -> DrawingRules {
     let (temperature, top_p, seed) = match options.mode {
         Mode::Beam => (0.0, 1.0, 0),
         Mode::Sample {
@@ -126,7 +134,11 @@ fn rules(options: &Options) -> DrawingRules {
             seed,
         } => (f64::from(temperature), f64::from(top_p), seed),
     };
-    let at_most = (options.max_words as f64 * TOKENS_A_WORD) as usize;
+    let (tokens_a_word, longest) = match unit {
+        Unit::Sentence => (TOKENS_A_WORD, LONGEST_SENTENCE),
+        Unit::Line => (TOKENS_A_WORD_OF_A_LINE, LONGEST_LINE),
+    };
+    let at_most = (options.max_words as f64 * tokens_a_word) as usize;
     DrawingRules {
         temperature,
         top_p,
@@ -134,7 +146,7 @@ fn rules(options: &Options) -> DrawingRules {
         no_repeat: NO_REPEAT,
         at_least: (at_most as f64 * EARLIEST_END) as usize,
         at_most,
-        sentence: LONGEST_SENTENCE,
+        sentence: longest,
         ends: Vec::new(),
         seed,
     }

@@ -1,0 +1,73 @@
+//! What kinds of words there are to who chooses sentences: those that lean on something before, that speak of the text itself,
+//! that are a narrator's, and that only hold a sentence together. English, in lower case.
+
+/// Words of fewer letters say little.
+const CONTENT: usize = 3;
+
+/// Whether a word says something by itself.
+pub(super) fn is_content(word: &str) -> bool {
+    word.len() >= CONTENT && !HOLDING.contains(&word)
+}
+
+/// Words that hold a sentence together, of three letters or more.
+#[rustfmt::skip]
+const HOLDING: [&str; 91] = [
+    "the", "and", "but", "for", "nor", "not", "was", "were", "are", "been", "being", "had", "has", "have", "having", "did", "does",
+    "would", "could", "should", "will", "shall", "may", "might", "must", "can", "with", "without", "from", "into", "upon", "over",
+    "under", "out", "off", "down", "through", "about", "after", "before", "between", "behind", "against", "toward", "towards",
+    "that", "this", "these", "those", "there", "here", "then", "than", "when", "where", "while", "which", "who", "whom", "whose",
+    "what", "how", "why", "she", "her", "hers", "him", "his", "they", "them", "their", "its", "our", "you", "your", "one", "all",
+    "any", "some", "such", "each", "both", "other", "more", "most", "very", "only", "just", "even", "too", "also",
+];
+
+/// Whether a first word leans on something that was said before.
+pub(super) fn is_leaning(word: &str) -> bool {
+    [
+        "and",
+        "but",
+        "or",
+        "nor",
+        "so",
+        "yet",
+        "for",
+        "then",
+        "this",
+        "that",
+        "these",
+        "those",
+        "thus",
+        "therefore",
+        "however",
+        "also",
+        "too",
+        "such",
+    ]
+    .contains(&word)
+}
+
+/// Whether a word speaks of the text, as models answer that were taught to be asked.
+pub(super) fn is_of_texts(word: &str) -> bool {
+    [
+        "paragraph",
+        "novel",
+        "chapter",
+        "author",
+        "reader",
+        "story",
+        "tale",
+        "caption",
+        "scene",
+        "poem",
+        "verse",
+        "verses",
+        "rhyme",
+        "stanza",
+        "chorus",
+    ]
+    .contains(&word)
+}
+
+/// Whether a word is that of somebody who tells.
+pub(super) fn is_narrator(word: &str) -> bool {
+    ["i", "my", "me", "myself"].contains(&word)
+}
