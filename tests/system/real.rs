@@ -47,6 +47,28 @@ async fn the_story_changes_with_the_picture_and_with_the_style() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lyrics_are_short_lines_in_stanzas_of_four() {
+    let service = Service::real().await;
+    let mut song = with("romance");
+    song.push(("form", "lyrics"));
+    let id = service.accepted(&photo("mountains.jpg"), &song).await;
+    let job = service.finished(&id).await;
+    let song = text(&job);
+    let stanzas: Vec<Vec<&str>> = song
+        .split("\n\n")
+        .map(|text| text.lines().collect())
+        .collect();
+    let (last, whole) = stanzas.split_last().unwrap();
+    assert!(whole.iter().all(|stanza| stanza.len() == 4), "{song}");
+    assert!((1..=4).contains(&last.len()), "{song}");
+    let lines = stanzas.iter().flatten();
+    let longest = lines.map(|line| line.split_whitespace().count()).max();
+    assert!(longest.unwrap() <= 18, "{song}");
+    assert!(song.split_whitespace().count() <= 60, "{song}");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_story_is_explained_told_twice_and_told_on() {
     let service = Service::real().await;
     let mut twice = with("sea");
