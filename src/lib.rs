@@ -11,11 +11,10 @@ use std::time::Duration;
 
 use api::ApiState;
 use embedded::{EmbeddedPostgres, Settings};
-use jobs::{QueueOptions, RuleOptions, Store};
+use jobs::{Queue, QueueOptions, RuleOptions, Store};
 use operation::Health;
-use outbound::FetchOptions;
-use outbound::WebhookOptions;
-use pictures::ImageOptions;
+use outbound::{Client, FetchOptions, Secrets, WebhookOptions};
+use pictures::{ImageOptions, Images};
 use tokio_util::sync::CancellationToken;
 use worker::dispatcher::{ChoreOptions, Chores};
 use worker::{Dispatcher, EngineFactory, Places, Sending, dispatcher};
@@ -100,7 +99,8 @@ pub async fn all_in_one(
     };
     std::fs::create_dir_all(&settings.data).map_err(data)?;
     if let Some(url) = &settings.database_url {
-        return serve(&settings, url, engine, (listener, shutdown)).await;
+        let parts = Parts::open(&settings, url).await?;
+        return parts.serve(settings, engine, listener, shutdown).await;
     }
     let postgres = EmbeddedPostgres::start(Settings {
         data: settings.data.clone(),
@@ -108,68 +108,96 @@ pub async fn all_in_one(
         programs: settings.postgres_bin.clone(),
     })
     .await?;
-    let served = serve(&settings, &postgres.url(), engine, (listener, shutdown)).await;
+    let served = match Parts::open(&settings, &postgres.url()).await {
+        Ok(parts) => parts.serve(settings, engine, listener, shutdown).await,
+        Err(error) => Err(error),
+    };
     postgres.stop().await?;
     served
 }
 
-async fn serve(
-    settings: &AllInOne,
-    database: &str,
-    engine: EngineFactory,
-    (listener, shutdown): (TcpListener, CancellationToken),
-) -> Result<(), Error> {
-    let store = Store::connect(database, settings.rules.rules()).await?;
-    store.migrate().await?;
-    let prefetch = u16::try_from(2 * settings.max_batch).unwrap_or(u16::MAX);
-    let queue = settings.queue.open(store.clone(), prefetch);
-    let folder = settings.data.join("images");
-    let images = settings.images.open(Some(folder)).await?;
-    let fetch = settings.fetch.client()?;
-    let secrets = settings
-        .webhooks
-        .secrets_or_in(&settings.data.join("webhook.secret"))?;
-    let sending = Sending {
-        public_url: settings.public_url.clone(),
-        ..Sending::new(secrets, fetch.clone())
-    };
-    let sender = Dispatcher::new(sending, store.clone());
-    let health = Health::new();
-    let state = ApiState {
-        store: store.clone(),
-        queue: Arc::clone(&queue),
-        images: Arc::clone(&images),
-        fetch,
-        health: health.clone(),
-    };
-    let dispatching = dispatcher::run(
-        sender,
-        Chores::new(store.clone(), Arc::clone(&images), settings.chores.clone()),
-        health.clone(),
-        shutdown.clone(),
-    );
-    let places = Places {
-        store: store.clone(),
-        queue,
-        images,
-        health,
-    };
-    let config = worker::Config {
-        drain: settings.drain,
-        ..worker::Config::with_max_batch(settings.max_batch)
-    };
-    let api = async {
-        let served = api::run(settings.api.clone(), state, listener, shutdown.clone()).await;
-        shutdown.cancel();
-        served.map_err(Error::from)
-    };
-    let work = async {
-        let worked = worker::run(config, places, engine, shutdown.clone()).await;
-        // without its worker the service would take pictures and never tell one
-        shutdown.cancel();
-        worked.map_err(Error::from)
-    };
-    let (served, worked, ()) = tokio::join!(api, work, dispatching);
-    store.close().await;
-    worked.and(served)
+/// What API, worker and dispatcher stand on.
+struct Parts {
+    store: Store,
+    queue: Arc<dyn Queue>,
+    images: Arc<dyn Images>,
+    fetch: Client,
+    secrets: Secrets,
+}
+
+impl Parts {
+    async fn open(settings: &AllInOne, database: &str) -> Result<Self, Error> {
+        let store = Store::connect(database, settings.rules.rules()).await?;
+        store.migrate().await?;
+        let prefetch = u16::try_from(2 * settings.max_batch).unwrap_or(u16::MAX);
+        let folder = settings.data.join("images");
+        Ok(Self {
+            queue: settings.queue.open(store.clone(), prefetch),
+            images: settings.images.open(Some(folder)).await?,
+            fetch: settings.fetch.client()?,
+            secrets: settings
+                .webhooks
+                .secrets_or_in(&settings.data.join("webhook.secret"))?,
+            store,
+        })
+    }
+
+    async fn serve(
+        self,
+        settings: AllInOne,
+        engine: EngineFactory,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> Result<(), Error> {
+        let Self {
+            store,
+            queue,
+            images,
+            fetch,
+            secrets,
+        } = self;
+        let sending = Sending {
+            public_url: settings.public_url,
+            ..Sending::new(secrets, fetch.clone())
+        };
+        let health = Health::new();
+        let dispatching = dispatcher::run(
+            Dispatcher::new(sending, store.clone()),
+            Chores::new(store.clone(), Arc::clone(&images), settings.chores),
+            health.clone(),
+            shutdown.clone(),
+        );
+        let state = ApiState {
+            store: store.clone(),
+            queue: Arc::clone(&queue),
+            images: Arc::clone(&images),
+            fetch,
+            health: health.clone(),
+        };
+        let places = Places {
+            store: store.clone(),
+            queue,
+            images,
+            health,
+        };
+        let config = worker::Config {
+            drain: settings.drain,
+            ..worker::Config::with_max_batch(settings.max_batch)
+        };
+        let http = settings.api;
+        let api = async {
+            let served = api::run(http, state, listener, shutdown.clone()).await;
+            shutdown.cancel();
+            served.map_err(Error::from)
+        };
+        let work = async {
+            let worked = worker::run(config, places, engine, shutdown.clone()).await;
+            // without its worker the service would take pictures and never tell one
+            shutdown.cancel();
+            worked.map_err(Error::from)
+        };
+        let (served, worked, ()) = tokio::join!(api, work, dispatching);
+        store.close().await;
+        worked.and(served)
+    }
 }

@@ -168,7 +168,7 @@ async fn admit(
     }
     let proxies = &service.config.access.trusted_proxies;
     let from = origin(request.peer_addr(), request.headers(), proxies);
-    let (key, credential) = good_key(service, (request.headers(), from), least).await?;
+    let (key, credential) = good_key(service, request.headers(), from, least).await?;
     service.known.count(&key, access.submits)?;
     if let Some(thing) = access.belongs
         && key.scope < Scope::Admin
@@ -199,7 +199,8 @@ async fn admit(
 /// The key that a request shows, if it is good for this.
 async fn good_key(
     service: &Service,
-    (headers, from): (&HeaderMap, Option<IpAddr>),
+    headers: &HeaderMap,
+    from: Option<IpAddr>,
     least: Scope,
 ) -> Result<(Arc<Key>, Credential)> {
     let (credential, by_cookie) = match shown(headers) {

@@ -110,7 +110,7 @@ pub(crate) async fn submit(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let Admitted { key, left, turns } = match admitted(&request, (&service, &caller), 1).await {
+    let Admitted { key, left, turns } = match admitted(&request, &service, &caller, 1).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             Form::refuse(payload, FileField::picture(&service)).await;
@@ -174,7 +174,8 @@ pub(crate) struct Admitted<'a> {
 /// Before anything of a request is read: whether there is room for it, and its turns to send pictures.
 pub(crate) async fn admitted<'a>(
     request: &HttpRequest,
-    (service, caller): (&'a Service, &Caller),
+    service: &'a Service,
+    caller: &Caller,
     turns: usize,
 ) -> Result<Admitted<'a>> {
     let key = idempotency_key(request)?;

@@ -89,7 +89,8 @@ impl Maker {
     /// With every value its label can have, so that rates begin at zero.
     fn counters(
         &mut self,
-        (name, help): (&str, &str),
+        name: &str,
+        help: &str,
         labels: &[&str],
         known: &[&str],
     ) -> IntCounterVec {
@@ -113,7 +114,8 @@ impl Maker {
 /// What HTTP requests are counted and timed by.
 fn of_requests(make: &mut Maker) -> (IntCounterVec, Histogram) {
     let requests = make.counters(
-        ("storyteller_requests_total", "HTTP requests answered"),
+        "storyteller_requests_total",
+        "HTTP requests answered",
         &["method", "status"],
         &[],
     );
@@ -138,14 +140,28 @@ fn of_attempts(make: &mut Maker) -> (HistogramVec, Histogram) {
     (stages, attempts)
 }
 
+/// What batches are counted and measured by.
+fn of_batches(make: &mut Maker) -> (IntCounterVec, Histogram) {
+    let batches = make.counters(
+        "storyteller_batches_total",
+        "Batches by why they closed",
+        &["closed"],
+        &["full", "budget", "idle", "deadline", "drain", "alone"],
+    );
+    let stories = make.histogram(
+        "storyteller_batch_stories",
+        "Stories in a batch",
+        &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0],
+    );
+    (batches, stories)
+}
+
 /// What submits are counted by.
 fn of_submits(make: &mut Maker) -> (IntCounter, IntCounterVec) {
     let accepted = make.counter("storyteller_accepted_total", "Jobs accepted");
     let answered = make.counters(
-        (
-            "storyteller_answered_total",
-            "Stories accepted, by whether they had to be told",
-        ),
+        "storyteller_answered_total",
+        "Stories accepted, by whether they had to be told",
         &["cache"],
         &["miss", "hit", "coalesced"],
     );
@@ -161,27 +177,22 @@ impl Metrics {
         let (requests, request_seconds) = of_requests(&mut make);
         let (stage_seconds, attempt_seconds) = of_attempts(&mut make);
         let (accepted, answered) = of_submits(&mut make);
+        let (batches, batch_stories) = of_batches(&mut make);
         Metrics {
             attempts: make.counter("storyteller_attempts_total", "Attempts begun"),
             outcomes: make.counters(
-                ("storyteller_outcomes_total", "Attempts by how they ended"),
+                "storyteller_outcomes_total",
+                "Attempts by how they ended",
                 &["outcome"],
                 &["succeeded", "failed", "retry", "returned", "stale"],
             ),
-            batches: make.counters(
-                ("storyteller_batches_total", "Batches by why they closed"),
-                &["closed"],
-                &["full", "budget", "idle", "deadline", "drain", "alone"],
-            ),
-            batch_stories: make.histogram(
-                "storyteller_batch_stories",
-                "Stories in a batch",
-                &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0],
-            ),
+            batches,
+            batch_stories,
             stage_seconds,
             attempt_seconds,
             webhook_attempts: make.counters(
-                ("storyteller_webhook_attempts_total", "Webhooks by verdict"),
+                "storyteller_webhook_attempts_total",
+                "Webhooks by verdict",
                 &["verdict"],
                 &["delivered", "again", "failed", "gone"],
             ),
@@ -191,7 +202,8 @@ impl Metrics {
             answered,
             unreadable: make.counter("storyteller_unreadable_total", "Rows left out of lists"),
             forgotten: make.counters(
-                ("storyteller_forgotten_total", "Stories whose time was over"),
+                "storyteller_forgotten_total",
+                "Stories whose time was over",
                 &["state"],
                 &["succeeded", "failed", "cancelled", "expired"],
             ),

@@ -31,7 +31,7 @@ fn main() -> Result<()> {
             }
         } else {
             header(&mut file, "|O", &format!("({rows},)"))?;
-            pickled(&mut file, (rows, width), seed)?;
+            pickled(&mut file, rows, width, seed)?;
         }
         file.flush()?;
     }
@@ -50,7 +50,7 @@ fn header(file: &mut impl Write, kind: &str, shape: &str) -> Result<()> {
 }
 
 /// Protocol 2, as Python 2 wrote an array of arrays: a thousand rows to an APPENDS.
-fn pickled(file: &mut impl Write, (rows, width): (usize, usize), seed: usize) -> Result<()> {
+fn pickled(file: &mut impl Write, rows: usize, width: usize, seed: usize) -> Result<()> {
     let reconstruct = b"\x80\x02cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nq\x02K\x00\x85U\x01b\x87Rq\x03";
     file.write_all(reconstruct)?;
     file.write_all(b"(K\x01J")?;

@@ -68,7 +68,7 @@ pub async fn take_in(bytes: Bytes, turning: Turning, caps: Caps) -> Result<Taken
     on_a_thread(move || {
         // they go along: the work goes on even if the caller has gone away
         let _held = (room, permit);
-        prove(&bytes, &layout, (turning, &caps))
+        prove(&bytes, &layout, turning, &caps)
     })
     .await
 }
@@ -97,7 +97,7 @@ async fn on_a_thread<T: Send + 'static>(
 /// # Errors
 /// As [`take_in`]. A decoder may panic on hostile bytes.
 pub fn check(bytes: &Bytes, turning: Turning, caps: &Caps) -> Result<TakenIn, Refusal> {
-    prove(bytes, &still(bytes, caps)?, (turning, caps))
+    prove(bytes, &still(bytes, caps)?, turning, caps)
 }
 
 fn still(bytes: &[u8], caps: &Caps) -> Result<Layout, Refusal> {
@@ -108,8 +108,13 @@ fn still(bytes: &[u8], caps: &Caps) -> Result<Layout, Refusal> {
     Ok(layout)
 }
 
-fn prove(bytes: &Bytes, layout: &Layout, kept: (Turning, &Caps)) -> Result<TakenIn, Refusal> {
-    let kept = kept::kept(bytes, layout, kept)?;
+fn prove(
+    bytes: &Bytes,
+    layout: &Layout,
+    turning: Turning,
+    caps: &Caps,
+) -> Result<TakenIn, Refusal> {
+    let kept = kept::kept(bytes, layout, turning, caps)?;
     let sha256 = hex::encode(Sha256::digest(&kept.bytes));
     Ok(TakenIn {
         bytes: kept.bytes.into(),

@@ -88,7 +88,7 @@ impl Bench {
             });
             for &batch in &self.batch {
                 ensure!(batch > 0, "--batch 0 tells nothing");
-                let row = self.best(&storyteller, &pictures, (batch, threads))?;
+                let row = self.best(&storyteller, &pictures, batch, threads)?;
                 report.rows.push(row);
             }
         }
@@ -100,7 +100,8 @@ impl Bench {
         &self,
         storyteller: &Storyteller,
         pictures: &[Picture],
-        (batch, threads): (usize, i32),
+        batch: usize,
+        threads: i32,
     ) -> anyhow::Result<Row> {
         let beside = match self.beside {
             0 => String::new(),

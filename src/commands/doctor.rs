@@ -2,43 +2,33 @@
 //! what is not, and what to do. Servers and machine are looked at by `operation::doctor`; here stands what needs libtorch or an
 //! embedded Postgres, and which options name what. What must stay true: they are the options that `serve`, `api` and `worker` take.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
 use embedded::EmbeddedPostgres;
-use jobs::QueueOptions;
 use operation::doctor::{
     Finding, broker, database, is_well, open_files, pictures, room, temporary, write_json,
     write_lines,
 };
-use pictures::ImageOptions;
 
-use crate::commands::place::{Data, Weights};
+use crate::commands::place::{Places, Weights};
 use crate::commands::progress::LoadingBar;
 use crate::commands::runtime::block_on;
 
 /// What `doctor` takes.
 #[derive(Args, Debug)]
+// nothing is started here
+#[command(mut_arg("database_url", |url| url.help(
+    "The Postgres of the service [default: the one that `serve` starts with its data]"
+)))]
 pub(crate) struct Doctor {
     /// Where weights are.
     #[command(flatten)]
     weights: Weights,
-    /// Where data is.
+    /// What keeps the service's data.
     #[command(flatten)]
-    data: Data,
-    /// The Postgres of the service [default: the one that `serve` starts with its data].
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    database_url: Option<String>,
-    /// The folder of the Postgres programs to start [default: found on this machine, or the one set-up fetched].
-    #[arg(long, env = "STORYTELLER_POSTGRES_BIN", value_name = "DIR")]
-    postgres_bin: Option<PathBuf>,
-    /// Where workers hear of jobs.
-    #[command(flatten)]
-    queue: QueueOptions,
-    /// Where pictures are.
-    #[command(flatten)]
-    images: ImageOptions,
+    places: Places,
     /// Print one JSON object: `well`, and `findings` with `part`, `state`, `found`, `todo`.
     #[arg(long)]
     json: bool,
@@ -97,14 +87,14 @@ impl Doctor {
     }
 
     async fn services(&self) -> Vec<Finding> {
-        let folder = match self.data.folder() {
+        let folder = match self.places.data.folder() {
             Ok(folder) => folder,
             Err(error) => {
                 let todo = "name it with --data";
                 return vec![Finding::wrong("data folder", format!("{error:#}"), todo)];
             }
         };
-        let (mut findings, url) = match &self.database_url {
+        let (mut findings, url) = match &self.places.database_url {
             Some(url) => (Vec::new(), Some(url.clone())),
             None => self.own_postgres(&folder).await,
         };
@@ -114,15 +104,15 @@ impl Doctor {
             deployment = database.deployment;
             findings.extend(database.findings);
         }
-        findings.extend(broker(&self.queue).await);
+        findings.extend(broker(&self.places.queue).await);
         // without a bucket or a folder of their own, pictures are with the data
         let beside = folder.join("images");
-        let distributed = self.database_url.is_some();
+        let distributed = self.places.database_url.is_some();
         let default = (!distributed).then_some(beside.as_path());
-        findings.push(pictures(&self.images, default, deployment).await);
+        findings.push(pictures(&self.places.images, default, deployment).await);
         if !distributed {
             findings.push(room("data disk", &folder));
-        } else if let Some(folder) = &self.images.images {
+        } else if let Some(folder) = &self.places.images.images {
             findings.push(room("picture disk", folder));
         }
         if let Ok(cache) = self.weights.cache() {
@@ -135,7 +125,7 @@ impl Doctor {
     async fn own_postgres(&self, folder: &Path) -> (Vec<Finding>, Option<String>) {
         let mut findings = vec![writable(folder)];
         let cache = self.weights.cache().unwrap_or_default();
-        let programs = embedded::find_programs(self.postgres_bin.as_deref(), &cache);
+        let programs = embedded::find_programs(self.places.postgres_bin.as_deref(), &cache);
         let programs = match programs {
             Ok(programs) => programs,
             Err(error) => {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use jobs::QueueOptions;
+use pictures::ImageOptions;
 
 /// Where the weights are and where what is computed from them may be kept.
 #[derive(Args, Clone, Debug)]
@@ -117,6 +119,26 @@ pub(crate) struct Data {
     /// Where pictures and the database are kept [default: ~/.local/share/storyteller].
     #[arg(long, env = "STORYTELLER_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+}
+
+/// What keeps the service's data: its folder, its database, its queue and its pictures.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Places {
+    /// Where data is.
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// A Postgres of your own instead of the one that is started here.
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+    /// The folder of the Postgres programs to start [default: found on this machine, or the one set-up fetched].
+    #[arg(long, env = "STORYTELLER_POSTGRES_BIN", value_name = "DIR")]
+    pub(crate) postgres_bin: Option<PathBuf>,
+    /// Where workers hear of jobs [default: Postgres].
+    #[command(flatten)]
+    pub(crate) queue: QueueOptions,
+    /// Where pictures are [default: with the data].
+    #[command(flatten)]
+    pub(crate) images: ImageOptions,
 }
 
 impl Data {

@@ -8,15 +8,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use jobs::QueueOptions;
 use operation::signals::{drain_on_signal, end_with};
 use outbound::FetchOptions;
 use outbound::WebhookOptions;
-use pictures::ImageOptions;
 use storyteller::AllInOne;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::place::{Data, Weights};
+use crate::commands::place::{Places, Weights};
 use crate::commands::runtime::block_on;
 
 /// What `serve` takes.
@@ -41,21 +39,9 @@ pub(crate) struct ServiceOptions {
     /// Where weights are.
     #[command(flatten)]
     weights: Weights,
-    /// Where data is.
+    /// What keeps its data.
     #[command(flatten)]
-    data: Data,
-    /// A Postgres of your own instead of the one that is started here.
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    database_url: Option<String>,
-    /// The folder of the Postgres programs to start [default: found on this machine, or the one set-up fetched].
-    #[arg(long, env = "STORYTELLER_POSTGRES_BIN", value_name = "DIR")]
-    postgres_bin: Option<PathBuf>,
-    /// Where workers hear of jobs [default: Postgres].
-    #[command(flatten)]
-    queue: QueueOptions,
-    /// Where pictures are [default: with the data].
-    #[command(flatten)]
-    images: ImageOptions,
+    places: Places,
     /// How webhooks are signed [default: with a secret kept with the data].
     #[command(flatten)]
     webhooks: WebhookOptions,
@@ -112,7 +98,7 @@ impl ServiceOptions {
     /// # Errors
     /// When neither the flag nor `HOME` says where.
     pub(crate) fn data_folder(&self) -> anyhow::Result<PathBuf> {
-        self.data.folder()
+        self.places.data.folder()
     }
 
     /// The service, ready to be awaited; it ends when `shutdown` is cancelled and all is drained.
@@ -130,13 +116,13 @@ impl ServiceOptions {
         let listens = format!("http://{}", listener.local_addr()?);
         let public_url = self.public_url.clone().unwrap_or(listens);
         let service = AllInOne {
-            data: self.data.folder()?,
+            data: self.places.data.folder()?,
             cache: cache.clone(),
-            database_url: self.database_url.clone(),
-            postgres_bin: self.postgres_bin.clone(),
+            database_url: self.places.database_url.clone(),
+            postgres_bin: self.places.postgres_bin.clone(),
             max_batch: self.max_batch,
-            queue: self.queue.clone(),
-            images: self.images.clone(),
+            queue: self.places.queue.clone(),
+            images: self.places.images.clone(),
             webhooks: self.webhooks.clone(),
             fetch: self.fetch.clone(),
             drain: Duration::from_secs(self.drain_seconds),

@@ -134,7 +134,7 @@ impl Stories {
                         patience,
                         asked,
                     } = wait;
-                    watching::wait(&asked.client()?, id, (&asked, &patience)).await
+                    watching::wait(&asked.client()?, id, &asked, &patience).await
                 }
                 Stories::Follow(wait) => {
                     let Wait {
@@ -142,7 +142,7 @@ impl Stories {
                         patience,
                         asked,
                     } = wait;
-                    watching::follow(&asked.client()?, id, (&asked, &patience)).await
+                    watching::follow(&asked.client()?, id, &asked, &patience).await
                 }
                 Stories::List(list) => list.run().await,
                 Stories::Show(show) => show.run().await,

@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use api::view::{StyleState, StyleView, StylesView};
 use clap::{Args, Subcommand};
 use models::Bundle;
-use models::pipeline::style_from_text::{Draft, make_for};
+use models::pipeline::style_from_text::{Draft, Networks, make};
 use models::text::encoding;
 use reqwest::Url;
 use storyteller::client::address;
@@ -129,7 +129,8 @@ impl Add {
         let cache = weights.cache()?;
         let device = models::tensors::device::choose(&weights.device)?;
         let mut bar = LoadingBar::new();
-        let made = make_for(&bundle, (&cache, device), &draft, &mut |done, of| {
+        let networks = Networks::open(&bundle, &cache, device)?;
+        let made = make(&draft, &networks.reader(), &mut |done, of| {
             bar.show("reading passages", done, of);
         })?;
         Shelf::open(folder)?.add(&made)?;

@@ -60,14 +60,14 @@ impl Submit {
         block_on(async {
             let client = self.asked.client()?;
             let job = client.submit(self.photo.as_deref(), &self.wishes()).await?;
-            let (id, manner) = (job.id, (&self.asked, &self.patience));
+            let (id, asked, patience) = (job.id, &self.asked, &self.patience);
             if self.wait {
-                return watching::wait(&client, id, manner).await;
+                return watching::wait(&client, id, asked, patience).await;
             }
             if self.follow {
-                return watching::follow(&client, id, manner).await;
+                return watching::follow(&client, id, asked, patience).await;
             }
-            self.asked.print(&job, || id.to_string())?;
+            asked.print(&job, || id.to_string())?;
             Ok(ExitCode::SUCCESS)
         })
     }

@@ -93,8 +93,8 @@ async fn join(
     // whichever side ends, both do, unless nothing comes through
     let silent = Arc::new(AtomicBool::new(*wire.borrow() == Wire::Swallowing));
     let ended = tokio::select! {
-        ended = pump(near_out, &mut far_in, (wire.clone(), &silent)) => ended,
-        ended = pump(far_out, &mut near_in, (wire.clone(), &silent)) => ended,
+        ended = pump(near_out, &mut far_in, wire.clone(), &silent) => ended,
+        ended = pump(far_out, &mut near_in, wire.clone(), &silent) => ended,
     };
     if silent.load(Ordering::Relaxed) {
         let _ = wire.wait_for(|wire| *wire != Wire::Swallowing).await;
@@ -105,7 +105,8 @@ async fn join(
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     to: &mut (impl AsyncWrite + Unpin),
-    (mut wire, silent): (watch::Receiver<Wire>, &AtomicBool),
+    mut wire: watch::Receiver<Wire>,
+    silent: &AtomicBool,
 ) -> io::Result<()> {
     let mut bytes = vec![0; 64 * 1024];
     loop {

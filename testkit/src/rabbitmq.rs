@@ -95,7 +95,7 @@ impl Broker {
         fs::write(folder.path().join("settings.conf"), settings).unwrap();
         let ports = free_ports();
         let broker = Broker {
-            program: spawn(&folder, (ports, names.port), node),
+            program: spawn(&folder, ports, names.port, node),
             names: names.clone(),
             folder,
             ports,
@@ -159,7 +159,7 @@ impl Broker {
 
     /// Starts it again at the same address on the same data.
     pub fn start_again(&mut self) {
-        self.program = spawn(&self.folder, (self.ports, self.names.port), &self.node);
+        self.program = spawn(&self.folder, self.ports, self.names.port, &self.node);
         self.guard();
         self.wait();
     }
@@ -240,7 +240,7 @@ fn signal_group(group: u32) -> bool {
     killed.is_ok_and(|status| status.success())
 }
 
-fn spawn(folder: &TempDir, ([amqp, distribution], names): ([u16; 2], u16), node: &str) -> Child {
+fn spawn(folder: &TempDir, [amqp, distribution]: [u16; 2], names: u16, node: &str) -> Child {
     use std::os::unix::process::CommandExt as _;
     let path = folder.path();
     let log = fs::File::options()

@@ -74,7 +74,7 @@ async fn whatever_is_killed_no_job_is_lost_and_none_is_told_twice() {
     cast.be_well().await;
     calling.await.unwrap();
     let jobs = callers.settled(plan.calm * PATIENCE).await;
-    let ledger = Ledger::of(&plan, &callers, &cast, (jobs, troubles)).await;
+    let ledger = Ledger::of(&plan, &callers, jobs, troubles).await;
     let text = ledger.to_string();
     if let Ok(file) = std::env::var("STORYTELLER_CHAOS_LEDGER") {
         std::fs::write(&file, &text).unwrap();

@@ -51,12 +51,12 @@ pub(crate) async fn first_key(service: &Service, words: &[&str], input: &str) ->
 }
 
 /// What the program does about stories, with a key in this variable.
-async fn asks(service: &Service, words: &[&str], (variable, value): (&str, &str)) -> Output {
+async fn asks(service: &Service, words: &[&str], variable: (&str, &str)) -> Output {
     let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_storyteller"));
     let program = program
         .args(words)
         .env("STORYTELLER_SERVER", &service.address)
-        .env(variable, value);
+        .envs([variable]);
     program.output().await.unwrap()
 }
 

@@ -1,7 +1,8 @@
 //! The whole system over HTTP, as its users meet it: one binary, one harness with a verb for each user action.
 //! `stories`, `asking` and `bad_input` run on a scripted engine that fails on demand, `real` and `styles` on the starter bundle,
 //! `crash` kills the real program, `chaos` everything, `objects` its S3 server, `page` looks at it in a browser, `documents`
-//! does what the documents say, `traces` hears what a collector hears, `tidy` guards the house rules.
+//! does what the documents say, `traces` hears what a collector hears, `tidy` and
+//! `parameters` guard the house rules.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod asking;
@@ -16,6 +17,7 @@ mod harness;
 mod keys;
 mod objects;
 mod page;
+mod parameters;
 mod real;
 mod restore;
 mod stories;

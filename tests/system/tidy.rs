@@ -150,6 +150,12 @@ fn no_function_is_longer_than_its_ceiling() {
 
 /// How deep a line that opens a function is indented; none for other lines and for functions on one line.
 fn function_indent(line: &str) -> Option<usize> {
+    let opens = beyond_fn(line).is_some() && !line.ends_with(';') && !line.ends_with('}');
+    opens.then(|| line.len() - line.trim_start().len())
+}
+
+/// What follows `fn` in a line that a function begins in.
+pub(super) fn beyond_fn(line: &str) -> Option<&str> {
     const BEFORE: [&str; 7] = [
         "pub",
         "pub(crate)",
@@ -159,11 +165,9 @@ fn function_indent(line: &str) -> Option<usize> {
         "unsafe",
         "default",
     ];
-    let code = line.trim_start();
-    let (before, _) = code.split_once("fn ")?;
-    let opens = before.split_whitespace().all(|word| BEFORE.contains(&word));
-    let declares = opens && !code.ends_with(';') && !code.ends_with('}');
-    declares.then(|| line.len() - code.len())
+    let (before, beyond) = line.trim_start().split_once("fn ")?;
+    let begins = before.split_whitespace().all(|word| BEFORE.contains(&word));
+    begins.then_some(beyond)
 }
 
 #[test]

@@ -157,14 +157,14 @@ pub(crate) fn follow(
         run.restore(checkpoint)?;
     }
     observer.begins(&run.standing);
-    let mut begun = (Instant::now(), run.standing.told);
+    let (mut begun, mut before) = (Instant::now(), run.standing.told);
     while run.standing.update < course.updates && !run.is_patience_over() {
         run.update(step)?;
         let update = run.standing.update;
         let due = |every: usize| update.is_multiple_of(every.max(1));
         if due(course.report_every) || due(course.measure_every) || update == course.updates {
-            run.report(observer, begun);
-            begun = (Instant::now(), 0);
+            run.report(observer, begun, before);
+            (begun, before) = (Instant::now(), 0);
         }
         if let Some(keeper) = keeper {
             let stops = observer.stops();
@@ -224,7 +224,7 @@ impl Run<'_> {
     }
 
     /// Reports, measures if it is time to, and starts to count anew.
-    fn report(&mut self, observer: &mut dyn Observer, (begun, before): (Instant, usize)) {
+    fn report(&mut self, observer: &mut dyn Observer, begun: Instant, before: usize) {
         let standing = &self.standing;
         let progress = Progress {
             update: standing.update,

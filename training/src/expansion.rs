@@ -136,8 +136,8 @@ pub fn gained(words: &Vocabulary, foreign: &WordVectors, most: usize) -> Vec<i64
         .collect()
 }
 
-/// For each of some rows of `table`, the rows nearest to it by cosine among the first `among`, nearest first.
-pub fn nearest(table: &Tensor, (rows, among): (&[i64], i64), count: i64) -> Vec<Vec<i64>> {
+/// For each of some rows of `table`, the `count` rows nearest to it by cosine among the first `among`, nearest first.
+pub fn nearest(table: &Tensor, rows: &[i64], among: i64, count: i64) -> Vec<Vec<i64>> {
     let all = unit_rows(&table.narrow(0, 2, among - 2));
     let asked = unit_rows(&table.index_select(0, &Tensor::from_slice(rows)));
     let (_, places) = asked.matmul(&all.tr()).topk(count, 1, true, true);
@@ -199,7 +199,7 @@ mod tests {
             wide.narrow(0, 0, 62).equal(&known),
             "trained words keep their rows"
         );
-        assert_eq!(nearest(&wide, (&[5], 102), 1), [[5]]);
+        assert_eq!(nearest(&wide, &[5], 102, 1), [[5]]);
     }
 
     #[test]

@@ -114,9 +114,14 @@ pub fn generate(
     for (stream, (topic, share)) in shares(&grammar.topics, count).enumerate() {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(stream as u64 + 1);
-        let mut alike = HashMap::new();
+        let mut speaker = Speaker {
+            grammar,
+            topic,
+            rng,
+            alike: HashMap::new(),
+        };
         for said in 0..share {
-            let text = fresh(grammar, topic, &mut rng, &taken, &mut alike).ok_or_else(|| {
+            let text = speaker.fresh(&taken).ok_or_else(|| {
                 let reason = format!(
                     "it has no more than {said} captions to say where {share} are asked for; \
                      give it more words or less weight"
@@ -148,30 +153,35 @@ fn shares(topics: &[Topic], count: usize) -> impl Iterator<Item = (&Topic, usize
     })
 }
 
-/// The next caption of a topic that is new, or none if the topic has run dry.
-fn fresh(
-    grammar: &Grammar,
-    topic: &Topic,
-    rng: &mut ChaCha8Rng,
-    taken: &HashSet<String>,
-    alike: &mut HashMap<Vec<String>, usize>,
-) -> Option<String> {
-    for _ in 0..PATIENCE {
-        let words = speak::sentence(grammar, topic.rule, rng);
-        if !WORDS.contains(&words.len()) || repeats(grammar, &words) {
-            continue;
+/// Speaks of one topic.
+struct Speaker<'a> {
+    grammar: &'a Grammar,
+    topic: &'a Topic,
+    rng: ChaCha8Rng,
+    /// How many captions of each gist were said.
+    alike: HashMap<Vec<String>, usize>,
+}
+
+impl Speaker<'_> {
+    /// The next caption that is not among those taken, or none if the topic has run dry.
+    fn fresh(&mut self, taken: &HashSet<String>) -> Option<String> {
+        for _ in 0..PATIENCE {
+            let words = speak::sentence(self.grammar, self.topic.rule, &mut self.rng);
+            if !WORDS.contains(&words.len()) || repeats(self.grammar, &words) {
+                continue;
+            }
+            let text = written(&words);
+            if taken.contains(&bare(&text)) {
+                continue;
+            }
+            let times = self.alike.entry(gist(self.grammar, &words)).or_default();
+            if *times < ALIKE {
+                *times += 1;
+                return Some(text);
+            }
         }
-        let text = written(&words);
-        if taken.contains(&bare(&text)) {
-            continue;
-        }
-        let times = alike.entry(gist(grammar, &words)).or_default();
-        if *times < ALIKE {
-            *times += 1;
-            return Some(text);
-        }
+        None
     }
-    None
 }
 
 /// The words that tell a caption from others of its kind, in alphabetical order.

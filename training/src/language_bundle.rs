@@ -20,11 +20,11 @@ use models::{Bundle, Error, Result, Weights, durable};
 /// Learns what is being done, how much of it is done, and of how much.
 type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
 
-/// Finishes the bundle in `folder`; `(cache, device)`: where fetched networks lie, and where to compute.
+/// Finishes the bundle in `folder`; fetched networks lie in `cache`.
 ///
 /// # Errors
 /// When a part is missing, or the folder cannot be written.
-pub fn finish(folder: &Path, (cache, device): (&Path, Device), progress: Progress) -> Result<()> {
+pub fn finish(folder: &Path, cache: &Path, device: Device, progress: Progress) -> Result<()> {
     let path = folder.join(MANIFEST);
     let wrong = |reason: String| Error::Bundle {
         path: folder.to_owned(),

@@ -10,7 +10,7 @@ use models::{Result, Weights};
 use tch::{Device, Kind, Tensor};
 use training::course::Progress;
 use training::recipes::joint::{self, Material};
-use training::recipes::pseudo::{Pseudo, Recognition};
+use training::recipes::pseudo::{Mixture, Pseudo, Recognition};
 use training::recipes::word_head::{self, Lessons};
 use training::{AdamKind, Course, Measured, Observer, Oversight, Parameters, Schedule};
 
@@ -69,9 +69,11 @@ fn material() -> Material {
 fn trained(material: &Material, pseudo: Option<(&Pseudo, &Tensor)>) -> Result<Weights> {
     let settings = joint::Settings {
         dim: 16,
-        batch: 20,
-        pseudo: 8,
-        pseudo_weight: 0.2,
+        mixture: Mixture {
+            batch: 20,
+            pseudo: 8,
+            pseudo_weight: 0.2,
+        },
         dropout: [0.1, 0.1],
         bank: 10,
         course: course(150),
@@ -168,9 +170,11 @@ fn a_word_head_says_the_word_that_a_feature_stands_for() {
     };
     let settings = word_head::Settings {
         rank: 3,
-        batch: 20,
-        pseudo: 0,
-        pseudo_weight: 0.0,
+        mixture: Mixture {
+            batch: 20,
+            pseudo: 0,
+            pseudo_weight: 0.0,
+        },
         dropout: 0.1,
         course: course(150),
     };

@@ -51,7 +51,7 @@ pub(crate) async fn run(
                 ticket,
             } = claimed;
             let span = span_of(&job);
-            let leased = shared.leases.take((lease, span.clone()), ticket, permit);
+            let leased = shared.leases.take(lease, span.clone(), ticket, permit);
             let intake = Intake {
                 shared: shared.clone(),
                 batching: batching.clone(),

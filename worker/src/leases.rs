@@ -87,7 +87,8 @@ impl Leases {
     /// Lists a job that was just claimed.
     pub(crate) fn take(
         &self,
-        (lease, span): (Lease, Span),
+        lease: Lease,
+        span: Span,
         ticket: Ticket,
         room: OwnedSemaphorePermit,
     ) -> Arc<Leased> {

@@ -84,7 +84,7 @@ async fn open(
         Some(Event::Finished { .. } | Event::Free) | None => return Err(Error::EngineGone),
     };
     tracing::info!(bundle, styles = styles.len(), "the networks are loaded");
-    register(config, places, (&bundle, &styles)).await?;
+    register(config, places, &bundle, &styles).await?;
     let names = styles.into_iter().map(|style| style.name).collect();
     Ok((bundle, names))
 }
@@ -92,7 +92,8 @@ async fn open(
 async fn register(
     config: &Config,
     places: &Places,
-    (bundle, styles): (&str, &[StyleEntry]),
+    bundle: &str,
+    styles: &[StyleEntry],
 ) -> Result<(), Error> {
     let mut pauses = Pauses::of(config);
     loop {

@@ -102,7 +102,7 @@ pub(crate) async fn submit(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let Admitted { key, left, turns } = match admitted(&request, (&service, &caller), TURNS).await {
+    let Admitted { key, left, turns } = match admitted(&request, &service, &caller, TURNS).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             Form::refuse(payload, pictures_field(&service, 1)).await;
@@ -128,12 +128,12 @@ pub(crate) async fn submit(
     if let Some(idempotency) = &idempotency
         && let Some(known) = caller.store.submitted_batch(idempotency).await?
     {
-        return answered(&service, known, (Uuid::nil(), left)).await;
+        return answered(&service, known, Uuid::nil(), left).await;
     }
     let webhook_url = wishes.webhook_url.take();
     let reuse = Reuse::of(&request, &service);
     let taken: Vec<_> = stream::iter(sources)
-        .map(|source| one(&service, source, (&wishes, reuse)))
+        .map(|source| one(&service, source, &wishes, reuse))
         .buffered(AT_ONCE)
         .collect()
         .await;
@@ -148,7 +148,7 @@ pub(crate) async fn submit(
     };
     let id = batch.id;
     let submitted = accept(&service, &caller, batch).await?;
-    answered(&service, submitted, (id, left)).await
+    answered(&service, submitted, id, left).await
 }
 
 fn pictures_field(service: &Service, turns: usize) -> FileField {
@@ -226,7 +226,8 @@ fn outline(sources: &[Result<Source>]) -> String {
 async fn one(
     service: &Service,
     source: Result<Source>,
-    (wishes, reuse): (&StoryRequest, Reuse),
+    wishes: &StoryRequest,
+    reuse: Reuse,
 ) -> Result<NewJob> {
     // before anything that takes time, and in the order of the pictures: so they are told in that order
     let id = NewJob::id();
@@ -305,10 +306,10 @@ async fn accept(service: &Service, caller: &Caller, batch: NewBatch) -> Result<B
 async fn answered(
     service: &Service,
     submitted: BatchSubmitted,
-    (new, left): (Uuid, u32),
+    new: Uuid,
+    mut left: u32,
 ) -> Result<HttpResponse> {
     let mut answer = HttpResponse::Accepted();
-    let mut left = left;
     let id = match submitted {
         BatchSubmitted::New(caches) => {
             // what is known already does not wait

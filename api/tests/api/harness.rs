@@ -76,14 +76,15 @@ impl TestService {
 
     /// A service with rules and limits of the test's own.
     pub(crate) async fn start_with(rules: Rules, config: Config) -> Self {
-        Self::start_on(&database::fresh().await, None, rules, config).await
+        let place = Place::on(&database::fresh().await);
+        Self::start_at(place, None, rules, config).await
     }
 
     /// A service with a server of its own, for tests that take it away.
     pub(crate) async fn start_with_own_server() -> Self {
         let server = database::server().await;
-        let url = server.url();
-        Self::start_on(&url, Some(server), Rules::default(), Config::default()).await
+        let place = Place::on(&server.url());
+        Self::start_at(place, Some(server), Rules::default(), Config::default()).await
     }
 
     /// A service whose pictures are in this folder.
@@ -94,44 +95,37 @@ impl TestService {
             folder: Arc::new(TempDir::new().unwrap()),
             pictures,
         };
-        Self::start_at(place, None, (Rules::default(), Config::default())).await
+        Self::start_at(place, None, Rules::default(), Config::default()).await
     }
 
     /// Another process of the same service: the same database and pictures.
     pub(crate) async fn another(&self) -> Self {
-        let usual = (Rules::default(), Config::default());
-        Self::start_at(self.place.clone(), None, usual).await
-    }
-
-    async fn start_on(
-        url: &str,
-        database: Option<EmbeddedPostgres>,
-        rules: Rules,
-        config: Config,
-    ) -> Self {
-        Self::start_at(Place::on(url), database, (rules, config)).await
+        let place = self.place.clone();
+        Self::start_at(place, None, Rules::default(), Config::default()).await
     }
 
     /// A service that tells nothing twice. All others tell every story anew: their tests send the same picture again and
     /// again.
     pub(crate) async fn start_reusing() -> Self {
         let place = Place::on(&database::fresh().await);
-        Self::serve_at(place, None, (Rules::default(), Config::default())).await
+        Self::serve_at(place, None, Rules::default(), Config::default()).await
     }
 
     async fn start_at(
         place: Place,
         database: Option<EmbeddedPostgres>,
-        (rules, mut config): (Rules, Config),
+        rules: Rules,
+        mut config: Config,
     ) -> Self {
         config.limits.tell_anew = true;
-        Self::serve_at(place, database, (rules, config)).await
+        Self::serve_at(place, database, rules, config).await
     }
 
     async fn serve_at(
         place: Place,
         database: Option<EmbeddedPostgres>,
-        (rules, config): (Rules, Config),
+        rules: Rules,
+        config: Config,
     ) -> Self {
         let store = Store::connect(&place.url, rules).await.unwrap();
         store.migrate().await.unwrap();

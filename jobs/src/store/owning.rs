@@ -104,7 +104,8 @@ impl Store {
         &self,
         owner: Uuid,
         state: Option<&str>,
-        (before, most): (Uuid, i64),
+        before: Uuid,
+        most: i64,
     ) -> std::result::Result<Vec<JobRow>, sqlx::Error> {
         match state {
             Some(state) => {

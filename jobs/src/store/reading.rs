@@ -42,7 +42,7 @@ impl Store {
         let rows = match (self.sees_only(), state) {
             (Some(owner), state) => {
                 let state = state.map(State::name);
-                self.list_own(owner, state, (before, most)).await
+                self.list_own(owner, state, before, most).await
             }
             (None, Some(state)) => {
                 job_rows!(

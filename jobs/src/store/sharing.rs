@@ -62,7 +62,7 @@ impl Store {
         .fetch_optional(&mut *transaction)
         .await
         .map_err(|error| failed(DOING, error))?;
-        self.shared(transaction, row, (id, Deed::StoryShared)).await
+        self.shared(transaction, row, id, Deed::StoryShared).await
     }
 
     /// Takes a story out of the gallery.
@@ -79,8 +79,7 @@ impl Store {
         .fetch_optional(&mut *transaction)
         .await
         .map_err(|error| failed(DOING, error))?;
-        self.shared(transaction, row, (id, Deed::StoryUnshared))
-            .await
+        self.shared(transaction, row, id, Deed::StoryUnshared).await
     }
 
     async fn begin_sharing(&self) -> Result<Transaction> {
@@ -92,7 +91,8 @@ impl Store {
         &self,
         mut transaction: Transaction,
         row: Option<JobRow>,
-        (id, deed): (Uuid, Deed),
+        id: Uuid,
+        deed: Deed,
     ) -> Result<Shared> {
         if let Some(row) = row {
             self.note(&mut transaction, deed, &id.to_string()).await?;

@@ -35,7 +35,7 @@ impl OnBroker {
     pub(crate) async fn at(service: &Service, url: String, prefetch: u16) -> OnBroker {
         let name = format!("test-{}", Uuid::new_v4().simple());
         let on = OnBroker {
-            queue: open(service, (&url, &name, prefetch)),
+            queue: open(service, &url, &name, prefetch),
             url,
             name,
         };
@@ -83,7 +83,7 @@ impl OnBroker {
     }
 }
 
-pub(crate) fn open(service: &Service, (url, name, prefetch): (&str, &str, u16)) -> Arc<dyn Queue> {
+pub(crate) fn open(service: &Service, url: &str, name: &str, prefetch: u16) -> Arc<dyn Queue> {
     let settings = RabbitSettings {
         urls: url.split(',').map(str::to_owned).collect(),
         name: name.to_owned(),
@@ -189,7 +189,7 @@ async fn what_a_dead_process_was_delivered_goes_to_another() {
     // it dies after the commit and before the acknowledgement, with messages it never looked at
     let (url, name) = (on.url.clone(), on.name.clone());
     drop(on);
-    let other = open(&service, (&url, &name, 16));
+    let other = open(&service, &url, &name, 16);
     let told = tell(&service, &other, 4).await;
     assert!(
         !told.contains(&held[0].job.id)

@@ -50,7 +50,7 @@ async fn the_loss_of_a_clusters_leader_under_load_loses_no_job_and_tells_none_tw
     let service = Arc::new(Service::start().await);
     let urls = cluster.each_ref().map(Broker::url).join(",");
     let on = OnBroker::at(&service, urls.clone(), 8).await;
-    let other = open(&service, (&urls, &on.name, 8));
+    let other = open(&service, &urls, &on.name, 8);
     let lane = format!("{}.normal", on.name);
     let led_by = leader(&cluster[0], &lane);
     let lost = cluster.iter().position(|node| node.is(&led_by)).unwrap();

@@ -45,7 +45,7 @@ async fn a_queue_of_other_arguments_is_named_and_jobs_go_on_once_it_is_removed()
     );
     declared.await.unwrap();
 
-    let queue = open(&service, (&url, &name, 16));
+    let queue = open(&service, &url, &name, 16);
     let id = service.submit().await.id;
     let words = complaint(&queue, "PRECONDITION_FAILED").await;
     assert!(words.contains(&stranger), "{words}");

@@ -107,7 +107,8 @@ struct Sequence {
 impl Sequence {
     fn new(
         decoder: &impl Stepped,
-        (story, mut strategy): (usize, Strategy),
+        story: usize,
+        mut strategy: Strategy,
         thoughts: Thoughts,
     ) -> Self {
         let common = thoughts.common.get(story).and_then(Option::as_ref);
@@ -166,7 +167,7 @@ pub fn write<'a>(
     let mut sequences: Vec<Sequence> = strategies
         .into_iter()
         .enumerate()
-        .map(|numbered| Sequence::new(decoder, numbered, thoughts))
+        .map(|(story, strategy)| Sequence::new(decoder, story, strategy, thoughts))
         .collect();
     while !sequences.is_empty() {
         step(decoder, &mut sequences);

@@ -48,6 +48,8 @@ pub trait Judge {
 /// How texts are drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DrawingRules {
+    /// For each sentence, so many to choose from.
+    pub branches: usize,
     /// 1 draws from the network's own distribution, less prefers likely tokens, 0 takes the likeliest.
     pub temperature: f64,
     /// Only the likeliest tokens that together have this probability.
@@ -98,25 +100,25 @@ impl Drawn {
     }
 }
 
-/// Draws a text, for each sentence `branches` to choose from. After each token `go_on` learns how many the text has and says
-/// whether to go on; a dropped story is `None`.
+/// Draws a text. After each token `go_on` learns how many the text has and says whether to go on; a dropped story is `None`.
 ///
 /// # Errors
 /// When the network's answers are not numbers, or the judge cannot judge.
 pub fn draw(
     network: &mut dyn NextToken,
-    branches: usize,
     rules: &DrawingRules,
-    (judge, go_on): (&mut dyn Judge, &mut dyn FnMut(usize) -> bool),
+    judge: &mut dyn Judge,
+    go_on: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Option<Drawn>> {
     let _no_grad = tch::no_grad_guard();
     let mut text = Drawn::default();
-    let mut rows: Vec<Row> = (0..branches).map(|row| Row::new(rules.seed, row)).collect();
+    let branches = 0..rules.branches;
+    let mut rows: Vec<Row> = branches.map(|row| Row::new(rules.seed, row)).collect();
     let mut next = network.read(&[]);
     loop {
-        network.branch(branches);
+        network.branch(rules.branches);
         let mut round = Round::begin(&next, rows, rules);
-        if !round.draw(network, text.tokens.len(), (&*judge, go_on))? {
+        if !round.draw(network, text.tokens.len(), judge, go_on)? {
             return Ok(None);
         }
         let mut sentences: Vec<Drawn> = round.rows.iter().map(|row| row.drawn.clone()).collect();
@@ -175,7 +177,8 @@ impl<'a> Round<'a> {
         &mut self,
         network: &mut dyn NextToken,
         before: usize,
-        (judge, go_on): (&dyn Judge, &mut dyn FnMut(usize) -> bool),
+        judge: &dyn Judge,
+        go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<bool> {
         // the slowest quarter would cost as many steps as all others
         let patience = self.rows.len() / 4;

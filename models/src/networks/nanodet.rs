@@ -20,13 +20,22 @@ const SLOPE: f64 = 0.1;
 const NECK: i64 = 128;
 /// 80 classes, and 4 sides × 11 bins of the boxes that are not used here.
 const HEAD: i64 = CLASSES + 44;
-/// (name, channels in, width, repeats, stride) of the stages.
-const STAGES: [(&str, i64, i64, usize, i64); 4] = [
-    ("s1", 32, 32, 1, 1),
-    ("s2", 64, 64, 2, 2),
-    ("s3", 128, 128, 2, 2),
-    ("s4", 256, 256, 3, 2),
+/// Name, channels, repeats and stride of the stages.
+const STAGES: [StageShape; 4] = [
+    StageShape::new("s1", [32, 32], 1, 1),
+    StageShape::new("s2", [64, 64], 2, 2),
+    StageShape::new("s3", [128, 128], 2, 2),
+    StageShape::new("s4", [256, 256], 3, 2),
 ];
+
+/// How a stage is built.
+struct StageShape {
+    name: &'static str,
+    /// Channels that go in, and that come out.
+    channels: [i64; 2],
+    repeats: usize,
+    stride: i64,
+}
 
 /// The network; N pictures of 320 × 320 go in, maps of three scales come out.
 #[derive(Debug)]
@@ -72,13 +81,8 @@ impl NanoDet {
     /// When an array is missing or has another shape.
     pub fn load(weights: &Weights) -> Result<Self> {
         let mut stages = Vec::with_capacity(STAGES.len());
-        for (name, channels, width, repeats, stride) in STAGES {
-            stages.push(Stage::load(
-                weights,
-                name,
-                [channels, width],
-                (repeats, stride),
-            )?);
+        for shape in &STAGES {
+            stages.push(Stage::load(weights, shape)?);
         }
         let mut laterals = Vec::with_capacity(3);
         let mut heads = Vec::with_capacity(3);
@@ -159,24 +163,31 @@ impl Maps {
     }
 }
 
+impl StageShape {
+    const fn new(name: &'static str, channels: [i64; 2], repeats: usize, stride: i64) -> Self {
+        Self {
+            name,
+            channels,
+            repeats,
+            stride,
+        }
+    }
+}
+
 impl Stage {
-    fn load(
-        weights: &Weights,
-        name: &str,
-        [channels, width]: [i64; 2],
-        (repeats, stride): (usize, i64),
-    ) -> Result<Self> {
-        let get = |part: &str, shape, stride| {
-            Convolution::load(weights, &format!("{name}.{part}"), shape, stride)
+    fn load(weights: &Weights, shape: &StageShape) -> Result<Self> {
+        let get = |part: &str, kernel, stride| {
+            Convolution::load(weights, &format!("{}.{part}", shape.name), kernel, stride)
         };
+        let [channels, width] = shape.channels;
         let half = width / 2;
-        let repeats = (0..repeats).map(|turn| {
+        let repeats = (0..shape.repeats).map(|turn| {
             let first = get(&format!("r{turn}.a"), [half, width, 3], 1)?;
             let second = get(&format!("r{turn}.b"), [half, half, 3], 1)?;
             Ok((first, second))
         });
         Ok(Self {
-            down: get("down", [width, channels, 3], stride)?,
+            down: get("down", [width, channels, 3], shape.stride)?,
             repeats: repeats.collect::<Result<_>>()?,
             up: get("up", [width, width, 3], 1)?,
         })

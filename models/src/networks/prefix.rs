@@ -8,7 +8,7 @@
 
 use crate::error::{Error, Result};
 use crate::tensors::weights::Weights;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// The learnt map: z = (thought − mean)/std, K·width numbers = linear(z) + out(gelu(hidden(z))).
 #[derive(Debug)]
@@ -58,6 +58,14 @@ impl Spread {
             mean: weights.tensor("mean", &[size])?,
             std: weights.tensor("std", &[size])?,
         })
+    }
+
+    /// The same on a device.
+    pub fn to_device(&self, device: Device) -> Self {
+        Self {
+            mean: self.mean.to_device(device),
+            std: self.std.to_device(device),
+        }
     }
 }
 

@@ -23,10 +23,10 @@ use crate::networks::llama::Llama;
 use crate::networks::prefix::{PrefixMap, Spread};
 use crate::networks::word_head::WordHead;
 use crate::pipeline::caption_thoughts;
+use crate::pipeline::seeing::Seeing;
 use crate::pipeline::seeing::eyes::Eyes;
 use crate::pipeline::seeing::part::SeeingPart;
 use crate::pipeline::seeing::readings::Readings;
-use crate::pipeline::seeing::{Found, Look, Seeing};
 use crate::pipeline::story::{Request, ToldBatch, Watcher};
 use crate::pipeline::style_from_text::{Draft, Made, Reader, make};
 use crate::pipeline::writer::{Writer, allowed_tokens};
@@ -63,12 +63,6 @@ pub(super) struct Language {
 /// Nothing of it changes once it is open but `styles`, and nobody adds one while stories are told.
 impl ReadOnly for Language {}
 
-/// What is known of one picture.
-struct Seen<'a> {
-    look: &'a Look,
-    found: &'a [Found],
-}
-
 impl Language {
     /// Loads the parts. The thoughts of the captions are computed at the first start and kept in `cache`.
     pub(super) fn open(
@@ -90,7 +84,11 @@ impl Language {
         let seeing = sight.seeing(bundle)?;
         let arrays = bundle.weights(&part.thoughts)?;
         let spread = Spread::load(&arrays, sentences.size())?;
-        let writer = writer(bundle, &part, (cache, device), &arrays, &spread)?;
+        let (llama, adapter) = adapted(bundle, &part, cache, device)?;
+        let pieces = Pieces::of_model(&fetched(cache, &part.base)?)?;
+        let tokens = allowed_tokens(&arrays, llama.config().vocabulary)?;
+        let map = PrefixMap::load(&adapter, &spread.to_device(device), llama.config().width)?;
+        let writer = Writer::new(llama, pieces, map, tokens)?;
         progress("loading the networks", 1, 1);
         let captions = bundle.captions()?;
         let key = bundle.captions_key()?;
@@ -101,11 +99,8 @@ impl Language {
             progress,
         )?;
         let readings = seeing.read(&captions, thoughts.shallow_clone())?;
-        let words = WordList::parse(
-            (&part.words, &bundle.text(&part.words)?),
-            &arrays,
-            Device::Cpu,
-        )?;
+        let words = bundle.text(&part.words)?;
+        let words = WordList::parse(&part.words, &words, &arrays, Device::Cpu)?;
         give_back_freed_memory();
         Ok(Self {
             word_head: sight.word_head(bundle)?,
@@ -151,24 +146,16 @@ fn manners(bundle: &Bundle) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Opens the language model with its adapter merged.
-fn writer(
+/// Opens the language model with its adapter merged; the adapter's arrays beside it hold the prefix too.
+fn adapted(
     bundle: &Bundle,
     part: &LanguageModelPart,
-    (cache, device): (&Path, Device),
-    arrays: &Weights,
-    spread: &Spread,
-) -> Result<Writer> {
-    let base = fetched(cache, &part.base)?;
-    let mut llama = Llama::open(&base, (Kind::Float, device))?;
+    cache: &Path,
+    device: Device,
+) -> Result<(Llama, Weights)> {
+    let mut llama = Llama::open(&fetched(cache, &part.base)?, (Kind::Float, device))?;
     let adapter = bundle.weights(&part.adapter)?.to_device(device);
     llama.merge(&adapter, part.adapter_scale)?;
     llama.pack();
-    let spread = Spread {
-        mean: spread.mean.to_device(device),
-        std: spread.std.to_device(device),
-    };
-    let map = PrefixMap::load(&adapter, &spread, llama.config().width)?;
-    let tokens = allowed_tokens(arrays, llama.config().vocabulary)?;
-    Writer::new(llama, Pieces::of_model(&base)?, map, tokens)
+    Ok((llama, adapter))
 }

@@ -54,15 +54,10 @@ impl Recurrent {
         let skip_thoughts = bundle.skip_thoughts(device)?;
         let (decoder, vocabulary) = bundle.decoder(device)?;
         let styles = bundle.styles(skip_thoughts.size(), device)?;
-        fit(
-            "pictures",
-            image_encoder.feature_size(),
-            "the joint space",
-            vse.image_size(),
-            bundle,
-        )?;
-        let sizes = (skip_thoughts.size(), decoder.thought_size());
-        fit("thoughts", sizes.0, "the decoder", sizes.1, bundle)?;
+        let pictures = Size::of("pictures", image_encoder.feature_size());
+        let thoughts = Size::of("thoughts", skip_thoughts.size());
+        pictures.fits(&Size::of("the joint space", vse.image_size()), bundle)?;
+        thoughts.fits(&Size::of("the decoder", decoder.thought_size()), bundle)?;
         progress("loading the networks", 1, 1);
         let captions = bundle.captions()?;
         let reading = Reading {
@@ -104,14 +99,27 @@ impl Recurrent {
     }
 }
 
-/// Refuses a bundle in which one part yields another size than the next one takes.
-fn fit(what: &str, found: i64, reader: &str, wanted: i64, bundle: &Bundle) -> Result<()> {
-    if found == wanted {
-        return Ok(());
+/// How many numbers something has, or takes.
+struct Size {
+    of: &'static str,
+    numbers: i64,
+}
+
+impl Size {
+    fn of(of: &'static str, numbers: i64) -> Self {
+        Self { of, numbers }
     }
-    let reason = format!("{what} have {found} numbers, but {reader} takes {wanted}");
-    Err(Error::Bundle {
-        path: bundle.path(""),
-        reason,
-    })
+
+    /// Refuses a bundle in which one part yields another size than the next one takes.
+    fn fits(&self, taker: &Self, bundle: &Bundle) -> Result<()> {
+        if self.numbers == taker.numbers {
+            return Ok(());
+        }
+        let (what, found) = (self.of, self.numbers);
+        let (reader, wanted) = (taker.of, taker.numbers);
+        Err(Error::Bundle {
+            path: bundle.path(""),
+            reason: format!("{what} have {found} numbers, but {reader} takes {wanted}"),
+        })
+    }
 }

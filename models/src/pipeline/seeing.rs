@@ -89,7 +89,8 @@ impl Seeing {
     /// When an array is missing or has another shape, or there is no joint space.
     pub fn load(
         recipe: Recipe,
-        (joints, names): (&[Arrays], &Arrays),
+        joints: &[Arrays],
+        names: &Arrays,
         mentions: Mentions,
     ) -> Result<Self> {
         let mut spaces = Vec::with_capacity(joints.len());
@@ -125,11 +126,7 @@ impl Seeing {
     /// # Errors
     /// When there are not as many captions as vectors.
     pub fn read(&self, captions: &[String], vectors: Tensor) -> Result<Readings> {
-        Readings::read(
-            (captions, vectors),
-            (&self.joints, self.recipe.neighbours),
-            &self.mentions,
-        )
+        Readings::read(self, captions, vectors)
     }
 
     /// Which of the detector's classes captions name.
@@ -192,7 +189,8 @@ impl Seeing {
     /// may not be told.
     pub fn find<S: std::hash::Hash + Eq>(
         &self,
-        (look, readings): (&Look, &Readings),
+        look: &Look,
+        readings: &Readings,
         count: usize,
         source: impl Fn(usize) -> Option<S>,
     ) -> Vec<Found> {

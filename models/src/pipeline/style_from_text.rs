@@ -1,26 +1,22 @@
 //! A style from any text: passages are cut, encoded whole and averaged, as the bundle's own styles were made
 //! (algorithm.md §6).
 //!
-//! The worker calls [`make`] for a style that a caller adds; so does `storyteller styles add`, which then puts it on a
-//! shelf (see `training`). What must stay true: a new vector is the mean of passages read whole with the bundle's encoder, so
+//! The worker calls [`make`] for a style that a caller adds; so does `storyteller styles add`, with [`Networks`] opened
+//! for that alone, and puts it on a shelf (see `training`). What must stay true: a new vector is the mean of passages read whole with the bundle's encoder, so
 //! that the bundle's caption style is its counterpart; text that is too little or not of the bundle's language is
 //! refused with the figures.
 
 mod reader;
 
-pub use reader::Reader;
+pub use reader::{Networks, Reader};
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
-use tch::{Device, Tensor};
+use tch::Tensor;
 
-use crate::bundle::language_model::fetched;
-use crate::bundle::{Bundle, Style};
+use crate::bundle::Style;
 use crate::error::{Error, Result};
-use crate::networks::bert::SentenceEncoder;
 use crate::text::book::Book;
-use crate::text::pieces::Pieces;
 
 /// Fewest words of a passage: the original took passages longer than 100.
 const LEAST_WORDS: usize = 100;
@@ -61,27 +57,6 @@ pub struct Made {
     pub repeated: usize,
     /// The share of its words that the decoder knows, in per cent.
     pub known: f64,
-}
-
-/// As [`make`], with the networks of a bundle, of which only those are opened that read; `(cache, device)`: where fetched
-/// networks lie, and where to compute.
-///
-/// # Errors
-/// As [`make`], and when a network cannot be opened.
-pub fn make_for(
-    bundle: &Bundle,
-    (cache, device): (&Path, Device),
-    draft: &Draft,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<Made> {
-    if let Some(part) = &bundle.manifest().language_model {
-        let sentences = SentenceEncoder::open(&fetched(cache, &part.sentences)?, device)?;
-        let pieces = Pieces::of_model(&fetched(cache, &part.base)?)?;
-        return make(draft, &Reader::Language(&sentences, &pieces), progress);
-    }
-    let (_, words) = bundle.decoder(Device::Cpu)?;
-    let encoder = bundle.skip_thoughts(device)?;
-    make(draft, &Reader::Recurrent(&encoder, &words), progress)
 }
 
 /// Cuts, checks, encodes and averages; `progress` learns how many passages are done and of how many.

@@ -77,16 +77,26 @@ pub enum Unit {
 /// What a passage is written from.
 #[derive(Debug)]
 pub struct Prompt {
-    /// The shifted thought (T).
-    pub thought: Tensor,
-    /// The style as a difference from the mean thought (T); zeros for none.
-    pub style: Tensor,
-    /// Tokens of the words that it should speak of.
-    pub words: Vec<i64>,
-    /// What the model is asked in words, marks included; then soft tokens and words are not shown to it.
-    pub request: Option<String>,
+    /// How the model is told what to write.
+    pub opening: Opening,
     /// What stands already; empty where it begins.
     pub before: String,
+}
+
+/// How a model is told what to write.
+#[derive(Debug)]
+pub enum Opening {
+    /// It is asked in words, marks included.
+    Asked(String),
+    /// It is shown what an adapter was trained with: soft tokens of a thought, and words.
+    Learnt {
+        /// The shifted thought (T).
+        thought: Tensor,
+        /// The style as a difference from the mean thought (T); zeros for none.
+        style: Tensor,
+        /// Tokens of the words that it should speak of.
+        words: Vec<i64>,
+    },
 }
 
 /// A sentence that might come next.
@@ -193,9 +203,13 @@ impl Writer {
     /// When what stands already cannot be split into tokens.
     pub fn prefix(&self, prompt: &Prompt) -> Result<Tensor> {
         let _no_grad = tch::no_grad_guard();
-        let mut parts = match &prompt.request {
-            Some(request) => vec![embedded(&self.llama, &self.pieces.encode(request)?)],
-            None => self.learnt(prompt),
+        let mut parts = match &prompt.opening {
+            Opening::Asked(request) => vec![embedded(&self.llama, &self.pieces.encode(request)?)],
+            Opening::Learnt {
+                thought,
+                style,
+                words,
+            } => self.learnt(thought, style, words),
         };
         if !prompt.before.is_empty() {
             let before = self.pieces.encode_plain(&prompt.before)?;
@@ -205,27 +219,24 @@ impl Writer {
     }
 
     /// The prefix that an adapter was trained with: soft tokens and words.
-    fn learnt(&self, prompt: &Prompt) -> Vec<Tensor> {
-        let soft = self
-            .map
-            .forward(&prompt.thought.unsqueeze(0), &prompt.style.unsqueeze(0));
+    fn learnt(&self, thought: &Tensor, style: &Tensor, words: &[i64]) -> Vec<Tensor> {
+        let soft = self.map.forward(&thought.unsqueeze(0), &style.unsqueeze(0));
         vec![
             self.frame.before.shallow_clone(),
             soft.to_kind(self.llama.kind()),
-            embedded(&self.llama, &prompt.words),
+            embedded(&self.llama, words),
             self.frame.after.shallow_clone(),
         ]
     }
 
-    /// Writes a passage, `rows` sentences at a time to choose from. After each token `go_on` learns how many there are; a
-    /// story that was dropped is `None`.
+    /// Writes a passage. After each token `go_on` learns how many there are; a story that was dropped is `None`.
     ///
     /// # Errors
     /// When the network's answers are not numbers, or the reader cannot judge.
     pub fn write(
         &self,
         prompt: &Prompt,
-        (rows, rules): (usize, &DrawingRules),
+        rules: &DrawingRules,
         reader: &mut dyn Reader,
         go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Option<Written>> {
@@ -238,7 +249,7 @@ impl Writer {
             writer: self,
             reader,
         };
-        let drawn = draw(&mut passage, rows, &rules, (&mut judge, go_on))?;
+        let drawn = draw(&mut passage, &rules, &mut judge, go_on)?;
         let written = |drawn: Drawn| {
             Ok(Written {
                 text: self.text(&drawn.tokens)?,

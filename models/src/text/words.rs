@@ -29,12 +29,19 @@ pub struct Word {
 #[derive(Debug)]
 pub struct WordList {
     words: Vec<Word>,
-    /// (W, T) unit rows.
-    directions: Tensor,
-    kept: Vec<usize>,
-    /// The directions of the kept words alone.
-    kept_directions: Tensor,
+    all: Directions,
+    /// Those of the kept words alone.
+    kept: Directions,
     by_text: HashMap<String, usize>,
+}
+
+/// Where words point.
+#[derive(Debug)]
+struct Directions {
+    /// (N, T) unit rows.
+    rows: Tensor,
+    /// The place in the list of each row's word (N).
+    words: Vec<usize>,
 }
 
 impl WordList {
@@ -42,7 +49,7 @@ impl WordList {
     ///
     /// # Errors
     /// When a line is no word, or there is not one direction a word.
-    pub fn parse((file, text): (&str, &str), weights: &Weights, device: Device) -> Result<Self> {
+    pub fn parse(file: &str, text: &str, weights: &Weights, device: Device) -> Result<Self> {
         let lines = text
             .lines()
             .enumerate()
@@ -65,7 +72,7 @@ impl WordList {
     pub fn new(words: Vec<Word>, directions: Tensor) -> Self {
         let kept: Vec<usize> = (0..words.len()).filter(|&i| words[i].kept).collect();
         let rows: Vec<i64> = kept.iter().map(|&i| i as i64).collect();
-        let kept_directions =
+        let kept_rows =
             directions.index_select(0, &Tensor::from_slice(&rows).to_device(directions.device()));
         let by_text = words
             .iter()
@@ -73,10 +80,15 @@ impl WordList {
             .map(|(i, word)| (word.text.clone(), i))
             .collect();
         Self {
+            all: Directions {
+                rows: directions,
+                words: (0..words.len()).collect(),
+            },
+            kept: Directions {
+                rows: kept_rows,
+                words: kept,
+            },
             words,
-            directions,
-            kept,
-            kept_directions,
             by_text,
         }
     }
@@ -93,8 +105,9 @@ impl WordList {
                 rows.push(row as i64);
             }
         }
-        let rows = Tensor::from_slice(&rows).to_device(self.directions.device());
-        Ok(Self::new(words, self.directions.index_select(0, &rows)))
+        let directions = &self.all.rows;
+        let rows = Tensor::from_slice(&rows).to_device(directions.device());
+        Ok(Self::new(words, directions.index_select(0, &rows)))
     }
 
     /// The tokens of all words.
@@ -109,10 +122,7 @@ impl WordList {
             .iter()
             .map(|word| format!("{}\t{}\t{}\n", word.text, word.token, u8::from(word.kept)));
         let head = "# word\ttoken of a space and the word\twhether it is told\n";
-        (
-            head.to_owned() + &lines.collect::<String>(),
-            &self.directions,
-        )
+        (head.to_owned() + &lines.collect::<String>(), &self.all.rows)
     }
 
     /// How many words there are.
@@ -151,34 +161,27 @@ impl WordList {
         count: usize,
         taken: &mut HashSet<String>,
     ) -> Vec<usize> {
-        let picks = self.pursue(
-            difference,
-            (&self.kept_directions, Some(&self.kept)),
-            count,
-            taken,
-        );
+        let picks = self.pursue(&self.kept, difference, count, taken);
         picks.into_iter().map(|(word, _)| word).collect()
     }
 
     /// As [`WordList::read`] from all words, and with the margin by which each pick beat the next one that was free.
     pub fn read_all(&self, difference: &Tensor, count: usize) -> Vec<(usize, f32)> {
-        self.pursue(
-            difference,
-            (&self.directions, None),
-            count,
-            &mut HashSet::new(),
-        )
+        self.pursue(&self.all, difference, count, &mut HashSet::new())
     }
 
     fn pursue(
         &self,
+        among: &Directions,
         difference: &Tensor,
-        (directions, names): (&Tensor, Option<&Vec<usize>>),
         count: usize,
         taken: &mut HashSet<String>,
     ) -> Vec<(usize, f32)> {
         let _no_grad = tch::no_grad_guard();
-        let name = |row: usize| names.map_or(row, |names| names[row]);
+        let Directions {
+            rows: directions,
+            words,
+        } = among;
         let norm = difference.square().sum(Kind::Float).sqrt().clamp_min(1e-12);
         let mut rest = (difference / norm).to_kind(Kind::Float);
         let look = FIRST_LOOK.min(directions.size()[0] as usize);
@@ -186,14 +189,14 @@ impl WordList {
         while picked.len() < count && look > 0 {
             let (scores, rows) = directions.mv(&rest).topk(look as i64, 0, true, true);
             let (scores, rows) = (floats(&scores), whole(&rows));
-            let mut free = (0..look).filter(|&k| !taken.contains(&self.words[name(rows[k])].stem));
+            let mut free = (0..look).filter(|&k| !taken.contains(&self.words[words[rows[k]]].stem));
             let Some(first) = free.next() else { break };
             let margin = free
                 .next()
                 .map_or(f32::INFINITY, |next| scores[first] - scores[next]);
             let row = rows[first];
-            taken.insert(self.words[name(row)].stem.clone());
-            picked.push((name(row), margin));
+            taken.insert(self.words[words[row]].stem.clone());
+            picked.push((words[row], margin));
             rest -= directions.get(row as i64) * f64::from(scores[first]);
         }
         picked

@@ -61,7 +61,7 @@ impl Scene {
         let bank = ("bank".to_owned(), golden.array("base.bank"));
         let joint = Weights::from_tensors("base", arrays.chain([bank]));
         let names = weights("names.safetensors");
-        let seeing = Seeing::load(recipe(), (&[joint], &names), mentions()).unwrap();
+        let seeing = Seeing::load(recipe(), &[joint], &names, mentions()).unwrap();
         let gallery = gallery();
         let text = |entry: &Value| entry["caption"].as_str().unwrap().to_owned();
         let captions: Vec<String> = gallery.iter().map(text).collect();
@@ -202,7 +202,7 @@ fn the_captions_told_are_the_references_first_ten_one_of_each_source() {
         let look = scene.look(picture);
         let found = scene
             .seeing
-            .find((&look, &scene.readings), 10, |row| Some(scene.sources[row]));
+            .find(&look, &scene.readings, 10, |row| Some(scene.sources[row]));
         let wanted: Vec<&str> = printed["base"][picture]["top_10"]
             .as_array()
             .unwrap()

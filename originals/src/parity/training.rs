@@ -42,7 +42,7 @@ pub(super) fn check(folder: &Path, name: &str, files: &mut Files, report: &mut R
             |group| {
                 let facts = Facts::open(&index)?;
                 for case in facts.root().get("cases")?.each()? {
-                    if let Some(run) = Run::open((folder, device), &case, files)? {
+                    if let Some(run) = Run::open(folder, device, &case, files)? {
                         run.check(group, &mut runs)?;
                         files.numbers(&run.file, &run.numbers);
                     } else {
@@ -99,7 +99,8 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn open(
-        (folder, device): (&Path, Device),
+        folder: &Path,
+        device: Device,
         case: &Fact<'a>,
         files: &mut Files,
     ) -> Result<Option<Self>> {
@@ -168,7 +169,7 @@ impl<'a> Run<'a> {
             if batch == 0 {
                 self.moments(&parameters, &adam, group)?;
             }
-            self.parameters(&parameters, (batch, reach), group)?;
+            self.parameters(&parameters, batch, reach, group)?;
             let cost = self.cost(&parameters, batch)?;
             group.near(
                 &at("cost afterwards"),
@@ -264,7 +265,7 @@ impl<'a> Run<'a> {
                 _ => SentenceEncoder::Gru,
             };
             let margin = options.get("margin")?.number()?;
-            return Ok(graph.vse((encoder, margin), &read, &input("im")?));
+            return Ok(graph.vse(encoder, margin, &read, &input("im")?));
         }
         let output = match options.get("doutput")?.holds() {
             true => Output::Deep,
@@ -306,7 +307,8 @@ impl<'a> Run<'a> {
     fn parameters(
         &self,
         parameters: &Parameters,
-        (batch, reach): (usize, f64),
+        batch: usize,
+        reach: f64,
         group: &mut Group,
     ) -> Result<()> {
         for (name, tensor) in parameters.names().zip(parameters.tensors()) {

@@ -33,7 +33,8 @@ pub(super) struct Kept {
 pub(super) fn kept(
     bytes: &[u8],
     layout: &Layout,
-    (turning, caps): (Turning, &Caps),
+    turning: Turning,
+    caps: &Caps,
 ) -> Result<Kept, Refusal> {
     let decoded = pixels(bytes, layout)?;
     let orientation = decoded.orientation;

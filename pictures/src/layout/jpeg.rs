@@ -2,6 +2,8 @@
 //! What must stay true: kept are the tables, frames and scans, the JFIF and Adobe headers that tell colours apart, and
 //! the ICC profile; thumbnails, everything else, and all that follows the end of the picture, go.
 
+use std::ops::Range;
+
 use image::ImageFormat;
 
 use super::{Layout, Reader, unreadable};
@@ -59,29 +61,45 @@ pub(super) fn layout(bytes: &[u8]) -> Result<Layout, Refusal> {
             skip_scan(&mut reader);
             scanned = true;
         }
-        keep(&mut layout, marker, (start, body, reader.at));
+        let segment = Segment {
+            marker,
+            body,
+            place: start..reader.at,
+        };
+        segment.keep_in(&mut layout);
     }
 }
 
-/// Keeps a segment, or what of it belongs to the picture.
-fn keep(layout: &mut Layout, marker: u8, (start, body, end): (usize, &[u8], usize)) {
-    match marker {
-        0xe0 if body.starts_with(b"JFIF\0") && body.len() >= JFIF_WITHOUT_THUMBNAIL => {
-            let bare = [&body[..JFIF_WITHOUT_THUMBNAIL], &[0, 0]].concat();
-            layout.write(&segment(marker, &bare));
-            layout.jpeg.is_jfif = true;
+/// A segment as it is read.
+struct Segment<'a> {
+    marker: u8,
+    body: &'a [u8],
+    /// All of it in the file, marker and pixels included.
+    place: Range<usize>,
+}
+
+impl Segment<'_> {
+    /// Keeps it, or what of it belongs to the picture.
+    fn keep_in(self, layout: &mut Layout) {
+        let Self { marker, body, .. } = self;
+        match marker {
+            0xe0 if body.starts_with(b"JFIF\0") && body.len() >= JFIF_WITHOUT_THUMBNAIL => {
+                let bare = [&body[..JFIF_WITHOUT_THUMBNAIL], &[0, 0]].concat();
+                layout.write(&segment(marker, &bare));
+                layout.jpeg.is_jfif = true;
+            }
+            0xee if body.starts_with(b"Adobe") && body.len() >= ADOBE => {
+                layout.write(&segment(marker, &body[..ADOBE]));
+                layout.jpeg.adobe = Some(body[ADOBE - 1]);
+            }
+            0xe2 if body.starts_with(b"ICC_PROFILE\0") => layout.keep(self.place),
+            0xe0..=0xef | 0xfe => {}
+            SCAN => {
+                layout.keep(self.place);
+                layout.end_scan();
+            }
+            _ => layout.keep(self.place),
         }
-        0xee if body.starts_with(b"Adobe") && body.len() >= ADOBE => {
-            layout.write(&segment(marker, &body[..ADOBE]));
-            layout.jpeg.adobe = Some(body[ADOBE - 1]);
-        }
-        0xe2 if body.starts_with(b"ICC_PROFILE\0") => layout.keep(start..end),
-        0xe0..=0xef | 0xfe => {}
-        SCAN => {
-            layout.keep(start..end);
-            layout.end_scan();
-        }
-        _ => layout.keep(start..end),
     }
 }
 

@@ -83,9 +83,7 @@ impl SeeingQuestion {
             (Some(texts), Some(vectors)) => {
                 let gallery = told(texts, vectors)?;
                 Some(seeing::mean(&seeing::truths(
-                    &network,
-                    &pictures,
-                    (&own, &gallery),
+                    &network, &pictures, &own, &gallery,
                 )?))
             }
             _ => None,

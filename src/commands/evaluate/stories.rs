@@ -133,7 +133,7 @@ impl Stories {
         for path in &photos {
             let picture = read_picture(path, Compat::Modern)?;
             for some in styles.chunks(AT_ONCE) {
-                told.extend(self.tell_one(&storyteller, (path, &picture), some)?);
+                told.extend(self.tell_one(&storyteller, path, &picture, some)?);
                 bar.inc(some.len() as u64);
             }
         }
@@ -144,7 +144,8 @@ impl Stories {
     fn tell_one(
         &self,
         storyteller: &Storyteller,
-        (path, picture): (&Path, &Picture),
+        path: &Path,
+        picture: &Picture,
         styles: &[String],
     ) -> anyhow::Result<Vec<Specimen>> {
         let request = |style: &String| Request {

@@ -33,7 +33,8 @@ pub(crate) struct Patience {
 pub(crate) async fn wait(
     client: &Client,
     id: Uuid,
-    (asked, patience): (&Asked, &Patience),
+    asked: &Asked,
+    patience: &Patience,
 ) -> anyhow::Result<ExitCode> {
     let lives = std::io::stdout().is_terminal() && !asked.json;
     let mut watching = Watching::new(lives);
@@ -53,7 +54,8 @@ pub(crate) async fn wait(
 pub(crate) async fn follow(
     client: &Client,
     id: Uuid,
-    (asked, patience): (&Asked, &Patience),
+    asked: &Asked,
+    patience: &Patience,
 ) -> anyhow::Result<ExitCode> {
     let mut watching = Watching::new(!asked.json);
     watching.talks = !asked.json;

@@ -13,7 +13,6 @@ use clap::Args;
 use models::bundle::language_model::fetched;
 use models::networks::bert::SentenceEncoder;
 use models::networks::llama::Llama;
-use models::networks::prefix::Spread;
 use models::pipeline::caption_thoughts;
 use models::tensors::precision;
 use models::{Bundle, Weights};
@@ -82,7 +81,8 @@ impl AdapterFlags {
         &self,
         base: &Path,
         out: &Path,
-        (updates, recipe): (usize, &RecipeFlags),
+        updates: usize,
+        recipe: &RecipeFlags,
     ) -> anyhow::Result<()> {
         let books = self.books.as_ref().context("--base needs --books DIR")?;
         ensure!(
@@ -110,6 +110,8 @@ impl AdapterFlags {
                 bar.show("thinking about the passages", done, of);
             })?;
         let run = Run {
+            base,
+            out,
             settings: self.settings(updates, recipe)?,
             source: &source,
             ground: &ground,
@@ -117,7 +119,7 @@ impl AdapterFlags {
             thoughts: &thoughts,
             is_seen: &|word| seen.contains(word),
         };
-        run.train(self, (base, out), recipe)
+        run.train(self, recipe)
     }
 
     fn source(&self, recipe: &RecipeFlags) -> anyhow::Result<Source> {
@@ -191,6 +193,10 @@ impl AdapterFlags {
 
 /// Everything that a training is made of.
 struct Run<'a> {
+    /// The folder of the model that learns.
+    base: &'a Path,
+    /// The folder of the bundle that comes of it.
+    out: &'a Path,
     settings: Settings,
     source: &'a Source,
     ground: &'a Ground,
@@ -202,13 +208,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn train(
-        self,
-        flags: &AdapterFlags,
-        (base, out): (&Path, &Path),
-        recipe: &RecipeFlags,
-    ) -> anyhow::Result<()> {
-        let tongue = Tongue::of(base, &self.ground.words)?;
+    fn train(self, flags: &AdapterFlags, recipe: &RecipeFlags) -> anyhow::Result<()> {
+        let tongue = Tongue::of(self.base, &self.ground.words)?;
         let styles = self.styles()?;
         let around = Surroundings {
             words: &tongue.words,
@@ -220,13 +221,13 @@ impl Run<'_> {
             told: (self.source.part.words_told, self.source.part.words_of_style),
         };
         let thoughts = self.thoughts_apart();
-        let lessons = self.lessons(false, &thoughts[0], (&around, &tongue))?;
-        let measured = self.lessons(true, &thoughts[1], (&around, &tongue))?;
+        let lessons = self.lessons(false, &thoughts[0], &around, &tongue)?;
+        let measured = self.lessons(true, &thoughts[1], &around, &tongue)?;
         let frame = tongue.frame([&lessons, &measured])?;
-        let llama = Llama::open(base, (self.kind(recipe), self.source.device))?;
-        let earlier = flags.earlier(self.source, base)?;
+        let llama = Llama::open(self.base, (self.kind(recipe), self.source.device))?;
+        let earlier = flags.earlier(self.source, self.base)?;
         let (learner, parameters) = self.learner(llama, earlier.as_ref(), &frame)?;
-        let weights = out.join("training/adapter.safetensors");
+        let weights = self.out.join("training/adapter.safetensors");
         let keeper = recipe.keeper(&weights)?;
         let at_once = self.settings.at_once;
         let mut progress = TrainingProgress::new(
@@ -243,7 +244,7 @@ impl Run<'_> {
             settings: &self.settings,
             lessons: &lessons,
             learner: &learner,
-            about: serde_json::json!({"base": base.to_string_lossy(), "kind": format!("{:?}", learner.kind())}),
+            about: serde_json::json!({"base": self.base.to_string_lossy(), "kind": format!("{:?}", learner.kind())}),
         };
         let overseen = Oversight {
             keeper: Some(&keeper),
@@ -252,26 +253,24 @@ impl Run<'_> {
         let trained = course.run(parameters, overseen);
         progress.finish(&keeper, trained)?;
         let adapter = Weights::from_safetensors(&weights)?;
-        self.write(adapter, (base, out), (&tongue, &frame))
+        self.write(adapter, &tongue, &frame)
     }
 
     /// The bundle with the new writer.
-    fn write(
-        &self,
-        adapter: Weights,
-        (base, out): (&Path, &Path),
-        (tongue, frame): (&Tongue, &Frame),
-    ) -> anyhow::Result<()> {
+    fn write(&self, adapter: Weights, tongue: &Tongue, frame: &Frame) -> anyhow::Result<()> {
         let writer = Writer {
-            base: self.base_name(base),
+            base: self.base_name(),
             adapter,
             scale: adapter::SCALE,
             words: &tongue.words,
             spread: &self.ground.spread,
             allowed: &frame.allowed,
         };
-        language_bundle::with_writer(&self.source.bundle, out, &writer)?;
-        tracing::info!("{0} is a bundle: tell with --bundle {0}", out.display());
+        language_bundle::with_writer(&self.source.bundle, self.out, &writer)?;
+        tracing::info!(
+            "{0} is a bundle: tell with --bundle {0}",
+            self.out.display()
+        );
         Ok(())
     }
 
@@ -288,7 +287,8 @@ impl Run<'_> {
         &self,
         held_out: bool,
         thoughts: &'a Tensor,
-        (around, tongue): (&'a Surroundings, &Tongue),
+        around: &'a Surroundings,
+        tongue: &Tongue,
     ) -> anyhow::Result<Lessons<'a>> {
         let passages = self.passages.iter();
         let own: Vec<&Passage> = passages
@@ -328,10 +328,7 @@ impl Run<'_> {
             None => adapter::initial(&llama, &self.settings, size),
         };
         let parameters = parameters.to_device(device);
-        let spread = Spread {
-            mean: self.ground.spread.mean.to_device(device),
-            std: self.ground.spread.std.to_device(device),
-        };
+        let spread = self.ground.spread.to_device(device);
         let learner = Learner::new(llama, &parameters, &spread, frame)?;
         Ok((learner, parameters))
     }
@@ -370,8 +367,9 @@ impl Run<'_> {
     }
 
     /// The base as a bundle names it: within the cache where it lies there, else by its whole path.
-    fn base_name(&self, base: &Path) -> String {
-        let whole = base.canonicalize().unwrap_or_else(|_| base.to_owned());
+    fn base_name(&self) -> String {
+        let whole = self.base.canonicalize();
+        let whole = whole.unwrap_or_else(|_| self.base.to_owned());
         let cache = self.source.cache.canonicalize();
         let within = cache.ok().and_then(|cache| {
             let within = whole.strip_prefix(cache).ok()?;

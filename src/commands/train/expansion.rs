@@ -46,8 +46,14 @@ impl ExpandVocabulary {
         let gained = expansion::gained(&words, &foreign, self.most);
         std::fs::create_dir_all(&self.out)
             .with_context(|| format!("cannot make {}", self.out.display()))?;
-        let (uni, uni_fit) = self.expand("uni", &self.uni, (&words, &foreign), &gained)?;
-        let (_, bi_fit) = self.expand("bi", &self.bi, (&words, &foreign), &gained)?;
+        let wider = Wider {
+            words: &words,
+            foreign: &foreign,
+            gained: &gained,
+            out: &self.out,
+        };
+        let (uni, uni_fit) = wider.write("uni", &self.uni)?;
+        let (_, bi_fit) = wider.write("bi", &self.bi)?;
         let mut list = words.words().to_vec();
         let fresh = gained
             .iter()
@@ -66,19 +72,24 @@ impl ExpandVocabulary {
         writeln!(std::io::stdout(), "{text}")?;
         Ok(())
     }
+}
 
+/// The words that the encoder learns, and where what knows them goes.
+struct Wider<'a> {
+    words: &'a Vocabulary,
+    foreign: &'a WordVectors,
+    /// Their places in the foreign list.
+    gained: &'a [i64],
+    out: &'a Path,
+}
+
+impl Wider<'_> {
     /// Writes one half with its longer table, which it returns.
-    fn expand(
-        &self,
-        name: &str,
-        path: &Path,
-        (words, foreign): (&Vocabulary, &WordVectors),
-        gained: &[i64],
-    ) -> anyhow::Result<(tch::Tensor, Fit)> {
-        let half = Weights::from_safetensors(path)?;
-        let table = half.tensor("Wemb", &[words.len() as i64, -1])?;
-        let map = expansion::fit(words, &table, foreign)?;
-        let wide = map.expand(&table, foreign, gained);
+    fn write(&self, name: &str, half: &Path) -> anyhow::Result<(tch::Tensor, Fit)> {
+        let half = Weights::from_safetensors(half)?;
+        let table = half.tensor("Wemb", &[self.words.len() as i64, -1])?;
+        let map = expansion::fit(self.words, &table, self.foreign)?;
+        let wide = map.expand(&table, self.foreign, self.gained);
         let arrays = half.iter().map(|(array, tensor)| {
             let tensor = if array == "Wemb" { &wide } else { tensor };
             (array.to_owned(), tensor.shallow_clone())
@@ -97,7 +108,7 @@ fn neighbours(table: &tch::Tensor, words: &Vocabulary, wide: &Vocabulary) -> ser
     if rows.is_empty() || trained < 7 {
         return json!({});
     }
-    let near = expansion::nearest(table, (&rows, trained), 5);
+    let near = expansion::nearest(table, &rows, trained, 5);
     let named = rows.iter().zip(near).map(|(&row, near)| {
         let near: Vec<&str> = near.iter().map(|&id| wide.word(id)).collect();
         (wide.word(row).to_owned(), json!(near))

@@ -24,7 +24,8 @@ impl Finish {
         let mut bar = LoadingBar::new();
         language_bundle::finish(
             &self.folder,
-            (&self.weights.cache()?, device),
+            &self.weights.cache()?,
+            device,
             &mut |what, done, of| bar.show(what, done, of),
         )?;
         Ok(())

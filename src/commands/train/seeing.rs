@@ -14,7 +14,7 @@ use models::Weights;
 use models::networks::nanodet;
 use models::pipeline::seeing::mentions::Mentions;
 use tch::{Kind, Tensor};
-use training::recipes::pseudo::{Pseudo, Recognition};
+use training::recipes::pseudo::{Mixture, Pseudo, Recognition};
 
 use crate::commands::train::texts::lines;
 
@@ -109,6 +109,15 @@ impl Photos {
 }
 
 impl Texts {
+    /// An update of so many photos.
+    fn mixture(&self, batch: usize) -> Mixture {
+        Mixture {
+            batch,
+            pseudo: self.imagined,
+            pseudo_weight: self.imagined_weight,
+        }
+    }
+
     /// The captions and the pictures that can be imagined for them, in units of `spread`.
     fn pseudo(
         &self,

@@ -113,8 +113,8 @@ const MEASURE_EVERY: usize = 400;
 impl DecoderStep {
     pub(super) fn run(self) -> anyhow::Result<()> {
         if let Some(base) = &self.base {
-            let course = (self.updates, &self.recipe);
-            return self.adapter.run(base, &self.out, course);
+            let (out, recipe) = (&self.out, &self.recipe);
+            return self.adapter.run(base, out, self.updates, recipe);
         }
         let given = "the flags ask for both unless --base is given";
         let words = Vocabulary::read(self.words.as_ref().context(given)?)?;

@@ -42,7 +42,7 @@ impl Corpus {
         writeln!(std::io::stdout(), "{}", row(&TITLES.map(str::to_owned)))?;
         let paths = corpus::find_texts(&self.books)?;
         for (path, name) in paths.iter().zip(corpus::names_apart(&paths)) {
-            let (book, kept) = cut((path, &name), &mut cutter, list.as_ref())?;
+            let (book, kept) = cut(path, &name, &mut cutter, list.as_ref())?;
             book.write(&self.out)?;
             writeln!(std::io::stdout(), "{}", row(&figures(&kept)))?;
             all.add(&kept);
@@ -57,7 +57,8 @@ impl Corpus {
 }
 
 fn cut(
-    (path, name): (&std::path::Path, &str),
+    path: &std::path::Path,
+    name: &str,
     cutter: &mut Cutter,
     list: Option<&Vocabulary>,
 ) -> anyhow::Result<(Book, Kept)> {

@@ -44,7 +44,7 @@ async fn main() -> ExitCode {
     let postgres = EmbeddedPostgres::start(settings(folder.path()))
         .await
         .unwrap();
-    let version = |name, programs| Version::new(name, programs, (&postgres.url(), folder.path()));
+    let version = |name, programs| Version::new(name, programs, &postgres.url(), folder.path());
     let before = version("before", options.before);
     let after = version("after", options.after);
     let stage = Duration::from_secs(options.seconds);

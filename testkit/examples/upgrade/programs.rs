@@ -39,7 +39,8 @@ impl Version {
     pub(crate) fn new(
         name: &'static str,
         programs: PathBuf,
-        (database, folder): (&str, &Path),
+        database: &str,
+        folder: &Path,
     ) -> Version {
         Version {
             name,

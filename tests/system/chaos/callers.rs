@@ -33,7 +33,7 @@ const WISHES: [(&str, &str); 3] = [("captions", "10"), ("beam_width", "6"), ("ma
 pub(super) struct Callers {
     pub(super) receiver: Receiver,
     pub(super) known: Mutex<Known>,
-    cast: Arc<Cast>,
+    pub(super) cast: Arc<Cast>,
     http: reqwest::Client,
     next: AtomicUsize,
     jobs: usize,

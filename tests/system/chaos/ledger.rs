@@ -36,9 +36,10 @@ impl Ledger {
     pub(super) async fn of(
         plan: &Plan,
         callers: &Callers,
-        cast: &Cast,
-        (jobs, troubles): (BTreeMap<Uuid, Settled>, Troubles),
+        jobs: BTreeMap<Uuid, Settled>,
+        troubles: Troubles,
     ) -> Ledger {
+        let cast: &Cast = &callers.cast;
         let seen = std::mem::take(&mut *callers.known.lock().unwrap());
         let accepted: BTreeSet<Uuid> = seen.accepted.values().copied().collect();
         let received = callers.webhooks();
@@ -87,7 +88,7 @@ impl Ledger {
             }
             ledger
                 .promises
-                .enter(*id, &settled.job, (&tried[id], &history));
+                .enter(*id, &settled.job, &tried[id], &history);
         }
         ledger
     }

@@ -42,12 +42,7 @@ struct Times(Vec<f64>);
 
 impl Promises {
     /// Enters one job: as the API shows it, and every attempt at it.
-    pub(super) fn enter(
-        &mut self,
-        id: Uuid,
-        job: &Value,
-        (attempts, history): (&[Attempt], &History),
-    ) {
+    pub(super) fn enter(&mut self, id: Uuid, job: &Value, attempts: &[Attempt], history: &History) {
         let mut lost = 0;
         for (number, attempt) in attempts.iter().enumerate() {
             let outcome = attempt.outcome.as_deref().unwrap_or("open");
@@ -64,7 +59,7 @@ impl Promises {
                 "lost" => {
                     lost += 1;
                     let next = attempts.get(number + 1).map(|next| next.started_at);
-                    self.enter_lost(id, (attempt, next), history);
+                    self.enter_lost(id, attempt, next, history);
                 }
                 // every picture here can be told, and no outage is anybody's fault
                 _ => self.innocent.push(format!(
@@ -79,7 +74,8 @@ impl Promises {
     fn enter_lost(
         &mut self,
         id: Uuid,
-        (attempt, again): (&Attempt, Option<DateTime<Utc>>),
+        attempt: &Attempt,
+        again: Option<DateTime<Utc>>,
         history: &History,
     ) {
         let Some(ended) = attempt.ended_at else {

@@ -102,7 +102,7 @@ pub(super) async fn make(plan: &Plan, cast: &Arc<Cast>) -> Troubles {
         *troubles.count.entry(name).or_default() += 1;
         let length = Duration::from_millis(chance.random_range(500..6000));
         let who = chance.random();
-        healing.push(tokio::spawn(befall(cast.clone(), trouble, (length, who))));
+        healing.push(tokio::spawn(befall(cast.clone(), trouble, length, who)));
         let pause = Duration::from_millis(chance.random_range(500..5500));
         tokio::time::sleep(plan.calm * pause).await;
     }
@@ -117,7 +117,7 @@ pub(super) async fn make(plan: &Plan, cast: &Arc<Cast>) -> Troubles {
 }
 
 /// One trouble from its beginning to its end.
-async fn befall(cast: Arc<Cast>, trouble: Trouble, (length, who): (Duration, u64)) -> Ill {
+async fn befall(cast: Arc<Cast>, trouble: Trouble, length: Duration, who: u64) -> Ill {
     let begun = Utc::now();
     let player = |role| {
         let mut chance = StdRng::seed_from_u64(who);
@@ -140,7 +140,7 @@ async fn befall(cast: Arc<Cast>, trouble: Trouble, (length, who): (Duration, u64
             Ill::Pause(player.name.clone(), (begun, Utc::now()))
         }
         Trouble::Swallow(link) => {
-            lasting(&cast, (link, Wire::Swallowing), 2 * length).await;
+            lasting(&cast, link, Wire::Swallowing, 2 * length).await;
             Ill::Outage((begun, Utc::now() + FOUND_DEAD))
         }
         server => {
@@ -186,14 +186,14 @@ async fn outage(cast: &Cast, trouble: Trouble, length: Duration) {
             })
             .await;
         }
-        Trouble::Stall(link) => lasting(cast, (link, Wire::Stalled), 2 * length).await,
-        Trouble::Cut(link) => lasting(cast, (link, Wire::Cut), length).await,
+        Trouble::Stall(link) => lasting(cast, link, Wire::Stalled, 2 * length).await,
+        Trouble::Cut(link) => lasting(cast, link, Wire::Cut, length).await,
         // they are none
         Trouble::Kill(_) | Trouble::Stop(_) | Trouble::Pause(_) | Trouble::Swallow(_) => {}
     }
 }
 
-async fn lasting(cast: &Cast, (link, wire): (usize, Wire), length: Duration) {
+async fn lasting(cast: &Cast, link: usize, wire: Wire, length: Duration) {
     cast.links[link].set(wire);
     tokio::time::sleep(length).await;
     cast.links[link].set(Wire::Open);

@@ -54,7 +54,7 @@ impl WordVectors {
                 size
             }
             Some((_, size)) => {
-                reader.text((2, size), most)?;
+                reader.text(2, size, most)?;
                 size
             }
             None => {
@@ -63,7 +63,7 @@ impl WordVectors {
                     return Err(reader.wrong(1, "a word and its numbers are expected"));
                 }
                 reader.add_line(1, &first, size)?;
-                reader.text((2, size), most)?;
+                reader.text(2, size, most)?;
                 size
             }
         };
@@ -104,7 +104,7 @@ impl Reader<'_> {
         Ok(ahead.iter().any(raw))
     }
 
-    fn text(&mut self, (mut line, size): (usize, usize), most: usize) -> Result<()> {
+    fn text(&mut self, mut line: usize, size: usize, most: usize) -> Result<()> {
         while self.words.len() < most {
             let Some(bytes) = self.line()? else { break };
             let text = String::from_utf8(bytes).map_err(|_| self.wrong(line, "it is not UTF-8"))?;

@@ -103,54 +103,69 @@ pub fn retrieval(ranks: &[usize]) -> Retrieval {
 pub fn truths(
     seeing: &Seeing,
     pictures: &Pictures,
-    (own, gallery): (&Captions, &Captions),
+    own: &Captions,
+    gallery: &Captions,
 ) -> Result<Vec<Truth>> {
-    let readings = seeing.read(&gallery.texts, gallery.vectors.shallow_clone())?;
+    let teller = Teller {
+        seeing,
+        gallery,
+        readings: seeing.read(&gallery.texts, gallery.vectors.shallow_clone())?,
+    };
     let each = pictures.names.iter().zip(&pictures.looks);
     Ok(each
-        .map(|(name, look)| truth(seeing, (name, look), own, (gallery, &readings)))
+        .map(|(name, look)| teller.truth(name, look, own))
         .collect())
 }
 
-fn truth(
-    seeing: &Seeing,
-    (name, look): (&str, &Look),
-    own: &Captions,
-    (gallery, readings): (&Captions, &Readings),
-) -> Truth {
-    let rows: Vec<i64> = own
-        .owners
-        .iter()
-        .zip(0..)
-        .filter(|(owner, _)| *owner == name)
-        .map(|(_, row)| row)
-        .collect();
-    let named = |text: &String| seeing.mentions().of(text).into_iter();
-    let there: BTreeSet<usize> = rows
-        .iter()
-        .flat_map(|&row| named(&own.texts[row as usize]))
-        .collect();
-    let found = seeing.find((look, readings), TOLD, |row| {
-        let owner = &gallery.owners[row];
-        (owner != name).then_some(owner)
-    });
-    let vectors = own.vectors.index_select(0, &Tensor::from_slice(&rows));
-    let (mut similarity, mut recall) = (0.0, 0.0);
-    let (mut right, mut all) = (0usize, 0usize);
-    for caption in &found {
-        let near = vectors.mv(&gallery.vectors.get(caption.row as i64));
-        similarity += near.max().double_value(&[]) / found.len() as f64;
-        let told: Vec<usize> = named(&gallery.texts[caption.row]).collect();
-        let true_ones = told.iter().filter(|class| there.contains(class)).count();
-        all += told.len();
-        right += true_ones;
-        recall += true_ones as f64 / there.len().max(1) as f64 / found.len() as f64;
-    }
-    Truth {
-        similarity,
-        // NaN where nothing is named: such a picture says nothing about truth
-        named_are_there: right as f64 / all as f64,
-        there_are_named: recall,
+/// Tells captions of a gallery.
+struct Teller<'a> {
+    seeing: &'a Seeing,
+    gallery: &'a Captions,
+    readings: Readings,
+}
+
+impl Teller<'_> {
+    /// What is told of a picture, held against its own captions.
+    fn truth(&self, name: &str, look: &Look, own: &Captions) -> Truth {
+        let Self {
+            seeing,
+            gallery,
+            readings,
+        } = self;
+        let rows: Vec<i64> = own
+            .owners
+            .iter()
+            .zip(0..)
+            .filter(|(owner, _)| *owner == name)
+            .map(|(_, row)| row)
+            .collect();
+        let named = |text: &String| seeing.mentions().of(text).into_iter();
+        let there: BTreeSet<usize> = rows
+            .iter()
+            .flat_map(|&row| named(&own.texts[row as usize]))
+            .collect();
+        let found = seeing.find(look, readings, TOLD, |row| {
+            let owner = &gallery.owners[row];
+            (owner != name).then_some(owner)
+        });
+        let vectors = own.vectors.index_select(0, &Tensor::from_slice(&rows));
+        let (mut similarity, mut recall) = (0.0, 0.0);
+        let (mut right, mut all) = (0usize, 0usize);
+        for caption in &found {
+            let near = vectors.mv(&gallery.vectors.get(caption.row as i64));
+            similarity += near.max().double_value(&[]) / found.len() as f64;
+            let told: Vec<usize> = named(&gallery.texts[caption.row]).collect();
+            let true_ones = told.iter().filter(|class| there.contains(class)).count();
+            all += told.len();
+            right += true_ones;
+            recall += true_ones as f64 / there.len().max(1) as f64 / found.len() as f64;
+        }
+        Truth {
+            similarity,
+            // NaN where nothing is named: such a picture says nothing about truth
+            named_are_there: right as f64 / all as f64,
+            there_are_named: recall,
+        }
     }
 }
 

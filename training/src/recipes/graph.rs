@@ -183,7 +183,8 @@ impl<'a> Graph<'a> {
     /// The original's summed cost of the wrong pairs among captions and pictures (B, F) of unit length.
     pub fn vse(
         &self,
-        (encoder, margin): (SentenceEncoder, f64),
+        encoder: SentenceEncoder,
+        margin: f64,
         captions: &Text,
         pictures: &Tensor,
     ) -> Tensor {

@@ -11,7 +11,7 @@ use crate::course::Course;
 use crate::course::{Oversight, Step, follow};
 use crate::order::{Grouping, Rounds};
 use crate::parameters::Parameters;
-use crate::recipes::pseudo::Pseudo;
+use crate::recipes::pseudo::{Mixture, Pseudo};
 use models::networks::joint::{CLIP, Joint, TEXT_SCALE};
 use models::tensors::unit_rows::unit_rows;
 use models::{Error, Result, Weights};
@@ -26,12 +26,9 @@ const LEAST_SPREAD: f64 = 1e-3;
 pub struct Settings {
     /// Size of the joint space.
     pub dim: i64,
-    /// Pairs an update.
-    pub batch: usize,
-    /// Pseudo pairs an update.
-    pub pseudo: usize,
-    /// How much they count.
-    pub pseudo_weight: f64,
+    /// What an update is made of.
+    #[serde(flatten)]
+    pub mixture: Mixture,
     /// The shares of picture features and of sentence vectors that are dropped.
     pub dropout: [f64; 2],
     /// Pictures that are kept to tell hubs by.
@@ -102,7 +99,7 @@ pub fn run(
     }
     let seed = settings.course.seed;
     let lengths = vec![1; material.captions.len()];
-    let mut rounds = Rounds::new(lengths, Grouping::Random, settings.batch, seed);
+    let mut rounds = Rounds::new(lengths, Grouping::Random, settings.mixture.batch, seed);
     if rounds.batches() == 0 {
         return refuse("there are fewer of them than a batch has");
     }
@@ -131,12 +128,13 @@ pub fn run(
                     own[random.random_range(0..own.len())]
                 })
                 .collect();
-            let pair = (rows(&pictures, &photos), rows(&texts, &captions));
-            let mut cost = contrast(parameters, settings.dropout, pair);
+            let (seen, read) = (rows(&pictures, &photos), rows(&texts, &captions));
+            let mut cost = contrast(parameters, settings.dropout, &seen, &read);
             if let Some((pseudo, texts)) = &imagined {
-                let (seen, captions) = pseudo.draw(&pictures, settings.pseudo, &mut random);
-                let pair = (seen, rows(texts, &captions));
-                cost += contrast(parameters, settings.dropout, pair) * settings.pseudo_weight;
+                let (seen, captions) = pseudo.draw(&pictures, settings.mixture.pseudo, &mut random);
+                let read = rows(texts, &captions);
+                cost += contrast(parameters, settings.dropout, &seen, &read)
+                    * settings.mixture.pseudo_weight;
             }
             Step {
                 cost,
@@ -145,7 +143,7 @@ pub fn run(
             }
         },
     )?;
-    finished(&trained, (standard, material), settings.bank)
+    finished(&trained, standard, material, settings.bank)
 }
 
 fn recipe(
@@ -181,9 +179,10 @@ fn initial(dim: i64, features: i64, texts: i64) -> Parameters {
 fn contrast(
     parameters: &Parameters,
     dropout: [f64; 2],
-    (pictures, texts): (Tensor, Tensor),
+    pictures: &Tensor,
+    texts: &Tensor,
 ) -> Tensor {
-    let side = |name: &str, x: Tensor, dropout: f64| {
+    let side = |name: &str, x: &Tensor, dropout: f64| {
         let (weight, bias) = (
             parameters.get(&format!("{name}.weight")),
             parameters.get(&format!("{name}.bias")),
@@ -206,7 +205,8 @@ fn contrast(
 /// The arrays of the network, and every n-th photo in it.
 fn finished(
     trained: &Parameters,
-    (standard, material): (Standard, &Material),
+    standard: Standard,
+    material: &Material,
     bank: i64,
 ) -> Result<Weights> {
     let maps = trained.weights("joint", |name| name != "log_scale");

@@ -17,6 +17,17 @@ const STRENGTH: (f32, f32) = (0.5, 1.5);
 /// Ways to go in the direction of a class, see [`Pseudo::new`].
 const WAYS: usize = 3;
 
+/// What an update is made of: photos, and captions whose pictures are imagined.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Mixture {
+    /// Photos, each with a caption.
+    pub batch: usize,
+    /// Pseudo pairs.
+    pub pseudo: usize,
+    /// How much these count.
+    pub pseudo_weight: f64,
+}
+
 /// Captions with the classes that they name, and the directions of the classes.
 #[derive(Debug)]
 pub struct Pseudo {

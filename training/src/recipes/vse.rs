@@ -127,9 +127,7 @@ impl Recipe<'_> {
             dropout: self.settings.dropout,
         };
         match self.objective {
-            Objective::Margin(margin) => {
-                graph.vse((SentenceEncoder::Gru, margin), &captions, &seen)
-            }
+            Objective::Margin(margin) => graph.vse(SentenceEncoder::Gru, margin, &captions, &seen),
             Objective::Contrastive(scale) => {
                 let sentences = graph.sentences(SentenceEncoder::Gru, &captions);
                 let pictures = unit_rows(&graph.pictures(&seen));

@@ -11,7 +11,7 @@ use crate::course::Course;
 use crate::course::{Oversight, Step, follow};
 use crate::order::{Grouping, Rounds};
 use crate::parameters::Parameters;
-use crate::recipes::pseudo::Pseudo;
+use crate::recipes::pseudo::{Mixture, Pseudo};
 use models::{Error, Result, Weights};
 
 /// The settings of a run.
@@ -19,12 +19,9 @@ use models::{Error, Result, Weights};
 pub struct Settings {
     /// Size of the waist.
     pub rank: i64,
-    /// Photos an update.
-    pub batch: usize,
-    /// Pseudo pairs an update.
-    pub pseudo: usize,
-    /// How much they count.
-    pub pseudo_weight: f64,
+    /// What an update is made of.
+    #[serde(flatten)]
+    pub mixture: Mixture,
     /// The share of features that is dropped.
     pub dropout: f64,
     /// Rate, length and seed.
@@ -56,7 +53,7 @@ pub fn run(
 ) -> Result<Weights> {
     let seed = settings.course.seed;
     let lengths = vec![1; lessons.words.len()];
-    let mut rounds = Rounds::new(lengths, Grouping::Random, settings.batch, seed);
+    let mut rounds = Rounds::new(lengths, Grouping::Random, settings.mixture.batch, seed);
     if rounds.batches() == 0 {
         let reason = "there are fewer of them than a batch has";
         return Err(Error::format("the photos to train on", reason));
@@ -76,12 +73,16 @@ pub fn run(
         oversight,
         &mut |parameters, update| {
             let batch = rounds.batch(update);
-            let mut cost = seen_cost(settings, parameters, (lessons, batch));
+            let (seen, wanted) = lessons.of(batch);
+            let mut cost = surprise(parameters, settings.dropout, &seen, &wanted);
             if let Some(pseudo) = pseudo {
                 let mut random = ChaCha8Rng::seed_from_u64(seed);
                 random.set_stream(update as u64 + 1);
-                let imagined = imagined_cost(settings, parameters, (lessons, pseudo), &mut random);
-                cost += imagined * settings.pseudo_weight;
+                let count = settings.mixture.pseudo;
+                let (seen, captions) = pseudo.draw(&lessons.pictures, count, &mut random);
+                let wanted = lessons.imagined_words(&captions);
+                cost += surprise(parameters, settings.dropout, &seen, &wanted)
+                    * settings.mixture.pseudo_weight;
             }
             Step {
                 cost,
@@ -115,49 +116,35 @@ fn initial(rank: i64, lessons: &Lessons) -> Parameters {
     parameters
 }
 
-/// The cost of real photos.
-fn seen_cost(
-    settings: &Settings,
-    parameters: &Parameters,
-    (lessons, photos): (&Lessons, &[usize]),
-) -> Tensor {
-    let rows: Vec<i64> = photos.iter().map(|&photo| photo as i64).collect();
-    let seen = lessons.pictures.index_select(0, &Tensor::from_slice(&rows));
-    let wanted = photos
-        .iter()
-        .map(|&photo| lessons.words[photo].iter().copied());
-    surprise(
-        parameters,
-        settings.dropout,
-        (seen, targets(lessons.count, wanted)),
-    )
-}
-
-/// The cost of captions whose pictures are imagined.
-fn imagined_cost(
-    settings: &Settings,
-    parameters: &Parameters,
-    (lessons, pseudo): (&Lessons, &Pseudo),
-    random: &mut ChaCha8Rng,
-) -> Tensor {
-    let (seen, captions) = pseudo.draw(&lessons.pictures, settings.pseudo, random);
-    let words = |&caption: &i64| {
-        lessons.imagined[caption as usize]
+impl Lessons {
+    /// The features (B, F) of some photos, and the words wanted of each (B, W).
+    fn of(&self, photos: &[usize]) -> (Tensor, Tensor) {
+        let rows: Vec<i64> = photos.iter().map(|&photo| photo as i64).collect();
+        let seen = self.pictures.index_select(0, &Tensor::from_slice(&rows));
+        let wanted = photos
             .iter()
-            .map(|&word| (word, 1.0))
-    };
-    let wanted = targets(lessons.count, captions.iter().map(words));
-    surprise(parameters, settings.dropout, (seen, wanted))
+            .map(|&photo| self.words[photo].iter().copied());
+        (seen, targets(self.count, wanted))
+    }
+
+    /// The words wanted of imagined pictures of these captions (B, W).
+    fn imagined_words(&self, captions: &[i64]) -> Tensor {
+        let words = |&caption: &i64| {
+            let words = self.imagined[caption as usize].iter();
+            words.map(|&word| (word, 1.0))
+        };
+        targets(self.count, captions.iter().map(words))
+    }
 }
 
 /// The summed cross-entropy of a picture's words.
-fn surprise(parameters: &Parameters, dropout: f64, (seen, wanted): (Tensor, Tensor)) -> Tensor {
+fn surprise(parameters: &Parameters, dropout: f64, seen: &Tensor, wanted: &Tensor) -> Tensor {
     let pictures = seen.size()[0] as f64;
     let waist = seen
         .dropout(dropout, true)
         .matmul(&parameters.get("down").tr());
     let odds = waist.matmul(&parameters.get("up").tr()) + parameters.get("bias");
-    odds.binary_cross_entropy_with_logits::<Tensor>(&wanted, None, None, Reduction::Sum) / pictures
+    odds.binary_cross_entropy_with_logits::<Tensor>(wanted, None, None, Reduction::Sum) / pictures
 }
 
 /// Rows of zeros with the shares of the words that are there.

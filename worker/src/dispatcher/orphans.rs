@@ -78,7 +78,8 @@ pub async fn tidy(store: &Store, images: &dyn Images, tidying: Tidying) -> Resul
         tidied.moved_in = true;
         return Ok(tidied);
     }
-    let orphans = find(store, images, deployment, (tidying.age, &mut tidied)).await?;
+    let found = find(store, images, deployment, tidying.age).await?;
+    (tidied.looked_at, tidied.orphans) = (found.looked_at, found.orphans);
     METRICS.orphans.set(tidied.orphans as f64);
     if tidied.orphans as f64 > tidying.most * tidied.looked_at as f64 {
         tracing::error!(
@@ -91,7 +92,7 @@ pub async fn tidy(store: &Store, images: &dyn Images, tidying: Tidying) -> Resul
         tidied.refused = true;
         return Ok(tidied);
     }
-    for key in store.trash(&orphans, tidying.in_trash).await? {
+    for key in store.trash(&found.noted, tidying.in_trash).await? {
         tracing::info!(key, "a picture that no job has is deleted");
         images.delete(&key).await?;
         store.emptied(&key).await?;
@@ -102,33 +103,43 @@ pub async fn tidy(store: &Store, images: &dyn Images, tidying: Tidying) -> Resul
     Ok(tidied)
 }
 
-/// The pictures of this deployment that no job has, counted all, and named as many as are noted at once.
+/// The pictures that no job has.
+#[derive(Default)]
+struct Found {
+    looked_at: usize,
+    /// All of them.
+    orphans: usize,
+    /// The names of as many as are noted at once.
+    noted: Vec<String>,
+}
+
+/// The pictures of this deployment that no job has.
 async fn find(
     store: &Store,
     images: &dyn Images,
     deployment: Deployment,
-    (age, tidied): (Duration, &mut Tidied),
-) -> Result<Vec<String>, Error> {
+    age: Duration,
+) -> Result<Found, Error> {
     let prefix = deployment.prefix();
-    let mut orphans = Vec::new();
+    let mut found = Found::default();
     let mut after: Option<String> = None;
     loop {
         let page = images.list(&prefix, after.as_deref()).await?;
         let Some(last) = page.last() else {
-            return Ok(orphans);
+            return Ok(found);
         };
         after = Some(last.key.clone());
         let now = SystemTime::now();
         let old: Vec<(Uuid, String)> = page
             .into_iter()
             .filter_map(|kept| Some((deployment.job_of(&kept.key)?, kept)))
-            .inspect(|_| tidied.looked_at += 1)
+            .inspect(|_| found.looked_at += 1)
             .filter(|(_, kept)| now.duration_since(kept.at).unwrap_or_default() > age)
             .map(|(job, kept)| (job, kept.key))
             .collect();
-        let found = store.without_a_job(&old).await?;
-        tidied.orphans += found.len();
-        let room = MOST_AT_ONCE.saturating_sub(orphans.len());
-        orphans.extend(found.into_iter().take(room));
+        let orphans = store.without_a_job(&old).await?;
+        found.orphans += orphans.len();
+        let room = MOST_AT_ONCE.saturating_sub(found.noted.len());
+        found.noted.extend(orphans.into_iter().take(room));
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn verdict(answer: Result<Answer, FetchError>, attempts: u32) -> Verd
                 error,
             };
         }
-        Err(error) => return again((None, error.to_string()), None, attempts),
+        Err(error) => return again(None, error.to_string(), None, attempts),
     };
     let status = answer.status;
     match status {
@@ -32,20 +32,16 @@ pub(super) fn verdict(answer: Result<Answer, FetchError>, attempts: u32) -> Verd
         },
         300..=399 => {
             let error = format!("the receiver answered {status}, a redirect; webhooks follow none: give the final address");
-            again((Some(status), error), answer.retry_after, attempts)
+            again(Some(status), error, answer.retry_after, attempts)
         }
         _ => {
             let error = format!("the receiver answered {status}; only 2xx counts as delivered");
-            again((Some(status), error), answer.retry_after, attempts)
+            again(Some(status), error, answer.retry_after, attempts)
         }
     }
 }
 
-fn again(
-    (status, error): (Option<u16>, String),
-    asked: Option<Duration>,
-    attempts: u32,
-) -> Verdict {
+fn again(status: Option<u16>, error: String, asked: Option<Duration>, attempts: u32) -> Verdict {
     match wait_after(attempts, asked, rand::random()) {
         Some(wait) => Verdict::Again {
             status,

@@ -132,7 +132,8 @@ impl Engine for StorytellerEngine {
             }
             Ok(result_of(
                 story,
-                (&batch[place].request, &bundle),
+                &batch[place].request,
+                &bundle,
                 &told.timings,
             ))
         };
@@ -167,11 +168,7 @@ impl StorytellerEngine {
 }
 
 /// What a job gets of a story that a bundle told.
-fn result_of(
-    story: Story,
-    (request, bundle): (&StoryRequest, &str),
-    timings: &Timings,
-) -> StoryResult {
+fn result_of(story: Story, request: &StoryRequest, bundle: &str, timings: &Timings) -> StoryResult {
     let explanation = explaining::explanation(&story);
     let seconds = |(stage, seconds): (&str, f64)| (stage.to_owned(), seconds);
     StoryResult {
@@ -301,9 +298,9 @@ impl Watcher for Positions<'_> {
         if self.said.insert(place) {
             say_sentences(self.watch, place, &story.text);
         }
-        let about = (&self.batch[place].request, self.bundle);
-        self.watch
-            .told(place, result_of(story.clone(), about, timings));
+        let request = &self.batch[place].request;
+        let result = result_of(story.clone(), request, self.bundle, timings);
+        self.watch.told(place, result);
     }
 
     fn cancelled(&mut self, item: usize) -> bool {

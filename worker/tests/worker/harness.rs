@@ -232,7 +232,7 @@ impl Service {
         // connections of its own, as another process has
         let store = self.store_with(self.rules.clone()).await;
         let queue = Arc::new(PostgresQueue::new(store.clone()));
-        self.run(config, (store, queue), tells, factory)
+        self.run(config, self.places(store, queue), tells, factory)
     }
 
     /// A worker that hears of jobs through a broker.
@@ -245,23 +245,26 @@ impl Service {
         let store = self.store_with(self.rules.clone()).await;
         let queue = Arc::new(RabbitQueue::open(store.clone(), settings));
         let tells = engine.tells();
-        self.run(config, (store, queue), tells, engine.factory())
+        self.run(config, self.places(store, queue), tells, engine.factory())
+    }
+
+    fn places(&self, store: Store, queue: Arc<dyn Queue>) -> Places {
+        Places {
+            queue,
+            store,
+            images: self.pictures.clone(),
+            health: Health::new(),
+        }
     }
 
     fn run(
         &self,
         config: Config,
-        (store, queue): (Store, Arc<dyn Queue>),
+        places: Places,
         tells: Arc<Tells>,
         factory: EngineFactory,
     ) -> Running {
-        let (health, shutdown) = (Health::new(), CancellationToken::new());
-        let places = Places {
-            queue,
-            store,
-            images: self.pictures.clone(),
-            health: health.clone(),
-        };
+        let (health, shutdown) = (places.health.clone(), CancellationToken::new());
         let handle = tokio::spawn(worker::run(config, places, factory, shutdown.clone()));
         Running {
             health,

@@ -24,7 +24,7 @@ fn cookie(answer: &Answer) -> (String, String) {
     (pair.to_owned(), attributes.to_owned())
 }
 
-async fn asks(service: &TestService, cookie: &str, (method, path): (Method, &str)) -> Answer {
+async fn asks(service: &TestService, cookie: &str, method: Method, path: &str) -> Answer {
     let request = service.request(method, path).header("cookie", cookie);
     Answer::of(request).await
 }
@@ -48,15 +48,15 @@ async fn a_browser_is_let_in_with_a_key_and_known_by_a_cookie_no_script_can_read
         assert!(attributes.contains(attribute), "{attributes}");
     }
     assert!(!attributes.contains("Secure"));
-    let me = asks(&service, &cookie, (Method::GET, "/v1/session")).await;
+    let me = asks(&service, &cookie, Method::GET, "/v1/session").await;
     assert_eq!(me.json()["key"], Value::from(&write[..11]));
     let others = format!("a=b; {cookie}; storyteller2=x");
-    let list = asks(&service, &others, (Method::GET, "/v1/stories")).await;
+    let list = asks(&service, &others, Method::GET, "/v1/stories").await;
     assert_eq!(list.status, 200);
-    let left = asks(&service, &cookie, (Method::DELETE, "/v1/session")).await;
+    let left = asks(&service, &cookie, Method::DELETE, "/v1/session").await;
     assert_eq!(left.status, 204);
     assert!(left.header("set-cookie").contains("Max-Age=0"));
-    asks(&service, &cookie, (Method::GET, "/v1/stories"))
+    asks(&service, &cookie, Method::GET, "/v1/stories")
         .await
         .problem(401, "unauthorized");
     service.stop().await;
@@ -70,7 +70,7 @@ async fn behind_https_the_cookie_goes_nowhere_else() {
     let (cookie, attributes) = cookie(&entered);
     assert!(cookie.starts_with("__Host-storyteller=ses_"), "{cookie}");
     assert!(attributes.contains("; Secure"), "{attributes}");
-    let list = asks(&service, &cookie, (Method::GET, "/v1/stories")).await;
+    let list = asks(&service, &cookie, Method::GET, "/v1/stories").await;
     assert_eq!(list.status, 200);
     service.stop().await;
 }
@@ -117,7 +117,7 @@ async fn who_loses_his_key_loses_his_sessions_and_what_happened_can_be_read() {
     let (cookie, _) = cookie(&log_in(&service, &write, &own).await);
     service.store.revoke_key(&write[..11]).await.unwrap();
     testkit::eventually("the session has ended", async || {
-        let answer = asks(&service, &cookie, (Method::GET, "/v1/stories")).await;
+        let answer = asks(&service, &cookie, Method::GET, "/v1/stories").await;
         (answer.status == 401).then_some(())
     })
     .await;

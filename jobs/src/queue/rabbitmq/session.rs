@@ -80,7 +80,7 @@ async fn consume(shared: &Shared, connection: &Connection, session: &Session) ->
     channel
         .basic_qos(shared.settings.prefetch, BasicQosOptions::default())
         .await?;
-    let lanes = (0..LANES).map(|lane| consume_lane(shared, &channel, (session, lane)));
+    let lanes = (0..LANES).map(|lane| consume_lane(shared, &channel, session, lane));
     shared.set_trouble(None);
     try_join_all(lanes).await?;
     Ok(())
@@ -89,7 +89,8 @@ async fn consume(shared: &Shared, connection: &Connection, session: &Session) ->
 async fn consume_lane(
     shared: &Shared,
     channel: &Channel,
-    (session, lane): (&Session, usize),
+    session: &Session,
+    lane: usize,
 ) -> SessionResult<()> {
     let mut consumer = channel
         .basic_consume(
@@ -100,7 +101,7 @@ async fn consume_lane(
         )
         .await?;
     while let Some(delivery) = consumer.next().await {
-        take_in(shared, delivery?, (session, lane)).await?;
+        take_in(shared, delivery?, session, lane).await?;
     }
     Err("the broker has ended a consumer".into())
 }
@@ -109,7 +110,8 @@ async fn consume_lane(
 async fn take_in(
     shared: &Shared,
     delivery: Delivery,
-    (session, lane): (&Session, usize),
+    session: &Session,
+    lane: usize,
 ) -> SessionResult<()> {
     let job = std::str::from_utf8(&delivery.data)
         .ok()

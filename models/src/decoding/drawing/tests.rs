@@ -87,6 +87,7 @@ impl Judge for Fixed {
 
 fn rules() -> DrawingRules {
     DrawingRules {
+        branches: 1,
         temperature: 0.9,
         top_p: 0.95,
         weariness: 0.0,
@@ -99,22 +100,29 @@ fn rules() -> DrawingRules {
     }
 }
 
-fn told(rows: usize, row: usize, rules: &DrawingRules) -> (Drawn, Vec<Drawn>, Table) {
+fn rules_of(branches: usize, seed: u64) -> DrawingRules {
+    DrawingRules {
+        branches,
+        seed,
+        ..rules()
+    }
+}
+
+fn told(row: usize, rules: &DrawingRules) -> (Drawn, Vec<Drawn>, Table) {
     let mut table = Table::random(12);
     let mut judge = Fixed {
         row,
         sentences: Vec::new(),
         at_worst: 0,
     };
-    let text = draw(&mut table, rows, rules, (&mut judge, &mut |_| true));
+    let text = draw(&mut table, rules, &mut judge, &mut |_| true);
     (text.unwrap().unwrap(), judge.sentences, table)
 }
 
 #[test]
 fn a_text_is_its_chosen_sentences_and_the_network_has_read_nothing_else() {
     for seed in 0..20 {
-        let rules = DrawingRules { seed, ..rules() };
-        let (text, sentences, table) = told(4, seed as usize, &rules);
+        let (text, sentences, table) = told(seed as usize, &rules_of(4, seed));
         let joined: Vec<usize> = sentences.iter().flat_map(|s| s.tokens.clone()).collect();
         assert_eq!(text.tokens, joined);
         // whoever drew them, what stands is what was chosen, but for a last sentence that nothing follows
@@ -134,8 +142,7 @@ fn a_branch_that_is_done_costs_nothing_more() {
             sentences: Vec::new(),
             at_worst: 0,
         };
-        let rules = DrawingRules { seed, ..rules() };
-        draw(&mut table, 8, &rules, (&mut judge, &mut |_| true)).unwrap();
+        draw(&mut table, &rules_of(8, seed), &mut judge, &mut |_| true).unwrap();
         assert!(
             table.steps * 10 < judge.at_worst * 9,
             "{} of {}",
@@ -148,7 +155,7 @@ fn a_branch_that_is_done_costs_nothing_more() {
 #[test]
 fn no_run_comes_twice_and_no_text_ends_early_or_holds_its_end() {
     for seed in 0..20 {
-        let (text, _, _) = told(4, 1, &DrawingRules { seed, ..rules() });
+        let (text, _, _) = told(1, &rules_of(4, seed));
         assert!(text.tokens.len() <= 40 && !text.tokens.contains(&1));
         assert!(text.ending != Ending::OfText || text.tokens.len() >= 10);
         let runs: Vec<&[usize]> = text.tokens.windows(3).collect();
@@ -159,9 +166,9 @@ fn no_run_comes_twice_and_no_text_ends_early_or_holds_its_end() {
 
 #[test]
 fn the_same_seed_tells_the_same_and_another_another() {
-    assert_eq!(told(3, 0, &rules()).0, told(3, 0, &rules()).0);
-    let other = DrawingRules { seed: 6, ..rules() };
-    assert_ne!(told(3, 0, &rules()).0, told(3, 0, &other).0);
+    let (one, other) = (rules_of(3, 5), rules_of(3, 6));
+    assert_eq!(told(0, &one).0, told(0, &one).0);
+    assert_ne!(told(0, &one).0, told(0, &other).0);
 }
 
 #[test]
@@ -171,7 +178,7 @@ fn the_log_probability_is_that_of_the_bare_network() {
         weariness: 5.0,
         ..rules()
     };
-    let (text, _, _) = told(1, 0, &strict);
+    let (text, _, _) = told(0, &strict);
     let table = Table::random(12).logits.log_softmax(1, Kind::Float);
     let mut before = 0i64;
     let mut sum = 0.0;
@@ -191,13 +198,8 @@ fn weights_that_are_not_numbers_are_an_error_and_a_story_can_be_dropped() {
     };
     let mut broken = Table::random(12);
     broken.logits = broken.logits.full_like(f64::NAN);
-    assert!(draw(&mut broken, 1, &rules(), (&mut judge, &mut |_| true)).is_err());
+    assert!(draw(&mut broken, &rules(), &mut judge, &mut |_| true).is_err());
     let mut go_on = |steps| steps < 3;
-    let dropped = draw(
-        &mut Table::random(12),
-        1,
-        &rules(),
-        (&mut judge, &mut go_on),
-    );
+    let dropped = draw(&mut Table::random(12), &rules(), &mut judge, &mut go_on);
     assert_eq!(dropped.unwrap(), None);
 }

@@ -4,7 +4,8 @@
 //! steps; the adapter then only has to make its prose that of novels. The bundle holds the wording, marks of the model's
 //! conversation included; what it may name stands in [`WORDINGS`]. What must stay true: nothing of a caller's gets into it.
 
-use super::{Language, Seen};
+use super::Language;
+use super::writing::Item;
 use crate::bundle::styles::Mix;
 use crate::error::Result;
 use crate::pipeline::options::{Form, Options};
@@ -27,19 +28,18 @@ const ADDED_MANNER: &str = "an old novel";
 /// When the captions cannot be read.
 pub(super) fn request(
     language: &Language,
-    seen: &Seen,
-    (mix, options): (&Mix, &Options),
+    item: &Item,
     words: &[String],
 ) -> Result<Option<String>> {
-    let wording = match unit(language, options) {
+    let wording = match unit(language, item.options) {
         Unit::Sentence => &language.part.request,
         Unit::Line => &language.part.lyrics_request,
     };
     let Some(wording) = wording else {
         return Ok(None);
     };
-    let caption = as_a_part(most_fluent(language, seen, options.captions)?);
-    let told = [manner(language, mix), caption, words.join(", ")];
+    let caption = as_a_part(most_fluent(language, item)?);
+    let told = [manner(language, &item.mix), caption, words.join(", ")];
     let fill = |text: String, (name, told): (&str, &String)| text.replace(name, told);
     Ok(Some(
         WORDINGS.into_iter().zip(&told).fold(wording.clone(), fill),
@@ -62,8 +62,9 @@ pub(super) fn says_style(language: &Language, mix: &Mix) -> bool {
 }
 
 /// The best caption to speak of.
-fn most_fluent<'a>(language: &'a Language, seen: &Seen, asked: usize) -> Result<&'a str> {
-    let best = seen.found.iter().take(asked.clamp(1, CAPTIONS_READ));
+fn most_fluent<'a>(language: &'a Language, item: &Item) -> Result<&'a str> {
+    let read = item.options.captions.clamp(1, CAPTIONS_READ);
+    let best = item.found.iter().take(read);
     let captions: Vec<&str> = best
         .map(|found| language.captions[found.row].as_str())
         .collect();

@@ -2,7 +2,7 @@
 //! `telling` asks once a story is written. What must stay true: the thought is the one that the story was told from.
 
 use super::Language;
-use super::prompting::Subject;
+use super::side_by_side::Ready;
 use crate::error::Result;
 use crate::pipeline::explanation::{Explanation, Near, Place, PlaceKind, StyleShift};
 use crate::pipeline::options::Options;
@@ -18,18 +18,15 @@ const ON_THE_MAP: usize = 12;
 ///
 /// # Errors
 /// When tensors cannot be read.
-pub(super) fn explain(
-    language: &Language,
-    found: &[Found],
-    subject: &Subject,
-    options: &Options,
-) -> Result<Explanation> {
+pub(super) fn explain(language: &Language, ready: &Ready) -> Result<Explanation> {
+    let (item, subject) = (&ready.item, &ready.subject);
+    let found = &item.found;
     // x − c, and F(x) − μ: what sets the thought apart from all captions, then from all prose
     let (before, after) = (
         subject.content.shallow_clone(),
-        &subject.prompt.thought - &language.mean,
+        &subject.thought - &language.mean,
     );
-    let (names, styles) = styles(language, options)?;
+    let (names, styles) = styles(language, item.options)?;
     let near = |thought: &Tensor| nearest(language, thought);
     let shifts = |thought: &Tensor| cosines(&styles, thought);
     let moved = shifts(&before)?.into_iter().zip(shifts(&after)?);

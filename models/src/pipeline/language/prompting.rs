@@ -5,15 +5,15 @@
 //! say, and what the word head sees in the picture itself. Words of style are read from the style's own direction, and drawn
 //! by the picture, so that no word stands in every story of a style; where a request names the style, none are told.
 
+use super::Language;
 use super::asking::{request, says_style, unit};
-use super::{Language, Seen};
-use crate::bundle::styles::Mix;
+use super::writing::Item;
 use crate::error::Result;
 use crate::networks::word_head::WordHead;
 use crate::pipeline::options::Options;
 use crate::pipeline::seeing::Look;
 use crate::pipeline::verse::STANZA;
-use crate::pipeline::writer::{Prompt, Unit};
+use crate::pipeline::writer::{Opening, Prompt, Unit};
 use crate::text::sentences::all_sentences;
 use crate::text::words::plain_words;
 use rand::SeedableRng;
@@ -39,6 +39,8 @@ const WORDS_OF_A_STYLE: usize = 40;
 /// What a story is to be about.
 #[derive(Debug)]
 pub(super) struct Subject {
+    /// The shifted thought (T).
+    pub(super) thought: Tensor,
     /// The mean thought of the captions less that of all captions (T).
     pub(super) content: Tensor,
     /// Where the picture itself points (T), of length 1.
@@ -59,59 +61,47 @@ pub(super) struct Subject {
 ///
 /// # Errors
 /// When the captions cannot be read.
-pub(super) fn think(
-    language: &Language,
-    seen: &Seen,
-    mix: &Mix,
-    options: &Options,
-) -> Result<Subject> {
-    let asked = options.captions.clamp(1, CAPTIONS_OF_A_THOUGHT);
-    let used = seen.found.len().min(asked);
-    let rows: Vec<i64> = seen
-        .found
-        .iter()
-        .take(used)
-        .map(|found| found.row as i64)
-        .collect();
+pub(super) fn think(language: &Language, item: &Item) -> Result<Subject> {
+    let asked = item.options.captions.clamp(1, CAPTIONS_OF_A_THOUGHT);
+    let used = item.found.iter().take(asked);
+    let rows: Vec<i64> = used.map(|found| found.row as i64).collect();
     let thoughts = language
         .thoughts
         .index_select(0, &Tensor::from_slice(&rows));
     let content = thoughts.mean_dim(0i64, false, Kind::Float) - language.styles.caption();
-    let style = language.styles.direction(mix, &language.mean);
+    let style = language.styles.direction(&item.mix, &language.mean);
     let thought = &language.mean + &content + &style * language.part.style_pull;
-    let of_style = if says_style(language, mix) {
-        0
-    } else {
-        words_of_style_told(language, options)
-    };
-    let words = words(language, seen, (&content, &style), of_style);
+    let words = words(language, item, &content, &style);
     let told: Vec<String> = words
         .iter()
         .map(|&word| language.words.word(word).text.clone())
         .collect();
-    let unit = unit(language, options);
+    let unit = unit(language, item.options);
     let earlier = match unit {
-        Unit::Sentence => last_sentences(&options.before),
-        Unit::Line => last_lines(&options.before),
+        Unit::Sentence => last_sentences(&item.options.before),
+        Unit::Line => last_lines(&item.options.before),
     };
-    let prompt = Prompt {
-        request: request(language, seen, (mix, options), &told)?,
-        thought,
-        style: style.shallow_clone(),
-        words: words
-            .iter()
-            .map(|&word| language.words.word(word).token)
-            .collect(),
-        before: match unit {
-            Unit::Sentence => earlier.join(" "),
-            Unit::Line => earlier.iter().map(|line| format!("{line}\n")).collect(),
+    let before = match unit {
+        Unit::Sentence => earlier.join(" "),
+        Unit::Line => earlier.iter().map(|line| format!("{line}\n")).collect(),
+    };
+    let opening = match request(language, item, &told)? {
+        Some(request) => Opening::Asked(request),
+        None => Opening::Learnt {
+            thought: thought.shallow_clone(),
+            style: style.shallow_clone(),
+            words: words
+                .iter()
+                .map(|&word| language.words.word(word).token)
+                .collect(),
         },
     };
     Ok(Subject {
+        thought,
         content,
-        picture: language.seeing.direction(seen.look),
+        picture: language.seeing.direction(&item.look),
         style,
-        prompt,
+        prompt: Prompt { opening, before },
         words: told,
         unit,
         earlier,
@@ -144,21 +134,17 @@ fn last_lines(text: &str) -> Vec<String> {
 }
 
 /// The words of a story, content first.
-fn words(
-    language: &Language,
-    seen: &Seen,
-    (content, style): (&Tensor, &Tensor),
-    of_style: usize,
-) -> Vec<usize> {
-    let mut taken = HashSet::new();
-    let of_content = language.part.words_told - of_style;
-    let mut words = words_of_content(language, seen, content, of_content, &mut taken);
-    words.extend(words_of_style(
-        language,
-        style,
-        of_style,
-        (seen, &mut taken),
-    ));
+fn words(language: &Language, item: &Item, content: &Tensor, style: &Tensor) -> Vec<usize> {
+    let of_style = if says_style(language, &item.mix) {
+        0
+    } else {
+        words_of_style_told(language, item.options)
+    };
+    let mut words = words_of_content(language, item, content, language.part.words_told - of_style);
+    if of_style > 0 {
+        let near = words_of_style(language, style, &words);
+        words.extend(drawn_by_the_picture(item, &near, of_style));
+    }
     words
 }
 
@@ -177,21 +163,20 @@ fn words_of_style_told(language: &Language, options: &Options) -> usize {
 /// Words that the witnesses agree on most.
 fn words_of_content(
     language: &Language,
-    seen: &Seen,
+    item: &Item,
     content: &Tensor,
     count: usize,
-    taken: &mut HashSet<String>,
 ) -> Vec<usize> {
     let mut weights: BTreeMap<usize, f64> = BTreeMap::new();
-    let heard = &seen.found[..seen.found.len().min(CAPTIONS_HEARD)];
-    for (place, found) in heard.iter().enumerate() {
+    let heard = item.found.iter().take(CAPTIONS_HEARD);
+    for (place, found) in heard.enumerate() {
         // the first captions agree best with all others
         let weight = SAID / (1.0 + place as f64 / 4.0);
         for word in distinct_words(language, &language.captions[found.row]) {
             *weights.entry(word).or_default() += weight / CAPTIONS_OF_A_THOUGHT as f64;
         }
     }
-    for (word, probability) in likely(&language.word_head, seen.look) {
+    for (word, probability) in likely(&language.word_head, &item.look) {
         if let Some(word) = language.words.find(&word) {
             *weights.entry(word).or_default() += SEEN * probability;
         }
@@ -206,9 +191,10 @@ fn words_of_content(
     }
     let mut order: Vec<(usize, f64)> = weights.into_iter().collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let mut taken = HashSet::new();
     let fresh = order
         .into_iter()
-        .filter(|&(word, _)| taken.insert(language.words.word(word).stem().to_owned()));
+        .filter(|&(word, _)| taken.insert(language.words.word(word).stem()));
     fresh.map(|(word, _)| word).take(count).collect()
 }
 
@@ -228,26 +214,23 @@ fn distinct_words(language: &Language, caption: &str) -> HashSet<usize> {
     said.filter_map(|word| language.words.find(word)).collect()
 }
 
-/// Some of a style's words; which ones, the picture decides.
-fn words_of_style(
-    language: &Language,
-    style: &Tensor,
-    count: usize,
-    (seen, taken): (&Seen, &mut HashSet<String>),
-) -> Vec<usize> {
-    if count == 0 || style.abs().max().double_value(&[]) == 0.0 {
+/// The words nearest to a style, but for the stems that are told already; none where there is no style.
+fn words_of_style(language: &Language, style: &Tensor, told: &[usize]) -> Vec<usize> {
+    if style.abs().max().double_value(&[]) == 0.0 {
         return Vec::new();
     }
-    let mut apart = taken.clone();
-    let near = language.words.read(style, WORDS_OF_A_STYLE, &mut apart);
-    let seed = seen
-        .found
-        .iter()
-        .take(CAPTIONS_OF_A_THOUGHT)
-        .fold(0u64, |seed, found| {
-            seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                .wrapping_add(found.row as u64)
-        });
+    let stems = told.iter().map(|&word| language.words.word(word).stem());
+    let mut taken = stems.map(str::to_owned).collect();
+    language.words.read(style, WORDS_OF_A_STYLE, &mut taken)
+}
+
+/// Some of these words; which ones, the picture decides.
+fn drawn_by_the_picture(item: &Item, words: &[usize], count: usize) -> Vec<usize> {
+    let told = item.found.iter().take(CAPTIONS_OF_A_THOUGHT);
+    let seed = told.fold(0u64, |seed, found| {
+        seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .wrapping_add(found.row as u64)
+    });
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    near.choose_multiple(&mut rng, count).copied().collect()
+    words.choose_multiple(&mut rng, count).copied().collect()
 }

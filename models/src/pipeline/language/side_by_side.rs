@@ -14,9 +14,10 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::available_parallelism;
 
 /// A story with all that is known before it is written.
-pub(super) type Ready<'a> = (Item<'a>, Subject);
-/// The place of a request, and what came of it.
-pub(super) type Written = (usize, Result<Story>);
+pub(super) struct Ready<'a> {
+    pub(super) item: Item<'a>,
+    pub(super) subject: Subject,
+}
 
 /// What a writing thread has to say.
 enum Word {
@@ -52,25 +53,28 @@ impl Messenger<'_> {
     }
 }
 
-/// Hears of each story as soon as it has ended.
-pub(super) type End<'a> = &'a mut dyn FnMut(Written, &mut dyn Watcher);
+/// Hears of each story as soon as it has ended: the place of its request, and what came of it.
+pub(super) type End<'a> = &'a mut dyn FnMut(usize, Result<Story>, &mut dyn Watcher);
 
-/// Writes all stories; the number is that of the batch's requests.
+/// Writes all stories.
 pub(super) fn write_all(
     language: &Language,
     ready: Vec<Ready>,
-    (requests, watcher, end): (usize, &mut dyn Watcher, End),
+    watcher: &mut dyn Watcher,
+    end: End,
 ) {
     if language.writer.device().is_cuda() {
-        return one_by_one(language, ready, (watcher, end));
+        return one_by_one(language, ready, watcher, end);
     }
     let cores = available_parallelism().map_or(1, usize::from);
     let threads = ready.len().min(cores);
     let _products = OneThread::begin();
     if threads < 2 {
-        return one_by_one(language, ready, (watcher, end));
+        return one_by_one(language, ready, watcher, end);
     }
-    let dropped: Vec<AtomicBool> = (0..requests).map(|_| AtomicBool::new(false)).collect();
+    let places = ready.iter().map(|ready| ready.item.place + 1).max();
+    let places = 0..places.unwrap_or_default();
+    let dropped: Vec<AtomicBool> = places.map(|_| AtomicBool::new(false)).collect();
     // a tensor may move to another thread, but not be seen by two: each story's own go to who writes it
     let (left, language) = (Mutex::new(ready.into_iter()), Shared::lend(language));
     let (words, heard) = channel();
@@ -95,7 +99,7 @@ pub(super) fn write_all(
                     place
                 }
                 Word::Written(place, story) => {
-                    end((place, story), watcher);
+                    end(place, story, watcher);
                     continue;
                 }
             };
@@ -115,26 +119,22 @@ fn write_those_left<'a>(
     let _no_grad = tch::no_grad_guard();
     loop {
         let next = left.lock().ok().and_then(|mut left| left.next());
-        let Some((item, subject)) = next else { return };
-        let story = told(language, (&item, &subject), messenger);
-        messenger.say(Word::Written(item.place, story));
+        let Some(ready) = next else { return };
+        let story = told(language, &ready, messenger);
+        messenger.say(Word::Written(ready.item.place, story));
     }
 }
 
-fn one_by_one(language: &Language, ready: Vec<Ready>, (watcher, end): (&mut dyn Watcher, End)) {
-    for (item, subject) in &ready {
-        let story = told(language, (item, subject), watcher);
-        end((item.place, story), watcher);
+fn one_by_one(language: &Language, ready: Vec<Ready>, watcher: &mut dyn Watcher, end: End) {
+    for ready in &ready {
+        let story = told(language, ready, watcher);
+        end(ready.item.place, story, watcher);
     }
 }
 
-fn told(
-    language: &Language,
-    (item, subject): (&Item, &Subject),
-    watcher: &mut dyn Watcher,
-) -> Result<Story> {
-    if watcher.cancelled(item.place) {
+fn told(language: &Language, ready: &Ready, watcher: &mut dyn Watcher) -> Result<Story> {
+    if watcher.cancelled(ready.item.place) {
         return Err(Error::Cancelled);
     }
-    write(language, item, subject, watcher)
+    write(language, ready, watcher)
 }

@@ -1,10 +1,10 @@
 //! One batch, stage by stage, as in `recurrent::stages`; each story is written for itself, in a block of one shape.
 //! `Language::tell` calls it; what goes wrong with one request ends that request only.
 
+use super::Language;
 use super::prompting::think;
-use super::side_by_side::write_all;
+use super::side_by_side::{Ready, write_all};
 use super::writing::{Item, captions};
-use super::{Language, Seen};
 use crate::bundle::styles::Mix;
 use crate::error::{Error, Result};
 use crate::pipeline::options::{Mode, Options};
@@ -37,35 +37,31 @@ pub(super) fn tell(
         let count = item.options.captions.min(CAPTIONS_SHOWN);
         item.found = language
             .seeing
-            .find((&item.look, &language.readings), count, Some);
+            .find(&item.look, &language.readings, count, Some);
         watcher.captions(item.place, &captions(language, item));
         watcher.stage(item.place, Stage::Captioning, 1, 1);
     }
     timings.captioning = lap();
     let mut ready = Vec::with_capacity(items.len());
     for item in items {
-        let seen = Seen {
-            look: &item.look,
-            found: &item.found,
-        };
-        match think(language, &seen, &item.mix, item.options) {
+        match think(language, &item) {
             Ok(subject) => {
                 watcher.stage(item.place, Stage::Thinking, 1, 1);
-                ready.push((item, subject));
+                ready.push(Ready { item, subject });
             }
             Err(error) => stories[item.place] = Some(Err(error)),
         }
     }
     timings.thinking = lap();
     let begun = Instant::now();
-    let mut end = |(place, story): (usize, Result<Story>), watcher: &mut dyn Watcher| {
+    let mut end = |place: usize, story: Result<Story>, watcher: &mut dyn Watcher| {
         timings.writing = begun.elapsed().as_secs_f64();
         if let Ok(story) = &story {
             watcher.told(place, story, &timings);
         }
         stories[place] = Some(story);
     };
-    write_all(language, ready, (requests.len(), watcher, &mut end));
+    write_all(language, ready, watcher, &mut end);
     let done = stories
         .into_iter()
         .map(|story| story.unwrap_or(Err(Error::Cancelled)));

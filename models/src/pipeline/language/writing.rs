@@ -4,7 +4,7 @@
 use super::Language;
 use super::choosing::Choosing;
 use super::explaining::explain;
-use super::prompting::Subject;
+use super::side_by_side::Ready;
 use crate::bundle::styles::Mix;
 use crate::decoding::drawing::DrawingRules;
 use crate::error::{Error, Result};
@@ -50,13 +50,13 @@ type Version = (f64, String);
 /// Writes the versions that are wanted, each from a seed of its own, and puts the best first.
 pub(super) fn write(
     language: &Language,
-    item: &Item,
-    subject: &Subject,
+    ready: &Ready,
     watcher: &mut dyn Watcher,
 ) -> Result<Story> {
+    let item = &ready.item;
     let mut versions = Vec::with_capacity(item.options.count.max(1));
     for number in 0..item.options.count.max(1) {
-        versions.push(version(language, (item, number), subject, watcher)?);
+        versions.push(version(language, ready, number, watcher)?);
     }
     versions.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let mut versions = versions.into_iter();
@@ -67,26 +67,20 @@ pub(super) fn write(
         captions: captions(language, item),
         score: -score as f32,
         others: versions.map(|(_, text)| text).collect(),
-        explanation: Some(explain(language, &item.found, subject, item.options)?),
+        explanation: Some(explain(language, ready)?),
     })
 }
 
 /// Writes one of the versions of a story, sentence by sentence.
 fn version(
     language: &Language,
-    (item, number): (&Item, usize),
-    subject: &Subject,
+    ready: &Ready,
+    number: usize,
     watcher: &mut dyn Watcher,
 ) -> Result<Version> {
+    let (item, subject) = (&ready.item, &ready.subject);
     let mut rules = rules(item.options, subject.unit);
     rules.seed = rules.seed.wrapping_add(number as u64);
-    let rows = match item.options.mode {
-        Mode::Beam => 1,
-        Mode::Sample { .. } => item.options.beam_width.min(match subject.unit {
-            Unit::Sentence => MOST_ROWS,
-            Unit::Line => MOST_LINES,
-        }),
-    };
     // both the choice of sentences and the count of tokens tell the watcher, each while the other is not at it
     let watcher = RefCell::new(watcher);
     let mut told = |index: usize, text: &str| {
@@ -102,10 +96,10 @@ fn version(
         watcher.stage(item.place, Stage::Writing, tokens, rules.at_most);
         !watcher.cancelled(item.place)
     };
-    let written =
-        language
-            .writer
-            .write(&subject.prompt, (rows, &rules), &mut choosing, &mut go_on)?;
+    let prompt = &subject.prompt;
+    let written = language
+        .writer
+        .write(prompt, &rules, &mut choosing, &mut go_on)?;
     written.ok_or(Error::Cancelled)?;
     let text = match (item.options.form, subject.unit) {
         (Form::Prose, _) => choosing.sentences.join(" "),
@@ -134,12 +128,17 @@ fn rules(options: &Options, unit: Unit) -> DrawingRules {
             seed,
         } => (f64::from(temperature), f64::from(top_p), seed),
     };
-    let (tokens_a_word, longest) = match unit {
-        Unit::Sentence => (TOKENS_A_WORD, LONGEST_SENTENCE),
-        Unit::Line => (TOKENS_A_WORD_OF_A_LINE, LONGEST_LINE),
+    let (tokens_a_word, longest, most) = match unit {
+        Unit::Sentence => (TOKENS_A_WORD, LONGEST_SENTENCE, MOST_ROWS),
+        Unit::Line => (TOKENS_A_WORD_OF_A_LINE, LONGEST_LINE, MOST_LINES),
+    };
+    let branches = match options.mode {
+        Mode::Beam => 1,
+        Mode::Sample { .. } => options.beam_width.min(most),
     };
     let at_most = (options.max_words as f64 * tokens_a_word) as usize;
     DrawingRules {
+        branches,
         temperature,
         top_p,
         weariness: WEARINESS,

@@ -54,11 +54,8 @@ impl SeeingPart {
             .map(weights)
             .collect::<Result<Vec<_>>>()?;
         let mentions = Mentions::parse(&self.mentions, &bundle.text(&self.mentions)?)?;
-        Seeing::load(
-            self.recipe.clone(),
-            (&joints, &weights(&self.names)?),
-            mentions,
-        )
+        let names = weights(&self.names)?;
+        Seeing::load(self.recipe.clone(), &joints, &names, mentions)
     }
 
     /// Loads what turns looks into words.

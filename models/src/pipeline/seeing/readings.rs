@@ -3,9 +3,10 @@
 //! A product in the joint space is linear in the sentence vector but for one length, so nothing larger than the sentence
 //! vectors themselves is kept.
 
+use super::Seeing;
 use super::mentions::Mentions;
 use crate::error::{Error, Result};
-use crate::networks::joint::{Joint, lengths};
+use crate::networks::joint::lengths;
 use tch::Tensor;
 
 /// How many rows are mapped at once: a block of the joint space is 8 MiB.
@@ -34,16 +35,12 @@ pub struct Named {
 }
 
 impl Readings {
-    /// Reads captions with their unit sentence vectors (N, T); `banks` holds, for each space, the unit vectors of pictures
-    /// that hubs are told by: a hub is near to even its `neighbours` nearest.
+    /// Reads captions with their unit sentence vectors (N, T). Hubs are told by the pictures that each joint space has
+    /// beside it: a hub is near to even its nearest `neighbours` of them.
     ///
     /// # Errors
     /// When there are not as many captions as vectors.
-    pub(super) fn read(
-        (captions, vectors): (&[String], Tensor),
-        (joints, neighbours): (&[(Joint, Tensor)], i64),
-        mentions: &Mentions,
-    ) -> Result<Self> {
+    pub(super) fn read(seeing: &Seeing, captions: &[String], vectors: Tensor) -> Result<Self> {
         if vectors.size()[0] != captions.len() as i64 {
             let reason = format!(
                 "{} captions with {} vectors",
@@ -53,13 +50,15 @@ impl Readings {
             return Err(Error::format("caption gallery", reason));
         }
         let (mut joint_lengths, mut hubs) = (Vec::new(), Vec::new());
-        for (joint, bank) in joints {
+        for (joint, bank) in &seeing.joints {
             let found = blocks(&vectors, |block| {
                 let lengths = joint.lengths(block);
-                let (nearest, _) = joint
-                    .text(block)
-                    .matmul(&bank.tr())
-                    .topk(neighbours, 1, true, false);
+                let (nearest, _) = joint.text(block).matmul(&bank.tr()).topk(
+                    seeing.recipe.neighbours,
+                    1,
+                    true,
+                    false,
+                );
                 Tensor::stack(
                     &[lengths, nearest.mean_dim(1i64, false, tch::Kind::Float)],
                     0,
@@ -69,7 +68,7 @@ impl Readings {
             hubs.push(found.get(1));
         }
         let hub = Tensor::stack(&hubs, 0).mean_dim(0i64, false, tch::Kind::Float);
-        let mean = joints[0].0.text_mean();
+        let mean = seeing.joints[0].0.text_mean();
         let centred_lengths =
             blocks(&vectors, |block| lengths(&(block - mean)).unsqueeze(0)).squeeze_dim(0);
         Ok(Self {
@@ -77,7 +76,7 @@ impl Readings {
             joint_lengths,
             centred_lengths,
             hub: Vec::try_from(hub)?,
-            named: Named::of(captions, mentions),
+            named: Named::of(captions, &seeing.mentions),
         })
     }
 

@@ -1,8 +1,12 @@
 //! Who reads the passages of a style-to-be, and who knows the bundle's language: one of the two kinds of pipeline.
 //! `style_from_text` asks it; a mean is over passages as the bundle's own styles are.
 
+use std::path::Path;
+
 use tch::{Device, Kind, Tensor};
 
+use crate::bundle::Bundle;
+use crate::bundle::language_model::fetched;
 use crate::error::Result;
 use crate::networks::bert::SentenceEncoder;
 use crate::networks::skip_thoughts::{Encoding, SkipThoughts};
@@ -20,6 +24,43 @@ pub enum Reader<'a> {
     Recurrent(&'a SkipThoughts, &'a Vocabulary),
     /// A sentence encoder, and the tokens of a language model.
     Language(&'a SentenceEncoder, &'a Pieces),
+}
+
+/// The networks of a bundle that read passages.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it stays where it is"
+)]
+pub enum Networks {
+    /// What [`Reader::Recurrent`] reads with.
+    Recurrent(SkipThoughts, Vocabulary),
+    /// What [`Reader::Language`] reads with.
+    Language(SentenceEncoder, Pieces),
+}
+
+impl Networks {
+    /// Opens these and no others; fetched networks lie in `cache`.
+    ///
+    /// # Errors
+    /// When one is not there, or cannot be opened.
+    pub fn open(bundle: &Bundle, cache: &Path, device: Device) -> Result<Self> {
+        if let Some(part) = &bundle.manifest().language_model {
+            let sentences = SentenceEncoder::open(&fetched(cache, &part.sentences)?, device)?;
+            let pieces = Pieces::of_model(&fetched(cache, &part.base)?)?;
+            return Ok(Self::Language(sentences, pieces));
+        }
+        let (_, words) = bundle.decoder(Device::Cpu)?;
+        Ok(Self::Recurrent(bundle.skip_thoughts(device)?, words))
+    }
+
+    /// Who reads with them.
+    pub fn reader(&self) -> Reader<'_> {
+        match self {
+            Self::Recurrent(encoder, words) => Reader::Recurrent(encoder, words),
+            Self::Language(encoder, pieces) => Reader::Language(encoder, pieces),
+        }
+    }
 }
 
 impl Reader<'_> {

@@ -22,9 +22,8 @@ pub(super) fn push_words(sentence: &str, tokens: &mut Vec<String>) {
         text = rewrite(text, rule);
     }
     for (left, right) in CONTRACTIONS {
-        text = rewrite(text, |text, at, out| {
-            contraction(text, at, out, left, right)
-        });
+        let contraction = Contraction { left, right };
+        text = rewrite(text, |text, at, out| contraction.cut(text, at, out));
     }
     let text = String::from_utf8_lossy(&text);
     tokens.extend(
@@ -220,41 +219,51 @@ fn clitic(text: &[u8], at: usize, out: &mut Vec<u8>, clitics: &[&str]) -> usize 
     0
 }
 
-fn contraction(text: &[u8], at: usize, out: &mut Vec<u8>, left: &str, right: &str) -> usize {
-    // the two that begin with an apostrophe take the space before it along
-    let space = usize::from(left.starts_with('\''));
-    let start = at + space;
-    let end = start + left.len() + right.len();
-    let Some(found) = text.get(start..end) else {
-        return 0;
-    };
-    let (first, second) = found.split_at(left.len());
-    if !first.eq_ignore_ascii_case(left.as_bytes())
-        || !second.eq_ignore_ascii_case(right.as_bytes())
-    {
-        return 0;
+/// Two words that were written as one.
+struct Contraction {
+    left: &'static str,
+    right: &'static str,
+}
+
+impl Contraction {
+    /// Cuts the two apart if they stand here.
+    fn cut(&self, text: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
+        let Self { left, right } = *self;
+        // the two that begin with an apostrophe take the space before it along
+        let space = usize::from(left.starts_with('\''));
+        let start = at + space;
+        let end = start + left.len() + right.len();
+        let Some(found) = text.get(start..end) else {
+            return 0;
+        };
+        let (first, second) = found.split_at(left.len());
+        if !first.eq_ignore_ascii_case(left.as_bytes())
+            || !second.eq_ignore_ascii_case(right.as_bytes())
+        {
+            return 0;
+        }
+        let before_fits = if space == 1 {
+            text[at] == b' '
+        } else {
+            at == 0 || !is_word(text[at - 1])
+        };
+        // "wanna" is the one that needs a space, and takes it along
+        let taken = usize::from(left == "wan");
+        let after_fits = match text.get(end) {
+            Some(b' ') => true,
+            Some(&after) => taken == 0 && !is_word(after),
+            None => taken == 0,
+        };
+        if !before_fits || !after_fits {
+            return 0;
+        }
+        out.push(b' ');
+        out.extend_from_slice(first);
+        out.push(b' ');
+        out.extend_from_slice(second);
+        out.push(b' ');
+        end + taken - at
     }
-    let before_fits = if space == 1 {
-        text[at] == b' '
-    } else {
-        at == 0 || !is_word(text[at - 1])
-    };
-    // "wanna" is the one that needs a space, and takes it along
-    let taken = usize::from(left == "wan");
-    let after_fits = match text.get(end) {
-        Some(b' ') => true,
-        Some(&after) => taken == 0 && !is_word(after),
-        None => taken == 0,
-    };
-    if !before_fits || !after_fits {
-        return 0;
-    }
-    out.push(b' ');
-    out.extend_from_slice(first);
-    out.push(b' ');
-    out.extend_from_slice(second);
-    out.push(b' ');
-    end + taken - at
 }
 
 fn is_word(byte: u8) -> bool {

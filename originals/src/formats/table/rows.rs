@@ -180,7 +180,7 @@ impl Builder for Rows<'_> {
                     Item::Bytes(start, length),
                 ],
             ) => {
-                self.rows[row] = Some(self.row(shape, *kind, (*start, *length))?);
+                self.rows[row] = Some(self.row(shape, *kind, *start, *length)?);
                 Ok(object)
             }
             _ => Err("a state of another form than an array has".to_owned()),
@@ -203,12 +203,7 @@ impl Rows<'_> {
     }
 
     /// A row of shape (d,) or (1, d), whichever order: there is no difference between them.
-    fn row(
-        &self,
-        shape: &[Item],
-        kind: usize,
-        (start, length): (usize, usize),
-    ) -> Result<Row, String> {
+    fn row(&self, shape: &[Item], kind: usize, start: usize, length: usize) -> Result<Row, String> {
         let extents = shape.iter().map(|extent| match extent {
             Item::Int(extent) => usize::try_from(*extent).ok(),
             _ => None,

@@ -68,7 +68,7 @@ impl S3 {
         let starts = (0..bytes.len()).step_by(PART);
         let parts = (1..).zip(starts).map(|(number, start)| {
             let part = bytes.slice(start..bytes.len().min(start + PART));
-            self.send_part((key, upload), number, part)
+            self.send_part(key, upload, number, part)
         });
         let parts: Vec<_> = stream::iter(parts).buffered(AT_ONCE).try_collect().await?;
         let whole = CompletedMultipartUpload::builder()
@@ -89,7 +89,8 @@ impl S3 {
 
     async fn send_part(
         &self,
-        (key, upload): (&str, &str),
+        key: &str,
+        upload: &str,
         number: i32,
         part: Bytes,
     ) -> Result<CompletedPart, Refusal> {

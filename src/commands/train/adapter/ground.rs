@@ -50,7 +50,7 @@ impl Source {
                 bar.show(what, done, of);
             })?;
         Ok(Ground {
-            words: WordList::parse((words, &self.bundle.text(words)?), &arrays, Device::Cpu)?,
+            words: WordList::parse(words, &self.bundle.text(words)?, &arrays, Device::Cpu)?,
             spread: Spread::load(&arrays, encoder.size())?,
             caption: caption_thoughts.mean_dim(0i64, false, Kind::Float),
             captions,

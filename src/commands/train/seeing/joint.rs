@@ -88,9 +88,7 @@ impl JointStep {
         let chosen = self.recipe.choose(DEFAULTS, rhythm)?;
         Ok(Settings {
             dim: chosen.dim,
-            batch: chosen.batch,
-            pseudo: self.texts.imagined,
-            pseudo_weight: self.texts.imagined_weight,
+            mixture: self.texts.mixture(chosen.batch),
             dropout: [chosen.dropout, TEXT_DROPOUT],
             bank: self.bank,
             course: chosen.course,

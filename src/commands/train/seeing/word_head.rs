@@ -131,9 +131,7 @@ impl WordHeadStep {
         let chosen = self.recipe.choose(DEFAULTS, rhythm)?;
         Ok(Settings {
             rank: chosen.dim,
-            batch: chosen.batch,
-            pseudo: self.texts.imagined,
-            pseudo_weight: self.texts.imagined_weight,
+            mixture: self.texts.mixture(chosen.batch),
             dropout: chosen.dropout,
             course: chosen.course,
         })
