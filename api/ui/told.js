@@ -89,7 +89,10 @@ export function reveal(now, waited) {
 }
 
 /** The text as it stands on the page. */
-export const text = () => [...el("story").querySelectorAll("p")].map((line) => line.textContent.trim()).join("\n");
+export const text = () => {
+  const lines = [...el("story").querySelectorAll("p")];
+  return lines.map((line) => (line.className === "stanza" ? "\n" : "") + line.textContent.trim()).join("\n");
+};
 
 function showText(words, slowly = false) {
   const form = job.request.form === "lyrics" ? "lyrics" : "prose";
@@ -103,7 +106,9 @@ function showText(words, slowly = false) {
     return one;
   };
   const inside = (line) => (slowly ? line.match(/[^.!?]+[.!?]*["'”’)]*\s*/g)?.map(paced) ?? [line] : [line]);
-  el("story").replaceChildren(...words.split(/\n+/).filter(Boolean).map((line) => make("p", {}, ...inside(line))));
+  const lines = words.trim().split("\n").map((line) => line.trim());
+  const opens = (at) => (at > 0 && !lines[at - 1] ? { class: "stanza" } : {});
+  el("story").replaceChildren(...lines.flatMap((line, at) => (line ? [make("p", opens(at), ...inside(line))] : [])));
 }
 
 /** The other versions of this story, and room for one more. */

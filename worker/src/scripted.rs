@@ -8,7 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jobs::{
-    Explanation, LearntStyle, MapPoint, Said, StoryResult, StyleEntry, StyleShift, UsedCaption,
+    Explanation, Form, LearntStyle, MapPoint, Said, StoryResult, StyleEntry, StyleShift,
+    UsedCaption,
 };
 use uuid::Uuid;
 
@@ -241,11 +242,15 @@ fn milliseconds(text: &str) -> Duration {
 fn story(work: &Work) -> StoryResult {
     let (width, height) = (work.picture.width, work.picture.height);
     StoryResult {
-        story: if work.before.is_empty() {
-            format!("Once upon a time there was a picture of {width} by {height} pixels.")
-        } else {
+        story: if !work.before.is_empty() {
             let words = work.before.split_whitespace().count();
             format!("So it went on after {words} words.")
+        } else if work.request.form == Form::Lyrics {
+            format!(
+                "Once upon a time there was a picture\nOf {width} by {height} pixels.\n\nIt hung on a wall."
+            )
+        } else {
+            format!("Once upon a time there was a picture of {width} by {height} pixels.")
         },
         style: work.request.style.clone(),
         captions: captions(),

@@ -20,6 +20,8 @@ async fn a_person_chooses_a_picture_and_reads_its_story() {
     browser.press("#tell").await;
     let story = browser.text("#story.lyrics p").await;
     assert!(story.contains("Once upon a time"), "{story}");
+    let stanza = browser.text("#story.lyrics p.stanza").await;
+    assert_eq!(stanza, "It hung on a wall.");
     assert!(browser.text("#colophon").await.contains("romance"));
 
     browser.press("#edit-title").await;
