@@ -10,7 +10,7 @@ use ipnet::IpNet;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The address that asks, as far as that can be known; `trusted` are the proxies in front.
-pub(crate) fn origin(
+pub fn origin(
     peer: Option<SocketAddr>,
     headers: &HeaderMap,
     trusted: &[IpNet],

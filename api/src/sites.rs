@@ -46,7 +46,7 @@ impl Hosts {
     ///
     /// # Errors
     /// `unknown_host`.
-    pub(crate) fn check(&self, request: &HttpRequest) -> Result<()> {
+    pub fn check(&self, request: &HttpRequest) -> Result<()> {
         let came_to = request.conn_data::<CameTo>().map(|came| came.0);
         let mut named = asked(request).peekable();
         let known = |host: Option<Authority>| host.is_some_and(|host| self.know(&host, came_to));
