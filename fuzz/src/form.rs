@@ -8,9 +8,9 @@ use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::test::TestRequest;
 use actix_web::{FromRequest as _, dev, web};
+use api::Error;
 use api::error::Kind;
 use api::reading::{FileField, Form, request_of};
-use api::Error;
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::runtime::{Builder, Runtime};
@@ -33,10 +33,13 @@ pub fn holds(bytes: &[u8]) {
         return;
     };
     let (json, count) = (kind & 1 == 1, if kind & 2 == 2 { 3 } else { 1 });
-    let read = |piece: usize| RUNTIME.with(|runtime| runtime.block_on(form(body, piece, (json, count))));
+    let read =
+        |piece: usize| RUNTIME.with(|runtime| runtime.block_on(form(body, piece, (json, count))));
     let (whole, pieces) = (read(body.len().max(1)), read(usize::from(*piece).max(1)));
     match (&whole, &pieces) {
-        (Ok(one), Ok(other)) => assert_eq!(shown(one), shown(other), "the pieces make a difference"),
+        (Ok(one), Ok(other)) => {
+            assert_eq!(shown(one), shown(other), "the pieces make a difference")
+        }
         (Err(one), Err(other)) => assert_eq!(one.kind(), other.kind(), "{one} / {other}"),
         (one, other) => panic!("whole {one:?}, in pieces {other:?}"),
     }

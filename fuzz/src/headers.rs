@@ -10,8 +10,8 @@ use actix_web::http::header::{EntityTag, HeaderName, HeaderValue};
 use actix_web::test::TestRequest;
 use api::Hosts;
 use api::reading::{
-    Wanted, cursor_of, idempotency_key, known_versions, knows_version, last_event, origin, place_of,
-    preferred, session, version_of, wanted,
+    Wanted, cursor_of, idempotency_key, known_versions, knows_version, last_event, origin,
+    place_of, preferred, session, version_of, wanted,
 };
 use ipnet::IpNet;
 
@@ -83,7 +83,11 @@ fn versions_are_known_again(request: &HttpRequest) {
     let found = known_versions(request);
     let said = request.headers().contains_key("if-none-match");
     assert!(said || found.is_none());
-    let tag = version_of(text(request, "if-none-match").unwrap_or_default().as_bytes());
+    let tag = version_of(
+        text(request, "if-none-match")
+            .unwrap_or_default()
+            .as_bytes(),
+    );
     let knows = knows_version(found.as_ref(), &tag);
     let names = |value: &HeaderValue| {
         let text = value.to_str().unwrap_or_default();
@@ -141,12 +145,25 @@ fn is_meant_by_its_own_names_only(request: &HttpRequest) {
         return;
     }
     for host in request.headers().get_all("host") {
-        let host = host.to_str().expect("what is known is text").to_ascii_lowercase();
+        let host = host
+            .to_str()
+            .expect("what is known is text")
+            .to_ascii_lowercase();
         let name = host.rsplit_once(':').map_or(&*host, |(name, port)| {
-            if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { &host }
+            if port.bytes().all(|byte| byte.is_ascii_digit()) {
+                name
+            } else {
+                &host
+            }
         });
-        let name = name.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
-        let address = name.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+        let name = name
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .trim_end_matches('.');
+        let address = name
+            .parse::<IpAddr>()
+            .ok()
+            .map(|address| address.to_canonical());
         let ours = address.map_or(
             !name.contains('.') || name.ends_with(".localhost") || name == "stories.example",
             |address| address.is_loopback(),
@@ -157,12 +174,18 @@ fn is_meant_by_its_own_names_only(request: &HttpRequest) {
 
 fn secrets_and_keys_are_what_was_sent(request: &HttpRequest) {
     if let Some(found) = session(request.headers()) {
-        let mut cookies = request.headers().get_all("cookie").filter_map(|value| value.to_str().ok());
+        let mut cookies = request
+            .headers()
+            .get_all("cookie")
+            .filter_map(|value| value.to_str().ok());
         assert!(cookies.any(|cookie| cookie.contains(found.reveal())));
     }
     if let Ok(Some(key)) = idempotency_key(request) {
         let sent = text(request, "idempotency-key").expect("it was read");
-        assert!(sent.contains(&key) && (1..=255).contains(&key.len()), "{key}");
+        assert!(
+            sent.contains(&key) && (1..=255).contains(&key.len()),
+            "{key}"
+        );
     }
 }
 

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
-#![allow(clippy::unwrap_used, reason = "a promise that does not hold has failed")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a promise that does not hold has failed"
+)]
 
 pub mod address;
 pub mod caffe;

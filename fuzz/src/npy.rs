@@ -18,7 +18,10 @@ pub fn holds(bytes: &[u8]) {
     with_file(bytes, |path| {
         let Ok(array) = read_npy(path) else { return };
         let count = numbers(&array);
-        assert!(count <= bytes.len() * MOST_A_BYTE + MOST_BESIDE, "{count} numbers");
+        assert!(
+            count <= bytes.len() * MOST_A_BYTE + MOST_BESIDE,
+            "{count} numbers"
+        );
         let again = read_npy(path).expect("it was read");
         assert_eq!(format!("{again:?}"), format!("{array:?}"));
     });

@@ -26,7 +26,10 @@ pub fn holds(bytes: &[u8]) {
         for (name, array) in &arrays {
             assert!(names.contains(name), "{name} is in no table");
             let count = numbers(array);
-            assert!(count <= bytes.len() * MOST_A_BYTE + MOST_A_MEMBER, "{count} numbers");
+            assert!(
+                count <= bytes.len() * MOST_A_BYTE + MOST_A_MEMBER,
+                "{count} numbers"
+            );
         }
         let none = read_npz_where(path, &|_| false).expect("it was read");
         assert!(none.is_empty());

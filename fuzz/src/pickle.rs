@@ -22,7 +22,10 @@ pub fn holds(bytes: &[u8]) {
     // not a number is not equal to itself
     assert_eq!(format!("{again:?}"), format!("{value:?}"));
     let size = size(&value);
-    assert!(size <= bytes.len() * MOST_A_BYTE + MOST_BESIDE, "{size} values");
+    assert!(
+        size <= bytes.len() * MOST_A_BYTE + MOST_BESIDE,
+        "{size} values"
+    );
 }
 
 /// How many values there are, and bytes and numbers in them.

@@ -26,8 +26,12 @@ pub fn holds(text: &[u8]) {
     let names: BTreeSet<&str> = mix.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names.len(), mix.len(), "a name comes twice");
     for name in names {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
-        assert!((1..=64).contains(&name.len()) && name.bytes().all(plain), "{name}");
+        let plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+        assert!(
+            (1..=64).contains(&name.len()) && name.bytes().all(plain),
+            "{name}"
+        );
     }
     let total: f64 = mix.iter().map(|(_, share)| share).sum();
     assert!((total - 1.0).abs() < NEARLY, "the shares add up to {total}");

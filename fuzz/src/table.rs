@@ -28,7 +28,10 @@ pub fn holds(bytes: &[u8]) {
         for first in (0..count.min(2 * BLOCK)).step_by(BLOCK) {
             let block = table.block(first, BLOCK).expect("the whole was read");
             let rows = BLOCK.min(count - first) as i64;
-            assert!(same(&all.narrow(0, first as i64, rows), &block), "rows from {first}");
+            assert!(
+                same(&all.narrow(0, first as i64, rows), &block),
+                "rows from {first}"
+            );
         }
     });
 }

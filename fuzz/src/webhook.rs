@@ -47,7 +47,10 @@ fn is_accepted_and_nothing_like_it(secrets: &Secrets, (id, now): (&str, i64), bo
     let longer = [body, b"x"].concat();
     assert_eq!(secrets.verify(&signed, &longer, now), refused);
     if let Some((_, shorter)) = body.split_last() {
-        assert_eq!(secrets.verify(&signed, &body[..shorter.len()], now), refused);
+        assert_eq!(
+            secrets.verify(&signed, &body[..shorter.len()], now),
+            refused
+        );
     }
     let other = Headers {
         id: format!("{id}x"),
@@ -55,7 +58,10 @@ fn is_accepted_and_nothing_like_it(secrets: &Secrets, (id, now): (&str, i64), bo
     };
     assert_eq!(secrets.verify(&other, body, now), refused);
     for (shift, accepted) in [(TOLERANCE, true), (TOLERANCE + 1, false)] {
-        for then in [now.checked_add_unsigned(shift), now.checked_sub_unsigned(shift)] {
+        for then in [
+            now.checked_add_unsigned(shift),
+            now.checked_sub_unsigned(shift),
+        ] {
             let Some(then) = then else { continue };
             let outcome = secrets.verify(&signed, body, then);
             let right = if accepted { Ok(()) } else { Err(Refused::Time) };

@@ -51,7 +51,10 @@ fn every_corpus_and_every_target_has_its_promise() {
             let path = entry.unwrap().path();
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
             let known = PROMISES.iter().any(|(known, _)| *known == name);
-            assert!(known || name == "memory", "{name} of {folder} is not replayed");
+            assert!(
+                known || name == "memory",
+                "{name} of {folder} is not replayed"
+            );
         }
     }
 }
