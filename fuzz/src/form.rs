@@ -38,7 +38,7 @@ pub fn holds(bytes: &[u8]) {
     let (whole, pieces) = (read(body.len().max(1)), read(usize::from(*piece).max(1)));
     match (&whole, &pieces) {
         (Ok(one), Ok(other)) => {
-            assert_eq!(shown(one), shown(other), "the pieces make a difference")
+            assert_eq!(shown(one), shown(other), "the pieces make a difference");
         }
         (Err(one), Err(other)) => assert_eq!(one.kind(), other.kind(), "{one} / {other}"),
         (one, other) => panic!("whole {one:?}, in pieces {other:?}"),
