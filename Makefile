@@ -108,6 +108,23 @@ OUT ?= dist
 package: setup ## a tarball and a .deb of a release build in OUT (dist/): make package OUT=/tmp/storyteller
 	@OUT="$(OUT)" LIBTORCH="$${LIBTORCH:-$(OUR_LIBTORCH)}" scripts/package.sh
 
+TARGET ?=
+SECONDS ?= 300
+# Libraries are those of `make test`; ours are built once more, with what libFuzzer counts in them.
+fuzzer = RUSTC_WORKSPACE_WRAPPER="$(CURDIR)/scripts/fuzz-rustc.sh" CARGO_INCREMENTAL=0 OMP_NUM_THREADS=1 $(cargo)
+fuzz_found = $(STORYTELLER_CACHE)/fuzz/$(TARGET)
+.PHONY: fuzz
+fuzz: setup ## look for bytes that break a promise of fuzz/src: make fuzz TARGET=request SECONDS=300
+	@[ -f "fuzz/src/$(TARGET).rs" ] || { echo "TARGET is one of: $(basename $(notdir $(wildcard fuzz/src/*.rs)))"; exit 1; }
+	@$(fuzzer) build --workspace --features fuzz/libfuzzer --bin fuzz-$(TARGET) $(QUIET)
+	@mkdir -p "$(fuzz_found)/corpus"
+	@$(CARGO_TARGET_DIR)/debug/fuzz-$(TARGET) "$(fuzz_found)/corpus" fuzz/corpus/$(TARGET) -max_total_time=$(SECONDS) \
+	  -rss_limit_mb=1024 -timeout=20 -max_len=4096 -print_final_stats=1 -artifact_prefix="$(fuzz_found)/"
+
+.PHONY: fuzz-corpus
+fuzz-corpus: ## put the smallest files that run as much into fuzz/corpus: make fuzz-corpus TARGET=request
+	@$(CARGO_TARGET_DIR)/debug/fuzz-$(TARGET) -merge=1 -max_len=20000 fuzz/corpus/$(TARGET) "$(fuzz_found)/corpus"
+
 MINUTES ?= 30
 SEED ?= 1
 .PHONY: chaos

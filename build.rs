@@ -3,7 +3,6 @@
 //! `scripts/package.sh` names another place, relative to the program, because a package runs on other machines.
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=STORYTELLER_RUN_PATH");
     let lib = std::env::var("DEP_TCH_LIBTORCH_LIB")
         .expect("torch-sys is a direct dependency of this package and tells where libtorch lies");

@@ -268,7 +268,7 @@ fn shown(headers: &HeaderMap) -> Option<Shown> {
 }
 
 /// The session of a browser, if it sends one.
-pub(crate) fn session(headers: &HeaderMap) -> Option<Credential> {
+pub fn session(headers: &HeaderMap) -> Option<Credential> {
     let texts = headers
         .get_all("cookie")
         .filter_map(|value| value.to_str().ok());

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 
 /// A weak tag of these bytes (FNV-1a, 64 bits: a tag tells versions of one thing apart, it guards nothing).
-pub(crate) fn of(bytes: &[u8]) -> EntityTag {
+pub fn of(bytes: &[u8]) -> EntityTag {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in bytes {
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
@@ -46,13 +46,13 @@ pub(crate) fn shown(
 }
 
 /// The versions that a caller has, if it says so.
-pub(crate) fn known(request: &HttpRequest) -> Option<IfNoneMatch> {
+pub fn known(request: &HttpRequest) -> Option<IfNoneMatch> {
     let said = request.headers().contains_key(IF_NONE_MATCH);
     said.then(|| request.get_header()).flatten()
 }
 
 /// Whether this version is one that the caller has (weak comparison, RFC 9110 §13.1.2).
-pub(crate) fn matches(known: Option<&IfNoneMatch>, tag: &EntityTag) -> bool {
+pub fn matches(known: Option<&IfNoneMatch>, tag: &EntityTag) -> bool {
     match known {
         None => false,
         Some(IfNoneMatch::Any) => true,

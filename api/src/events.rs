@@ -105,7 +105,11 @@ pub(crate) async fn follow(
     })))
 }
 
-fn last_event(request: &HttpRequest) -> Result<u32> {
+/// The number of the last event that the caller has, 0 if he says none.
+///
+/// # Errors
+/// `invalid_parameter`.
+pub fn last_event(request: &HttpRequest) -> Result<u32> {
     let Some(header) = request.headers().get(LAST_EVENT_ID) else {
         return Ok(0);
     };

@@ -15,7 +15,7 @@ const PICTURE: [&str; 2] = ["image", "image_url"];
 ///
 /// # Errors
 /// `invalid_parameter` naming the first field that is unknown or not what it should be.
-pub(crate) fn request_of(fields: Map<String, Value>) -> Result<StoryRequest> {
+pub fn request_of(fields: Map<String, Value>) -> Result<StoryRequest> {
     let known = || StoryRequest::fields();
     if let Some(stranger) = fields
         .keys()

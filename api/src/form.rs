@@ -38,19 +38,19 @@ const REFUSED_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The one field of a form that is a file, or is there once for each of several.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct FileField {
+pub struct FileField {
     /// Its name.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// The most bytes it may have.
-    pub(crate) most: usize,
+    pub most: usize,
     /// How often it may come. One that is too large is a fault of the whole form only if there may be no other.
-    pub(crate) count: usize,
+    pub count: usize,
     /// The most bytes that all of them may have.
-    pub(crate) together: usize,
+    pub together: usize,
     /// What is said about more.
-    pub(crate) too_large: fn(usize) -> Error,
+    pub too_large: fn(usize) -> Error,
     /// In which time the whole form must have come.
-    pub(crate) time: Duration,
+    pub time: Duration,
 }
 
 impl FileField {
@@ -76,11 +76,11 @@ impl FileField {
 
 /// What a form held, or a JSON object in its place.
 #[derive(Debug, Default)]
-pub(crate) struct Form {
+pub struct Form {
     /// The bytes of each file, or what is said about one that is too large.
-    pub(crate) files: Vec<Result<Bytes>>,
+    pub files: Vec<Result<Bytes>>,
     /// Every other field: texts of a form, or members of a JSON object.
-    pub(crate) fields: Map<String, Value>,
+    pub fields: Map<String, Value>,
 }
 
 /// The body of one request, shared by the form's reader and by the one who empties it after a refusal.
@@ -111,11 +111,7 @@ impl Form {
     /// # Errors
     /// `unsupported_media_type`, `malformed_request`, `body_too_large`, `invalid_parameter`, or what is said about a file
     /// that is too large.
-    pub(crate) async fn read(
-        request: &HttpRequest,
-        payload: Payload,
-        file: FileField,
-    ) -> Result<Form> {
+    pub async fn read(request: &HttpRequest, payload: Payload, file: FileField) -> Result<Form> {
         let body = Body::of(payload, &file);
         let reading = async {
             match announced(request) {

@@ -99,13 +99,14 @@ pub(crate) async fn list(query: Texts, service: Data<Service>) -> Result<HttpRes
         }))
 }
 
-/// Microseconds are what the database counts in.
-fn cursor_of(place: Place) -> String {
+/// A place in writing. Microseconds are what the database counts in.
+pub fn cursor_of(place: Place) -> String {
     let micros = place.shared_at.timestamp_micros();
     format!("{micros}.{}", place.id.simple())
 }
 
-fn place_of(cursor: &str) -> Option<Place> {
+/// The place that a cursor leads to, if it is one of ours.
+pub fn place_of(cursor: &str) -> Option<Place> {
     let (micros, id) = cursor.split_once('.')?;
     let shared_at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
     // the database knows fewer years than the clock

@@ -22,7 +22,8 @@ const OF_A_PICTURE: &str = "private, max-age=3600";
 
 /// How much of a picture is wanted.
 #[derive(Debug, PartialEq, Eq)]
-enum Wanted {
+pub enum Wanted {
+    /// The whole of it.
     All,
     /// From this byte to that one.
     Part(u64, u64),
@@ -89,8 +90,9 @@ pub(crate) async fn image(
     }
 }
 
+/// How much of a picture of so many bytes is wanted.
 /// Several ranges, other units and a range of another version are answered with everything, as RFC 9110 allows.
-fn wanted(request: &HttpRequest, bytes: u64, tag: &EntityTag) -> Wanted {
+pub fn wanted(request: &HttpRequest, bytes: u64, tag: &EntityTag) -> Wanted {
     let headers = request.headers();
     if !headers.contains_key(RANGE) {
         return Wanted::All;

@@ -26,6 +26,7 @@ mod openapi;
 mod origin;
 mod page;
 pub mod problems;
+pub mod reading;
 mod requests;
 mod reuse;
 mod routes;

@@ -10,11 +10,7 @@ use ipnet::IpNet;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The address that asks, as far as that can be known; `trusted` are the proxies in front.
-pub(crate) fn origin(
-    peer: Option<SocketAddr>,
-    headers: &HeaderMap,
-    trusted: &[IpNet],
-) -> Option<IpAddr> {
+pub fn origin(peer: Option<SocketAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let mut at = peer?.ip().to_canonical();
     let ours = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     let named: Vec<&str> = headers

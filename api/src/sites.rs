@@ -46,7 +46,7 @@ impl Hosts {
     ///
     /// # Errors
     /// `unknown_host`.
-    pub(crate) fn check(&self, request: &HttpRequest) -> Result<()> {
+    pub fn check(&self, request: &HttpRequest) -> Result<()> {
         let came_to = request.conn_data::<CameTo>().map(|came| came.0);
         let mut named = asked(request).peekable();
         let known = |host: Option<Authority>| host.is_some_and(|host| self.know(&host, came_to));
@@ -133,8 +133,11 @@ fn asked(request: &HttpRequest) -> impl Iterator<Item = Option<Authority>> {
     let read = |host: &HeaderValue| Authority::from_str(host.to_str().ok()?).ok();
     let headers = request.headers().get_all(HOST).map(read);
     let line = request.uri().authority().cloned().map(Some);
-    // with a user's name before it, the host is not what it seems to be
-    let plain = |host: &Authority| !host.as_str().contains('@');
+    // with a user's name before it, or something after it that is no port, the host is not what it seems to be
+    let plain = |host: &Authority| {
+        let (all, name) = (host.as_str(), host.host());
+        !all.contains('@') && (all.trim_end_matches(':') == name || host.port().is_some())
+    };
     headers.chain(line).map(move |host| host.filter(plain))
 }
 

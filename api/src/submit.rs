@@ -354,7 +354,10 @@ fn unquoted(key: &str) -> &str {
 }
 
 /// The key of a request that may be repeated.
-fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
+///
+/// # Errors
+/// `invalid_parameter`.
+pub fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
     let Some(header) = request.headers().get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };

@@ -38,7 +38,7 @@ pub(crate) fn of_query(text: Option<&str>) -> Result<Duration> {
 }
 
 /// The wait of a `Prefer` header: a preference, so one that makes no sense is ignored and a long one cut.
-pub(crate) fn preferred(request: &HttpRequest) -> Option<Duration> {
+pub fn preferred(request: &HttpRequest) -> Option<Duration> {
     request
         .headers()
         .get_all(PREFER)

@@ -6,5 +6,6 @@ pub mod device;
 pub mod gguf;
 pub mod matrix;
 pub mod precision;
+pub mod shape;
 pub mod unit_rows;
 pub mod weights;

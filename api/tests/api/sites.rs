@@ -61,6 +61,7 @@ async fn only_names_of_this_machine_and_public_ones_are_answered() {
         "10.0.0.1:7878",
         "[fe80::1]",
         "0x7f.1",
+        "localhost:1.rebound.example",
         "a b",
         "",
     ] {

@@ -10,6 +10,7 @@ mod facts;
 
 use crate::error::{Error, Result};
 use crate::tensors::device::mapped::Mapped;
+use crate::tensors::shape;
 pub use blocks::BlockKind;
 use facts::Cursor;
 pub use facts::Fact;
@@ -253,6 +254,9 @@ impl Held {
             );
         }
         let kind = BlockKind::from_code(cursor.u32()?)?;
+        if !shape::is_possible(shape.iter().map(|&length| length as usize)) {
+            return Err("it is too large".to_owned());
+        }
         let row = *shape.last().ok_or("it has no axes")? as usize;
         if !row.is_multiple_of(kind.values()) {
             return Err(format!(

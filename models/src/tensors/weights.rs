@@ -8,6 +8,7 @@
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::tensors::device::mapped::Mapped;
+use crate::tensors::shape;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
@@ -59,6 +60,10 @@ impl Weights {
                 let reason = format!("array `{name}` is {:?}, numbers are needed", view.dtype());
                 Error::format(&label, reason)
             })?;
+            if !shape::is_possible(view.shape().iter().copied()) {
+                let reason = format!("array `{name}` has the shape {:?}", view.shape());
+                return Err(Error::format(&label, reason));
+            }
             let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
             let array = Tensor::from_data_size(view.data(), &shape, kind);
             arrays.push((name.to_owned(), as_float(array)));

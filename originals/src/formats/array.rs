@@ -1,6 +1,7 @@
 //! A numeric array, and how numpy's numbers lie in bytes: whole numbers and floats, in either byte and memory order.
 //! Files and pickles that hold arrays all end here.
 
+use models::tensors::shape::is_possible;
 use tch::Tensor;
 
 /// An extent beside an empty one may not be larger.
@@ -63,6 +64,7 @@ pub(super) fn from_bytes(
     let length = count
         .and_then(|n| n.checked_mul(size))
         .filter(|&n| n <= i64::MAX as usize);
+    let length = length.filter(|_| is_possible(shape.iter().copied()));
     let length = length.ok_or("the shape is too large")?;
     let bytes = bytes.get(..length).ok_or("the data is cut off")?;
     if bytes.is_empty() && shape.iter().any(|&extent| extent > MOST_EMPTY) {

@@ -5,6 +5,7 @@
 
 use crate::formats::array::Array;
 use models::tensors::device::mapped::Mapped;
+use models::tensors::shape::is_possible;
 use models::{Error, Result};
 use std::path::Path;
 
@@ -88,7 +89,10 @@ fn blob(bytes: &[u8]) -> Result<Array, String> {
             data.len()
         ));
     }
-    let shape = shape.into_iter().map(|extent| extent as usize).collect();
+    let shape: Vec<usize> = shape.into_iter().map(|extent| extent as usize).collect();
+    if !is_possible(shape.iter().copied()) {
+        return Err(format!("an array has the shape {shape:?}"));
+    }
     Ok(Array { shape, data })
 }
 

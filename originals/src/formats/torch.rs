@@ -4,6 +4,7 @@
 //! offset and strides; all become contiguous f32 arrays. Counters (whole numbers) are taken too.
 
 use super::pickle::{Value, read_pickle};
+use models::tensors::shape::is_possible;
 use models::{Error, Result, Weights};
 use std::collections::HashMap;
 use std::path::Path;
@@ -141,7 +142,8 @@ impl View {
         let last = extents.map(|(n, stride)| (n - 1).max(0).saturating_mul(*stride));
         let last = last.fold(self.offset, i64::saturating_add);
         let inside = count == 0 || (count <= held && last < held);
-        (sane && inside).then(|| {
+        let possible = is_possible(self.shape.iter().map(|&extent| extent as usize));
+        (sane && inside && possible).then(|| {
             storage
                 .as_strided(&self.shape, &self.strides, self.offset)
                 .contiguous()
@@ -174,5 +176,6 @@ mod tests {
         assert_eq!(view(3, &[2], &[1]), None);
         assert_eq!(view(-1, &[2], &[1]), None);
         assert_eq!(view(0, &[2], &[1, 1]), None);
+        assert_eq!(view(0, &[0, 1 << 40, 1 << 40], &[1, 1, 1]), None);
     }
 }
