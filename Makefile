@@ -115,7 +115,7 @@ fuzzer = RUSTC_WORKSPACE_WRAPPER="$(CURDIR)/scripts/fuzz-rustc.sh" CARGO_INCREME
 fuzz_found = $(STORYTELLER_CACHE)/fuzz/$(TARGET)
 .PHONY: fuzz
 fuzz: setup ## look for bytes that break a promise of fuzz/src: make fuzz TARGET=request SECONDS=300
-	@[ -f "fuzz/src/$(TARGET).rs" ] || { echo "TARGET is one of: $(basename $(notdir $(wildcard fuzz/src/*.rs)))"; exit 1; }
+	@[ -n "$(TARGET)" ] && [ -d "fuzz/corpus/$(TARGET)" ] || { echo "TARGET is one of: $(notdir $(wildcard fuzz/corpus/*))"; exit 1; }
 	@$(fuzzer) build --workspace --features fuzz/libfuzzer --bin fuzz-$(TARGET) $(QUIET)
 	@mkdir -p "$(fuzz_found)/corpus"
 	@$(CARGO_TARGET_DIR)/debug/fuzz-$(TARGET) "$(fuzz_found)/corpus" fuzz/corpus/$(TARGET) -max_total_time=$(SECONDS) \
