@@ -23,13 +23,19 @@ pub fn holds(bytes: &[u8]) {
     };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let now = i64::from_le_bytes(*time);
-    let (id, signature) = (text(id), text(signature));
+    let id = text(id);
     let secrets = text(secret).parse::<Secrets>();
     let secrets = secrets.unwrap_or_else(|_| Secrets::one(known()));
-    is_accepted_and_nothing_like_it(&secrets, (&id, now), body);
-    is_of_nobody(&secrets, (&id, now, &signature), body);
+    is_accepted_and_nothing_like_it(&secrets, &id, now, body);
+    let found = Headers {
+        id: id.clone(),
+        timestamp: now,
+        signature: text(signature),
+        traceparent: None,
+    };
+    is_of_nobody(&secrets, &found, body);
     if let Ok(secret) = text(secret).parse::<Secret>() {
-        reads_back(&secret, (&id, now), body);
+        reads_back(&secret, &id, now, body);
     }
 }
 
@@ -40,7 +46,7 @@ fn known() -> Secret {
         .unwrap()
 }
 
-fn is_accepted_and_nothing_like_it(secrets: &Secrets, (id, now): (&str, i64), body: &[u8]) {
+fn is_accepted_and_nothing_like_it(secrets: &Secrets, id: &str, now: i64, body: &[u8]) {
     let signed = secrets.sign(id, now, body);
     assert_eq!(secrets.verify(&signed, body, now), Ok(()));
     let refused = Err(Refused::Signature);
@@ -71,20 +77,15 @@ fn is_accepted_and_nothing_like_it(secrets: &Secrets, (id, now): (&str, i64), bo
 }
 
 /// A signature that is accepted has the one that we would make in it.
-fn is_of_nobody(secrets: &Secrets, (id, now, signature): (&str, i64, &str), body: &[u8]) {
-    let found = Headers {
-        id: id.to_owned(),
-        timestamp: now,
-        signature: signature.to_owned(),
-        traceparent: None,
-    };
-    let ours = secrets.sign(id, now, body).signature;
+fn is_of_nobody(secrets: &Secrets, found: &Headers, body: &[u8]) {
+    let (now, signature) = (found.timestamp, &found.signature);
+    let ours = secrets.sign(&found.id, now, body).signature;
     let made = |one: &str| ours.split(' ').any(|our| our == one);
-    let accepted = secrets.verify(&found, body, now).is_ok();
+    let accepted = secrets.verify(found, body, now).is_ok();
     assert_eq!(accepted, signature.split(' ').any(made), "{signature}");
 }
 
-fn reads_back(secret: &Secret, (id, now): (&str, i64), body: &[u8]) {
+fn reads_back(secret: &Secret, id: &str, now: i64, body: &[u8]) {
     let again: Secret = secret.reveal().parse().expect("a secret reads back");
     assert_eq!(again.reveal(), secret.reveal());
     let (one, other) = (Secrets::one(secret.clone()), Secrets::one(again));

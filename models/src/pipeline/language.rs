@@ -7,6 +7,7 @@
 mod asking;
 mod choosing;
 mod explaining;
+mod item;
 mod kinds_of_words;
 mod prompting;
 mod side_by_side;

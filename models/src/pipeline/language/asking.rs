@@ -5,7 +5,7 @@
 //! conversation included; what it may name stands in [`WORDINGS`]. What must stay true: nothing of a caller's gets into it.
 
 use super::Language;
-use super::writing::Item;
+use super::item::Item;
 use crate::bundle::styles::Mix;
 use crate::error::Result;
 use crate::pipeline::options::{Form, Options};

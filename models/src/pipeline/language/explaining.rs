@@ -2,7 +2,7 @@
 //! `telling` asks once a story is written. What must stay true: the thought is the one that the story was told from.
 
 use super::Language;
-use super::side_by_side::Ready;
+use super::prompting::Ready;
 use crate::error::Result;
 use crate::pipeline::explanation::{Explanation, Near, Place, PlaceKind, StyleShift};
 use crate::pipeline::options::Options;

@@ -7,7 +7,7 @@
 
 use super::Language;
 use super::asking::{request, says_style, unit};
-use super::writing::Item;
+use super::item::Item;
 use crate::error::Result;
 use crate::networks::word_head::WordHead;
 use crate::pipeline::options::Options;
@@ -55,6 +55,12 @@ pub(super) struct Subject {
     pub(super) unit: Unit,
     /// The last sentences or lines of the story that it goes on from.
     pub(super) earlier: Vec<String>,
+}
+
+/// A story with all that is known before it is written.
+pub(super) struct Ready<'a> {
+    pub(super) item: Item<'a>,
+    pub(super) subject: Subject,
 }
 
 /// Thinks: shifts the captions' thought into the style and reads the words out of it.

@@ -3,8 +3,8 @@
 //! whoever writes it and whenever.
 
 use super::Language;
-use super::prompting::Subject;
-use super::writing::{Item, write};
+use super::prompting::Ready;
+use super::writing::write;
 use crate::error::{Error, Result};
 use crate::pipeline::story::{Stage, Story, Watcher};
 use crate::tensors::device::shared::{OneThread, Shared};
@@ -12,12 +12,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::available_parallelism;
-
-/// A story with all that is known before it is written.
-pub(super) struct Ready<'a> {
-    pub(super) item: Item<'a>,
-    pub(super) subject: Subject,
-}
 
 /// What a writing thread has to say.
 enum Word {

@@ -2,9 +2,10 @@
 //! `Language::tell` calls it; what goes wrong with one request ends that request only.
 
 use super::Language;
-use super::prompting::think;
-use super::side_by_side::{Ready, write_all};
-use super::writing::{Item, captions};
+use super::item::Item;
+use super::prompting::{Ready, think};
+use super::side_by_side::write_all;
+use super::writing::captions;
 use crate::bundle::styles::Mix;
 use crate::error::{Error, Result};
 use crate::pipeline::options::{Mode, Options};

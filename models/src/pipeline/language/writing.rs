@@ -4,13 +4,13 @@
 use super::Language;
 use super::choosing::Choosing;
 use super::explaining::explain;
-use super::side_by_side::Ready;
-use crate::bundle::styles::Mix;
+use super::item::Item;
+use super::prompting::Ready;
 use crate::decoding::drawing::DrawingRules;
 use crate::error::{Error, Result};
 use crate::pipeline::ending::count_words;
 use crate::pipeline::options::{Form, Mode, Options};
-use crate::pipeline::seeing::{Found, Look};
+use crate::pipeline::seeing::Found;
 use crate::pipeline::story::{Stage, Story, UsedCaption, Watcher};
 use crate::pipeline::verse;
 use crate::pipeline::writer::Unit;
@@ -34,15 +34,6 @@ const EARLIEST_END: f64 = 0.5;
 /// Nobody waits for a sentence of more tokens, or a line.
 const LONGEST_SENTENCE: usize = 48;
 const LONGEST_LINE: usize = 18;
-
-/// A request on its way.
-pub(super) struct Item<'a> {
-    pub(super) place: usize,
-    pub(super) options: &'a Options,
-    pub(super) mix: Mix,
-    pub(super) look: Look,
-    pub(super) found: Vec<Found>,
-}
 
 /// A text with the mean score of its sentences.
 type Version = (f64, String);
