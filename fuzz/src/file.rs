@@ -1,4 +1,5 @@
 //! Bytes as a file: readers of large files map them, so they take a path.
+//! Each thread has one, filled anew for each check and gone with the thread: making files is what a fuzzer would wait for.
 
 use std::cell::RefCell;
 use std::io::Write as _;

@@ -21,8 +21,17 @@ struct Driver {
     address: String,
 }
 
+/// It takes a free port for one family of addresses, asks for the same in the other, and ends if somebody has that.
+const STARTS: usize = 5;
+
 impl Driver {
     fn start() -> Driver {
+        (0..STARTS)
+            .find_map(|_| Self::start_once())
+            .expect("chromedriver says on which port it listens")
+    }
+
+    fn start_once() -> Option<Driver> {
         let child = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -34,18 +43,17 @@ impl Driver {
                  Chromium: `make setup-tests` does on Debian as root; elsewhere chromium and chromedriver of one version"
             )
         });
-        let port = BufReader::new(child.stdout.take().unwrap())
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let port = line.split_once("successfully on port ")?.1;
-                Some(port.trim_end_matches('.').to_owned())
-            })
-            .expect("chromedriver says on which port it listens");
-        Driver {
+        let said = BufReader::new(child.stdout.take().unwrap());
+        let mut driver = Driver {
             child,
-            address: format!("http://127.0.0.1:{port}"),
-        }
+            address: String::new(),
+        };
+        let port = said.lines().map_while(Result::ok).find_map(|line| {
+            let port = line.split_once("successfully on port ")?.1;
+            Some(port.trim_end_matches('.').to_owned())
+        })?;
+        driver.address = format!("http://127.0.0.1:{port}");
+        Some(driver)
     }
 }
 
