@@ -287,6 +287,11 @@ async fn a_receiver_that_hangs_does_not_hold_up_the_others() {
     dispatcher.vanish().await;
 }
 
+/// When an attempt was begun, in seconds.
+fn begun(heard: &Heard) -> i64 {
+    heard.headers["webhook-timestamp"].parse().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_slow_receivers_leave_places_to_those_that_answer() {
     let service = Service::start().await;
@@ -321,14 +326,20 @@ async fn many_slow_receivers_leave_places_to_those_that_answer() {
     for job in jobs {
         service.delivered(job).await;
     }
-    let heard: Vec<usize> = slow.iter().map(|receiver| receiver.heard().len()).collect();
+    // whoever does not answer gives his place back after 15 s, which may pass here on a busy machine
+    let mut first = Vec::new();
+    for receiver in &slow {
+        let mut begun: Vec<i64> = receiver.heard().iter().map(begun).collect();
+        begun.sort_unstable();
+        for (earlier, later) in begun.iter().zip(begun.iter().skip(4)) {
+            assert!(later - earlier >= 14, "places of one stranger: {begun:?}");
+        }
+        first.extend(begun.into_iter().take(4));
+    }
+    first.sort_unstable();
+    let last_of_the_quick = quick.heard().iter().map(begun).max().unwrap();
     assert!(
-        heard.iter().all(|heard| *heard <= 4),
-        "places of one stranger: {heard:?}"
-    );
-    assert_eq!(
-        heard.iter().sum::<usize>(),
-        24,
+        last_of_the_quick < first[first.len().min(24) - 1] + 14,
         "the quick one did not wait for them to end"
     );
     dispatcher.vanish().await;
