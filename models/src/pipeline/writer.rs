@@ -192,6 +192,11 @@ impl Writer {
         self.llama.device()
     }
 
+    /// Whether its vocabulary has a token that ends a line.
+    pub fn writes_lines(&self) -> bool {
+        !self.allowed.lines.is_empty()
+    }
+
     /// Text to tokens and back.
     pub fn pieces(&self) -> &Pieces {
         &self.pieces

@@ -46,9 +46,10 @@ pub(super) fn request(
     ))
 }
 
-/// What a story is written in: lines where lyrics are asked for and the bundle has a wording for them.
+/// What a story is written in: lines where lyrics are asked for, and the bundle has a wording for them and its model ends of lines.
 pub(super) fn unit(language: &Language, options: &Options) -> Unit {
-    if options.form == Form::Lyrics && language.part.lyrics_request.is_some() {
+    let has_wording = language.part.lyrics_request.is_some() && language.writer.writes_lines();
+    if options.form == Form::Lyrics && has_wording {
         Unit::Line
     } else {
         Unit::Sentence

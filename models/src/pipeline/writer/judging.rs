@@ -71,22 +71,42 @@ impl Judge for InWords<'_> {
 }
 
 impl InWords<'_> {
-    /// Makes a line of one that ran on as prose does: up to its last pause.
+    /// Makes a line of one that ran on as prose does: up to its last pause, or else its last whole word.
     fn break_off(&self, drawn: &mut Drawn) -> Result<()> {
-        if drawn.ending != Ending::Open {
+        if drawn.ending != Ending::Open || drawn.tokens.len() < LEAST_OF_A_LINE {
             return Ok(());
         }
-        for kept in (LEAST_OF_A_LINE..=drawn.tokens.len()).rev() {
-            if self.writer.text(&drawn.tokens[..kept])?.ends_with(PAUSES) {
-                // its share of the whole, so that the mean stays what it was
-                drawn.log_probability *= kept as f64 / drawn.tokens.len() as f64;
-                drawn.tokens.truncate(kept);
-                drawn.tokens.extend(self.writer.allowed.lines.first());
-                drawn.ending = Ending::Closed;
-                return Ok(());
+        let all = drawn.tokens.len();
+        let kept = match self.last_pause(&drawn.tokens)? {
+            Some(kept) => kept,
+            None => self.last_word(&drawn.tokens)?,
+        };
+        // its share of the whole, so that the mean stays what it was
+        drawn.log_probability *= kept as f64 / all as f64;
+        drawn.tokens.truncate(kept);
+        drawn.tokens.extend(self.writer.allowed.lines.first());
+        drawn.ending = Ending::Closed;
+        Ok(())
+    }
+
+    /// How many tokens come before the last pause, with it.
+    fn last_pause(&self, tokens: &[usize]) -> Result<Option<usize>> {
+        for kept in (LEAST_OF_A_LINE..=tokens.len()).rev() {
+            if self.writer.text(&tokens[..kept])?.ends_with(PAUSES) {
+                return Ok(Some(kept));
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// How many tokens come before the last word, of which there may be more to come; all where that leaves too few.
+    fn last_word(&self, tokens: &[usize]) -> Result<usize> {
+        for kept in (LEAST_OF_A_LINE..tokens.len()).rev() {
+            if self.writer.text(&tokens[kept..=kept])?.starts_with(' ') {
+                return Ok(kept);
+            }
+        }
+        Ok(tokens.len())
     }
 
     /// Lets a line end as its place in the stanza asks for.
