@@ -4,7 +4,7 @@
 //! itself, against the sentence before it and against all that was said already. What counts how much stands here, term by term.
 
 use super::Language;
-use super::kinds_of_words::{is_content, is_leaning, is_narrator, is_of_texts};
+use super::kinds_of_words::{is_content, is_leaning, is_narrator, is_of_texts, words};
 use super::prompting::Subject;
 use super::versifying::{ends_stanza, has_room, of_a_line};
 use crate::error::Result;
@@ -322,15 +322,6 @@ fn candidates<'a>(
             sentence,
             words: words(&sentence.text),
         })
-        .collect()
-}
-
-fn words(text: &str) -> Vec<String> {
-    let lower = text.to_lowercase();
-    let words = lower.split(|c: char| !c.is_alphabetic());
-    words
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
         .collect()
 }
 

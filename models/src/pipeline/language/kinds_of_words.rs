@@ -1,8 +1,18 @@
-//! What kinds of words there are to who chooses sentences: those that lean on something before, that speak of the text itself,
-//! that are a narrator's, and that only hold a sentence together. English, in lower case.
+//! What words a text has, and what kinds of them there are to who chooses sentences: those that lean on something before, that
+//! speak of the text itself, that are a narrator's, and that only hold a sentence together. English, in lower case.
 
 /// Words of fewer letters say little.
 const CONTENT: usize = 3;
+
+/// The words of a text, in lower case.
+pub(super) fn words(text: &str) -> Vec<String> {
+    let lower = text.to_lowercase();
+    let words = lower.split(|c: char| !c.is_alphabetic());
+    words
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
 
 /// Whether a word says something by itself.
 pub(super) fn is_content(word: &str) -> bool {

@@ -3,6 +3,7 @@
 //! English is rhymed by its sounds, of which the spelling is a fair witness: two ends rhyme if they are spelt alike from the
 //! last vowel on, or in one of the ways that mostly sound alike. A rhyme to the eye is taken for one.
 
+use super::kinds_of_words::words as words_of;
 use crate::pipeline::verse::STANZA;
 
 /// A line whose end rhymes with one of the two before it in its stanza.
@@ -39,7 +40,10 @@ const ALIKE: [(&str, &[&str]); 16] = [
 /// How well a line of these words stands after the lines of a song.
 pub(super) fn of_a_line(words: &[String], lines: &[String]) -> f64 {
     let stanza = &lines[lines.len() - lines.len() % STANZA..];
-    let ends: Vec<String> = stanza.iter().map(|line| last_word(line)).collect();
+    let ends: Vec<String> = stanza
+        .iter()
+        .filter_map(|line| words_of(line).pop())
+        .collect();
     let end = words.last().map(String::as_str).unwrap_or_default();
     let rhymes = ends.iter().rev().take(2).any(|before| rhyme(before, end));
     let same = ends.iter().any(|before| before == end);
@@ -72,13 +76,6 @@ pub(super) fn has_room(lines: usize, words_left: usize) -> bool {
         WORDS.0
     };
     words_left >= needed || lines == 0
-}
-
-fn last_word(line: &str) -> String {
-    let lower = line.to_lowercase();
-    let mut words = lower.split(|c: char| !c.is_alphabetic());
-    let last = words.rfind(|word| !word.is_empty());
-    last.unwrap_or_default().to_owned()
 }
 
 /// Whether two words, in lower case, end alike; a word does not rhyme with itself.
