@@ -27,9 +27,13 @@ pub use job::{
 pub use key::{Actor, AuditEntry, Credential, Key, KeyLimits, NewKey, Owned, Quota, Scope, Void};
 pub use queue::{PostgresQueue, Queue, QueueOptions, RabbitQueue, RabbitSettings};
 pub use request::{Compat, FieldProblem, Form, Mode, StoryRequest};
+pub use store::batches::{Batch, BatchStory, BatchSubmitted, NewBatch, RefusedPicture};
+pub use store::events::Standing;
+pub use store::removing::Removed;
+pub use store::retention::Forgotten;
+pub use store::sharing::{Gallery, Place, Shared};
 pub use store::{
-    Batch, BatchStory, BatchSubmitted, Beat, Cancelled, Catalogue, Depth, Forgotten, Gallery,
-    Idempotency, Listed, NewBatch, NewJob, Outcome, Place, RefusedPicture, Removed, Retried, Room,
-    Shared, Standing, Store, Submitted, Swept, Written,
+    Beat, Cancelled, Catalogue, Depth, Idempotency, Listed, NewJob, Outcome, Retried, Room, Store,
+    Submitted, Swept, Written,
 };
 pub use style::{AddedStyle, LearntStyle, StyleDraft, StyleStanding, StyleSubmitted};

@@ -3,26 +3,26 @@
 //! stay true: every write about a running job names its lease, and a write that changes no row is told as stale.
 
 mod audit;
-mod batches;
+pub(crate) mod batches;
 mod chores;
 mod claiming;
 mod database;
 mod deliveries;
-mod events;
+pub(crate) mod events;
 mod finishing;
 mod keys;
 mod listener;
-mod looking;
-mod migrating;
+pub mod looking;
+pub mod migrating;
 mod owning;
-mod publishing;
+pub(crate) mod publishing;
 mod reading;
-mod removing;
-mod retention;
+pub(crate) mod removing;
+pub(crate) mod retention;
 mod retrying;
 mod reusing;
 mod row;
-mod sharing;
+pub(crate) mod sharing;
 mod styles;
 mod submitting;
 mod sweeping;
@@ -43,17 +43,9 @@ use crate::job::{Job, JobError, Stage, StoredImage, StoryResult, StyleEntry};
 use crate::key::{Actor, Quota};
 use crate::request::StoryRequest;
 use crate::style::LearntStyle;
-pub use batches::{Batch, BatchStory, BatchSubmitted, NewBatch, RefusedPicture};
 use database::Database;
-pub use events::Standing;
 use listener::Listener;
-pub use looking::{Look, look};
-pub use migrating::Tables;
-pub use publishing::Unpublished;
-pub use removing::Removed;
-pub use retention::Forgotten;
 use row::{DATABASE, failed};
-pub use sharing::{Gallery, Place, Shared};
 
 /// Health checks ask every few seconds.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,7 +1,8 @@
 //! The database: whether it answers, how old it is, whether its tables fit this program, and what its clock says.
 //! What must stay true: a database that only waits for `storyteller migrate` is told from one that cannot be reached.
 
-use jobs::store::{Look, Tables, look};
+use jobs::store::looking::{Look, look};
+use jobs::store::migrating::Tables;
 use uuid::Uuid;
 
 use super::Finding;

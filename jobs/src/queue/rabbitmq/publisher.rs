@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::topology::{lane, lane_queue, waiting};
 use super::{SessionResult, Shared};
 use crate::faults;
-use crate::store::Unpublished;
+use crate::store::publishing::Unpublished;
 
 /// Notifications of the database may be missed, and retries that become due send none.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
