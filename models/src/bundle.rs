@@ -245,12 +245,14 @@ impl Bundle {
             &skip.tables,
             &skip.words,
         ];
-        let mut sum = Sha256::new();
-        for name in names.into_iter().chain([&m.gallery.captions]) {
-            sum.update(self.sum(name)?.to_lowercase());
-        }
-        sum.update(format!("{:?} {:?}", m.vse.known_words, m.vse.encoder));
-        Ok(hex(&sum.finalize()))
+        let known = format!("{:?} {:?}", m.vse.known_words, m.vse.encoder);
+        self.key(
+            &known,
+            names
+                .into_iter()
+                .chain([&m.gallery.captions])
+                .map(String::as_str),
+        )
     }
 
     /// Names the captions' thoughts: changes with the captions and the sentence encoder, and with nothing else.
@@ -262,6 +264,19 @@ impl Bundle {
         let encoder = part.map_or("", |part| part.sentences.as_str());
         let captions = self.sum(&self.manifest.gallery.captions)?.to_lowercase();
         Ok(hex(&Sha256::digest(format!("{captions} {encoder}"))))
+    }
+
+    /// Names what is computed from `files` in a way that `how` says.
+    ///
+    /// # Errors
+    /// When one of them has no sum.
+    pub fn key<'a>(&self, how: &str, files: impl IntoIterator<Item = &'a str>) -> Result<String> {
+        let mut sum = Sha256::new();
+        for file in files {
+            sum.update(self.sum(file)?.to_lowercase());
+        }
+        sum.update(how);
+        Ok(hex(&sum.finalize()))
     }
 
     fn sum(&self, file: &str) -> Result<&str> {

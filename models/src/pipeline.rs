@@ -8,6 +8,7 @@ pub mod ending;
 pub mod explanation;
 pub mod gallery;
 pub mod image_encoder;
+mod kept;
 mod language;
 pub mod options;
 pub mod picture;

@@ -2,6 +2,7 @@
 //! Every step reads and writes files, so that a recipe is a list of commands; docs/training.md has the starter bundle's.
 
 mod adapter;
+mod captioner;
 mod curve;
 mod encoders;
 mod expansion;
@@ -39,6 +40,8 @@ enum Step {
     Gallery(texts::Gallery),
     /// Write a gallery of captions that nobody wrote, from captions that people wrote.
     InventCaptions(invent::InventCaptions),
+    /// Teach a language model to write captions from words, for invent-captions.
+    CaptionWriter(captioner::CaptionWriterStep),
     /// Train the joint space of pictures and sentences.
     Vse(encoders::VseStep),
     /// Train one half of the sentence encoder.
@@ -75,6 +78,7 @@ impl Train {
             Step::Words(step) => step.run()?,
             Step::Gallery(step) => step.run()?,
             Step::InventCaptions(step) => step.run()?,
+            Step::CaptionWriter(step) => step.run()?,
             Step::Vse(step) => step.run()?,
             Step::SkipThoughts(step) => step.run()?,
             Step::ExpandVocabulary(step) => step.run()?,

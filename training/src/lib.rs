@@ -3,12 +3,14 @@
 pub mod adam;
 pub mod bundle_making;
 pub mod caption_model;
+pub mod caption_writer;
 pub mod checkpoint;
 pub mod corpus;
 pub mod course;
 pub mod expansion;
 pub mod grammar;
 pub mod language_bundle;
+pub mod low_rank;
 pub mod measure;
 pub mod order;
 pub mod parameters;

@@ -4,6 +4,7 @@
 //! original's costs, which the parity check compares with what its trainers printed; `costs` are what is minimised.
 
 pub mod adapter;
+pub mod captions;
 pub mod costs;
 pub mod decoder;
 pub mod graph;

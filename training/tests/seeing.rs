@@ -119,7 +119,7 @@ fn a_question_asks_what_the_product_of_both_sides_says() {
     let network = Joint::load(&trained(&material, None).unwrap()).unwrap();
     let image = network.image(&material.features).get(7);
     let question = network.question(&image);
-    let lengths = network.lengths(&material.vectors);
+    let lengths = network.text_with_lengths(&material.vectors).1;
     let asked = (material.vectors.mv(&question.direction) + question.constant) / lengths;
     let told = network.text(&material.vectors).mv(&image);
     assert!((asked - told).abs().max().double_value(&[]) < 1e-5);

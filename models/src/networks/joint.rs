@@ -90,14 +90,14 @@ impl Joint {
 
     /// Sentence vectors (N, T) to unit vectors (N, D).
     pub fn text(&self, vectors: &Tensor) -> Tensor {
-        let mapped = self.mapped(vectors);
-        let length = lengths(&mapped).unsqueeze(1);
-        mapped / length
+        self.text_with_lengths(vectors).0
     }
 
-    /// The lengths (N) of mapped sentence vectors (N, T) before they are made 1.
-    pub fn lengths(&self, vectors: &Tensor) -> Tensor {
-        lengths(&self.mapped(vectors))
+    /// As [`Joint::text`], with the lengths (N) of the mapped vectors before they are made 1.
+    pub fn text_with_lengths(&self, vectors: &Tensor) -> (Tensor, Tensor) {
+        let mapped = self.mapped(vectors);
+        let lengths = lengths(&mapped);
+        (mapped / lengths.unsqueeze(1), lengths)
     }
 
     /// What a picture's unit vector (D) asks of sentence vectors.

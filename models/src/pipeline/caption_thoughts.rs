@@ -1,11 +1,11 @@
 //! The thoughts of a gallery's captions, computed once and kept in the cache.
 //!
 //! In the cache they are 16-bit floats; a first start reads the rounded numbers back, so that all starts tell the same
-//! stories. A file appears whole or not at all; one that is damaged or of another size is made anew.
+//! stories.
 
-use crate::error::{Error, Result};
+use super::kept;
+use crate::error::Result;
 use crate::networks::bert::SentenceEncoder;
-use crate::tensors::weights::Weights;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
@@ -26,11 +26,8 @@ pub fn recall(
 ) -> Result<Tensor> {
     let path = file.with_extension("safetensors");
     let shape = [captions.len() as i64, encoder.size()];
-    if path.exists() {
-        match Weights::from_safetensors(&path).and_then(|kept| kept.tensor(THOUGHTS, &shape)) {
-            Ok(thoughts) => return Ok(thoughts),
-            Err(error) => tracing::warn!("{error}: it will be made anew"),
-        }
+    if let Some(thoughts) = kept::recalled(&path, |kept| kept.tensor(THOUGHTS, &shape)) {
+        return Ok(thoughts);
     }
     let of = captions.len();
     let thoughts = encoder.encode(captions, &mut |done| progress(DOING, done, of))?;
@@ -38,13 +35,10 @@ pub fn recall(
         .to_device(Device::Cpu)
         .to_kind(Kind::Half)
         .to_kind(Kind::Float);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let arrays = [(THOUGHTS.to_owned(), rounded.shallow_clone())];
-    let written = std::fs::create_dir_all(folder)
-        .map_err(|error| Error::file("create", folder, error))
-        .and_then(|()| Weights::from_tensors("thoughts", arrays).save(&path, Kind::Half));
-    if let Err(error) = written {
-        tracing::warn!("the captions' thoughts will be computed again next time: {error}");
-    }
+    kept::keep(
+        &path,
+        Kind::Half,
+        [(THOUGHTS.to_owned(), rounded.shallow_clone())],
+    );
     Ok(rounded)
 }

@@ -99,7 +99,8 @@ impl Language {
             &cache.join("gallery").join(key),
             progress,
         )?;
-        let readings = seeing.read(&captions, thoughts.shallow_clone())?;
+        let read = cache.join("gallery").join(sight.readings_key(bundle)?);
+        let readings = seeing.recall(&captions, thoughts.shallow_clone(), &read)?;
         let words = bundle.text(&part.words)?;
         let words = WordList::parse(&part.words, &words, &arrays, Device::Cpu)?;
         give_back_freed_memory();

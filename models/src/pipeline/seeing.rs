@@ -25,6 +25,7 @@ use objects::{Belief, Evidence};
 use readings::Readings;
 use score::{Parts, Term, Weights};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use tch::{Kind, Tensor};
 
 /// The numbers of the score: a part of `bundle.toml`.
@@ -127,6 +128,14 @@ impl Seeing {
     /// When there are not as many captions as vectors.
     pub fn read(&self, captions: &[String], vectors: Tensor) -> Result<Readings> {
         Readings::read(self, captions, vectors)
+    }
+
+    /// As [`Seeing::read`], from `file` (without its ending) in a cache if they were read before with all the same.
+    ///
+    /// # Errors
+    /// As [`Seeing::read`].
+    pub fn recall(&self, captions: &[String], vectors: Tensor, file: &Path) -> Result<Readings> {
+        Readings::recall(self, captions, vectors, file)
     }
 
     /// Which of the detector's classes captions name.

@@ -160,7 +160,7 @@ fn a_picture_points_along_what_its_joint_space_asks() {
         let length = direction.square().sum(Kind::Float).double_value(&[]);
         assert!((length - 1.0).abs() < 1e-5, "{name}: {length}");
         let parts = scene.seeing.parts(&look, &scene.readings);
-        let asked = Tensor::from_slice(parts.of(Term::Joint)) * joint.lengths(&vectors);
+        let asked = Tensor::from_slice(parts.of(Term::Joint)) * joint.text_with_lengths(&vectors).1;
         let along = vectors.mv(&direction);
         let apart = |all: &Tensor| all - all.mean(Kind::Float);
         let (asked, along) = (apart(&asked), apart(&along));
@@ -236,4 +236,49 @@ fn a_class_is_believed_in_when_the_detector_or_the_council_is_sure() {
     assert!(likely(0.1, 0.1) < 0.05);
     let person = belief.of(&[0.5], &[0.1], &[0.5])[0];
     assert!((person - 1.0 / (1.0 + 1f32.exp())).abs() < 1e-6, "{person}");
+}
+
+#[test]
+fn readings_that_were_kept_are_those_that_were_made_and_broken_ones_are_made_anew() {
+    let scene = Scene::open();
+    let vectors = Golden::open("gallery.safetensors").array("vectors");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gallery/readings");
+    let recall = || {
+        let vectors = vectors.shallow_clone();
+        let recalled = scene.seeing.recall(&scene.captions, vectors, &file);
+        recalled.unwrap()
+    };
+    let same = |readings: &Readings| {
+        let look = scene.look(0);
+        let (found, wanted) = (
+            scene.seeing.parts(&look, readings),
+            scene.seeing.parts(&look, &scene.readings),
+        );
+        for term in [Term::Joint, Term::Recognised, Term::Hub, Term::Objects] {
+            assert_eq!(found.of(term), wanted.of(term), "{term:?}");
+        }
+    };
+    same(&recall());
+    let path = file.with_extension("safetensors");
+    let kept = std::fs::read(&path).unwrap();
+    let made = std::fs::metadata(&path).unwrap().modified().unwrap();
+    same(&recall());
+    let again = std::fs::metadata(&path).unwrap().modified().unwrap();
+    assert_eq!(made, again, "what is there is not written again");
+    // half a file, classes that the detector has not, another gallery's
+    std::fs::write(&path, &kept[..kept.len() / 2]).unwrap();
+    same(&recall());
+    assert_eq!(std::fs::read(&path).unwrap(), kept);
+    let held = Weights::from_safetensors(&path).unwrap();
+    let foreign = |name: &str, array: &Tensor| match name {
+        "classes" => array + 80.0,
+        _ => array.shallow_clone(),
+    };
+    let arrays = held.iter();
+    let arrays = arrays.map(|(name, array)| (name.to_owned(), foreign(name, array)));
+    let arrays = Weights::from_tensors("foreign", arrays.collect::<Vec<_>>());
+    arrays.save(&path, Kind::Float).unwrap();
+    same(&recall());
+    assert_eq!(std::fs::read(&path).unwrap(), kept);
 }

@@ -18,6 +18,7 @@ use models::tensors::precision;
 use models::{Bundle, Weights};
 use tch::{Device, Kind, Tensor};
 use training::language_bundle::{self, Writer};
+use training::low_rank::SCALE;
 use training::passages::{self, Passage, Take};
 use training::recipes::adapter::lessons::{Lessons, Reading, Surroundings, visible_words};
 use training::recipes::adapter::{self, Frame, Learner, Settings};
@@ -261,7 +262,7 @@ impl Run<'_> {
         let writer = Writer {
             base: self.base_name(),
             adapter,
-            scale: adapter::SCALE,
+            scale: SCALE,
             words: &tongue.words,
             spread: &self.ground.spread,
             allowed: &frame.allowed,

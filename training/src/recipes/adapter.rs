@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use tch::{Device, Kind, Reduction, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::course::Course;
 use crate::course::{Oversight, Step, follow};
+use crate::low_rank::{self, Output, SCALE};
 use crate::order::{Grouping, Rounds};
 use crate::parameters::Parameters;
 use lessons::{Lessons, Told};
@@ -23,8 +24,6 @@ use models::networks::prefix::{PrefixMap, Spread};
 use models::networks::projection::Adapter;
 use models::{Error, Result, Weights};
 
-/// Alpha over rank: what the product of the matrices is multiplied with.
-pub const SCALE: f64 = 2.0;
 /// Size of the prefix map's hidden layer.
 const HIDDEN: i64 = 384;
 
@@ -61,10 +60,7 @@ pub struct Learner {
     map: PrefixMap,
     before: Tensor,
     after: Tensor,
-    /// Rows of the output matrix for the tokens that may be written (V′, width).
-    output: Tensor,
-    /// The place of a token among them (vocabulary); −1 for all others.
-    places: Tensor,
+    output: Output,
 }
 
 impl Learner {
@@ -78,13 +74,7 @@ impl Learner {
         spread: &Spread,
         frame: &Frame,
     ) -> Result<Self> {
-        llama.adapt(|name, _| {
-            Ok(Adapter {
-                a: parameters.get(&format!("{name}.lora_a")).shallow_clone(),
-                b: parameters.get(&format!("{name}.lora_b")).shallow_clone(),
-                scale: SCALE,
-            })
-        })?;
+        low_rank::listen(&mut llama, parameters)?;
         let shared = parameters.names().zip(parameters.tensors());
         let shared = shared.map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone()));
         let held = Weights::from_tensors("the prefix map", shared);
@@ -92,15 +82,10 @@ impl Learner {
         let _no_grad = tch::no_grad_guard();
         let device = llama.device();
         let ids = |ids: &[i64]| Tensor::from_slice(ids).to_device(device);
-        let allowed = ids(&frame.allowed);
-        let places = Tensor::full([llama.config().vocabulary], -1, (Kind::Int64, device));
-        let order = Tensor::arange(allowed.size()[0], (Kind::Int64, device));
-        let places = places.index_copy(0, &allowed, &order);
         Ok(Self {
             before: llama.embed(&ids(&frame.before)).unsqueeze(0),
             after: llama.embed(&ids(&frame.after)).unsqueeze(0),
-            output: llama.output_rows(&allowed),
-            places,
+            output: Output::of(&llama, &frame.allowed),
             map,
             llama,
         })
@@ -167,15 +152,7 @@ impl Learner {
         let hidden = self.llama.forward(&Tensor::cat(&[&prefix, &shown], 1));
         // the first token of a passage is foretold by the last of its prefix
         let hidden = hidden.narrow(1, prefix.size()[1] - 1, longest as i64);
-        let real = ids.ge(0);
-        let hidden = hidden
-            .masked_select(&real.unsqueeze(-1))
-            .view([-1, hidden.size()[2]]);
-        let logits = hidden
-            .linear::<&Tensor>(&self.output, None)
-            .to_kind(Kind::Float);
-        let targets = self.places.index_select(0, &ids.masked_select(&real));
-        logits.cross_entropy_loss::<Tensor>(&targets, None, Reduction::None, -100, 0.0)
+        self.output.losses(&hidden, &ids)
     }
 }
 
@@ -185,12 +162,7 @@ pub fn initial(llama: &Llama, settings: &Settings, thoughts: i64) -> Parameters 
     tch::manual_seed(settings.course.seed as i64);
     let options = (Kind::Float, Device::Cpu);
     let mut parameters = Parameters::new();
-    for (name, [out, inner]) in llama.adaptable() {
-        let reads = Tensor::randn([settings.rank, inner], options) / (inner as f64).sqrt();
-        parameters.add(&format!("{name}.lora_a"), reads);
-        let writes = Tensor::zeros([out, settings.rank], options);
-        parameters.add(&format!("{name}.lora_b"), writes);
-    }
+    low_rank::add_matrices(&mut parameters, llama, settings.rank);
     let (inputs, outputs) = (2 * thoughts, settings.soft_tokens * llama.config().width);
     let mut add = |name: &str, shape: &[i64], deviation: f64| {
         let tensor = Tensor::randn(shape, options) * deviation;

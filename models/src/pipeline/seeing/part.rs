@@ -58,6 +58,16 @@ impl SeeingPart {
         Seeing::load(self.recipe.clone(), &joints, &names, mentions)
     }
 
+    /// Names what is read of a gallery: changes with the captions and all that they are read with, and with nothing else.
+    ///
+    /// # Errors
+    /// When one of the files has no sum.
+    pub fn readings_key(&self, bundle: &Bundle) -> Result<String> {
+        let joints = self.joints.iter().map(String::as_str);
+        let files = joints.chain([FILE, self.mentions.as_str()]);
+        bundle.key(&bundle.captions_key()?, files)
+    }
+
     /// Loads what turns looks into words.
     ///
     /// # Errors

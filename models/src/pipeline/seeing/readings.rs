@@ -3,6 +3,8 @@
 //! A product in the joint space is linear in the sentence vector but for one length, so nothing larger than the sentence
 //! vectors themselves is kept.
 
+mod kept;
+
 use super::Seeing;
 use super::mentions::Mentions;
 use crate::error::{Error, Result};
@@ -52,13 +54,11 @@ impl Readings {
         let (mut joint_lengths, mut hubs) = (Vec::new(), Vec::new());
         for (joint, bank) in &seeing.joints {
             let found = blocks(&vectors, |block| {
-                let lengths = joint.lengths(block);
-                let (nearest, _) = joint.text(block).matmul(&bank.tr()).topk(
-                    seeing.recipe.neighbours,
-                    1,
-                    true,
-                    false,
-                );
+                let (units, lengths) = joint.text_with_lengths(block);
+                let (nearest, _) =
+                    units
+                        .matmul(&bank.tr())
+                        .topk(seeing.recipe.neighbours, 1, true, false);
                 Tensor::stack(
                     &[lengths, nearest.mean_dim(1i64, false, tch::Kind::Float)],
                     0,

@@ -4,8 +4,6 @@
 //! The arrays are filled by a formula, so that no weights need to lie here: value k of an array is a·sin(0.7391·(k mod
 //! 1009) + s). The network is the one that `make setup` fetches.
 
-#![allow(clippy::unwrap_used)]
-
 use std::path::{Path, PathBuf};
 
 use models::Weights;
@@ -17,18 +15,7 @@ use training::Parameters;
 use training::recipes::adapter::lessons::Told;
 use training::recipes::adapter::{Frame, Learner};
 
-fn base() -> PathBuf {
-    let home =
-        || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cache/storyteller");
-    let cache = std::env::var_os("STORYTELLER_CACHE").map_or_else(home, PathBuf::from);
-    let path = cache.join("smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
-    assert!(
-        path.exists(),
-        "{} is not there: run `make setup`",
-        path.display()
-    );
-    path
-}
+use crate::tiny::base;
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -153,8 +140,9 @@ mod learning {
 
     use std::collections::BTreeMap;
 
-    use super::{base, filled};
-    use models::networks::llama::{Config, Llama};
+    use super::filled;
+    use crate::tiny::base;
+    use crate::tiny::llama;
     use models::networks::prefix::Spread;
     use models::text::pieces::Pieces;
     use models::text::words::{Word, WordList};
@@ -168,55 +156,6 @@ mod learning {
     };
 
     const THINGS: [&str; 4] = ["dog", "boat", "tree", "house"];
-    const WIDTH: i64 = 48;
-
-    fn llama(vocabulary: i64) -> Llama {
-        let config = Config {
-            width: WIDTH,
-            layers: 2,
-            heads: 4,
-            kv_heads: 2,
-            head: 12,
-            feed_forward: 64,
-            vocabulary,
-            context: 256,
-            norm_eps: 1e-5,
-            rope_base: 1e4,
-        };
-        let mut arrays: BTreeMap<String, Tensor> = BTreeMap::new();
-        let mut add = |name: String, shape: &[i64], spread: f64| {
-            let random = Tensor::randn(shape, (Kind::Float, Device::Cpu)) * spread;
-            arrays.insert(name + ".weight", random);
-        };
-        tch::manual_seed(1);
-        add("model.embed_tokens".to_owned(), &[vocabulary, WIDTH], 0.3);
-        for layer in 0..2 {
-            let name = |part: &str| format!("model.layers.{layer}.{part}");
-            for (part, shape) in [
-                ("self_attn.q_proj", [48, WIDTH]),
-                ("self_attn.k_proj", [24, WIDTH]),
-                ("self_attn.v_proj", [24, WIDTH]),
-                ("self_attn.o_proj", [WIDTH, 48]),
-                ("mlp.gate_proj", [64, WIDTH]),
-                ("mlp.up_proj", [64, WIDTH]),
-                ("mlp.down_proj", [WIDTH, 64]),
-            ] {
-                add(name(part), &shape, 0.15);
-            }
-        }
-        for norm in [
-            "model.norm",
-            "model.layers.0.input_layernorm",
-            "model.layers.0.post_attention_layernorm",
-            "model.layers.1.input_layernorm",
-            "model.layers.1.post_attention_layernorm",
-        ] {
-            let ones = Tensor::ones([WIDTH], (Kind::Float, Device::Cpu));
-            arrays.insert(format!("{norm}.weight"), ones);
-        }
-        let weights = Weights::from_tensors("tiny", arrays);
-        Llama::from_weights(&weights, config, (Kind::Float, Device::Cpu)).unwrap()
-    }
 
     /// Passages that each speak of one thing, and thoughts that point to it.
     fn passages() -> (Vec<Passage>, Tensor) {

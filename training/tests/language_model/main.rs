@@ -1,0 +1,7 @@
+//! Language models that learn: passages from thoughts, captions from words.
+
+#![allow(clippy::unwrap_used)]
+
+mod adapter;
+mod captions;
+mod tiny;
