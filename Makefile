@@ -125,12 +125,19 @@ fuzz: setup ## look for bytes that break a promise of fuzz/src: make fuzz TARGET
 fuzz-corpus: ## put the smallest files that run as much into fuzz/corpus: make fuzz-corpus TARGET=request
 	@$(CARGO_TARGET_DIR)/debug/fuzz-$(TARGET) -merge=1 -max_len=20000 fuzz/corpus/$(TARGET) "$(fuzz_found)/corpus"
 
+.PHONY: scale
+scale: setup ## what the store takes with up to a million jobs: make scale SCALE='--rows 10000,100000'
+	@$(cargo) build --release -p testkit --example scale $(QUIET)
+	@$(CARGO_TARGET_DIR)/release/examples/scale $(SCALE)
+
 MINUTES ?= 30
 SEED ?= 1
+# a worker that was killed opens its networks again, for seconds of a processor: two cores tell about nine stories a minute beside that
+JOBS ?= $$(($(MINUTES) * 8))
 .PHONY: chaos
 chaos: setup-tests ## kill, pause and cut off everything while jobs run: make chaos MINUTES=30 SEED=1
 	@$(cargo) build --workspace --bins $(QUIET)
-	@STORYTELLER_CHAOS_SECONDS=$$(($(MINUTES) * 60)) STORYTELLER_CHAOS_JOBS=$$(($(MINUTES) * 68)) STORYTELLER_CHAOS_SEED=$(SEED) \
+	@STORYTELLER_CHAOS_SECONDS=$$(($(MINUTES) * 60)) STORYTELLER_CHAOS_JOBS=$(JOBS) STORYTELLER_CHAOS_SEED=$(SEED) \
 	  OMP_NUM_THREADS=1 $(cargo) test -p storyteller --test system chaos -- --nocapture
 
 BEFORE ?=

@@ -79,7 +79,7 @@ function listen(id) {
   following = follow(id, {
     job: show,
     captions: showSeen,
-    sentence: (index, text) => { conceal("seen"); addSentence(index, text); },
+    sentence: (index, text) => { conceal("seen"); addSentence(index, text, job?.request.form); },
     anew: clearSentences,
     silent: () => tell(t("The service does not answer just now. Your story is kept; trying again …")),
     lost: (refusal) => { go(""); say(refusal.message); },

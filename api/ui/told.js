@@ -50,18 +50,19 @@ export function clearSentences() {
   clearStory();
 }
 
-/** A sentence that is final while others are still being written. */
-export function addSentence(index, text) {
+/** A sentence that is final while others are still being written, or a line of lyrics, or the empty one between stanzas. */
+export function addSentence(index, text, form) {
   if (job || sentences[index] === text) return;
   sentences[index] = text;
   unhide("story");
-  el("story").className = "arriving";
-  const lines = sentences.filter(Boolean);
+  el("story").className = form === "lyrics" ? "lyrics arriving" : "arriving";
+  const told = [...sentences.keys()].filter((at) => sentences[at]);
   const shown = el("story").querySelectorAll("span").length;
-  if (shown > lines.length || index < shown) el("story").replaceChildren();
-  if (!el("story").firstChild) el("story").append(make("p"));
-  for (const line of lines.slice(el("story").querySelectorAll("span").length)) {
-    el("story").firstChild.append(make("span", { class: "sentence" }, line), " ");
+  if (shown > told.length || (text && told.indexOf(index) < shown)) el("story").replaceChildren();
+  for (const at of told.slice(el("story").querySelectorAll("span").length)) {
+    const own = form === "lyrics" || !el("story").firstChild;
+    if (own) el("story").append(make("p", at > 0 && sentences[at - 1] === "" ? { class: "stanza" } : {}));
+    el("story").lastChild.append(make("span", { class: "sentence" }, sentences[at]), form === "lyrics" ? "" : " ");
   }
 }
 

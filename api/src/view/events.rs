@@ -20,7 +20,7 @@ pub enum EventView {
     Progress(StageView),
     /// The captions it is made of.
     Captions(CaptionsView),
-    /// A sentence that will not change any more.
+    /// A sentence that will not change any more; of lyrics a line, and an empty one between stanzas.
     Sentence(SentenceView),
     /// It ended: the whole job, as it is shown elsewhere.
     End(Box<StoryView>),

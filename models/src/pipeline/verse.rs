@@ -47,9 +47,42 @@ pub(crate) fn stanzas(lines: &[String]) -> String {
     text.to_owned()
 }
 
+/// Lines of a song as they come. The newest is held back: if it is the last one, it ends otherwise (see [`stanzas`]).
+#[derive(Debug, Default)]
+pub(crate) struct Coming {
+    held: Option<String>,
+    /// Lines that were given, those between stanzas apart and counted.
+    lines: usize,
+    given: usize,
+}
+
+impl Coming {
+    /// Takes a line and gives what will not change any more, each with its place among all lines of the song; between
+    /// stanzas there is an empty one.
+    pub(crate) fn take(&mut self, line: &str) -> Vec<(usize, String)> {
+        let Some(before) = self.held.replace(line.to_owned()) else {
+            return Vec::new();
+        };
+        self.lines += 1;
+        let mut final_now = vec![before];
+        if self.lines.is_multiple_of(STANZA) {
+            final_now.push(String::new());
+        }
+        let first = self.given;
+        self.given += final_now.len();
+        (first..).zip(final_now).collect()
+    }
+
+    /// The last line of the whole `song`, with its place.
+    pub(crate) fn end(self, song: &str) -> Option<(usize, String)> {
+        self.held?;
+        Some((self.given, song.lines().last()?.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{lines, stanzas};
+    use super::{Coming, lines, stanzas};
 
     #[test]
     fn phrases_become_lines_and_lines_stanzas() {
@@ -65,5 +98,21 @@ mod tests {
         let lines = ["One,", "two,", "three;", "four.", "And five,"].map(str::to_owned);
         assert_eq!(stanzas(&lines), "One,\ntwo,\nthree;\nfour.\n\nAnd five.");
         assert_eq!(stanzas(&[]), "");
+    }
+
+    #[test]
+    fn lines_come_one_after_the_other_as_they_will_stand() {
+        for count in [1, 3, 4, 5, 9] {
+            let all: Vec<String> = (0..count).map(|n| format!("line {n},")).collect();
+            let song = stanzas(&all);
+            let mut coming = Coming::default();
+            let mut heard: Vec<(usize, String)> =
+                all.iter().flat_map(|line| coming.take(line)).collect();
+            heard.extend(coming.end(&song));
+            let wanted: Vec<(usize, String)> =
+                song.lines().map(str::to_owned).enumerate().collect();
+            assert_eq!(heard, wanted);
+        }
+        assert_eq!(Coming::default().end(""), None);
     }
 }

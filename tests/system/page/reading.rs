@@ -202,3 +202,31 @@ async fn a_story_that_was_stopped_is_told_after_all_at_the_press_of_a_button() {
     browser.close().await;
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lyrics_come_line_by_line_and_stanzas_stand_apart() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    browser.visit(&service.address).await;
+    let shown = browser
+        .run_to_its_end(
+            "const end = arguments[0]; import('/assets/told.js').then((told) => {
+             const lines = ['The sea,', 'the sky,', 'the sand,', 'the wind,', '', 'and I.'];
+             lines.forEach((line, at) => told.addSentence(at, line, 'lyrics'));
+             told.addSentence(2, 'the cloud,', 'lyrics');
+             const shown = [...document.querySelectorAll('#story p')];
+             end(shown.map((p) => `${p.className}: ${p.textContent}`));
+             }, (error) => end(String(error)))",
+        )
+        .await;
+    let wanted = [
+        ": The sea,",
+        ": the sky,",
+        ": the cloud,",
+        ": the wind,",
+        "stanza: and I.",
+    ];
+    assert_eq!(shown, serde_json::json!(wanted));
+    browser.close().await;
+    service.stop().await;
+}

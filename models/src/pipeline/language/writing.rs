@@ -74,10 +74,18 @@ fn version(
     rules.seed = rules.seed.wrapping_add(number as u64);
     // both the choice of sentences and the count of tokens tell the watcher, each while the other is not at it
     let watcher = RefCell::new(watcher);
+    // of several, nobody knows yet which is the best
+    let alone = item.options.count <= 1;
+    let mut coming = verse::Coming::default();
     let mut told = |index: usize, text: &str| {
-        // of several, nobody knows yet which is the best
-        if item.options.form == Form::Prose && item.options.count <= 1 {
-            watcher.borrow_mut().sentence(item.place, index, text);
+        let final_now = match (item.options.form, subject.unit) {
+            (Form::Prose, _) => vec![(index, text.to_owned())],
+            (Form::Lyrics, Unit::Line) => coming.take(text),
+            // prose becomes lines when all of it is there
+            (Form::Lyrics, Unit::Sentence) => Vec::new(),
+        };
+        for (index, text) in final_now.iter().filter(|_| alone) {
+            watcher.borrow_mut().sentence(item.place, *index, text);
         }
     };
     let most_words = item.options.max_words;
@@ -97,7 +105,11 @@ fn version(
         (Form::Lyrics, Unit::Sentence) => verse::lines(&choosing.sentences.join(" ")),
         (Form::Lyrics, Unit::Line) => verse::stanzas(&choosing.sentences),
     };
-    Ok((choosing.score(), text))
+    let score = choosing.score();
+    if let (Some((index, line)), true) = (coming.end(&text), alone) {
+        watcher.borrow_mut().sentence(item.place, index, &line);
+    }
+    Ok((score, text))
 }
 
 /// What was found for a request.
