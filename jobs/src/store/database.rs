@@ -18,6 +18,7 @@ use sqlx::postgres::{
 use sqlx::{Connection as _, Describe, Either, Execute, Executor, Postgres, SqlStr};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
+use tokio_util::context::TokioContext;
 
 /// What Postgres does by itself for each connection. No statement takes ten seconds unless something is badly wrong, and
 /// then waiting makes it worse. The others are for our own end: of a process that is gone without a word the locks are too.
@@ -43,6 +44,9 @@ const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(super) struct Database {
     pool: PgPool,
+    /// Where connections live. One that a thread of the API opened in its own runtime would die with that thread at a stop,
+    /// under the request of another thread that has it by then.
+    home: Handle,
 }
 
 /// One of them, for as long as somebody has it.
@@ -53,6 +57,7 @@ pub(super) struct Connection {
     /// It has not answered in time, and what it says next would be the answer to an earlier question.
     late: bool,
     in_transaction: bool,
+    home: Handle,
 }
 
 /// A connection in a transaction, which is rolled back unless it is committed.
@@ -60,14 +65,17 @@ pub(super) struct Connection {
 pub(super) struct Transaction(Connection);
 
 impl Database {
-    /// Connects, and keeps up to `most` connections.
+    /// Connects, and keeps up to `most` connections, which live in this runtime whoever asks for them.
     pub(super) async fn connect(options: PgConnectOptions, most: u32) -> sqlx::Result<Database> {
         let pool = pool(most)
             .test_before_acquire(false)
             .before_acquire(|connection, _| Box::pin(async { Ok(lives(connection).await) }))
             .connect_with(options.options(SETTINGS))
             .await?;
-        Ok(Database { pool })
+        Ok(Database {
+            pool,
+            home: Handle::current(),
+        })
     }
 
     /// How a connection of another kind is made to the same database.
@@ -78,9 +86,10 @@ impl Database {
     /// A connection.
     pub(super) async fn acquire(&self) -> sqlx::Result<Connection> {
         Ok(Connection {
-            held: Some(self.pool.acquire().await?),
+            held: Some(TokioContext::new(self.pool.acquire(), self.home.clone()).await?),
             late: false,
             in_transaction: false,
+            home: self.home.clone(),
         })
     }
 
@@ -184,18 +193,30 @@ impl DerefMut for Transaction {
 impl Drop for Connection {
     fn drop(&mut self) {
         let Some(held) = self.held.take() else { return };
-        match Handle::try_current() {
-            Ok(runtime) if !self.late => {
-                drop(runtime.spawn(give_back(held, self.in_transaction)));
-            }
+        if self.late {
             // closed without a word
-            _ => drop(held.detach()),
+            drop(held.detach());
+        } else {
+            let held = Returning(Some(held));
+            drop(self.home.spawn(give_back(held, self.in_transaction)));
         }
     }
 }
 
+/// On its way back into the pool. If the runtime it lives in is over, nobody goes that way, and it is closed.
+struct Returning(Option<PoolConnection<Postgres>>);
+
+impl Drop for Returning {
+    fn drop(&mut self) {
+        drop(self.0.take().map(PoolConnection::detach));
+    }
+}
+
 /// Back into the pool. The pool would do it by itself, and wait for a dead connection for as long as the kernel does.
-async fn give_back(mut held: PoolConnection<Postgres>, in_transaction: bool) {
+async fn give_back(mut returning: Returning, in_transaction: bool) {
+    let Some(mut held) = returning.0.take() else {
+        return;
+    };
     if in_transaction {
         let rollback = timeout(RETURN_TIMEOUT, held.execute("rollback")).await;
         if !matches!(rollback, Ok(Ok(_))) {

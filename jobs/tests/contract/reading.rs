@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use jobs::{
-    Catalogue, Depth, ErrorKind, Listed, Outcome, State, StoryRequest, StyleEntry, UsedCaption,
+    Catalogue, Depth, ErrorKind, Listed, Outcome, Rules, State, StoryRequest, StyleEntry,
+    Submitted, UsedCaption,
 };
 
-use testkit::Service;
-use testkit::service::{story, told, trouble};
+use testkit::postgres::holding;
+use testkit::service::{new_job, story, told, trouble};
+use testkit::{Service, eventually};
 
 #[tokio::test]
 async fn pages_of_jobs_go_from_the_newest_to_the_oldest() {
@@ -208,4 +210,45 @@ async fn what_a_newer_worker_wrote_can_be_read() {
     service.store.finish(lease, outcome).await.unwrap();
     let captions = service.job(id).await.result.unwrap().captions;
     assert_eq!(captions[0].similarity, 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_outlives_the_runtime_that_asked_for_it_first() {
+    let rules = Rules {
+        connections: 2,
+        ..Rules::default()
+    };
+    let service = Service::with(rules).await;
+    // so that the next who asks has to connect anew
+    let end_all = "select pg_terminate_backend(pid) from pg_stat_activity \
+        where datname = current_database() and pid <> pg_backend_pid()";
+    service.tamper(end_all).await;
+    // the threads that answer requests have runtimes of their own, and end one before the other
+    let elsewhere = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let store = service.store.clone();
+    let id = elsewhere
+        .spawn(async move { store.submit(new_job(StoryRequest::default())).await })
+        .await
+        .unwrap()
+        .unwrap();
+    let id = match id {
+        Submitted::New(job) => job.id,
+        other => panic!("{other:?}"),
+    };
+    let held = holding(&service.url, "lock table jobs in access exclusive mode").await;
+    let store = service.store.clone();
+    let asked = tokio::spawn(async move { store.get(id).await });
+    eventually("the question waits for the lock", async || {
+        let waiting = "select count(*)::text from pg_locks where not granted and database = \
+            (select oid from pg_database where datname = current_database())";
+        (service.ask(waiting).await == "1").then_some(())
+    })
+    .await;
+    elsewhere.shutdown_background();
+    held.rollback().await;
+    assert!(asked.await.unwrap().unwrap().is_some());
 }
