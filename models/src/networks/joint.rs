@@ -1,7 +1,7 @@
 //! The joint space: one linear map from what the eyes see, one from sentence vectors, both to unit length.
 //!
 //! A caption's share in a product is linear in its sentence vector but for its length, so a gallery keeps that one number
-//! a caption instead of hundreds: [`Joint::lengths`] once, then [`Joint::question`] for each picture.
+//! a caption instead of hundreds: [`Joint::text_with_lengths`] once, then [`Joint::question`] for each picture.
 
 use crate::error::Result;
 use crate::tensors::weights::Weights;
