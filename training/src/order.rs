@@ -64,8 +64,7 @@ impl Rounds {
     }
 
     fn draw(&self, round: u64) -> Vec<Vec<usize>> {
-        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-        random.set_stream(round + 1);
+        let mut random = luck(self.seed, round);
         let mut all: Vec<usize> = (0..self.lengths.len()).collect();
         shuffle(&mut all, &mut random);
         match self.grouping {
@@ -98,6 +97,13 @@ impl Rounds {
         let pieces = |group: Vec<usize>| group.chunks(self.size).map(<[usize]>::to_vec).collect();
         groups.into_values().map(pieces).collect()
     }
+}
+
+/// What is drawn for the `number`th round or update of a course, and for nothing else.
+pub(crate) fn luck(seed: u64, number: u64) -> ChaCha8Rng {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(number + 1);
+    random
 }
 
 /// The first batch of each group, the second of each that has one, and so on.

@@ -51,9 +51,8 @@ pub(crate) fn stanzas(lines: &[String]) -> String {
 #[derive(Debug, Default)]
 pub(crate) struct Coming {
     held: Option<String>,
-    /// Lines that were given, those between stanzas apart and counted.
+    /// Lines that were given, the empty ones between stanzas left out.
     lines: usize,
-    given: usize,
 }
 
 impl Coming {
@@ -63,20 +62,25 @@ impl Coming {
         let Some(before) = self.held.replace(line.to_owned()) else {
             return Vec::new();
         };
+        let first = self.place();
         self.lines += 1;
         let mut final_now = vec![before];
         if self.lines.is_multiple_of(STANZA) {
             final_now.push(String::new());
         }
-        let first = self.given;
-        self.given += final_now.len();
         (first..).zip(final_now).collect()
     }
 
     /// The last line of the whole `song`, with its place.
     pub(crate) fn end(self, song: &str) -> Option<(usize, String)> {
+        let place = self.place();
         self.held?;
-        Some((self.given, song.lines().last()?.to_owned()))
+        Some((place, song.lines().last()?.to_owned()))
+    }
+
+    /// The place of the next line among all: an empty one stands after each stanza.
+    fn place(&self) -> usize {
+        self.lines + self.lines / STANZA
     }
 }
 

@@ -62,6 +62,7 @@ impl CaptionWriterStep {
         };
         let lessons = Lessons::new(&model, places(false), &pieces)?;
         let measured = Lessons::new(&model, places(true), &pieces)?;
+        let tokens = Tokens::count(lessons.written().chain(measured.written()));
         let chosen = self.recipe.choose(
             DEFAULTS,
             Rhythm {
@@ -80,7 +81,7 @@ impl CaptionWriterStep {
         let kind = kind.unwrap_or_else(|| precision::quicker(chosen.device).kind);
         let llama = Llama::open(&self.base, (kind, chosen.device))?;
         let parameters = captions::initial(&llama, &settings).to_device(chosen.device);
-        let learner = Learner::new(llama, &parameters, &tokens(&model, &pieces)?.ids())?;
+        let learner = Learner::new(llama, &parameters, &tokens.ids())?;
         let keeper = self.recipe.keeper(&self.out)?;
         let mut progress = TrainingProgress::new(
             &self.out,
@@ -138,11 +139,7 @@ pub(super) fn open(
     let pieces = Pieces::of_model(base)?;
     let llama = Llama::open(base, (precision::quicker(device).kind, device))?;
     let trained = Weights::from_safetensors(trained)?;
-    let tokens = tokens(model, &pieces)?;
+    let all = Lessons::new(model, 0..model.len(), &pieces)?;
+    let tokens = Tokens::count(all.written());
     Ok(CaptionWriter::new(llama, pieces, &trained, &tokens)?)
-}
-
-/// The tokens of all captions.
-fn tokens(model: &CaptionModel, pieces: &Pieces) -> anyhow::Result<Tokens> {
-    Ok(Lessons::new(model, 0..model.len(), pieces)?.tokens())
 }

@@ -9,14 +9,13 @@ pub mod lessons;
 
 use std::collections::BTreeMap;
 
-use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::course::Course;
 use crate::course::{Oversight, Step, follow};
 use crate::low_rank::{self, Output, SCALE};
-use crate::order::{Grouping, Rounds};
+use crate::order::{Grouping, Rounds, luck};
 use crate::parameters::Parameters;
 use lessons::{Lessons, Told};
 use models::networks::llama::Llama;
@@ -237,8 +236,7 @@ impl Recipe<'_> {
             })
         });
         let trained = follow(&settings.course, parameters, oversight, &mut |_, update| {
-            let mut random = ChaCha8Rng::seed_from_u64(seed);
-            random.set_stream(update as u64 + 1);
+            let mut random = luck(seed, update as u64);
             self.step(rounds.batch(update), &mut random)
         })?;
         Ok(trained.weights("adapter", |_| true))

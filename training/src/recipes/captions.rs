@@ -10,10 +10,10 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::caption_model::CaptionModel;
-use crate::caption_writer::{END, Tokens, asked, behind};
+use crate::caption_writer::{END, asked, behind};
 use crate::course::{Course, Oversight, Step, follow};
 use crate::low_rank::{self, Output};
-use crate::order::{Grouping, Rounds};
+use crate::order::{Grouping, Rounds, luck};
 use crate::parameters::Parameters;
 use models::networks::llama::Llama;
 use models::text::pieces::Pieces;
@@ -70,10 +70,10 @@ impl<'a> Lessons<'a> {
         Ok(Self { pieces, lessons })
     }
 
-    /// The tokens of all captions.
-    pub fn tokens(&self) -> Tokens {
+    /// Every token of every caption.
+    pub fn written(&self) -> impl Iterator<Item = i64> {
         let all = self.lessons.iter();
-        Tokens::count(all.flat_map(|lesson| lesson.tokens.iter().copied()))
+        all.flat_map(|lesson| lesson.tokens.iter().copied())
     }
 
     /// The captions at `places`, each behind words drawn from it: what comes before, and the caption.
@@ -167,8 +167,7 @@ impl Recipe<'_> {
             })
         });
         let trained = follow(&settings.course, parameters, oversight, &mut |_, update| {
-            let mut random = ChaCha8Rng::seed_from_u64(seed);
-            random.set_stream(update as u64 + 1);
+            let mut random = luck(seed, update as u64);
             let rows = self.lessons.draw(rounds.batch(update), &mut random);
             // all were read once, and words of theirs are texts like them
             let losses = self.learner.losses(&rows.unwrap_or_default());

@@ -88,7 +88,7 @@ fn a_taught_model_writes_what_it_is_asked_for_and_nobody_wrote() {
     assert_eq!(model.len(), read.len());
     let pieces = Pieces::of_model(&crate::tiny::base()).unwrap();
     let lessons = Lessons::new(&model, 0..model.len(), &pieces).unwrap();
-    let tokens = lessons.tokens();
+    let tokens = Tokens::count(lessons.written());
     let weights = trained(&model, &pieces, &tokens).unwrap();
     let llama = crate::tiny::llama(pieces.size() as i64);
     let writer = CaptionWriter::new(llama, pieces, &weights, &tokens).unwrap();
