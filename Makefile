@@ -18,6 +18,10 @@ storyteller := $(CARGO_TARGET_DIR)/debug/storyteller
 PHOTO ?= tests/fixtures/photos/dogs.jpg
 STYLE ?= romance
 comma := ,
+# Nobody builds twice where CI builds, and what makes a second build quick is half of all that lies there.
+ifdef CI
+export CARGO_INCREMENTAL := 0
+endif
 # A log wants no line for each of 330 crates; a person waiting wants to see that something happens.
 export QUIET := $(if $(CI),--quiet)
 step = @printf '\n== %s\n' "$(1)"

@@ -70,8 +70,10 @@ impl Train {
     /// # Errors
     /// When a file is missing or not as it should be.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        // the matrix products of training are small: more threads wait for each other more than they help
-        tch::set_num_threads(1);
+        if !self.step.teaches_a_language_model() {
+            // the matrix products of small networks are small: more threads wait for each other more than they help
+            tch::set_num_threads(1);
+        }
         match self.step {
             Step::Corpus(step) => step.run()?,
             Step::Captions(step) => step.run()?,
@@ -91,5 +93,15 @@ impl Train {
             Step::Finish(step) => step.run()?,
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Step {
+    fn teaches_a_language_model(&self) -> bool {
+        match self {
+            Self::CaptionWriter(_) => true,
+            Self::Decoder(step) => step.has_base(),
+            _ => false,
+        }
     }
 }

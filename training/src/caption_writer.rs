@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::low_rank::{Output, SCALE};
+use crate::low_rank::{Output, SCALE, behind};
 use models::networks::llama::Llama;
 use models::text::pieces::Pieces;
 use models::{Error, Result, Weights};
@@ -219,28 +219,4 @@ impl CaptionWriter {
             .map(|row| tokens.int64_value(&[row]))
             .collect()
     }
-}
-
-/// Rows of own tokens behind others: what is shown of them (B, T − 1), and what follows each (B, T − 1), −1 where that is
-/// none of the row's own.
-pub(crate) fn behind(rows: &[(Vec<i64>, &[i64])], device: Device) -> (Tensor, Tensor) {
-    let lengths = rows.iter().map(|(before, own)| before.len() + own.len());
-    let longest = lengths.max().unwrap_or(1);
-    let mut ids = vec![0i64; rows.len() * longest];
-    let mut targets = vec![-1i64; rows.len() * longest];
-    for (row, (before, own)) in rows.iter().enumerate() {
-        let (first, own_first) = (row * longest, row * longest + before.len());
-        ids[first..own_first].copy_from_slice(before);
-        ids[own_first..own_first + own.len()].copy_from_slice(own);
-        targets[own_first..own_first + own.len()].copy_from_slice(own);
-    }
-    let table = |numbers: &[i64]| {
-        let table = Tensor::from_slice(numbers).view([rows.len() as i64, longest as i64]);
-        table.to_device(device)
-    };
-    let last = longest as i64 - 1;
-    (
-        table(&ids).narrow(1, 0, last),
-        table(&targets).narrow(1, 1, last),
-    )
 }

@@ -142,7 +142,7 @@ pub(crate) fn follow(
     course: &Course,
     parameters: Parameters,
     overseen: Overseen,
-    step: &mut dyn FnMut(&Parameters, usize) -> Step,
+    step: &mut dyn FnMut(&Parameters, usize) -> Result<Step>,
 ) -> Result<Parameters> {
     let (keeper, observer) = (overseen.keeper.as_ref(), overseen.observer);
     let adam = Adam::new(&parameters, course.adam, course.clip);
@@ -186,11 +186,11 @@ pub(crate) fn follow(
 
 impl Run<'_> {
     /// One update; one whose cost or gradients are no numbers is not made.
-    fn update(&mut self, step: &mut dyn FnMut(&Parameters, usize) -> Step) -> Result<()> {
+    fn update(&mut self, step: &mut dyn FnMut(&Parameters, usize) -> Result<Step>) -> Result<()> {
         let update = self.standing.update;
         // dropout draws from libtorch's own generator
         tch::manual_seed(mixed(self.course.seed, update as u64 + 1));
-        let given = step(&self.parameters, update);
+        let given = step(&self.parameters, update)?;
         given.cost.backward();
         let rate = match self.course.schedule {
             Schedule::Cosine => cosine_rate(self.course.rate, update, self.course.updates),

@@ -66,6 +66,10 @@ pub struct Writer<'a> {
     pub spread: &'a Spread,
     /// All tokens that may be written.
     pub allowed: &'a [i64],
+    /// How it learnt to be asked for prose, if in words.
+    pub request: Option<&'a str>,
+    /// The same for verse.
+    pub lyrics_request: Option<&'a str>,
 }
 
 /// Writes `folder` as a copy of `source` with another writer.
@@ -81,9 +85,8 @@ pub fn with_writer(source: &Bundle, folder: &Path, writer: &Writer) -> Result<()
     })?;
     part.base = writer.base.clone();
     part.adapter_scale = writer.scale;
-    // the wording of another model, in marks of its own: this one was taught by soft tokens
-    part.request = None;
-    part.lyrics_request = None;
+    part.request = writer.request.map(str::to_owned);
+    part.lyrics_request = writer.lyrics_request.map(str::to_owned);
     let (adapter, thoughts, words) = (
         folder.join(&part.adapter),
         folder.join(&part.thoughts),

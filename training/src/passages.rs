@@ -1,7 +1,10 @@
-//! Passages of novels as a language model is to write them: whole sentences, no talk, ending where a paragraph ends.
+//! Passages of novels as a language model is to write them: whole sentences, no talk, opening with what can be understood and
+//! ending where a paragraph ends; of books of poems, stanzas that rhyme.
 //!
 //! `storyteller train decoder --base` cuts them out of books; a folder's name is the style of the books in it. What must
 //! stay true: books that are held out are held out whole, and which ones they are follows from their names alone.
+
+mod verse;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -10,6 +13,7 @@ use models::Result;
 use models::bundle::sha256;
 use models::text::book::Book;
 use models::text::detokenize;
+use models::text::encoding::read_text;
 use models::text::words::plain_words;
 
 use crate::corpus;
@@ -26,6 +30,11 @@ const TALK: [&str; 6] = ["``", "''", "\"", "`", "'", "''."];
 const WORDS_A_NAME: usize = 6;
 /// No more than this share of a style's passages comes from one book.
 const SHARE_OF_A_BOOK: usize = 4;
+/// A passage that opens with one of these speaks of somebody whom nobody knows yet, or goes on from what nobody read.
+const OPENS_IN_THE_MIDDLE: [&str; 24] = [
+    "he", "she", "it", "they", "his", "her", "their", "its", "him", "them", "and", "but", "or",
+    "nor", "so", "yet", "for", "then", "this", "that", "these", "those", "such", "thus",
+];
 /// Of ten passages so many are those that speak most of things that can be seen; the others are as they come.
 const SEEN_OF_TEN: usize = 8;
 
@@ -38,14 +47,16 @@ pub struct Passage {
     pub book: String,
     /// Whether its book is held out.
     pub held_out: bool,
-    /// Its sentences, as people read them.
+    /// Whether it is verse.
+    pub verse: bool,
+    /// Its sentences, as people read them; of verse its stanzas.
     pub sentences: Vec<String>,
 }
 
 impl Passage {
     /// The whole text.
     pub fn text(&self) -> String {
-        self.sentences.join(" ")
+        self.sentences.join(if self.verse { "\n\n" } else { " " })
     }
 }
 
@@ -74,12 +85,21 @@ pub fn gather(
     for (done, file) in files.iter().enumerate() {
         let style = style_of(folder, file);
         let book = file.file_name().unwrap_or_default().to_string_lossy();
-        let cut = of_book(&corpus::read_book(file)?).into_iter();
+        let text = read_text(file)?;
+        let verse = verse::is_verse(&text);
+        let cut = if verse {
+            verse::of_poems(&text)
+        } else {
+            of_book(&corpus::read_book(file)?)
+        };
+        let cut = cut.into_iter();
         let own: Vec<Passage> = cut
             .map(|sentences| Passage {
-                style: style.clone(),
+                // a folder of poems has no style of prose
+                style: style.clone().filter(|_| !verse),
                 book: book.clone().into_owned(),
                 held_out: held_out.contains(file),
+                verse,
                 sentences,
             })
             .collect();
@@ -120,6 +140,10 @@ pub fn of_book(book: &Book) -> Vec<Vec<String>> {
 fn cut(run: &[(String, bool)], passages: &mut Vec<Vec<String>>) {
     let mut first = 0;
     while first < run.len() {
+        if opens_in_the_middle(&run[first].0) {
+            first += 1;
+            continue;
+        }
         let mut words = 0;
         let (mut longest, mut at_paragraph) = (None, None);
         for (place, (sentence, ends)) in run.iter().enumerate().skip(first) {
@@ -205,6 +229,12 @@ fn is_plain(sentence: &str) -> bool {
     !sentence.split(' ').any(odd)
 }
 
+fn opens_in_the_middle(sentence: &str) -> bool {
+    let first = sentence.split(|c: char| !c.is_alphabetic()).next();
+    let first = first.unwrap_or_default().to_lowercase();
+    OPENS_IN_THE_MIDDLE.contains(&first.as_str())
+}
+
 fn as_read(sentence: &str) -> String {
     detokenize::prose(&sentence.split(' ').collect::<Vec<_>>())
 }
@@ -280,6 +310,7 @@ mod tests {
             style: None,
             book: format!("{book}.txt"),
             held_out: false,
+            verse: false,
             sentences: vec![format!("There was a {word}.")],
         };
         let mut all: Vec<Passage> = (0..20).map(|n| passage(n % 2, "tree")).collect();

@@ -30,7 +30,8 @@ pub struct LanguageModelPart {
     /// How far a thought moves towards a style, at strength 1; prose has a spread of about 1.
     pub style_pull: f64,
     /// How it is asked in words, for a model that was taught to answer requests: everything before the passage, with `{manner}`,
-    /// `{caption}` and `{words}` where these stand. Without it the prefix is soft tokens between fixed ones.
+    /// `{caption}` and `{words}` where these stand, and `{thought}` where the adapter learnt to hear soft tokens. Without it
+    /// the prefix is soft tokens between fixed ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
     /// The same for lyrics; what it asks for is written line by line. Without it lyrics are prose, set in lines.

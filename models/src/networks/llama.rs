@@ -261,11 +261,12 @@ fn attend(
         .view([rows, length, heads + 2 * kv, head])
         .transpose(1, 2);
     // all heads of one position turn by the same angles
-    let turned = rotate(&by_head.narrow(1, 0, heads + kv), place);
-    let q = turned.narrow(1, 0, heads);
-    let (mut k, mut v) = (
-        turned.narrow(1, heads, kv),
-        by_head.narrow(1, heads + kv, kv),
+    let parts = by_head.split_with_sizes([heads + kv, kv], 1);
+    let turned = rotate(&parts[0], place).split_with_sizes([heads, kv], 1);
+    let (q, mut k, mut v) = (
+        &turned[0],
+        turned[1].shallow_clone(),
+        parts[1].shallow_clone(),
     );
     if let Some((cache, layer)) = cache {
         (k, v) = cache.with(layer, &k, &v);
@@ -293,8 +294,8 @@ fn attend(
 /// Turns the pairs (j, j + head/2) of each head by the angle of their position.
 fn rotate(x: &Tensor, place: &Place) -> Tensor {
     let half = x.size()[3] / 2;
-    let swapped = Tensor::cat(&[x.narrow(3, half, half), x.narrow(3, 0, half)], 3);
-    x * &place.cos + swapped * &place.sin
+    // halves swapped: rolled by one of them
+    (x * &place.cos).addcmul(&x.roll([half], [3]), &place.sin)
 }
 
 /// x / √(mean x² + eps) · gain over the last axis; the mean is taken in 32-bit floats.

@@ -105,7 +105,9 @@ impl Projection {
             None => plain,
             Some(Adapter { a, b, scale }) => {
                 let read = x.linear::<&Tensor>(&a.to_kind(x.kind()), None);
-                plain + read.linear::<&Tensor>(&(b.to_kind(x.kind()) * *scale), None)
+                let writes = (b * *scale).to_kind(x.kind()).tr();
+                let sum = plain.flatten(0, -2).addmm(&read.flatten(0, -2), &writes);
+                sum.view_as(&plain)
             }
         }
     }

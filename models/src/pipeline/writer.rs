@@ -14,9 +14,11 @@ use crate::text::sentences::may_end_sentence;
 use judging::InWords;
 use passage::Passage;
 use tch::{Device, Kind, Tensor};
+use told::{BEGIN, END, SOFT, Told};
 
 mod judging;
 mod passage;
+pub mod told;
 
 /// A language model with what turns a thought into its prefix.
 #[derive(Debug)]
@@ -24,15 +26,9 @@ pub struct Writer {
     llama: Llama,
     pieces: Pieces,
     map: PrefixMap,
-    frame: Frame,
+    /// What begins a text (1, T, width).
+    begin: Tensor,
     allowed: Allowed,
-}
-
-/// The fixed embeddings around a prefix, (1, T, width) each.
-#[derive(Debug)]
-struct Frame {
-    before: Tensor,
-    after: Tensor,
 }
 
 /// The tokens that may be written.
@@ -77,26 +73,10 @@ pub enum Unit {
 /// What a passage is written from.
 #[derive(Debug)]
 pub struct Prompt {
-    /// How the model is told what to write.
-    pub opening: Opening,
+    /// What the model is told.
+    pub told: Told,
     /// What stands already; empty where it begins.
     pub before: String,
-}
-
-/// How a model is told what to write.
-#[derive(Debug)]
-pub enum Opening {
-    /// It is asked in words, marks included.
-    Asked(String),
-    /// It is shown what an adapter was trained with: soft tokens of a thought, and words.
-    Learnt {
-        /// The shifted thought (T).
-        thought: Tensor,
-        /// The style as a difference from the mean thought (T); zeros for none.
-        style: Tensor,
-        /// Tokens of the words that it should speak of.
-        words: Vec<i64>,
-    },
 }
 
 /// A sentence that might come next.
@@ -136,11 +116,6 @@ pub struct Written {
     pub fluency: f64,
 }
 
-/// What begins a prefix.
-const BEFORE: &str = "<|im_start|>";
-/// What ends a prefix, and the passage after it.
-const AFTER: &str = "<|im_end|>";
-
 impl Writer {
     /// Puts a model (its adapter merged) together with its prefix; `tokens` are the ids that it may emit.
     ///
@@ -148,15 +123,12 @@ impl Writer {
     /// When the tokenizer lacks a mark, or no end of a passage is among the tokens.
     pub fn new(llama: Llama, pieces: Pieces, map: PrefixMap, mut tokens: Vec<i64>) -> Result<Self> {
         let _no_grad = tch::no_grad_guard();
-        let frame = Frame {
-            before: embedded(&llama, &pieces.encode(BEFORE)?),
-            after: embedded(&llama, &pieces.encode(&format!("{AFTER}\n"))?),
-        };
-        let end = pieces.id(AFTER);
+        let begin = embedded(&llama, &pieces.encode(BEGIN)?);
+        let end = pieces.id(END);
         if !tokens.iter().any(|&id| Some(id) == end || id == 0) {
             return Err(Error::format(
                 "the language model",
-                format!("{AFTER} is not among the tokens that it may write"),
+                format!("{END} is not among the tokens that it may write"),
             ));
         }
         let breaks = line_ends(&pieces)?;
@@ -182,7 +154,7 @@ impl Writer {
             llama,
             pieces,
             map,
-            frame,
+            begin,
             allowed,
         })
     }
@@ -208,30 +180,12 @@ impl Writer {
     /// When what stands already cannot be split into tokens.
     pub fn prefix(&self, prompt: &Prompt) -> Result<Tensor> {
         let _no_grad = tch::no_grad_guard();
-        let mut parts = match &prompt.opening {
-            Opening::Asked(request) => vec![embedded(&self.llama, &self.pieces.encode(request)?)],
-            Opening::Learnt {
-                thought,
-                style,
-                words,
-            } => self.learnt(thought, style, words),
-        };
+        let mut parts = vec![told_embedded(&self.llama, &self.map, &prompt.told)];
         if !prompt.before.is_empty() {
             let before = self.pieces.encode_plain(&prompt.before)?;
             parts.push(embedded(&self.llama, &before));
         }
         Ok(Tensor::cat(&parts, 1))
-    }
-
-    /// The prefix that an adapter was trained with: soft tokens and words.
-    fn learnt(&self, thought: &Tensor, style: &Tensor, words: &[i64]) -> Vec<Tensor> {
-        let soft = self.map.forward(&thought.unsqueeze(0), &style.unsqueeze(0));
-        vec![
-            self.frame.before.shallow_clone(),
-            soft.to_kind(self.llama.kind()),
-            embedded(&self.llama, words),
-            self.frame.after.shallow_clone(),
-        ]
     }
 
     /// Writes a passage. After each token `go_on` learns how many there are; a story that was dropped is `None`.
@@ -283,7 +237,7 @@ impl Writer {
         let shown = Tensor::from_slice(&padded)
             .view([rows, longest as i64])
             .to_device(self.device());
-        let begin = self.frame.before.expand([rows, -1, -1], false);
+        let begin = self.begin.expand([rows, -1, -1], false);
         let input = Tensor::cat(&[&begin, &self.llama.embed(&shown)], 1);
         let mut cache = self.llama.cache(rows, input.size()[1]);
         let hidden = self.llama.extend(&input, &mut cache);
@@ -323,6 +277,32 @@ fn line_ends(pieces: &Pieces) -> Result<Vec<i64>> {
         }
     }
     Ok(ends)
+}
+
+/// What a model is told, as it hears it: tokens, and soft ones where the map puts them (1, P, width).
+pub fn told_embedded(llama: &Llama, map: &PrefixMap, told: &Told) -> Tensor {
+    let ids = told.tokens(map.soft_tokens());
+    let ids = Tensor::from_slice(&ids)
+        .unsqueeze(0)
+        .to_device(llama.device());
+    all_embedded(llama, map, &[told], &ids)
+}
+
+/// Tokens of several texts (B, T), [`SOFT`] among them, as a model hears them (B, T, width); the soft ones are what `map`
+/// makes of the thoughts in `told`, row by row.
+pub fn all_embedded(llama: &Llama, map: &PrefixMap, told: &[&Told], ids: &Tensor) -> Tensor {
+    let plain = llama.embed(&ids.clamp_min(0));
+    let heard: Vec<_> = told.iter().filter_map(|told| told.heard()).collect();
+    if heard.is_empty() {
+        return plain;
+    }
+    let rows = |rows: Vec<&Tensor>| Tensor::stack(&rows, 0).to_device(llama.device());
+    let soft = map.forward(
+        &rows(heard.iter().map(|heard| &heard.thought).collect()),
+        &rows(heard.iter().map(|heard| &heard.style).collect()),
+    );
+    let places = ids.eq(SOFT).unsqueeze(-1);
+    plain.masked_scatter(&places, &soft.to_kind(plain.kind()))
 }
 
 fn embedded(llama: &Llama, ids: &[i64]) -> Tensor {

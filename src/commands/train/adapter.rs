@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use models::bundle::Style;
 use models::bundle::language_model::fetched;
 use models::networks::bert::SentenceEncoder;
 use models::networks::llama::Llama;
@@ -20,8 +21,8 @@ use tch::{Device, Kind, Tensor};
 use training::language_bundle::{self, Writer};
 use training::low_rank::SCALE;
 use training::passages::{self, Passage, Take};
-use training::recipes::adapter::lessons::{Lessons, Reading, Surroundings, visible_words};
-use training::recipes::adapter::{self, Frame, Learner, Settings};
+use training::recipes::adapter::lessons::{Asking, Lessons, Reading, Surroundings, visible_words};
+use training::recipes::adapter::{self, Learner, Settings};
 use training::{Measured, Oversight, Parameters};
 
 use crate::commands::place;
@@ -220,21 +221,22 @@ impl Run<'_> {
             styles: &styles,
             pull: self.source.part.style_pull,
             told: (self.source.part.words_told, self.source.part.words_of_style),
+            asking: self.asking(),
         };
         let thoughts = self.thoughts_apart();
         let lessons = self.lessons(false, &thoughts[0], &around, &tongue)?;
         let measured = self.lessons(true, &thoughts[1], &around, &tongue)?;
-        let frame = tongue.frame([&lessons, &measured])?;
+        let allowed = tongue.allowed([&lessons, &measured]);
         let llama = Llama::open(self.base, (self.kind(recipe), self.source.device))?;
         let earlier = flags.earlier(self.source, self.base)?;
-        let (learner, parameters) = self.learner(llama, earlier.as_ref(), &frame)?;
+        let (learner, parameters) = self.learner(llama, earlier.as_ref(), &allowed)?;
         let weights = self.out.join("training/adapter.safetensors");
         let keeper = recipe.keeper(&weights)?;
         let at_once = self.settings.at_once;
         let mut progress = TrainingProgress::new(
             &weights,
             Box::new(|_| {
-                let found = adapter::held_out(&learner, &measured, at_once);
+                let found = adapter::held_out(&learner, &measured, at_once).ok()?;
                 Some(Measured {
                     value: found.own,
                     numbers: serde_json::json!(found),
@@ -254,18 +256,20 @@ impl Run<'_> {
         let trained = course.run(parameters, overseen);
         progress.finish(&keeper, trained)?;
         let adapter = Weights::from_safetensors(&weights)?;
-        self.write(adapter, &tongue, &frame)
+        self.write(adapter, &tongue, &allowed)
     }
 
     /// The bundle with the new writer.
-    fn write(&self, adapter: Weights, tongue: &Tongue, frame: &Frame) -> anyhow::Result<()> {
+    fn write(&self, adapter: Weights, tongue: &Tongue, allowed: &[i64]) -> anyhow::Result<()> {
         let writer = Writer {
             base: self.base_name(),
             adapter,
             scale: SCALE,
             words: &tongue.words,
             spread: &self.ground.spread,
-            allowed: &frame.allowed,
+            allowed,
+            request: self.source.part.request.as_deref(),
+            lyrics_request: self.source.part.lyrics_request.as_deref(),
         };
         language_bundle::with_writer(&self.source.bundle, self.out, &writer)?;
         tracing::info!(
@@ -273,6 +277,19 @@ impl Run<'_> {
             self.out.display()
         );
         Ok(())
+    }
+
+    /// How stories are asked for by the bundle that lends all else: the adapter learns behind the same words.
+    fn asking(&self) -> Asking<'_> {
+        let part = &self.source.part;
+        let styles = self.source.bundle.manifest().styles.iter();
+        let manner = |style: &Style| Some((style.name.clone(), style.manner.clone()?));
+        Asking {
+            prose: part.request.as_deref(),
+            verse: part.lyrics_request.as_deref(),
+            manners: styles.filter_map(manner).collect(),
+            captions: &self.ground.captions,
+        }
     }
 
     /// Thoughts of the sentences that are learnt from, and of those that are held out.
@@ -285,11 +302,11 @@ impl Run<'_> {
     }
 
     fn lessons<'a>(
-        &self,
+        &'a self,
         held_out: bool,
         thoughts: &'a Tensor,
         around: &'a Surroundings,
-        tongue: &Tongue,
+        tongue: &'a Tongue,
     ) -> anyhow::Result<Lessons<'a>> {
         let passages = self.passages.iter();
         let own: Vec<&Passage> = passages
@@ -321,7 +338,7 @@ impl Run<'_> {
         &self,
         llama: Llama,
         earlier: Option<&Weights>,
-        frame: &Frame,
+        allowed: &[i64],
     ) -> anyhow::Result<(Learner, Parameters)> {
         let (size, device) = (self.thoughts.size()[1], self.source.device);
         let parameters = match earlier {
@@ -330,7 +347,7 @@ impl Run<'_> {
         };
         let parameters = parameters.to_device(device);
         let spread = self.ground.spread.to_device(device);
-        let learner = Learner::new(llama, &parameters, &spread, frame)?;
+        let learner = Learner::new(llama, &parameters, &spread, allowed)?;
         Ok((learner, parameters))
     }
 

@@ -111,6 +111,11 @@ pub(crate) struct DecoderStep {
 const MEASURE_EVERY: usize = 400;
 
 impl DecoderStep {
+    /// Whether a language model is to learn.
+    pub(super) fn has_base(&self) -> bool {
+        self.base.is_some()
+    }
+
     pub(super) fn run(self) -> anyhow::Result<()> {
         if let Some(base) = &self.base {
             let (out, recipe) = (&self.out, &self.recipe);

@@ -54,11 +54,11 @@ fn left_behind(
         observer: &mut quiet,
     };
     let ended = follow(course, parameters(), overseen, &mut |parameters, update| {
-        Step {
+        Ok(Step {
             cost: cost(parameters.get("w"), update).sum(Kind::Float),
             times: 1.0,
             told: 1,
-        }
+        })
     });
     let checkpoint = keeper.load().unwrap().unwrap();
     let mut kept = parameters();

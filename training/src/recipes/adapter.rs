@@ -17,10 +17,12 @@ use crate::course::{Oversight, Step, follow};
 use crate::low_rank::{self, Output, SCALE};
 use crate::order::{Grouping, Rounds, luck};
 use crate::parameters::Parameters;
-use lessons::{Lessons, Told};
+use lessons::Lessons;
 use models::networks::llama::Llama;
 use models::networks::prefix::{PrefixMap, Spread};
 use models::networks::projection::Adapter;
+use models::pipeline::writer::told::Told;
+use models::pipeline::writer::{all_embedded, told_embedded};
 use models::{Error, Result, Weights};
 
 /// Size of the prefix map's hidden layer.
@@ -41,29 +43,17 @@ pub struct Settings {
     pub course: Course,
 }
 
-/// The marks and tokens around a passage.
-#[derive(Clone, Debug)]
-pub struct Frame {
-    /// Before the soft tokens.
-    pub before: Vec<i64>,
-    /// After the words.
-    pub after: Vec<i64>,
-    /// All that may be written.
-    pub allowed: Vec<i64>,
-}
-
 /// A language model with everything that learns.
 #[derive(Debug)]
 pub struct Learner {
     llama: Llama,
     map: PrefixMap,
-    before: Tensor,
-    after: Tensor,
     output: Output,
 }
 
 impl Learner {
-    /// Puts `parameters` beside the layers of `llama`; they are used as they are, so what learns is heard at once.
+    /// Puts `parameters` beside the layers of `llama`; they are used as they are, so what learns is heard at once. `allowed`:
+    /// all tokens that may be written.
     ///
     /// # Errors
     /// When one is missing or does not fit.
@@ -71,20 +61,15 @@ impl Learner {
         mut llama: Llama,
         parameters: &Parameters,
         spread: &Spread,
-        frame: &Frame,
+        allowed: &[i64],
     ) -> Result<Self> {
         low_rank::listen(&mut llama, parameters)?;
         let shared = parameters.names().zip(parameters.tensors());
         let shared = shared.map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone()));
         let held = Weights::from_tensors("the prefix map", shared);
         let map = PrefixMap::load(&held, spread, llama.config().width)?;
-        let _no_grad = tch::no_grad_guard();
-        let device = llama.device();
-        let ids = |ids: &[i64]| Tensor::from_slice(ids).to_device(device);
         Ok(Self {
-            before: llama.embed(&ids(&frame.before)).unsqueeze(0),
-            after: llama.embed(&ids(&frame.after)).unsqueeze(0),
-            output: Output::of(&llama, &frame.allowed),
+            output: Output::of(&llama, allowed),
             map,
             llama,
         })
@@ -95,63 +80,22 @@ impl Learner {
         self.llama.kind()
     }
 
-    /// What the network is told before it writes: (N, P, width).
-    pub fn prefix(&self, told: &[Told]) -> Tensor {
-        let device = self.llama.device();
-        let rows = |of: fn(&Told) -> &Tensor| {
-            let rows: Vec<&Tensor> = told.iter().map(of).collect();
-            Tensor::stack(&rows, 0).to_device(device)
-        };
-        let soft = self
-            .map
-            .forward(&rows(|told| &told.thought), &rows(|told| &told.style));
-        let count = told.len() as i64;
-        let words: Vec<i64> = told.iter().flat_map(|told| told.words.clone()).collect();
-        let words = Tensor::from_slice(&words)
-            .view([count, -1])
-            .to_device(device);
-        let fixed = |mark: &Tensor| mark.expand([count, -1, -1], false);
-        let kind = self.llama.kind();
-        Tensor::cat(
-            &[
-                fixed(&self.before),
-                soft.to_kind(kind),
-                self.llama.embed(&words),
-                fixed(&self.after),
-            ],
-            1,
-        )
+    /// What the network hears before it writes: (1, P, width).
+    pub fn prefix(&self, told: &Told) -> Tensor {
+        told_embedded(&self.llama, &self.map, told)
     }
 
     /// The loss of every token of every passage, rows in order, padding left out: (tokens).
-    ///
-    /// # Panics
-    /// When a passage has no tokens.
     pub fn losses(&self, told: &[Told], passages: &[&[i64]]) -> Tensor {
-        let device = self.llama.device();
-        let longest = passages
-            .iter()
-            .map(|tokens| tokens.len())
-            .max()
-            .unwrap_or(0);
-        let padded: Vec<i64> = passages
-            .iter()
-            .flat_map(|tokens| {
-                let padding = std::iter::repeat_n(-1, longest - tokens.len());
-                tokens.iter().copied().chain(padding)
-            })
+        let soft = self.map.soft_tokens();
+        let rows = told.iter().zip(passages);
+        let rows: Vec<(Vec<i64>, &[i64])> = rows
+            .map(|(told, &passage)| (told.tokens(soft), passage))
             .collect();
-        let ids = Tensor::from_slice(&padded)
-            .view([passages.len() as i64, longest as i64])
-            .to_device(device);
-        let prefix = self.prefix(told);
-        let shown = self
-            .llama
-            .embed(&ids.narrow(1, 0, longest as i64 - 1).clamp_min(0));
-        let hidden = self.llama.forward(&Tensor::cat(&[&prefix, &shown], 1));
-        // the first token of a passage is foretold by the last of its prefix
-        let hidden = hidden.narrow(1, prefix.size()[1] - 1, longest as i64);
-        self.output.losses(&hidden, &ids)
+        let (shown, targets) = low_rank::behind(&rows, self.llama.device());
+        let told: Vec<&Told> = told.iter().collect();
+        let heard = all_embedded(&self.llama, &self.map, &told, &shown);
+        self.output.losses(&self.llama.forward(&heard), &targets)
     }
 }
 
@@ -243,7 +187,7 @@ impl Recipe<'_> {
     }
 
     /// The mean loss of a batch. All parts but the last send their gradients back here, so that only one is in memory.
-    fn step(&self, batch: &[usize], random: &mut ChaCha8Rng) -> Step {
+    fn step(&self, batch: &[usize], random: &mut ChaCha8Rng) -> Result<Step> {
         let told: usize = batch
             .iter()
             .map(|&place| self.lessons.tokens(place).len())
@@ -252,10 +196,8 @@ impl Recipe<'_> {
         let mut done = 0.0;
         let mut cost = Tensor::from(0f32);
         for (number, part) in parts.iter().enumerate() {
-            let drawn: Vec<Told> = part
-                .iter()
-                .map(|&place| self.lessons.draw(place, random))
-                .collect();
+            let drawn = part.iter().map(|&place| self.lessons.draw(place, random));
+            let drawn = drawn.collect::<Result<Vec<Told>>>()?;
             let passages: Vec<&[i64]> = part
                 .iter()
                 .map(|&place| self.lessons.tokens(place))
@@ -268,11 +210,11 @@ impl Recipe<'_> {
                 cost = own;
             }
         }
-        Step {
+        Ok(Step {
             cost: cost + done,
             times: told as f64,
             told,
-        }
+        })
     }
 }
 
@@ -288,31 +230,31 @@ pub struct HeldOut {
 }
 
 /// Measures on passages of held-out books, `at_once` at a time.
-pub fn held_out(learner: &Learner, lessons: &Lessons, at_once: usize) -> HeldOut {
+///
+/// # Errors
+/// When a passage cannot be asked for.
+pub fn held_out(learner: &Learner, lessons: &Lessons, at_once: usize) -> Result<HeldOut> {
     let count = lessons.len();
     let places: Vec<usize> = (0..count).collect();
     let mean = |shift: usize| {
-        no_grad(|| {
-            let (mut sum, mut tokens) = (0.0, 0usize);
-            for part in places.chunks(at_once.max(1)) {
-                let told: Vec<Told> = part
-                    .iter()
-                    .map(|&place| lessons.as_of(place, (place + shift) % count))
-                    .collect();
-                let passages: Vec<&[i64]> =
-                    part.iter().map(|&place| lessons.tokens(place)).collect();
-                let losses = learner.losses(&told, &passages);
-                sum += losses.sum(Kind::Double).double_value(&[]);
-                tokens += losses.size()[0] as usize;
-            }
-            sum / tokens.max(1) as f64
-        })
+        let (mut sum, mut tokens) = (0.0, 0usize);
+        for part in places.chunks(at_once.max(1)) {
+            let told = part
+                .iter()
+                .map(|&place| lessons.as_of(place, (place + shift) % count))
+                .collect::<Result<Vec<Told>>>()?;
+            let passages: Vec<&[i64]> = part.iter().map(|&place| lessons.tokens(place)).collect();
+            let losses = no_grad(|| learner.losses(&told, &passages));
+            sum += losses.sum(Kind::Double).double_value(&[]);
+            tokens += losses.size()[0] as usize;
+        }
+        Ok::<f64, Error>(sum / tokens.max(1) as f64)
     };
     // passages of one style stand together: half way round is another style's
-    let (own, other) = (mean(0), mean(count / 2));
-    HeldOut {
+    let (own, other) = (mean(0)?, mean(count / 2)?);
+    Ok(HeldOut {
         own,
         other,
         conditioning: other - own,
-    }
+    })
 }

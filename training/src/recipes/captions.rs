@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::caption_model::CaptionModel;
-use crate::caption_writer::{END, asked, behind};
+use crate::caption_writer::{END, asked};
 use crate::course::{Course, Oversight, Step, follow};
 use crate::low_rank::{self, Output};
 use crate::order::{Grouping, Rounds, luck};
@@ -119,7 +119,7 @@ impl Learner {
 
     /// The loss of every token of captions behind what comes before them: (tokens).
     fn losses(&self, rows: &[(Vec<i64>, &[i64])]) -> Tensor {
-        let (shown, targets) = behind(rows, self.llama.device());
+        let (shown, targets) = low_rank::behind(rows, self.llama.device());
         let hidden = self.llama.forward(&self.llama.embed(&shown));
         self.output.losses(&hidden, &targets)
     }
@@ -168,15 +168,14 @@ impl Recipe<'_> {
         });
         let trained = follow(&settings.course, parameters, oversight, &mut |_, update| {
             let mut random = luck(seed, update as u64);
-            let rows = self.lessons.draw(rounds.batch(update), &mut random);
-            // all were read once, and words of theirs are texts like them
-            let losses = self.learner.losses(&rows.unwrap_or_default());
+            let rows = self.lessons.draw(rounds.batch(update), &mut random)?;
+            let losses = self.learner.losses(&rows);
             let told = losses.size()[0] as usize;
-            Step {
+            Ok(Step {
                 cost: losses.mean(Kind::Float),
                 times: told as f64,
                 told,
-            }
+            })
         })?;
         Ok(trained.weights("the caption writer", |_| true))
     }

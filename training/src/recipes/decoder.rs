@@ -187,7 +187,7 @@ impl Recipe<'_> {
         let mut rounds = Rounds::new(lengths, settings.grouping, settings.batch, seed);
         let oversight = oversight.of(|| self.all_that_counts());
         let mut step =
-            |parameters: &Parameters, update| self.step(parameters, rounds.batch(update));
+            |parameters: &Parameters, update| Ok(self.step(parameters, rounds.batch(update)));
         let trained = follow(&settings.course, parameters, oversight, &mut step)?;
         Ok(trained.weights("decoder", |_| true))
     }

@@ -136,11 +136,11 @@ pub fn run(
                 cost += contrast(parameters, settings.dropout, &seen, &read)
                     * settings.mixture.pseudo_weight;
             }
-            Step {
+            Ok(Step {
                 cost,
                 times: batch.len() as f64,
                 told: batch.len(),
-            }
+            })
         },
     )?;
     finished(&trained, standard, material, settings.bank)

@@ -75,7 +75,7 @@ impl Recipe<'_> {
             // by the number of the update, so that a resumed course draws the same words
             let mut random = ChaCha8Rng::seed_from_u64(seed ^ 0x5EED);
             random.set_stream(update as u64);
-            self.step(parameters, &batch, &mut random)
+            Ok(self.step(parameters, &batch, &mut random))
         };
         let trained = follow(&settings.course, parameters, oversight, &mut step)?;
         Ok(trained.weights("skip-thoughts", |name| {

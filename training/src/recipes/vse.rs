@@ -92,11 +92,11 @@ impl Recipe<'_> {
                 .iter()
                 .map(|&i| &self.pairs[i])
                 .collect();
-            Step {
+            Ok(Step {
                 cost: self.cost(parameters, &features, &batch),
                 times: 1.0,
                 told: batch.len(),
-            }
+            })
         };
         let trained = follow(&settings.course, parameters, oversight, &mut step)?;
         Ok(trained.weights("vse", |_| true))

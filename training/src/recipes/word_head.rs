@@ -84,11 +84,11 @@ pub fn run(
                 cost += surprise(parameters, settings.dropout, &seen, &wanted)
                     * settings.mixture.pseudo_weight;
             }
-            Step {
+            Ok(Step {
                 cost,
                 times: batch.len() as f64,
                 told: batch.len(),
-            }
+            })
         },
     )?;
     Ok(trained.weights("word head", |_| true))

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use models::Weights;
 use models::networks::llama::Llama;
 use models::networks::prefix::Spread;
+use models::pipeline::writer::told::{Heard, Told};
 use models::text::pieces::Pieces;
 use tch::{Device, Kind, Tensor};
 use training::Parameters;
-use training::recipes::adapter::lessons::Told;
-use training::recipes::adapter::{Frame, Learner};
+use training::recipes::adapter::Learner;
 
 use crate::tiny::base;
 
@@ -61,13 +61,15 @@ fn whole(tensor: &Tensor) -> Vec<i64> {
 }
 
 /// The four passages of the golden file: what each is told, and its tokens.
-fn passages(golden: &Weights) -> (Vec<Told>, Vec<Vec<i64>>) {
+fn passages(golden: &Weights, pieces: &Pieces) -> (Vec<Told>, Vec<Vec<i64>>) {
     let take = |name: &str| golden.tensor(name, &[4, -1]).unwrap();
     let styles = filled(&[4, 384], 0.05, 3.0);
-    let told = (0..4).map(|row| Told {
-        thought: take("thoughts").get(row),
-        style: styles.get(row),
-        words: whole(&take("words").get(row)),
+    let told = (0..4).map(|row| {
+        let heard = Heard {
+            thought: take("thoughts").get(row),
+            style: styles.get(row),
+        };
+        Told::learnt(pieces, heard, &whole(&take("words").get(row))).unwrap()
     });
     let tokens = (0..4).map(|row| {
         let real = whole(&take("real").get(row)).into_iter().sum::<i64>();
@@ -92,19 +94,15 @@ fn losses_and_gradients_of_a_language_model_are_the_references() {
         Llama::open(&base, (Kind::Float, Device::Cpu)).unwrap(),
     );
     let parameters = parameters(&llama);
-    let (told, tokens) = passages(&golden_arrays);
+    let (told, tokens) = passages(&golden_arrays, &pieces);
     let mut allowed: Vec<i64> = (0..llama.config().vocabulary).step_by(2).collect();
     allowed.extend(tokens.iter().flatten());
     allowed.sort_unstable();
     allowed.dedup();
-    let frame = Frame {
-        before: pieces.encode("<|im_start|>").unwrap(),
-        after: pieces.encode("<|im_end|>\n").unwrap(),
-        allowed,
-    };
     let spread = Spread::load(&golden_arrays, 384).unwrap();
-    let learner = Learner::new(llama, &parameters, &spread, &frame).unwrap();
-    let prefix = learner.prefix(&told[..2]).detach();
+    let learner = Learner::new(llama, &parameters, &spread, &allowed).unwrap();
+    let prefix = [learner.prefix(&told[0]), learner.prefix(&told[1])];
+    let prefix = Tensor::cat(&prefix, 0).detach();
     let wanted = golden_arrays.tensor("prefix", &[2, 13, 576]).unwrap();
     assert!(largest_difference(&prefix, &wanted) < 1e-4);
     let tokens: Vec<&[i64]> = tokens.iter().map(Vec::as_slice).collect();
@@ -142,15 +140,15 @@ mod learning {
 
     use super::filled;
     use crate::tiny::base;
-    use crate::tiny::llama;
+    use crate::tiny::{generator, llama};
     use models::networks::prefix::Spread;
     use models::text::pieces::Pieces;
     use models::text::words::{Word, WordList};
     use models::{Error, Result, Weights};
     use tch::{Device, Kind, Tensor};
     use training::passages::Passage;
-    use training::recipes::adapter::lessons::{Lessons, Reading, Surroundings};
-    use training::recipes::adapter::{self, Frame, Learner, Recipe, Settings};
+    use training::recipes::adapter::lessons::{Asking, Lessons, Reading, Surroundings};
+    use training::recipes::adapter::{self, Learner, Recipe, Settings};
     use training::{
         AdamKind, Course, Keeper, Measured, Observer, Oversight, Parameters, Progress, Schedule,
     };
@@ -166,6 +164,7 @@ mod learning {
                 style: Some("calm".to_owned()),
                 book: "book.txt".to_owned(),
                 held_out: false,
+                verse: false,
                 sentences: vec![
                     format!("There was a {thing} by the road."),
                     format!("We saw the {thing} {number} times."),
@@ -247,9 +246,11 @@ mod learning {
     /// Trains to the end, or stops after some updates; returns the weights and what the passages cost then.
     fn train(
         world: &World,
+        asking: Asking,
         keeper: Option<&Keeper>,
         stop_after: usize,
     ) -> (Result<Weights>, adapter::HeldOut) {
+        let _generator = generator();
         let around = Surroundings {
             words: &world.words,
             mean: &world.zero,
@@ -258,6 +259,7 @@ mod learning {
             styles: &world.styles,
             pull: 0.5,
             told: (3, 1),
+            asking,
         };
         let (passages, thoughts) = passages();
         let some: Vec<&Passage> = passages.iter().collect();
@@ -272,11 +274,6 @@ mod learning {
         let mut allowed: Vec<i64> = lessons.written().collect();
         allowed.sort_unstable();
         allowed.dedup();
-        let frame = Frame {
-            before: world.pieces.encode("<|im_start|>").unwrap(),
-            after: world.pieces.encode("<|im_end|>\n").unwrap(),
-            allowed,
-        };
         let settings = settings();
         let llama = llama(world.pieces.size() as i64);
         let parameters = adapter::initial(&llama, &settings, 8);
@@ -284,7 +281,7 @@ mod learning {
             mean: world.zero.shallow_clone(),
             std: world.zero.ones_like(),
         };
-        let learner = Learner::new(llama, &parameters, &spread, &frame).unwrap();
+        let learner = Learner::new(llama, &parameters, &spread, &allowed).unwrap();
         let mut observer = Stops {
             after: stop_after,
             seen: 0,
@@ -300,13 +297,13 @@ mod learning {
             observer: &mut observer,
         };
         let trained = recipe.run(parameters, oversight);
-        (trained, adapter::held_out(&learner, &lessons, 5))
+        (trained, adapter::held_out(&learner, &lessons, 5).unwrap())
     }
 
     #[test]
     fn a_tiny_model_learns_to_listen_and_goes_on_where_it_was_stopped() {
         let world = world();
-        let (whole, found) = train(&world, None, usize::MAX);
+        let (whole, found) = train(&world, Asking::default(), None, usize::MAX);
         let whole = whole.unwrap();
         assert!(found.own < 2.0, "{found:?}");
         let folder = tempfile::tempdir().unwrap();
@@ -315,14 +312,43 @@ mod learning {
             every: 1,
             recipe: serde_json::Value::Null,
         };
-        let (stopped, early) = train(&world, Some(&keeper), 20);
+        let (stopped, early) = train(&world, Asking::default(), Some(&keeper), 20);
         assert!(matches!(stopped, Err(Error::Cancelled)), "{stopped:?}");
         assert!(early.own > found.own, "{early:?} {found:?}");
-        let (again, _) = train(&world, Some(&keeper), usize::MAX);
+        let (again, _) = train(&world, Asking::default(), Some(&keeper), usize::MAX);
         let again = again.unwrap();
         for (name, array) in whole.iter() {
             let other = again.tensor(name, &array.size()).unwrap();
             assert!(array.equal(&other), "{name} differs");
+        }
+    }
+
+    #[test]
+    fn a_model_that_is_asked_in_words_learns_behind_the_words_of_its_bundle() {
+        let world = world();
+        let captions: Vec<String> = (0..9)
+            .map(|n| format!("A {} by a road.", THINGS[n % 4]))
+            .collect();
+        let asking = |prose| Asking {
+            prose: Some(prose),
+            verse: None,
+            manners: BTreeMap::from([("calm".to_owned(), "a calm tale".to_owned())]),
+            captions: &captions,
+        };
+        let wordings = [
+            "<|im_start|>Write {manner} about {caption}: {words}.{thought}<|im_end|>\n",
+            "<|im_start|>Write {manner} about {caption}: {words}.<|im_end|>\n",
+        ];
+        for wording in wordings {
+            let (trained, found) = train(&world, asking(wording), None, usize::MAX);
+            let map = trained
+                .unwrap()
+                .tensor("prefix.out.weight", &[-1, -1])
+                .unwrap();
+            let learnt = map.abs().max().double_value(&[]) > 0.0;
+            // soft tokens learn only where they are heard
+            assert_eq!(learnt, wording.contains("{thought}"));
+            assert!(found.own < 2.0, "{wording}: {found:?}");
         }
     }
 }

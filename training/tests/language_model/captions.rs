@@ -83,6 +83,7 @@ fn trained(model: &CaptionModel, pieces: &Pieces, tokens: &Tokens) -> Result<Wei
 
 #[test]
 fn a_taught_model_writes_what_it_is_asked_for_and_nobody_wrote() {
+    let _generator = crate::tiny::generator();
     let read = read();
     let model = CaptionModel::read(read.iter().map(String::as_str));
     assert_eq!(model.len(), read.len());

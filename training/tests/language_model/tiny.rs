@@ -3,12 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use models::Weights;
 use models::networks::llama::{Config, Llama};
 use tch::{Device, Kind, Tensor};
 
 const WIDTH: i64 = 48;
+
+/// Held by a test while it draws random numbers: libtorch has one generator for all threads.
+pub(crate) fn generator() -> MutexGuard<'static, ()> {
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The published model that `make setup` fetches.
 pub(crate) fn base() -> PathBuf {

@@ -2,7 +2,7 @@
 //!
 //! An instruction-tuned model understands a plain request better than soft tokens that an adapter has learnt in some hundred
 //! steps; the adapter then only has to make its prose that of novels. The bundle holds the wording, marks of the model's
-//! conversation included; what it may name stands in [`WORDINGS`]. What must stay true: nothing of a caller's gets into it.
+//! conversation included ([`wording`]). What must stay true: nothing of a caller's gets into it.
 
 use super::Language;
 use super::item::Item;
@@ -10,40 +10,44 @@ use crate::bundle::styles::Mix;
 use crate::error::Result;
 use crate::pipeline::options::{Form, Options};
 use crate::pipeline::writer::Unit;
+use crate::pipeline::writer::told::{Heard, Told};
+use crate::text::wording::{self, ADDED_MANNER, NO_MANNER, ask};
 
-/// What a wording may name: the styles' manner, what a caption says, the words of the thought.
-const WORDINGS: [&str; 3] = ["{manner}", "{caption}", "{words}"];
 /// Of so many captions, the best first, the most fluent is told: captions made of short runs of words can be poor English, and
 /// a model goes on as it is spoken to.
 const CAPTIONS_READ: usize = 6;
 /// Styles of a mix that are named, the weightiest first.
 const MANNERS: usize = 2;
-/// What is written without a style, and in one that has no manner of its own.
-const NO_MANNER: &str = "a story";
-const ADDED_MANNER: &str = "an old novel";
 
-/// The request for one story, if the bundle's model takes one.
+/// What the model is told for one story: a request where the bundle has a wording, else what its adapter was taught with.
 ///
 /// # Errors
 /// When the captions cannot be read.
-pub(super) fn request(
+pub(super) fn told(
     language: &Language,
     item: &Item,
-    words: &[String],
-) -> Result<Option<String>> {
+    words: &[usize],
+    heard: Heard,
+) -> Result<Told> {
     let wording = match unit(language, item.options) {
         Unit::Sentence => &language.part.request,
         Unit::Line => &language.part.lyrics_request,
     };
+    let pieces = language.writer.pieces();
+    let words = words.iter().map(|&word| language.words.word(word));
     let Some(wording) = wording else {
-        return Ok(None);
+        let tokens: Vec<i64> = words.map(|word| word.token).collect();
+        return Told::learnt(pieces, heard, &tokens);
     };
-    let caption = as_a_part(most_fluent(language, item)?);
-    let told = [manner(language, &item.mix), caption, words.join(", ")];
-    let fill = |text: String, (name, told): (&str, &String)| text.replace(name, told);
-    Ok(Some(
-        WORDINGS.into_iter().zip(&told).fold(wording.clone(), fill),
-    ))
+    let asked = ask(
+        wording,
+        &wording::Subject {
+            manner: &manner(language, &item.mix),
+            caption: most_fluent(language, item)?,
+            words: &words.map(|word| word.text.clone()).collect::<Vec<_>>(),
+        },
+    );
+    Told::asked(pieces, &asked, heard)
 }
 
 /// What a story is written in: lines where lyrics are asked for, and the bundle has a wording for them and its model ends of lines.
@@ -90,27 +94,4 @@ fn manner(language: &Language, mix: &Mix) -> String {
         return NO_MANNER.to_owned();
     }
     manners.join(" that is also ")
-}
-
-/// A caption as it stands within a sentence: without its full stop and its capital.
-fn as_a_part(caption: &str) -> String {
-    let caption = caption.trim().trim_end_matches('.');
-    let mut letters = caption.chars();
-    let first = letters.next().into_iter().flat_map(char::to_lowercase);
-    first.chain(letters).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_caption_stands_within_a_sentence() {
-        assert_eq!(
-            as_a_part("A dog that is in a house."),
-            "a dog that is in a house"
-        );
-        assert_eq!(as_a_part("Éclairs on a plate "), "éclairs on a plate");
-        assert_eq!(as_a_part(""), "");
-    }
 }

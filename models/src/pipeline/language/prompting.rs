@@ -6,14 +6,15 @@
 //! by the picture, so that no word stands in every story of a style; where a request names the style, none are told.
 
 use super::Language;
-use super::asking::{request, says_style, unit};
+use super::asking::{says_style, told, unit};
 use super::item::Item;
 use crate::error::Result;
 use crate::networks::word_head::WordHead;
 use crate::pipeline::options::Options;
 use crate::pipeline::seeing::Look;
 use crate::pipeline::verse::STANZA;
-use crate::pipeline::writer::{Opening, Prompt, Unit};
+use crate::pipeline::writer::told::Heard;
+use crate::pipeline::writer::{Prompt, Unit};
 use crate::text::sentences::all_sentences;
 use crate::text::words::plain_words;
 use rand::SeedableRng;
@@ -78,10 +79,11 @@ pub(super) fn think(language: &Language, item: &Item) -> Result<Subject> {
     let style = language.styles.direction(&item.mix, &language.mean);
     let thought = &language.mean + &content + &style * language.part.style_pull;
     let words = words(language, item, &content, &style);
-    let told: Vec<String> = words
-        .iter()
-        .map(|&word| language.words.word(word).text.clone())
-        .collect();
+    let heard = Heard {
+        thought: thought.shallow_clone(),
+        style: style.shallow_clone(),
+    };
+    let told = told(language, item, &words, heard)?;
     let unit = unit(language, item.options);
     let earlier = match unit {
         Unit::Sentence => last_sentences(&item.options.before),
@@ -91,24 +93,16 @@ pub(super) fn think(language: &Language, item: &Item) -> Result<Subject> {
         Unit::Sentence => earlier.join(" "),
         Unit::Line => earlier.iter().map(|line| format!("{line}\n")).collect(),
     };
-    let opening = match request(language, item, &told)? {
-        Some(request) => Opening::Asked(request),
-        None => Opening::Learnt {
-            thought: thought.shallow_clone(),
-            style: style.shallow_clone(),
-            words: words
-                .iter()
-                .map(|&word| language.words.word(word).token)
-                .collect(),
-        },
-    };
     Ok(Subject {
         thought,
         content,
         picture: language.seeing.direction(&item.look),
         style,
-        prompt: Prompt { opening, before },
-        words: told,
+        prompt: Prompt { told, before },
+        words: words
+            .iter()
+            .map(|&word| language.words.word(word).text.clone())
+            .collect(),
         unit,
         earlier,
     })

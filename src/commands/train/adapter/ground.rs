@@ -13,7 +13,6 @@ use models::pipeline::caption_thoughts;
 use models::text::pieces::Pieces;
 use models::text::words::WordList;
 use tch::{Device, Kind, Tensor};
-use training::recipes::adapter::Frame;
 use training::recipes::adapter::lessons::Lessons;
 
 use crate::commands::progress::LoadingBar;
@@ -80,17 +79,13 @@ impl Tongue {
         })
     }
 
-    /// The marks around passages, and all tokens that stand in these.
-    pub(super) fn frame(&self, all: [&Lessons; 2]) -> anyhow::Result<Frame> {
+    /// All tokens that stand in passages or can be told.
+    pub(super) fn allowed(&self, all: [&Lessons; 2]) -> Vec<i64> {
         let written = all.iter().flat_map(|lessons| lessons.written());
         let allowed: BTreeSet<i64> = written
             .chain(self.words.tokens())
             .chain([self.end])
             .collect();
-        Ok(Frame {
-            before: self.pieces.encode("<|im_start|>")?,
-            after: self.pieces.encode("<|im_end|>\n")?,
-            allowed: allowed.into_iter().collect(),
-        })
+        allowed.into_iter().collect()
     }
 }

@@ -2,10 +2,13 @@
 //!
 //! A thought comes from the passage itself — its first sentence, its most visible one, two, all, or the captions of the
 //! gallery nearest to it — so that no picture is needed. Words are those that the passage says, or those that its thought
-//! reads as, right or wrong: so the model learns how far to trust them. Words of style come from the style's own direction,
-//! as when a story is told.
+//! reads as, right or wrong: so the model learns how far to trust them. Words of style come from the style's own direction.
+//! Where stories are asked for in words, passages are too: in the manner of their style, about a caption near to them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod telling;
+mod visible;
+
+use std::collections::{BTreeMap, HashSet};
 
 use rand::Rng as _;
 use rand::seq::IndexedRandom;
@@ -13,22 +16,34 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor};
 
 use crate::passages::Passage;
+use models::pipeline::writer::told::Told;
 use models::tensors::unit_rows::unit_rows;
 use models::text::pieces::Pieces;
-use models::text::words::{WordList, plain_words, stem};
+use models::text::wording::ADDED_MANNER;
+use models::text::words::WordList;
 use models::{Error, Result};
+
+use telling::Subject;
+pub use visible::visible_words;
+use visible::{most_visible, said};
 
 /// Longer passages are left out, so that batches stay small.
 const LONGEST: usize = 175;
 /// Deviation of what is added to every number of a thought.
 const NOISE: f64 = 0.01;
-/// Captions whose mean is a thought.
+/// Captions whose mean is a thought; a passage is asked for by one of the first.
 const CAPTIONS: i64 = 5;
+const CAPTIONS_ASKED: usize = 3;
+/// So many more or fewer words are told than to a story, where it is asked for in words.
+const WORDS_MORE: usize = 2;
+const WORDS_FEWER: usize = 1;
 /// From so many words of a style, those of one passage are drawn.
 const WORDS_OF_A_STYLE: usize = 40;
 /// How often words are those that the passage really says, and how often a style is told at all.
 const SAID: f64 = 0.65;
 const STYLED: f64 = 0.8;
+/// How often a style is called by the name of styles that somebody added.
+const AS_ADDED: f64 = 0.1;
 /// How often a thought is what: see [`Thought`].
 const THOUGHTS: [(Thought, f64); 5] = [
     (Thought::First, 0.25),
@@ -65,6 +80,21 @@ pub struct Surroundings<'a> {
     pub pull: f64,
     /// How many words are told, and how many of them say the style.
     pub told: (usize, usize),
+    /// How stories are asked for.
+    pub asking: Asking<'a>,
+}
+
+/// How stories are asked for in words; nothing of it where they are not.
+#[derive(Debug, Default)]
+pub struct Asking<'a> {
+    /// The wording for prose, see [`wording`].
+    pub prose: Option<&'a str>,
+    /// The wording for verse.
+    pub verse: Option<&'a str>,
+    /// What a story of each style is called.
+    pub manners: BTreeMap<String, String>,
+    /// The gallery (N).
+    pub captions: &'a [String],
 }
 
 /// How passages are read.
@@ -87,16 +117,18 @@ struct Lesson {
     /// Its most visible sentence.
     visible: i64,
     style: Option<String>,
+    verse: bool,
     /// Words that it says, with how much they matter.
     said: Vec<(usize, f64)>,
-    /// The thought of the captions nearest to it (T).
-    nearest: Tensor,
+    /// The captions nearest to it.
+    near: Vec<i64>,
 }
 
 /// All passages.
 #[derive(Debug)]
 pub struct Lessons<'a> {
     around: &'a Surroundings<'a>,
+    pieces: &'a Pieces,
     lessons: Vec<Lesson>,
     /// Thoughts of all sentences (S, T).
     thoughts: &'a Tensor,
@@ -104,15 +136,13 @@ pub struct Lessons<'a> {
     style_words: BTreeMap<String, Vec<usize>>,
 }
 
-/// What a passage is to be written from.
-#[derive(Debug)]
-pub struct Told {
-    /// The thought (T).
-    pub thought: Tensor,
-    /// The style (T); zeros for none.
-    pub style: Tensor,
-    /// Tokens of the words.
-    pub words: Vec<i64>,
+/// Which words are wanted of a passage.
+struct Wanted<'b> {
+    thought: &'b Tensor,
+    style: Option<&'b String>,
+    /// How many, and how many of them are to say the style.
+    count: usize,
+    of_style: usize,
 }
 
 impl<'a> Lessons<'a> {
@@ -124,7 +154,7 @@ impl<'a> Lessons<'a> {
         passages: &[&Passage],
         thoughts: &'a Tensor,
         around: &'a Surroundings,
-        reading: &Reading,
+        reading: &Reading<'a>,
     ) -> Result<Self> {
         let is_seen = reading.is_seen;
         let _no_grad = tch::no_grad_guard();
@@ -142,15 +172,16 @@ impl<'a> Lessons<'a> {
             let visible = most_visible(&passage.sentences, is_seen) as i64;
             let own = thoughts.get(from + visible) - around.mean;
             let rows = gallery.mv(&own).topk(CAPTIONS, 0, true, true).1;
-            let near = around.captions.index_select(0, &rows);
+            let style = passage.style.clone();
             lessons.push(Lesson {
                 tokens,
                 first: from,
                 count,
                 visible,
-                style: passage.style.clone(),
+                style: style.or_else(|| around.nearest_style(&own)),
+                verse: passage.verse,
                 said: said(&passage.text(), around.words, is_seen),
-                nearest: near.mean_dim(0i64, false, Kind::Float) - around.caption + around.mean,
+                near: Vec::try_from(rows)?,
             });
         }
         if lessons.is_empty() {
@@ -166,6 +197,7 @@ impl<'a> Lessons<'a> {
         });
         Ok(Self {
             style_words: style_words.collect(),
+            pieces: reading.pieces,
             around,
             lessons,
             thoughts,
@@ -195,14 +227,13 @@ impl<'a> Lessons<'a> {
     }
 
     /// Draws what a passage is to be written from.
-    pub fn draw(&self, place: usize, random: &mut ChaCha8Rng) -> Told {
+    ///
+    /// # Errors
+    /// When it cannot be asked for.
+    pub fn draw(&self, place: usize, random: &mut ChaCha8Rng) -> Result<Told> {
         let _no_grad = tch::no_grad_guard();
         let lesson = &self.lessons[place];
-        let direction = lesson
-            .style
-            .as_ref()
-            .filter(|_| random.random_bool(STYLED))
-            .and_then(|name| Some((name, self.around.styles.get(name)?)));
+        let style = self.style_of(lesson).filter(|_| random.random_bool(STYLED));
         let kinds = THOUGHTS.choose_weighted(random, |&(_, weight)| weight);
         let kind = kinds.map_or(Thought::First, |&(kind, _)| kind);
         let thought = self.thought(lesson, kind, random);
@@ -213,47 +244,72 @@ impl<'a> Lessons<'a> {
         );
         // a uniform number's deviation is 1/√3
         let thought = thought + noise * (NOISE * 3f64.sqrt());
-        let words = self.words(lesson, &thought, direction.map(|(name, _)| name), random);
-        let style = direction.map(|(_, direction)| direction * random.random_range(0.7..1.3));
-        Told {
-            style: style.unwrap_or_else(|| thought.zeros_like()),
-            words: self.tokens_of(&words),
-            thought,
+        let name = style.map(|(name, _)| name);
+        let mut manner = self.manner(name);
+        if style.is_some() && random.random_bool(AS_ADDED) {
+            manner = ADDED_MANNER;
         }
+        let (mut count, of_style) = self.counts(lesson, manner);
+        if self.wording(lesson).is_some() {
+            count = random.random_range(count - WORDS_FEWER.min(count)..=count + WORDS_MORE);
+        }
+        let wanted = Wanted {
+            thought: &thought,
+            style: name,
+            count,
+            of_style: of_style.min(count),
+        };
+        let words = self.words(lesson, &wanted, random);
+        let strength = random.random_range(0.7..1.3);
+        let asked = &lesson.near[..CAPTIONS_ASKED.min(lesson.near.len())];
+        let caption = asked.choose(random).copied().unwrap_or(0);
+        let style = style.map(|(name, direction)| (name, direction * strength));
+        self.tell(
+            lesson,
+            Subject {
+                thought,
+                style,
+                manner,
+                caption,
+                words,
+            },
+        )
     }
 
     /// What a passage would be written from if another one's thought were told: the mean of all its sentences, the words
-    /// that it reads as, and the style of the passage itself.
-    pub fn as_of(&self, place: usize, other: usize) -> Told {
+    /// that it reads as, the caption nearest to it, and the style of the passage itself.
+    ///
+    /// # Errors
+    /// When it cannot be asked for.
+    pub fn as_of(&self, place: usize, other: usize) -> Result<Told> {
         let _no_grad = tch::no_grad_guard();
-        let thought = self.mean_of(&self.lessons[other]);
-        let style = self.lessons[place].style.as_ref();
-        let direction = style.and_then(|name| Some((name, self.around.styles.get(name)?)));
-        let of_style = direction.map_or(&[][..], |(name, _)| {
-            &self.style_words[name][..self.around.told.1.min(self.style_words[name].len())]
+        let (lesson, other) = (&self.lessons[place], &self.lessons[other]);
+        let thought = self.mean_of(other);
+        let style = self.style_of(lesson);
+        let name = style.map(|(name, _)| name);
+        let manner = self.manner(name);
+        let (count, of_style) = self.counts(lesson, manner);
+        let of_style = name.map_or(&[][..], |name| {
+            let words = &self.style_words[name];
+            &words[..of_style.min(words.len())]
         });
         let mut taken: HashSet<String> = of_style
             .iter()
             .map(|&word| self.around.words.word(word).stem().to_owned())
             .collect();
-        let count = self.around.told.0 - of_style.len();
-        let own = self
-            .around
-            .words
-            .read(&(&thought - self.around.mean), count, &mut taken);
-        Told {
-            style: direction.map_or_else(
-                || thought.zeros_like(),
-                |(_, direction)| direction.shallow_clone(),
-            ),
-            words: self.tokens_of(&[own.as_slice(), of_style].concat()),
-            thought,
-        }
-    }
-
-    fn tokens_of(&self, words: &[usize]) -> Vec<i64> {
-        let token = |&word: &usize| self.around.words.word(word).token;
-        words.iter().map(token).collect()
+        let content = &thought - self.around.mean;
+        let own = count - of_style.len();
+        let own = self.around.words.read(&content, own, &mut taken);
+        self.tell(
+            lesson,
+            Subject {
+                style: style.map(|(name, direction)| (name, direction.shallow_clone())),
+                manner,
+                caption: other.near[0],
+                words: [own.as_slice(), of_style].concat(),
+                thought,
+            },
+        )
     }
 
     fn mean_of(&self, lesson: &Lesson) -> Tensor {
@@ -276,10 +332,13 @@ impl<'a> Lessons<'a> {
                 (sentence(a) + sentence(b)) / 2.0
             }
             Thought::Captions => {
-                let style = lesson.style.as_ref();
-                match style.and_then(|name| self.around.styles.get(name)) {
-                    Some(direction) => &lesson.nearest + direction * self.around.pull,
-                    None => lesson.nearest.shallow_clone(),
+                let rows = Tensor::from_slice(&lesson.near);
+                let near = self.around.captions.index_select(0, &rows);
+                let near = near.mean_dim(0i64, false, Kind::Float);
+                let thought = near - self.around.caption + self.around.mean;
+                match self.style_of(lesson) {
+                    Some((_, direction)) => thought + direction * self.around.pull,
+                    None => thought,
                 }
             }
         }
@@ -289,13 +348,12 @@ impl<'a> Lessons<'a> {
     fn words(
         &self,
         lesson: &Lesson,
-        thought: &Tensor,
-        style: Option<&String>,
+        wanted: &Wanted,
         random: &mut ChaCha8Rng,
     ) -> Vec<usize> {
-        let (told, of_style) = self.around.told;
         let mut taken = HashSet::new();
-        let near = style.map_or(&[][..], |name| self.style_words[name].as_slice());
+        let near = wanted.style;
+        let near = near.map_or(&[][..], |name| self.style_words[name].as_slice());
         let mut styled = Vec::new();
         // half of the time those that the passage says, so that a word of style is worth hearing
         let said: Vec<usize> = near
@@ -303,7 +361,7 @@ impl<'a> Lessons<'a> {
             .copied()
             .filter(|word| lesson.said.iter().any(|(said, _)| said == word))
             .collect();
-        for _ in 0..of_style.min(near.len()) {
+        for _ in 0..wanted.of_style.min(near.len()) {
             let pool = if random.random_bool(0.5) && !said.is_empty() {
                 said.as_slice()
             } else {
@@ -315,7 +373,7 @@ impl<'a> Lessons<'a> {
                 styled.push(word);
             }
         }
-        let count = told - styled.len();
+        let count = wanted.count - styled.len();
         let mut words = Vec::new();
         if random.random_bool(SAID) {
             let some =
@@ -332,55 +390,9 @@ impl<'a> Lessons<'a> {
         words.extend(
             self.around
                 .words
-                .read(&(thought - self.around.mean), missing, &mut taken),
+                .read(&(wanted.thought - self.around.mean), missing, &mut taken),
         );
         words.extend(styled);
         words
     }
-}
-
-/// The words of a text that can be told, with how much they matter: what can be seen counts three times.
-fn said(text: &str, words: &WordList, is_seen: &dyn Fn(&str) -> bool) -> Vec<(usize, f64)> {
-    let mut weights: HashMap<usize, f64> = HashMap::new();
-    let lower = text.to_lowercase();
-    for word in plain_words(&lower) {
-        if let Some(place) = words.find(word) {
-            *weights.entry(place).or_default() += if is_seen(word) { 3.0 } else { 1.0 };
-        }
-    }
-    let mut said: Vec<(usize, f64)> = weights.into_iter().collect();
-    said.sort_by_key(|&(word, _)| word);
-    said
-}
-
-/// The sentence with the largest share of words of visible things.
-fn most_visible(sentences: &[String], is_seen: &dyn Fn(&str) -> bool) -> usize {
-    let share = |sentence: &String| {
-        let lower = sentence.to_lowercase();
-        let words: Vec<&str> = plain_words(&lower).collect();
-        let seen = words.iter().filter(|word| is_seen(word)).count();
-        seen as f64 / words.len().max(8) as f64
-    };
-    let shares: Vec<f64> = sentences.iter().map(share).collect();
-    (0..shares.len())
-        .max_by(|&a, &b| shares[a].total_cmp(&shares[b]).then(b.cmp(&a)))
-        .unwrap_or(0)
-}
-
-/// Words that captions use: what can be seen.
-pub fn visible_words(captions: &[String], words: &WordList) -> HashSet<String> {
-    let mut stems: HashMap<String, usize> = HashMap::new();
-    let mut forms: HashMap<String, usize> = HashMap::new();
-    for caption in captions {
-        let lower = caption.to_lowercase();
-        for word in plain_words(&lower) {
-            if words.find(word).is_some() {
-                *forms.entry(word.to_owned()).or_default() += 1;
-                *stems.entry(stem(word).to_owned()).or_default() += 1;
-            }
-        }
-    }
-    let often = captions.len() / 2000;
-    let seen = forms.into_keys().filter(|word| stems[stem(word)] > often);
-    seen.collect()
 }

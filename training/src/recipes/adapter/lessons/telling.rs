@@ -1,0 +1,82 @@
+//! Says to a language model what a passage is about, as stories are asked for.
+//! `lessons` draws what that is. What must stay true: a story of the same thought, style and words is told the same.
+
+use models::Result;
+use models::pipeline::writer::told::{Heard, Told};
+use models::text::wording::{self, ADDED_MANNER, NO_MANNER, ask};
+use tch::Tensor;
+
+use super::{Lesson, Lessons, Surroundings};
+
+/// What a passage is about, before it is said to a language model.
+pub(super) struct Subject<'b> {
+    pub(super) thought: Tensor,
+    /// A style's name and direction.
+    pub(super) style: Option<(&'b String, Tensor)>,
+    pub(super) manner: &'b str,
+    pub(super) caption: i64,
+    pub(super) words: Vec<usize>,
+}
+
+impl Surroundings<'_> {
+    /// The style that a thought, as a difference from the mean, points to most.
+    pub(super) fn nearest_style(&self, apart: &Tensor) -> Option<String> {
+        let near = |direction: &Tensor| direction.dot(apart).double_value(&[]);
+        let nearest = self.styles.iter().map(|(name, own)| (name, near(own)));
+        let nearest = nearest.max_by(|(_, a), (_, b)| a.total_cmp(b));
+        nearest.map(|(name, _)| name.clone())
+    }
+}
+
+impl<'a> Lessons<'a> {
+    /// Says it, in words where stories are asked for so.
+    pub(super) fn tell(&self, lesson: &Lesson, subject: Subject) -> Result<Told> {
+        let style = subject.style.map(|(_, direction)| direction);
+        let heard = Heard {
+            style: style.unwrap_or_else(|| subject.thought.zeros_like()),
+            thought: subject.thought,
+        };
+        let words = subject.words.iter();
+        let words = words.map(|&word| self.around.words.word(word));
+        let Some(wording) = self.wording(lesson) else {
+            let tokens: Vec<i64> = words.map(|word| word.token).collect();
+            return Told::learnt(self.pieces, heard, &tokens);
+        };
+        let asked = wording::Subject {
+            manner: subject.manner,
+            caption: &self.around.asking.captions[subject.caption as usize],
+            words: &words.map(|word| word.text.clone()).collect::<Vec<_>>(),
+        };
+        Told::asked(self.pieces, &ask(wording, &asked), heard)
+    }
+
+    pub(super) fn wording(&self, lesson: &Lesson) -> Option<&str> {
+        let asking = &self.around.asking;
+        if lesson.verse {
+            asking.verse
+        } else {
+            asking.prose
+        }
+    }
+
+    /// The style of a passage, if it has one with a direction.
+    pub(super) fn style_of(&self, lesson: &'a Lesson) -> Option<(&String, &Tensor)> {
+        let style = lesson.style.as_ref();
+        style.and_then(|name| self.around.styles.get_key_value(name))
+    }
+
+    /// What a passage of this style is called.
+    pub(super) fn manner(&self, style: Option<&String>) -> &str {
+        style.map_or(NO_MANNER, |name| {
+            let own = self.around.asking.manners.get(name);
+            own.map_or(ADDED_MANNER, String::as_str)
+        })
+    }
+
+    /// How many words are told, and how many of them say the style: none where the manner says it.
+    pub(super) fn counts(&self, lesson: &Lesson, manner: &str) -> (usize, usize) {
+        let (told, of_style) = self.around.told;
+        let is_said = self.wording(lesson).is_some() && manner != ADDED_MANNER;
+        (told, if is_said { 0 } else { of_style })
+    }
+}
