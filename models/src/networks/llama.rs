@@ -10,6 +10,7 @@ mod loading;
 
 use crate::error::{Error, Result};
 use crate::networks::projection::{Adapter, Projection};
+use crate::tensors::device::packed::Numbers;
 use crate::tensors::weights::Weights;
 pub use cache::Cache;
 use tch::{Device, Kind, Tensor};
@@ -116,16 +117,16 @@ impl Llama {
     }
 
     /// Packs all matrices of the blocks for telling, where the device can; a model that learns stays as it is.
+    ///
+    /// What the heads found, and what the feed-forward part reads, may be bytes: that costs .4 % more nats a token (26
+    /// stories of 110 words: 2.469, 2.478). Bytes in all layers cost 2.8 %: what `qkv` and `down` read has a few numbers that
+    /// are far larger than all others, which are too coarse then.
     pub fn pack(&mut self) {
         for block in &mut self.blocks {
-            for layer in [
-                &mut block.qkv,
-                &mut block.o,
-                &mut block.gate_up,
-                &mut block.down,
-            ] {
-                layer.pack();
-            }
+            block.qkv.pack(Numbers::Halves);
+            block.o.pack(Numbers::Bytes);
+            block.gate_up.pack(Numbers::Bytes);
+            block.down.pack(Numbers::Halves);
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod networks;
 mod tokenizers;
+mod writer;
 
 use models::Weights;
 use models::tensors::gguf::Gguf;

@@ -6,7 +6,8 @@ use models::networks::bert::SentenceEncoder;
 use models::networks::llama::Llama;
 use tch::{Device, Kind, Tensor};
 
-fn llama() -> Llama {
+/// The published model.
+pub(super) fn llama() -> Llama {
     Llama::open(
         &fetched("smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf"),
         CPU,

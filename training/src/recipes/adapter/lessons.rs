@@ -345,12 +345,7 @@ impl<'a> Lessons<'a> {
     }
 
     /// Words that are told: content first, then the style's.
-    fn words(
-        &self,
-        lesson: &Lesson,
-        wanted: &Wanted,
-        random: &mut ChaCha8Rng,
-    ) -> Vec<usize> {
+    fn words(&self, lesson: &Lesson, wanted: &Wanted, random: &mut ChaCha8Rng) -> Vec<usize> {
         let mut taken = HashSet::new();
         let near = wanted.style;
         let near = near.map_or(&[][..], |name| self.style_words[name].as_slice());
@@ -387,11 +382,11 @@ impl<'a> Lessons<'a> {
             );
         }
         let missing = count - words.len();
-        words.extend(
-            self.around
-                .words
-                .read(&(wanted.thought - self.around.mean), missing, &mut taken),
-        );
+        words.extend(self.around.words.read(
+            &(wanted.thought - self.around.mean),
+            missing,
+            &mut taken,
+        ));
         words.extend(styled);
         words
     }
