@@ -87,7 +87,7 @@ pub struct Surroundings<'a> {
 /// How stories are asked for in words; nothing of it where they are not.
 #[derive(Debug, Default)]
 pub struct Asking<'a> {
-    /// The wording for prose, see [`wording`].
+    /// The wording for prose, see [`models::text::wording`].
     pub prose: Option<&'a str>,
     /// The wording for verse.
     pub verse: Option<&'a str>,
