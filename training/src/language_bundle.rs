@@ -66,13 +66,9 @@ pub struct Writer<'a> {
     pub spread: &'a Spread,
     /// All tokens that may be written.
     pub allowed: &'a [i64],
-    /// How it learnt to be asked for prose, if in words.
-    pub request: Option<&'a str>,
-    /// The same for verse.
-    pub lyrics_request: Option<&'a str>,
 }
 
-/// Writes `folder` as a copy of `source` with another writer.
+/// Writes `folder` as a copy of `source` with another writer, which learnt behind the requests of `source`.
 ///
 /// # Errors
 /// When `source` has no language model, or a file cannot be read or written.
@@ -85,8 +81,6 @@ pub fn with_writer(source: &Bundle, folder: &Path, writer: &Writer) -> Result<()
     })?;
     part.base = writer.base.clone();
     part.adapter_scale = writer.scale;
-    part.request = writer.request.map(str::to_owned);
-    part.lyrics_request = writer.lyrics_request.map(str::to_owned);
     let (adapter, thoughts, words) = (
         folder.join(&part.adapter),
         folder.join(&part.thoughts),

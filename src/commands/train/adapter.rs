@@ -268,8 +268,6 @@ impl Run<'_> {
             words: &tongue.words,
             spread: &self.ground.spread,
             allowed,
-            request: self.source.part.request.as_deref(),
-            lyrics_request: self.source.part.lyrics_request.as_deref(),
         };
         language_bundle::with_writer(&self.source.bundle, self.out, &writer)?;
         tracing::info!(

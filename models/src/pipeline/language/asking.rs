@@ -1,7 +1,7 @@
 //! Says in words what a story is to be: whose manner, which picture, which words of the shifted thought.
 //!
-//! An instruction-tuned model understands a plain request better than soft tokens that an adapter has learnt in some hundred
-//! steps; the adapter then only has to make its prose that of novels. The bundle holds the wording, marks of the model's
+//! An instruction-tuned model understands a plain request better than soft tokens alone; an adapter that learnt behind the same
+//! request makes its prose that of novels, and may hear soft tokens in it. The bundle holds the wording, marks of the model's
 //! conversation included ([`wording`]). What must stay true: nothing of a caller's gets into it.
 
 use super::Language;

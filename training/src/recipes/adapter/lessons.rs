@@ -263,7 +263,7 @@ impl<'a> Lessons<'a> {
         let strength = random.random_range(0.7..1.3);
         let asked = &lesson.near[..CAPTIONS_ASKED.min(lesson.near.len())];
         let caption = asked.choose(random).copied().unwrap_or(0);
-        let style = style.map(|(name, direction)| (name, direction * strength));
+        let style = style.map(|(_, direction)| direction * strength);
         self.tell(
             lesson,
             Subject {
@@ -303,7 +303,7 @@ impl<'a> Lessons<'a> {
         self.tell(
             lesson,
             Subject {
-                style: style.map(|(name, direction)| (name, direction.shallow_clone())),
+                style: style.map(|(_, direction)| direction.shallow_clone()),
                 manner,
                 caption: other.near[0],
                 words: [own.as_slice(), of_style].concat(),

@@ -11,8 +11,8 @@ use super::{Lesson, Lessons, Surroundings};
 /// What a passage is about, before it is said to a language model.
 pub(super) struct Subject<'b> {
     pub(super) thought: Tensor,
-    /// A style's name and direction.
-    pub(super) style: Option<(&'b String, Tensor)>,
+    /// The direction of a style.
+    pub(super) style: Option<Tensor>,
     pub(super) manner: &'b str,
     pub(super) caption: i64,
     pub(super) words: Vec<usize>,
@@ -31,9 +31,10 @@ impl Surroundings<'_> {
 impl<'a> Lessons<'a> {
     /// Says it, in words where stories are asked for so.
     pub(super) fn tell(&self, lesson: &Lesson, subject: Subject) -> Result<Told> {
-        let style = subject.style.map(|(_, direction)| direction);
         let heard = Heard {
-            style: style.unwrap_or_else(|| subject.thought.zeros_like()),
+            style: subject
+                .style
+                .unwrap_or_else(|| subject.thought.zeros_like()),
             thought: subject.thought,
         };
         let words = subject.words.iter();
