@@ -52,10 +52,15 @@ pub fn find_texts(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// When the file cannot be read.
 pub fn read_book(path: &Path) -> Result<Book> {
-    if path.extension().is_some_and(|kind| kind == "tok") {
+    if is_tokenised(path) {
         return Book::read(path);
     }
     Ok(Book::from_text(&name_of(path), &read_text(path)?))
+}
+
+/// Whether a file is a book that was read before.
+pub fn is_tokenised(path: &Path) -> bool {
+    path.extension().is_some_and(|kind| kind == "tok")
 }
 
 /// Words by descending count, ties in order of first appearance.

@@ -85,15 +85,9 @@ pub fn gather(
     for (done, file) in files.iter().enumerate() {
         let style = style_of(folder, file);
         let book = file.file_name().unwrap_or_default().to_string_lossy();
-        let text = read_text(file)?;
-        let verse = verse::is_verse(&text);
-        let cut = if verse {
-            verse::of_poems(&text)
-        } else {
-            of_book(&corpus::read_book(file)?)
-        };
-        let cut = cut.into_iter();
+        let (cut, verse) = cut_out(file)?;
         let own: Vec<Passage> = cut
+            .into_iter()
             .map(|sentences| Passage {
                 // a folder of poems has no style of prose
                 style: style.clone().filter(|_| !verse),
@@ -116,6 +110,20 @@ pub fn gather(
         taken.extend(most_visible(measured, take.measured, is_seen));
     }
     Ok(taken)
+}
+
+/// The passages of one file, and whether they are verse.
+fn cut_out(file: &Path) -> Result<(Vec<Vec<String>>, bool)> {
+    // sentences of a tokenised book stand a line each, short ones too, and are prose
+    if corpus::is_tokenised(file) {
+        return Ok((of_book(&Book::read(file)?), false));
+    }
+    let text = read_text(file)?;
+    if verse::is_verse(&text) {
+        return Ok((verse::of_poems(&text), true));
+    }
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    Ok((of_book(&Book::from_text(&name, &text)), false))
 }
 
 /// The passages of one book, in reading order, none sharing a sentence with another.
