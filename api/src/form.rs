@@ -54,23 +54,37 @@ pub struct FileField {
 }
 
 impl FileField {
-    /// The field that is the picture.
-    pub(crate) fn picture(service: &Service) -> Self {
-        let most = service.config.caps.bytes as usize;
+    /// A file that comes once, of at most so many bytes.
+    pub(crate) fn single(
+        service: &Service,
+        name: &'static str,
+        most: usize,
+        too_large: fn(usize) -> Error,
+    ) -> Self {
         FileField {
-            name: "image",
+            name,
             most,
             count: 1,
             together: most,
-            too_large: |most| {
+            too_large,
+            time: Duration::from_secs(service.config.limits.upload_seconds),
+        }
+    }
+
+    /// The field that is the picture.
+    pub(crate) fn picture(service: &Service) -> Self {
+        Self::single(
+            service,
+            "image",
+            service.config.caps.bytes as usize,
+            |most| {
                 let most = most / (1024 * 1024);
                 let message = format!(
                     "the picture has more than {most} MiB, which is the most this service takes"
                 );
                 Error::image(Kind::ImageTooLarge, message)
             },
-            time: Duration::from_secs(service.config.limits.upload_seconds),
-        }
+        )
     }
 }
 

@@ -45,6 +45,7 @@ use crate::request::StoryRequest;
 use crate::style::LearntStyle;
 use database::Database;
 use listener::Listener;
+pub use row::Listed;
 use row::{DATABASE, failed};
 
 /// Health checks ask every few seconds.
@@ -172,17 +173,6 @@ pub enum Retried {
     Removed,
     /// There is no such job.
     NotFound,
-}
-
-/// Part of all jobs.
-#[derive(Clone, Debug, Default)]
-pub struct Listed {
-    /// In the order that was asked for.
-    pub jobs: Vec<Job>,
-    /// How many more there are among them that this version cannot read.
-    pub unreadable: u64,
-    /// If there are more: the last of these, readable or not. The next page begins after it.
-    pub next: Option<Uuid>,
 }
 
 /// How much there is to do.

@@ -4,17 +4,11 @@
 //! many times as rarely), _LEDGER (a file for the ledger), _LOGS (a folder for the logs).
 //! What must stay true: lost, twice, missing, unexpected, charged to innocents and given on too late are 0 whatever the seed.
 
-#[path = "chaos/callers.rs"]
 mod callers;
-#[path = "chaos/cast.rs"]
 mod cast;
-#[path = "chaos/history.rs"]
 mod history;
-#[path = "chaos/ledger.rs"]
 mod ledger;
-#[path = "chaos/promises.rs"]
 mod promises;
-#[path = "chaos/trouble.rs"]
 mod trouble;
 
 use std::sync::Arc;

@@ -2,8 +2,6 @@
 //! `routes.rs` leads here. What must stay true: what can be known about name and text is said now, with a 4xx; a 202 means
 //! that the text is in the database, and only the text itself can still be refused, by the worker that reads it.
 
-use std::time::Duration;
-
 use actix_web::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -181,20 +179,13 @@ fn no_style(name: &str) -> Error {
 }
 
 fn text_field(service: &Service) -> FileField {
-    FileField {
-        name: "text",
-        most: LARGEST_TEXT,
-        count: 1,
-        together: LARGEST_TEXT,
-        too_large: |most| {
-            let most = most / (1024 * 1024);
-            let message = format!(
-                "the text has more than {most} MiB, which is the most this service takes: send a part of it"
-            );
-            Error::Refused(Kind::BodyTooLarge, message)
-        },
-        time: Duration::from_secs(service.config.limits.upload_seconds),
-    }
+    FileField::single(service, "text", LARGEST_TEXT, |most| {
+        let most = most / (1024 * 1024);
+        let message = format!(
+            "the text has more than {most} MiB, which is the most this service takes: send a part of it"
+        );
+        Error::Refused(Kind::BodyTooLarge, message)
+    })
 }
 
 /// The turn to send a text: before anything of it is read.

@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::job::{Cache, Job, JobKind};
-use crate::store::Listed;
 
 /// The name of the database in errors.
 pub(super) const DATABASE: &str = "the database";
@@ -98,6 +97,17 @@ impl JobRow {
             traceparent: self.traceparent,
         })
     }
+}
+
+/// Part of all jobs.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    /// In the order that was asked for.
+    pub jobs: Vec<Job>,
+    /// How many more there are among them that this version cannot read.
+    pub unreadable: u64,
+    /// If there are more: the last of these, readable or not. The next page begins after it.
+    pub next: Option<Uuid>,
 }
 
 /// Those that this version can read, and how many it cannot: one row must not hide all the others.

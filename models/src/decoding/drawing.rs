@@ -22,13 +22,15 @@ const NEVER: f64 = -1e9;
 /// What gives the logits of the next token. Tokens are numbered as the network's output is, which may be a part of its
 /// vocabulary.
 pub trait NextToken {
-    /// Adds tokens to the text that stands; logits (1, V) of the one after them. Without any: of the first one.
-    fn read(&mut self, tokens: &[usize]) -> Tensor;
+    /// Logits (1, V) of the first token.
+    fn begin(&mut self) -> Tensor;
+    /// The text goes on with tokens that a branch drew, of which it may have read some; logits (1, V) of the one after them.
+    fn follow(&mut self, branch: usize, tokens: &[usize]) -> Tensor;
     /// So many branches begin where the text ends; those before are gone.
     fn branch(&mut self, branches: usize);
     /// Logits (B, V) after each branch got the token beside it.
     fn after(&mut self, tokens: &[usize]) -> Tensor;
-    /// Only these branches go on, in this order.
+    /// Of the branches that go on only these still do, in this order.
     fn retain(&mut self, branches: &[i64]);
 }
 
@@ -114,7 +116,7 @@ pub fn draw(
     let mut text = Drawn::default();
     let branches = 0..rules.branches;
     let mut rows: Vec<Row> = branches.map(|row| Row::new(rules.seed, row)).collect();
-    let mut next = network.read(&[]);
+    let mut next = network.begin();
     loop {
         network.branch(rules.branches);
         let mut round = Round::begin(&next, rows, rules);
@@ -133,7 +135,7 @@ pub fn draw(
         if sentence.ending != Ending::Closed || text.tokens.len() >= rules.at_most {
             break;
         }
-        next = network.read(&sentence.tokens);
+        next = network.follow(chosen, &sentence.tokens);
         if !judge.goes_on(end_probability(&next, rules)) {
             text.ending = Ending::OfText;
             break;
@@ -172,7 +174,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Draws until most rows have a sentence; `before`: tokens of the text so far. False: the story was dropped.
+    /// Draws until five of eight rows have a sentence; `before`: tokens of the text so far. False: the story was dropped.
     fn draw(
         &mut self,
         network: &mut dyn NextToken,
@@ -180,8 +182,8 @@ impl<'a> Round<'a> {
         judge: &dyn Judge,
         go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<bool> {
-        // the slowest quarter would cost as many steps as all others
-        let patience = self.rows.len() / 4;
+        // a step costs hardly less for two rows than for all, and waiting for the slowest ones took half of all steps
+        let patience = self.rows.len() * 3 / 8;
         let longest = (self.rules.at_most - before).min(self.rules.sentence);
         for step in 1..=longest {
             let mut tokens = self.choose()?;

@@ -4,7 +4,7 @@
 //! weights stay as they were published. While training, the adapter is kept apart; for telling it is merged into W once.
 
 use crate::error::Result;
-use crate::tensors::device::packed::{Numbers, Packed};
+use crate::tensors::device::packed::{Packed, Rounded};
 use crate::tensors::weights::Weights;
 use tch::{Kind, Tensor};
 
@@ -87,9 +87,9 @@ impl Projection {
     }
 
     /// Packs the weights where the device can: products become faster, and gradients do not come back through them.
-    pub fn pack(&mut self, numbers: Numbers) {
+    pub fn pack(&mut self, rounded: Rounded) {
         if let Weight::Plain(weight) = &self.weight
-            && let Some(packed) = Packed::new(weight, numbers)
+            && let Some(packed) = Packed::new(weight, rounded)
         {
             self.weight = Weight::Packed(packed);
         }
@@ -111,4 +111,20 @@ impl Projection {
             }
         }
     }
+    /// As [`Projection::forward`], for rows one after the other (B · in) → (B · out); without an adapter, on the processor.
+    pub(crate) fn times(&self, rows: &[f32]) -> Vec<f32> {
+        match (&self.weight, &self.adapter) {
+            (Weight::Packed(packed), None) => packed.times(rows),
+            _ => {
+                let rows = Tensor::from_slice(rows).view([-1, self.extents()[1]]);
+                floats(&self.forward(&rows))
+            }
+        }
+    }
+}
+
+/// All numbers of a tensor on the processor, in order, as 32-bit floats.
+pub(crate) fn floats(tensor: &Tensor) -> Vec<f32> {
+    let flat = tensor.to_kind(Kind::Float).contiguous().view([-1]);
+    Vec::try_from(flat).expect("numbers on the processor can be read")
 }

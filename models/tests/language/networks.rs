@@ -67,6 +67,45 @@ fn the_language_model_gives_the_golden_logits_whole_and_step_by_step() {
     }
 }
 
+#[test]
+fn branches_are_what_each_would_be_alone() {
+    let _no_grad = tch::no_grad_guard();
+    let (llama, golden) = (llama(), arrays("network.safetensors"));
+    let ids = whole(&golden.tensor("ids.0", &[-1]).unwrap());
+    let standing = ids.size()[0] / 2;
+    let text = llama.embed(&ids.narrow(0, 0, standing).unsqueeze(0));
+    let mut cache = llama.cache(1, standing + 4);
+    let _ = llama.extend(&text, &mut cache);
+    // three ways on from the text, of which the middle one is dropped after two tokens
+    let ways = [[5, 70, 900, 33], [4000, 12, 12, 7], [31, 8, 2500, 260i64]];
+    let mut branches = llama.branches(&cache, 3, 4);
+    let mut rows: Vec<usize> = vec![0, 1, 2];
+    for step in 0..4 {
+        if step == 2 {
+            branches.retain(&[2, 0]);
+            rows = vec![2, 0];
+        }
+        let next: Vec<i64> = rows.iter().map(|&row| ways[row][step]).collect();
+        let found = llama.step(&Tensor::from_slice(&next), &mut branches);
+        for (place, &row) in rows.iter().enumerate() {
+            let added = llama.embed(&Tensor::from_slice(&ways[row][..=step]).unsqueeze(0));
+            let whole = llama.forward(&Tensor::cat(&[&text, &added], 1));
+            let wanted = whole.get(0).get(-1);
+            assert!(
+                difference(&found.get(place as i64), &wanted) < 1e-3,
+                "branch {row}, step {step}"
+            );
+        }
+    }
+    // the dropped one is followed, with another last token than it drew
+    let ids = Tensor::from_slice(&[4000, 12, 77i64]);
+    let followed = llama.follow(&mut cache, &branches, (1, &ids));
+    assert_eq!(cache.length(), standing + 3);
+    let all = Tensor::cat(&[&text, &llama.embed(&ids.unsqueeze(0))], 1);
+    let wanted = llama.forward(&all).get(0).get(-1);
+    assert!(difference(&followed.get(0), &wanted) < 1e-3);
+}
+
 fn check_sequence(llama: &Llama, golden: &Weights, sequence: usize, hidden: &Tensor) {
     let take = |name: &str| {
         golden

@@ -51,8 +51,13 @@ impl FindingQuestion {
             let found = finding(&some.cloned().collect::<Vec<_>>(), &captions, &judge)?;
             let title = style.unwrap_or("all styles");
             let figures = format!(
-                "{:.1} % first, {:.1} % among five, median rank {} of {} ({} stories)",
-                found.first, found.first_five, found.median_rank, found.pictures, found.stories
+                "{:.1} % first, {:.1} % among five, median rank {} of {}, {:.2} deviations ahead ({} stories)",
+                found.first,
+                found.first_five,
+                found.median_rank,
+                found.pictures,
+                found.lead,
+                found.stories
             );
             lines.push(line(title, figures));
             objects.insert(title.to_owned(), json!(found));

@@ -31,6 +31,9 @@ pub struct Finding {
     pub first_five: f64,
     /// The rank in the middle.
     pub median_rank: usize,
+    /// How far ahead of the other pictures the own one is, in standard deviations of theirs, on average. It moves where few
+    /// stories leave the shares of the first and the first five to chance.
+    pub lead: f64,
 }
 
 /// Ranks the pictures for every story that is about one of them.
@@ -70,6 +73,9 @@ pub fn finding(
     )?;
     let told = &told - told.mean_dim(0i64, true, Kind::Float);
     let products = Vec::<Vec<f32>>::try_from(told.matmul(&pictures.tr()))?;
+    let leads = asked.iter().zip(&products);
+    let leads = leads.map(|(&(own, _), row)| lead(row, own));
+    let lead = leads.sum::<f64>() / asked.len() as f64;
     let ranks = asked.iter().zip(&products);
     let mut ranks: Vec<usize> = ranks
         .map(|((own, _), row)| 1 + row.iter().filter(|&&other| other > row[*own]).count())
@@ -84,7 +90,39 @@ pub fn finding(
         first: within(1),
         first_five: within(5),
         median_rank: ranks[ranks.len() / 2],
+        lead,
     })
+}
+
+/// How many standard deviations of the others one of these products is above their mean; 0 where they do not differ.
+fn lead(products: &[f32], own: usize) -> f64 {
+    let others = products.iter().enumerate();
+    let others = others.filter(|&(place, _)| place != own);
+    let others: Vec<f64> = others.map(|(_, &product)| f64::from(product)).collect();
+    let count = others.len().max(1) as f64;
+    let mean = others.iter().sum::<f64>() / count;
+    let variance = others
+        .iter()
+        .map(|other| (other - mean).powi(2))
+        .sum::<f64>()
+        / count;
+    if variance > 0.0 {
+        (f64::from(products[own]) - mean) / variance.sqrt()
+    } else {
+        0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lead;
+
+    #[test]
+    fn a_lead_is_counted_in_deviations_of_the_others() {
+        assert!((lead(&[5.0, 1.0, 3.0], 0) - 3.0).abs() < 1e-9);
+        assert!((lead(&[1.0, 5.0, 3.0], 0) + 3.0).abs() < 1e-9);
+        assert_eq!(lead(&[2.0, 1.0, 1.0], 0), 0.0);
+    }
 }
 
 /// The mean thought of each group of texts: (N, T).

@@ -25,6 +25,21 @@ impl Cache {
         self.length
     }
 
+    pub(super) fn device(&self) -> Device {
+        self.layers
+            .first()
+            .map_or(Device::Cpu, |(keys, _)| keys.device())
+    }
+
+    /// Keys and values of every layer, as far as they are filled: views (rows, kv_heads, length, head).
+    pub(super) fn filled(&self) -> Vec<(Tensor, Tensor)> {
+        let filled = |held: &Tensor| held.narrow(2, 0, self.length);
+        let layers = self.layers.iter();
+        layers
+            .map(|(keys, values)| (filled(keys), filled(values)))
+            .collect()
+    }
+
     /// Only these sequences go on, in this order.
     pub fn retain(&mut self, rows: &Tensor) {
         for (keys, values) in &mut self.layers {
@@ -34,7 +49,7 @@ impl Cache {
     }
 
     /// So many copies of its one sequence, with room for `more` tokens each: what branches of a story share is computed once.
-    pub fn branches(&self, rows: i64, more: i64) -> Cache {
+    pub(super) fn branches(&self, rows: i64, more: i64) -> Cache {
         let copied = |held: &Tensor| {
             let filled = held.narrow(2, 0, self.length);
             let [_, heads, length, head] = filled.size()[..] else {
@@ -71,6 +86,17 @@ impl Cache {
         held_values.narrow(2, self.length, new).copy_(values);
         let all = self.length + new;
         (held_keys.narrow(2, 0, all), held_values.narrow(2, 0, all))
+    }
+
+    /// As [`Cache::with`], of a cache of one sequence: keys and values (T, kv_heads, head) one after the other.
+    pub(super) fn fill(&mut self, layer: usize, [keys, values]: [&[f32]; 2]) {
+        let (held, _) = &self.layers[layer];
+        let (kv, head) = (held.size()[1], held.size()[3]);
+        let by_head = |numbers: &[f32]| {
+            let numbers = Tensor::from_slice(numbers).view([-1, kv, head]);
+            numbers.transpose(0, 1).unsqueeze(0)
+        };
+        let _ = self.with(layer, &by_head(keys), &by_head(values));
     }
 
     /// Counts tokens that every layer has filled in.

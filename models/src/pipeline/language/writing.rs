@@ -16,9 +16,8 @@ use crate::pipeline::verse;
 use crate::pipeline::writer::Unit;
 use std::cell::RefCell;
 
-/// Sentences to choose from: as many as one pass of the packed products takes, so that six cost little more than one and
-/// eight a third more than six.
-const MOST_ROWS: usize = 6;
+/// Sentences to choose from. Each has a chance to fit the picture better, and makes every step a little dearer.
+const MOST_ROWS: usize = 8;
 /// Lines to choose from: they are short, and few of them rhyme.
 const MOST_LINES: usize = 10;
 /// Taken off a token's logit for each time the story has used it.

@@ -3,7 +3,7 @@
 
 use super::{Unit, Writer};
 use crate::decoding::drawing::{DrawingRules, NextToken};
-use crate::networks::llama::Cache;
+use crate::networks::llama::{Branches, Cache};
 use tch::{Kind, Tensor};
 
 /// One story being written: what stands, and the branches that draw what comes next.
@@ -12,7 +12,7 @@ pub(super) struct Passage<'a> {
     text: Cache,
     /// The hidden state (1, width) after what stands.
     last: Tensor,
-    branches: Cache,
+    branches: Branches,
     /// Room of a branch.
     sentence: usize,
     /// How many of the allowed tokens may be drawn: ends of lines are the last ones.
@@ -30,7 +30,7 @@ impl<'a> Passage<'a> {
         let mut text = writer.llama.cache(1, room);
         let last = writer.llama.extend(prefix, &mut text).select(1, -1);
         Self {
-            branches: text.branches(0, 0),
+            branches: writer.llama.branches(&text, 0, 0),
             writer,
             text,
             last,
@@ -55,28 +55,29 @@ impl<'a> Passage<'a> {
 }
 
 impl NextToken for Passage<'_> {
-    fn read(&mut self, tokens: &[usize]) -> Tensor {
-        if !tokens.is_empty() {
-            let llama = &self.writer.llama;
-            let shown = llama.embed(&self.ids(tokens).unsqueeze(0));
-            self.last = llama.extend(&shown, &mut self.text).select(1, -1);
-        }
+    fn begin(&mut self) -> Tensor {
+        self.logits(&self.last)
+    }
+
+    fn follow(&mut self, branch: usize, tokens: &[usize]) -> Tensor {
+        let (llama, ids) = (&self.writer.llama, self.ids(tokens));
+        let followed = llama.follow(&mut self.text, &self.branches, (branch, &ids));
+        self.last = followed;
         self.logits(&self.last)
     }
 
     fn branch(&mut self, branches: usize) {
-        self.branches = self.text.branches(branches as i64, self.sentence as i64);
+        let llama = &self.writer.llama;
+        self.branches = llama.branches(&self.text, branches as i64, self.sentence as i64);
     }
 
     fn after(&mut self, tokens: &[usize]) -> Tensor {
         let llama = &self.writer.llama;
-        let shown = llama.embed(&self.ids(tokens).unsqueeze(1));
-        let hidden = llama.extend(&shown, &mut self.branches).select(1, 0);
+        let hidden = llama.step(&self.ids(tokens), &mut self.branches);
         self.logits(&hidden)
     }
 
     fn retain(&mut self, branches: &[i64]) {
-        let rows = Tensor::from_slice(branches).to_device(self.writer.llama.device());
-        self.branches.retain(&rows);
+        self.branches.retain(branches);
     }
 }

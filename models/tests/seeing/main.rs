@@ -5,9 +5,6 @@
 //! the project's own.
 #![allow(clippy::unwrap_used)]
 
-#[path = "seeing/eyes.rs"]
 mod eyes;
-#[path = "seeing/golden.rs"]
 mod golden;
-#[path = "seeing/scoring.rs"]
 mod scoring;
