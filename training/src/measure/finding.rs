@@ -113,18 +113,6 @@ fn lead(products: &[f32], own: usize) -> f64 {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::lead;
-
-    #[test]
-    fn a_lead_is_counted_in_deviations_of_the_others() {
-        assert!((lead(&[5.0, 1.0, 3.0], 0) - 3.0).abs() < 1e-9);
-        assert!((lead(&[1.0, 5.0, 3.0], 0) + 3.0).abs() < 1e-9);
-        assert_eq!(lead(&[2.0, 1.0, 1.0], 0), 0.0);
-    }
-}
-
 /// The mean thought of each group of texts: (N, T).
 fn means<'a>(
     groups: impl Iterator<Item = Vec<&'a str>>,
@@ -141,4 +129,16 @@ fn means<'a>(
         own.mean_dim(0i64, false, Kind::Float)
     });
     Ok(Tensor::stack(&rows.collect::<Vec<_>>(), 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lead;
+
+    #[test]
+    fn a_lead_is_counted_in_deviations_of_the_others() {
+        assert!((lead(&[5.0, 1.0, 3.0], 0) - 3.0).abs() < 1e-9);
+        assert!((lead(&[1.0, 5.0, 3.0], 0) + 3.0).abs() < 1e-9);
+        assert_eq!(lead(&[2.0, 1.0, 1.0], 0), 0.0);
+    }
 }

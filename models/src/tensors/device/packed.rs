@@ -173,6 +173,7 @@ fn multiplied(rows: &Tensor, handle: &Tensor) -> Option<Tensor> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
