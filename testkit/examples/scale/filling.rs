@@ -49,10 +49,8 @@ const STORY: &str = "jsonb_build_object('story', repeat('They walked along the s
 /// Ids of ended jobs from all over the table.
 pub(crate) async fn ids(url: &str, count: usize) -> Vec<Uuid> {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    let statement = format!(
-        "select id from (select id from jobs tablesample system (1) where state = 'succeeded' limit 20000) as some
-        order by random() limit {count}"
-    );
+    let statement =
+        format!("select id from jobs where state = 'succeeded' order by random() limit {count}");
     let rows = sqlx::raw_sql(AssertSqlSafe(statement))
         .fetch_all(&mut connection)
         .await
