@@ -41,7 +41,7 @@ const STAMMERED: f64 = -2.0;
 /// What nobody closes, and what begins in small letters.
 const UNTIDY: f64 = -0.5;
 /// A sentence of fewer or more words, and each word beyond.
-const WORDS: (usize, usize) = (6, 34);
+const WORDS: (usize, usize) = (8, 34);
 const TOO_SHORT: f64 = -0.4;
 const TOO_LONG: f64 = -0.02;
 /// A narrator who appears after the scene is set.
@@ -274,7 +274,7 @@ impl Reader for Choosing<'_> {
         let verse = self.subject.unit == Unit::Line;
         let fits = |sentence: &Sentence| {
             let breaks_off = verse && sentence.last && !completes;
-            let is_heading = verse && words(&sentence.text).iter().any(|word| is_of_texts(word));
+            let is_heading = verse && is_heading(&sentence.text);
             let words = sentence.text.split_whitespace().count();
             let is_stub = verse && words < LEAST_WORDS_OF_A_LINE;
             !breaks_off && !is_heading && !is_stub && words <= room
@@ -337,6 +337,11 @@ fn of_a_sentence(words: &[String]) -> f64 {
         0.0
     };
     short + TOO_LONG * words.len().saturating_sub(WORDS.1) as f64
+}
+
+/// Whether a line speaks of the poem, or numbers its stanzas.
+fn is_heading(line: &str) -> bool {
+    line.starts_with(|c: char| c.is_ascii_digit()) || words(line).iter().any(|w| is_of_texts(w))
 }
 
 fn begins_small(text: &str) -> bool {
