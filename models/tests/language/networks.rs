@@ -68,9 +68,24 @@ fn the_language_model_gives_the_golden_logits_whole_and_step_by_step() {
 }
 
 #[test]
-fn branches_are_what_each_would_be_alone() {
+fn branches_are_what_each_would_be_alone_beside_a_text_or_as_copies_of_it() {
+    check_branches(&llama(), 1e-5);
+    // in other numbers than these they are copies, as on a graphics card
+    let file = fetched("smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
+    check_branches(
+        &Llama::open(&file, (Kind::BFloat16, Device::Cpu)).unwrap(),
+        1e-3,
+    );
+}
+
+/// `most`: how far the cosine to a branch that is computed alone may be from one.
+fn check_branches(llama: &Llama, most: f64) {
     let _no_grad = tch::no_grad_guard();
-    let (llama, golden) = (llama(), arrays("network.safetensors"));
+    let golden = arrays("network.safetensors");
+    let apart = |a: &Tensor, b: &Tensor| {
+        let (a, b) = (a.to_kind(Kind::Double), b.to_kind(Kind::Double));
+        1.0 - a.dot(&b).double_value(&[]) / (a.norm() * b.norm()).double_value(&[])
+    };
     let ids = whole(&golden.tensor("ids.0", &[-1]).unwrap());
     let standing = ids.size()[0] / 2;
     let text = llama.embed(&ids.narrow(0, 0, standing).unsqueeze(0));
@@ -91,10 +106,8 @@ fn branches_are_what_each_would_be_alone() {
             let added = llama.embed(&Tensor::from_slice(&ways[row][..=step]).unsqueeze(0));
             let whole = llama.forward(&Tensor::cat(&[&text, &added], 1));
             let wanted = whole.get(0).get(-1);
-            assert!(
-                difference(&found.get(place as i64), &wanted) < 1e-3,
-                "branch {row}, step {step}"
-            );
+            let apart = apart(&found.get(place as i64), &wanted);
+            assert!(apart <= most, "branch {row}, step {step}: {apart}");
         }
     }
     // the dropped one is followed, with another last token than it drew
@@ -103,7 +116,8 @@ fn branches_are_what_each_would_be_alone() {
     assert_eq!(cache.length(), standing + 3);
     let all = Tensor::cat(&[&text, &llama.embed(&ids.unsqueeze(0))], 1);
     let wanted = llama.forward(&all).get(0).get(-1);
-    assert!(difference(&followed.get(0), &wanted) < 1e-3);
+    let apart = apart(&followed.get(0), &wanted);
+    assert!(apart <= most, "followed: {apart}");
 }
 
 fn check_sequence(llama: &Llama, golden: &Weights, sequence: usize, hidden: &Tensor) {

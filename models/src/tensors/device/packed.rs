@@ -9,17 +9,21 @@ use tch::{Device, Kind, Tensor};
 use torch_sys::C_tensor;
 
 unsafe extern "C" {
-    fn storyteller_product_of_bytes(
-        rows: *const f32,
-        count: i64,
-        inner: i64,
-        weights: *const i8,
-        scales: *const f32,
-        out: i64,
-        found: *mut f32,
-    );
+    fn storyteller_product_of_bytes(product: *const Product);
     fn storyteller_pack_bytes(weight: *const C_tensor, largest: f64) -> *mut C_tensor;
     fn storyteller_product_bytes(rows: *const C_tensor, packed: *const C_tensor) -> *mut C_tensor;
+}
+
+/// As in `bytes/kernel.h`.
+#[repr(C)]
+struct Product {
+    rows: *const f32,
+    weights: *const i8,
+    scales: *const f32,
+    found: *mut f32,
+    count: i64,
+    inner: i64,
+    out: i64,
 }
 
 /// What is rounded to whole numbers for a product.
@@ -116,19 +120,18 @@ impl Packed {
             }
         };
         let mut found = vec![0.0; count * self.out];
+        let product = Product {
+            rows: rows.as_ptr(),
+            weights: weights.as_ptr(),
+            scales: scales.as_ptr(),
+            found: found.as_mut_ptr(),
+            count: count as i64,
+            inner: self.inner as i64,
+            out: self.out as i64,
+        };
         // SAFETY: the function reads count · inner, out · inner and out numbers and writes count · out of them, as many as
         // these four have; it keeps none of the pointers.
-        unsafe {
-            storyteller_product_of_bytes(
-                rows.as_ptr(),
-                count as i64,
-                self.inner as i64,
-                weights.as_ptr(),
-                scales.as_ptr(),
-                self.out as i64,
-                found.as_mut_ptr(),
-            );
-        }
+        unsafe { storyteller_product_of_bytes(&raw const product) };
         found
     }
 }

@@ -11,8 +11,8 @@ use tch::Tensor;
 /// The branches' keys and values.
 #[derive(Debug)]
 pub(super) struct Beside {
-    /// Keys (kv_heads, head, S) and values (kv_heads, S, head) of the text, for each layer.
-    text: Vec<(Tensor, Tensor)>,
+    /// For each layer.
+    text: Vec<Standing>,
     /// How many tokens the text has: S.
     standing: usize,
     /// For each layer and branch.
@@ -23,6 +23,13 @@ pub(super) struct Beside {
     open: Vec<usize>,
     /// How many tokens each may read.
     room: usize,
+}
+
+/// Keys (kv_heads, head, S) and values (kv_heads, S, head) of the text.
+#[derive(Debug)]
+struct Standing {
+    keys: Tensor,
+    values: Tensor,
 }
 
 /// Keys and values of the tokens that a branch has read (length, kv_heads, head).
@@ -36,9 +43,9 @@ impl Beside {
     pub(super) fn new(text: &Cache, rows: usize, room: usize) -> Self {
         let layers = text.filled();
         let own = vec![vec![Own::default(); rows]; layers.len()];
-        let text_of = |(keys, values): (Tensor, Tensor)| {
-            let keys = keys.get(0).transpose(1, 2);
-            (keys, values.get(0))
+        let text_of = |(keys, values): (Tensor, Tensor)| Standing {
+            keys: keys.get(0).transpose(1, 2),
+            values: values.get(0),
         };
         Self {
             text: layers.into_iter().map(text_of).collect(),
@@ -59,8 +66,8 @@ impl Beside {
         self.open.first().map_or(0, |&row| self.read[row].len())
     }
 
-    /// Fills the text with what a branch knows of these tokens; of so many. The last one is left, since nobody kept what came
-    /// of it.
+    /// Fills the text with what a branch knows of these tokens, and says how many that were. The last token is left, since
+    /// nobody kept what came of it.
     pub(super) fn hand_over(&self, row: usize, ids: &Tensor, text: &mut Cache) -> i64 {
         let ids = Vec::<i64>::try_from(ids).expect("ids are whole numbers");
         let same = self.read[row].iter().zip(&ids).take_while(|(a, b)| a == b);
@@ -161,20 +168,15 @@ fn by_kv_head(config: &Config, qkv: &[f32]) -> Vec<f32> {
 }
 
 /// Queries (kv_heads, B · group, head) → what they found (B · heads · head).
-fn attend(
-    config: &Config,
-    queries: &[f32],
-    (keys, values): &(Tensor, Tensor),
-    own: &[&Own],
-) -> Vec<f32> {
+fn attend(config: &Config, queries: &[f32], text: &Standing, own: &[&Own]) -> Vec<f32> {
     let (heads, kv, head) = sizes(config);
-    let (group, standing) = (heads / kv, values.size()[1] as usize);
+    let (group, standing) = (heads / kv, text.values.size()[1] as usize);
     let added = own.first().map_or(0, |own| own.keys.len() / (kv * head));
     let shape = |last: usize| [kv as i64, (own.len() * group) as i64, last as i64];
     // which head answers a query, and whose it is
     let place = |query: usize| (query / (own.len() * group), query / group % own.len());
     let asked = Tensor::from_slice(queries).view(shape(head));
-    let mut shared = floats(&asked.bmm(keys));
+    let mut shared = floats(&asked.bmm(&text.keys));
     let mut scores = vec![0.0f32; queries.len() / head * added];
     let scale = (head as f64).powf(-0.5) as f32;
     for (at, query) in queries.chunks_exact(head).enumerate() {
@@ -187,7 +189,7 @@ fn attend(
         softmax([&mut shared[at * standing..][..standing], scores], scale);
     }
     let shares = Tensor::from_slice(&shared).view(shape(standing));
-    let mut found = floats(&shares.bmm(values));
+    let mut found = floats(&shares.bmm(&text.values));
     for (at, found) in found.chunks_exact_mut(head).enumerate() {
         let (k, row) = place(at);
         let shares = &scores[at * added..][..added];

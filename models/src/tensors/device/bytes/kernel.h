@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 
+// As in `../packed.rs`.
 struct Product {
   // (count, inner), (out, inner), (out) and (count, out), row-major
   const float *rows;

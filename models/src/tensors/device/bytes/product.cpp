@@ -23,8 +23,7 @@ Multiply best() {
 }
 } // namespace
 
-extern "C" void storyteller_product_of_bytes(const float *rows, int64_t count, int64_t inner, const int8_t *weights,
-                                             const float *scales, int64_t out, float *found) noexcept {
+extern "C" void storyteller_product_of_bytes(const Product *product) noexcept {
   static const Multiply chosen = best();
-  chosen({rows, weights, scales, found, count, inner, out});
+  chosen(*product);
 }
