@@ -1,5 +1,6 @@
 //! How many jobs a second can be taken from a long queue: 200,000 rows wait, four workers claim two at a time.
 //! `cargo bench -p jobs` prints one line. The claim index must keep this from depending on the length of the queue.
+//! It borrows the tests' Postgres from `testkit`, a floor above: a bench is a test's kin, and no program links it.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::time::{Duration, Instant};

@@ -3,6 +3,7 @@
 //! The lowest floor of this crate, and the only one with `unsafe` (in `device`).
 
 pub mod device;
+pub mod floats;
 pub mod gguf;
 pub mod matrix;
 pub mod precision;

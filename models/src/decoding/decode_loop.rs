@@ -11,6 +11,7 @@ use crate::decoding::hypothesis::Hypothesis;
 use crate::decoding::row_costs::RowCosts;
 use crate::decoding::rules::Rules;
 use crate::decoding::sampler::Sampler;
+use crate::tensors::floats::floats;
 use crate::text::vocabulary::START;
 use tch::{Device, Kind, Tensor};
 
@@ -292,14 +293,6 @@ fn advance(strategy: &mut Strategy, costs: &Tensor) -> Vec<i64> {
     ids.copy_data(&mut flat, ids.numel());
     let costs = floats(&cheapest);
     strategy.advance(&RowCosts::some(&costs, &flat, enough as usize))
-}
-
-/// The numbers of a tensor, row after row.
-fn floats(tensor: &Tensor) -> Vec<f32> {
-    let flat = tensor.to_device(Device::Cpu).contiguous();
-    let mut numbers = vec![0f32; flat.numel()];
-    flat.copy_data(&mut numbers, flat.numel());
-    numbers
 }
 
 #[cfg(test)]

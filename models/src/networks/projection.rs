@@ -5,6 +5,7 @@
 
 use crate::error::Result;
 use crate::tensors::device::packed::{Packed, Rounded};
+use crate::tensors::floats::floats;
 use crate::tensors::weights::Weights;
 use tch::{Kind, Tensor};
 
@@ -121,10 +122,4 @@ impl Projection {
             }
         }
     }
-}
-
-/// All numbers of a tensor on the processor, in order, as 32-bit floats.
-pub(crate) fn floats(tensor: &Tensor) -> Vec<f32> {
-    let flat = tensor.to_kind(Kind::Float).contiguous().view([-1]);
-    Vec::try_from(flat).expect("numbers on the processor can be read")
 }

@@ -16,6 +16,7 @@ pub mod squash;
 
 use crate::error::{Error, Result};
 use crate::networks::joint::Joint;
+use crate::tensors::floats::floats;
 use crate::tensors::unit_rows::unit_rows;
 use crate::tensors::weights::Weights as Arrays;
 use consensus::{Council, Member, first_of_each};
@@ -178,12 +179,12 @@ impl Seeing {
         let near = |names: Tensor| {
             let name = names.squeeze_dim(0);
             let constant = mean.dot(&name).double_value(&[]);
-            floats((vectors.mv(&name) - constant) / &readings.centred_lengths)
+            floats(&((vectors.mv(&name) - constant) / &readings.centred_lengths))
         };
         let scores = look.scores();
-        let evidence = self.recipe.evidence.of(&floats(scores.squeeze_dim(0)));
+        let evidence = self.recipe.evidence.of(&floats(&scores));
         Parts([
-            floats(joint),
+            floats(&joint),
             near(
                 self.names
                     .recognised(&look.logits.unsqueeze(0), self.recipe.unsure),
@@ -246,7 +247,7 @@ impl Seeing {
                 shares[class] += member.weight;
             }
         }
-        let scores = floats(look.scores().squeeze_dim(0));
+        let scores = floats(&look.scores());
         self.recipe.belief.of(&scores, &self.usual, &shares)
     }
 
@@ -273,8 +274,4 @@ impl Look {
             .narrow(0, 0, crate::networks::nanodet::CLASSES)
             .unsqueeze(0)
     }
-}
-
-fn floats(vector: Tensor) -> Vec<f32> {
-    Vec::try_from(vector).expect("a vector of floats")
 }

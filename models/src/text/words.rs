@@ -5,6 +5,7 @@
 //! that were often read and seldom meant are kept in the list, since training used them, but never picked.
 
 use crate::error::{Error, Result};
+use crate::tensors::floats::floats;
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use std::collections::{HashMap, HashSet};
@@ -250,10 +251,6 @@ pub fn stem(word: &str) -> &str {
     rest.char_indices()
         .nth(5)
         .map_or(rest, |(end, _)| &rest[..end])
-}
-
-fn floats(tensor: &Tensor) -> Vec<f32> {
-    Vec::try_from(tensor.to_device(Device::Cpu).to_kind(Kind::Float)).unwrap_or_default()
 }
 
 fn whole(tensor: &Tensor) -> Vec<usize> {

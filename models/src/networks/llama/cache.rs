@@ -50,21 +50,20 @@ impl Cache {
 
     /// So many copies of its one sequence, with room for `more` tokens each: what branches of a story share is computed once.
     pub(super) fn branches(&self, rows: i64, more: i64) -> Cache {
-        let copied = |held: &Tensor| {
-            let filled = held.narrow(2, 0, self.length);
+        let copied = |filled: Tensor| {
             let [_, heads, length, head] = filled.size()[..] else {
                 unreachable!("a cache has four axes");
             };
             let empty = Tensor::zeros(
                 [rows, heads, length + more, head],
-                (held.kind(), held.device()),
+                (filled.kind(), filled.device()),
             );
             empty
                 .narrow(2, 0, length)
                 .copy_(&filled.expand([rows, heads, length, head], false));
             empty
         };
-        let layers = self.layers.iter();
+        let layers = self.filled().into_iter();
         Cache {
             layers: layers
                 .map(|(keys, values)| (copied(keys), copied(values)))

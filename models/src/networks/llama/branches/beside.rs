@@ -5,7 +5,7 @@
 
 use super::numbers::{add, add_scaled, dot, gated, rms_norm, rotate, softmax};
 use crate::networks::llama::{Block, Cache, Config, Llama};
-use crate::networks::projection::floats;
+use crate::tensors::floats::floats;
 use tch::Tensor;
 
 /// The branches' keys and values.
