@@ -33,7 +33,7 @@ use verdict::verdict;
 const DISPATCHER: &str = "dispatcher";
 /// How long an idle dispatcher trusts the bell. Attempts that become due ring none, so this is also their delay.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Deliveries claimed by one statement; few, because a claim looks at what a host has before it, not within it.
+/// Deliveries claimed by one statement; few, because whom else to send to is asked again after each.
 const CLAIMED_AT_ONCE: usize = 4;
 /// A claim that has waited longer than this for its turn is left to another: together with the 15 s of an attempt
 /// and the writing it stays well below the lease.

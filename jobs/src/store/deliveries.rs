@@ -13,28 +13,35 @@ use crate::error::Result;
 const DOING: &str = "write what became of a webhook";
 
 impl Store {
-    /// Takes up to `max` due deliveries for `sender`, none to a host that as many are being sent to already as may be,
-    /// and none to those that have no place. They must be settled within `time`.
+    /// Takes up to `max` due deliveries for `sender`, never more to a host than may be under way to it, and none to
+    /// those that have no place. They must be settled within `time`. Senders that claim in the same instant do not see
+    /// each other's: what a host gets then is at most that much from each.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn claim_deliveries(&self, claim: &Claim<'_>) -> Result<Vec<DeliveryLease>> {
         let rows = sqlx::query!(
             "with busy as (
-                select host from deliveries where state = 'sending' group by host
-                having count(*) >= case when host = any($5) then $4 else $6::bigint end
+                select host, count(*) as places, case when host = any($5) then $4 else $6::bigint end as most
+                from deliveries where state = 'sending' group by host
             ), due as (
-                select job, number from deliveries
-                where state = 'waiting' and due_at <= now() and host not in (select host from busy)
+                select job, number, host, due_at from deliveries
+                where state = 'waiting' and due_at <= now()
+                    and host not in (select host from busy where places >= most)
                     and (host = any($5) or not $8) and (host <> all($7) or not $9)
                 order by due_at
                 limit $2
                 for update skip locked
+            ), ranked as (
+                select job, number, row_number() over (partition by host order by due_at) as rank,
+                    coalesce((select most - places from busy where busy.host = due.host),
+                        case when host = any($5) then $4 else $6::bigint end) as room
+                from due
             ), taken as (
                 update deliveries
                 set state = 'sending', lease = lease + 1, attempts = attempts + 1,
                     leased_until = now() + make_interval(secs => $3)
-                from due where deliveries.job = due.job and deliveries.number = due.number
+                from ranked where deliveries.job = ranked.job and deliveries.number = ranked.number and rank <= room
                 returning deliveries.*
             ), logged as (
                 insert into delivery_attempts (job, number, lease, sender) select job, number, lease, $1 from taken

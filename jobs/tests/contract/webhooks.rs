@@ -298,6 +298,27 @@ async fn a_slow_host_leaves_places_to_others() {
 }
 
 #[tokio::test]
+async fn one_claim_takes_no_more_for_a_host_than_it_may_have() {
+    let service = Service::start().await;
+    for _ in 0..5 {
+        service.told(with_webhook(&[])).await;
+    }
+    let took = async |max, quick: &[String]| {
+        let claim = Claim {
+            max,
+            most_a_host: 4,
+            most_a_stranger: 3,
+            quick,
+            ..Claim::one("sender", Duration::from_secs(60))
+        };
+        service.store.claim_deliveries(&claim).await.unwrap()
+    };
+    let first = took(1, &[]).await.remove(0);
+    assert_eq!(took(4, &[]).await.len(), 2, "beside the one under way");
+    assert_eq!(took(4, &[first.host]).await.len(), 1, "it is quick now");
+}
+
+#[tokio::test]
 async fn a_word_names_the_story_where_callers_reach_it() {
     let service = Service::start().await;
     let id = service.told(with_webhook(&[])).await;
