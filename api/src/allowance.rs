@@ -4,6 +4,7 @@
 
 use actix_web::HttpResponseBuilder;
 use actix_web::http::header::HeaderName;
+use jobs::QueueLimit;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -54,4 +55,18 @@ pub(crate) fn say(answer: &mut HttpResponseBuilder, most: u32, left: u32, again:
     let again = again.map_or_else(String::new, |seconds| format!(";t={seconds}"));
     answer.insert_header((POLICY, format!("\"queue\";q={most}")));
     answer.insert_header((LIMIT, format!("\"queue\";r={left}{again}")));
+}
+
+/// Says which limit of the queue is reached, and in how many seconds there may be room again.
+pub(crate) fn say_full(answer: &mut HttpResponseBuilder, limit: QueueLimit, again: u64) {
+    match limit {
+        QueueLimit::Stories { queued } => say(answer, queued, 0, Some(again)),
+        QueueLimit::Pictures { most, left } => {
+            answer.insert_header((
+                POLICY,
+                format!("\"pictures\";q={most};qu=\"content-bytes\""),
+            ));
+            answer.insert_header((LIMIT, format!("\"pictures\";r={left};t={again}")));
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod quota;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
+use jobs::QueueLimit;
 use pictures::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -44,13 +45,11 @@ pub enum Error {
     /// The request as a whole cannot be taken; the sentence says why and what to do.
     #[error("{1}")]
     Refused(Kind, String),
-    /// As many stories wait as are taken.
-    #[error(
-        "{queued} stories are waiting already, and no more are taken; come back in {retry_after} s"
-    )]
+    /// As many stories wait as are taken, or their pictures are as large together.
+    #[error("{limit}; come back in {retry_after} s")]
     Full {
-        /// How many wait.
-        queued: u32,
+        /// What is reached.
+        limit: QueueLimit,
         /// In how many seconds there should be room.
         retry_after: u64,
     },
@@ -228,12 +227,8 @@ impl ResponseError for Error {
         if let Error::Limited { allowance, .. } = self {
             allowance::append(&mut answer, allowance);
         }
-        if let Error::Full {
-            queued,
-            retry_after,
-        } = self
-        {
-            allowance::say(&mut answer, *queued, 0, Some(*retry_after));
+        if let Error::Full { limit, retry_after } = self {
+            allowance::say_full(&mut answer, *limit, *retry_after);
             answer.insert_header((RETRY_AFTER, *retry_after));
         } else if self.kind().retryable() {
             let seconds = match self {

@@ -3,6 +3,7 @@
 //! pictures only through the `jobs` crate, never loads a network, and an accepted story is never lost by it.
 
 mod access;
+mod admission;
 mod allowance;
 mod batches;
 mod callers;
@@ -27,6 +28,7 @@ mod origin;
 mod page;
 pub mod problems;
 pub mod reading;
+mod repeated;
 mod requests;
 mod reuse;
 mod routes;

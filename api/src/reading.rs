@@ -10,5 +10,5 @@ pub use crate::form::{FileField, Form};
 pub use crate::gallery::{cursor_of, place_of};
 pub use crate::image::{Wanted, wanted};
 pub use crate::origin::origin;
-pub use crate::submit::idempotency_key;
+pub use crate::repeated::idempotency_key;
 pub use crate::wait::preferred;

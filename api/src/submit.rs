@@ -6,20 +6,20 @@ use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jobs::{
-    Cache, Idempotency, Job, JobKind, NewJob, Room, State, Store, StoryRequest, Submitted, faults,
+    Cache, Idempotency, Job, JobKind, NewJob, State, Store, StoryRequest, Submitted, faults,
 };
 use operation::metrics::METRICS;
 use pictures::TakenIn;
-use sha2::{Digest as _, Sha256};
-use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
+use crate::admission::{Admitted, FIRST_RETRY, LATEST_RETRY, admitted, full, no_room};
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
 use crate::keeping::{keep, let_go, picture_of};
 use crate::nearest::nearest;
+use crate::repeated::{REPLAYED, fingerprint, key_reused};
 use crate::reuse::Reuse;
 use crate::seen::{Seen, see, shown};
 use crate::service::Service;
@@ -28,20 +28,15 @@ use crate::source::Source;
 use crate::view::StoryView;
 use crate::{allowance, wait};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-/// A UUID has 36; more than this is no key but a mistake.
-const LONGEST_KEY: usize = 255;
-/// Until the pace of the service is known, and at most.
-const FIRST_RETRY: u64 = 2;
-const LATEST_RETRY: u64 = 60;
 
 /// What is asked for.
 struct Wanted {
     caller: Caller,
     wishes: StoryRequest,
     reuse: Reuse,
+    /// For a picture of so many bytes.
+    room: u64,
 }
 
 /// The form of a submit. Only `image` is needed, or `image_url` or `continue` in its place.
@@ -110,7 +105,12 @@ pub(crate) async fn submit(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let Admitted { key, left, turns } = match admitted(&request, &service, &caller, 1).await {
+    let Admitted {
+        key,
+        left,
+        room,
+        turns,
+    } = match admitted(&request, &service, &caller, 1).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             Form::refuse(payload, FileField::picture(&service)).await;
@@ -131,6 +131,7 @@ pub(crate) async fn submit(
         caller,
         wishes,
         reuse: Reuse::of(&request, &service),
+        room,
     };
     let (job, replayed) = take(&service, key, wanted, source).await?;
     drop(upload);
@@ -161,34 +162,6 @@ pub(crate) async fn submit(
     Ok(shown(&mut answer, seen))
 }
 
-/// A request that may go on.
-pub(crate) struct Admitted<'a> {
-    /// Its key.
-    pub(crate) key: Option<String>,
-    /// How many stories would be taken.
-    pub(crate) left: u32,
-    /// The turns to send pictures.
-    pub(crate) turns: SemaphorePermit<'a>,
-}
-
-/// Before anything of a request is read: whether there is room for it, and its turns to send pictures.
-pub(crate) async fn admitted<'a>(
-    request: &HttpRequest,
-    service: &'a Service,
-    caller: &Caller,
-    turns: usize,
-) -> Result<Admitted<'a>> {
-    let key = idempotency_key(request)?;
-    match caller.store.room(key.as_deref()).await? {
-        Room::Full { queued } => Err(full(service, queued).await?),
-        Room::For(left) => Ok(Admitted {
-            key,
-            left,
-            turns: service.turns.uploads(turns).await?,
-        }),
-    }
-}
-
 /// What becomes of a request that is in order: the job it led to before, or a new one.
 async fn take(
     service: &Service,
@@ -199,19 +172,28 @@ async fn take(
     let wishes = &wanted.wishes;
     let mut idempotency = None;
     if let (Some(key), Some(name)) = (&key, source.name()) {
-        let known = Idempotency {
+        let asked = Idempotency {
             key: key.clone(),
             fingerprint: fingerprint(wishes, &name)?,
         };
-        if let Some(known) = wanted.caller.store.submitted(&known).await? {
+        if let Some(known) = wanted.caller.store.submitted(&asked).await? {
             return settled(service, known).await;
         }
-        idempotency = Some(known);
+        idempotency = Some(asked);
     }
     let picture = picture_of(service, source, wishes.compat).await?;
     if let (Some(key), None) = (key, &idempotency) {
         let fingerprint = fingerprint(wishes, &picture.sha256)?;
-        idempotency = Some(Idempotency { key, fingerprint });
+        let asked = Idempotency { key, fingerprint };
+        // before the picture is kept: whoever asks again is answered, also when there is no room
+        if let Some(known) = wanted.caller.store.submitted(&asked).await? {
+            return settled(service, known).await;
+        }
+        idempotency = Some(asked);
+    }
+    let too_large = no_room(service, wanted.room, picture.bytes.len() as u64);
+    if let Some(limit) = too_large {
+        return Err(full(service, limit).await?);
     }
     accept(service, idempotency, wanted, picture).await
 }
@@ -266,24 +248,9 @@ async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)>
         }
         Submitted::Same(job) => Ok((job, true)),
         Submitted::OtherRequest => Err(key_reused()),
-        Submitted::Full { queued } => Err(full(service, queued).await?),
+        Submitted::Full(limit) => Err(full(service, limit).await?),
         Submitted::OverQuota(quota) => Err(quota.into()),
     }
-}
-
-pub(crate) fn key_reused() -> Error {
-    let message = "this Idempotency-Key came with other pictures or other fields before; use a new key for a new story";
-    Error::Refused(Kind::IdempotencyKeyReused, message.to_owned())
-}
-
-/// What is said when so many wait already; come back when one of them has been told.
-pub(crate) async fn full(service: &Service, queued: u32) -> Result<Error> {
-    let pace = service.state.store.pace().await?;
-    let retry_after = pace.map_or(FIRST_RETRY, |pace| pace.as_secs());
-    Ok(Error::Full {
-        queued,
-        retry_after: retry_after.clamp(FIRST_RETRY, LATEST_RETRY),
-    })
 }
 
 /// A story goes on from one that is told and has not been taken back.
@@ -345,36 +312,6 @@ pub(crate) async fn check_styles(store: &Store, request: &StoryRequest) -> Resul
         }
     }
     Ok(())
-}
-
-/// The key without its quotation marks, which are syntax (draft-ietf-httpapi-idempotency-key, RFC 8941 §3.3.3).
-fn unquoted(key: &str) -> &str {
-    let inner = key.strip_prefix('"').and_then(|key| key.strip_suffix('"'));
-    inner.filter(|inner| !inner.is_empty()).unwrap_or(key)
-}
-
-/// The key of a request that may be repeated.
-///
-/// # Errors
-/// `invalid_parameter`.
-pub fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
-    let Some(header) = request.headers().get(IDEMPOTENCY_KEY) else {
-        return Ok(None);
-    };
-    match header.to_str() {
-        Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Some(unquoted(key).to_owned())),
-        _ => Err(Error::field(
-            "Idempotency-Key",
-            format!("an Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters"),
-        )),
-    }
-}
-
-/// Equal for the same picture, by its bytes or by its address, with the same wishes, however the form spelled them.
-pub(crate) fn fingerprint(request: &StoryRequest, picture: &str) -> Result<String> {
-    let wishes = serde_json::to_vec(request).map_err(|error| Error::Internal(error.to_string()))?;
-    let picture = Sha256::new().chain_update(picture).chain_update(wishes);
-    Ok(hex::encode(picture.finalize()))
 }
 
 fn retry_after(seen: &Seen) -> u64 {

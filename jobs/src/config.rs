@@ -11,7 +11,7 @@ mod options;
 
 pub use options::RuleOptions;
 
-/// How often jobs are tried, when a worker counts as dead, and how many jobs may wait.
+/// How often jobs are tried, when a worker counts as dead, and how much may wait.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// How often a job is tried before it fails: once for luck, twice for a bad worker.
@@ -29,6 +29,8 @@ pub struct Rules {
     pub backoff: Backoff,
     /// How many jobs may wait; more are refused.
     pub max_queued: u32,
+    /// How many bytes the pictures of waiting stories may have together; more are refused.
+    pub max_queued_bytes: u64,
     /// How many bytes the texts of waiting styles may have together; more are refused.
     pub max_queued_text: u64,
     /// For how long stories are kept once they have ended, by how they did.
@@ -47,6 +49,8 @@ impl Default for Rules {
             forget_every: Duration::from_secs(10),
             backoff: Backoff::default(),
             max_queued: 10_000,
+            // some thousand photos as phones take them, and less than small servers have for data
+            max_queued_bytes: 16 << 30,
             max_queued_text: 256 * 1024 * 1024,
             keep_for: KeepFor::default(),
             connections: 10,

@@ -21,6 +21,7 @@ pub(crate) mod removing;
 pub(crate) mod retention;
 mod retrying;
 mod reusing;
+mod room;
 mod row;
 pub(crate) mod sharing;
 mod styles;
@@ -45,6 +46,7 @@ use crate::request::StoryRequest;
 use crate::style::LearntStyle;
 use database::Database;
 use listener::Listener;
+pub use room::{QueueLimit, Room};
 pub use row::Listed;
 use row::{DATABASE, failed};
 
@@ -91,25 +93,10 @@ pub enum Submitted {
     Same(Job),
     /// Something else was submitted before under the same key.
     OtherRequest,
-    /// Too many jobs are waiting.
-    Full {
-        /// How many wait, at least.
-        queued: u32,
-    },
+    /// Too much is waiting.
+    Full(QueueLimit),
     /// The caller has handed in as much as he may for now.
     OverQuota(Quota),
-}
-
-/// Whether one more job would be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
-    /// It would, and so many in all.
-    For(u32),
-    /// Too many are waiting.
-    Full {
-        /// How many wait, at least.
-        queued: u32,
-    },
 }
 
 /// One sign of life of a running job.

@@ -19,6 +19,7 @@ async fn bucket_at(server: &Weed) -> ImageOptions {
     let [access_key, secret_key] = seaweedfs::keys();
     seaweedfs::bucket_at(settings.clone()).await;
     ImageOptions {
+        min_free_mib: 0,
         images: None,
         s3_bucket: Some(settings.bucket),
         s3_endpoint: settings.endpoint,

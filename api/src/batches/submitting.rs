@@ -3,6 +3,7 @@
 //! is wrong with one is said beside it, and no picture is kept of a batch that was not accepted.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Payload};
@@ -16,20 +17,19 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::find;
+use crate::admission::{Admitted, admitted, full, no_room};
 use crate::allowance;
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
 use crate::keeping::{keep, let_go, picture_of};
+use crate::repeated::{REPLAYED, fingerprint, key_reused};
 use crate::reuse::Reuse;
 use crate::service::Service;
 use crate::sites::OwnSite;
 use crate::source::Source;
-use crate::submit::{
-    Admitted, REPLAYED, admitted, check_earlier, check_styles, check_webhook, fingerprint, full,
-    key_reused,
-};
+use crate::submit::{check_earlier, check_styles, check_webhook};
 use crate::view::{BatchView, ErrorView};
 
 /// Pictures of one batch: more are several batches.
@@ -102,7 +102,12 @@ pub(crate) async fn submit(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let Admitted { key, left, turns } = match admitted(&request, &service, &caller, TURNS).await {
+    let Admitted {
+        key,
+        left,
+        room,
+        turns,
+    } = match admitted(&request, &service, &caller, TURNS).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             Form::refuse(payload, pictures_field(&service, 1)).await;
@@ -131,9 +136,14 @@ pub(crate) async fn submit(
         return answered(&service, known, Uuid::nil(), left).await;
     }
     let webhook_url = wishes.webhook_url.take();
-    let reuse = Reuse::of(&request, &service);
+    let alike = Alike {
+        service: &service,
+        wishes,
+        reuse: Reuse::of(&request, &service),
+        room: room.into(),
+    };
     let taken: Vec<_> = stream::iter(sources)
-        .map(|source| one(&service, source, &wishes, reuse))
+        .map(|source| alike.one(source))
         .buffered(AT_ONCE)
         .collect()
         .await;
@@ -222,27 +232,49 @@ fn outline(sources: &[Result<Source>]) -> String {
         })
 }
 
-/// A story whose picture is kept and waits for its batch, or why the picture is not taken.
-async fn one(
-    service: &Service,
-    source: Result<Source>,
-    wishes: &StoryRequest,
+/// What all stories of a batch have in common.
+struct Alike<'a> {
+    service: &'a Service,
+    wishes: StoryRequest,
     reuse: Reuse,
-) -> Result<NewJob> {
-    // before anything that takes time, and in the order of the pictures: so they are told in that order
-    let id = NewJob::id();
-    let picture = picture_of(service, source?, wishes.compat).await?;
-    let image = keep(service, id, picture).await?;
-    Ok(NewJob {
-        id,
-        request: wishes.clone(),
-        telling: reuse.telling(wishes, &image),
-        image,
-        idempotency: None,
-    })
+    /// Of how many bytes the pictures may be that are still to come.
+    room: AtomicU64,
 }
 
-/// What was taken and what was not. Nothing is taken of a batch of which the service itself has failed to keep a picture.
+impl Alike<'_> {
+    /// A story whose picture is kept and waits for its batch, or why the picture is not taken.
+    async fn one(&self, source: Result<Source>) -> Result<NewJob> {
+        // before anything that takes time, and in the order of the pictures: so they are told in that order
+        let id = NewJob::id();
+        let picture = picture_of(self.service, source?, self.wishes.compat).await?;
+        self.take_room(picture.bytes.len() as u64).await?;
+        let image = keep(self.service, id, picture).await?;
+        Ok(NewJob {
+            id,
+            request: self.wishes.clone(),
+            telling: self.reuse.telling(&self.wishes, &image),
+            image,
+            idempotency: None,
+        })
+    }
+
+    async fn take_room(&self, bytes: u64) -> Result<()> {
+        let taken = self
+            .room
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(bytes)
+            });
+        let limit = taken
+            .err()
+            .and_then(|left| no_room(self.service, left, bytes));
+        match limit {
+            Some(limit) => Err(full(self.service, limit).await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What was taken and what was not. Nothing is taken of a batch of which the service itself could not keep a picture.
 async fn sorted(
     service: &Service,
     taken: Vec<Result<NewJob>>,
@@ -252,7 +284,7 @@ async fn sorted(
     for (number, taken) in (0..).zip(taken) {
         match taken {
             Ok(job) => jobs.push((number, job)),
-            Err(error) if error.kind().status().is_server_error() && error.kind() != Kind::Busy => {
+            Err(error) if spoils_all(error.kind()) => {
                 failure.get_or_insert(error);
             }
             Err(error) => {
@@ -276,6 +308,11 @@ async fn sorted(
         Some(error) if jobs.is_empty() => Err(error),
         _ => Ok((jobs, refused)),
     }
+}
+
+/// Whether what went wrong with one picture is wrong with the whole batch: a fault of the service, or no room.
+fn spoils_all(kind: Kind) -> bool {
+    kind == Kind::QueueFull || (kind.status().is_server_error() && kind != Kind::Busy)
 }
 
 /// Commits the batch; what is kept for one that is not accepted is let go.
@@ -322,7 +359,7 @@ async fn answered(
             known
         }
         BatchSubmitted::OtherRequest => return Err(key_reused()),
-        BatchSubmitted::Full { queued } => return Err(full(service, queued).await?),
+        BatchSubmitted::Full(limit) => return Err(full(service, limit).await?),
         BatchSubmitted::OverQuota(quota) => return Err(quota.into()),
     };
     allowance::say(

@@ -285,7 +285,7 @@ const ENTRIES: &[Entry] = &[
         status: StatusCode::TOO_MANY_REQUESTS,
         retryable: true,
         title: "The queue is full",
-        meaning: "More stories are waiting than this service accepts. Come back after Retry-After.",
+        meaning: "As many stories wait as this service accepts, or their pictures are as large together as it keeps. Come back after Retry-After.",
     },
     Entry {
         kind: Kind::RateLimited,

@@ -6,7 +6,7 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use jobs::{Room, State, Store, StyleDraft, StyleStanding, StyleSubmitted};
+use jobs::{QueueLimit, Room, State, Store, StyleDraft, StyleStanding, StyleSubmitted};
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
@@ -86,7 +86,7 @@ pub(crate) async fn add(
         StyleSubmitted::Taken => return Err(taken(&draft.name)),
         StyleSubmitted::Full { queued } => {
             return Err(Error::Full {
-                queued,
+                limit: QueueLimit::Stories { queued },
                 retry_after: RETRY,
             });
         }
@@ -191,11 +191,12 @@ fn text_field(service: &Service) -> FileField {
 /// The turn to send a text: before anything of it is read.
 async fn admitted(service: &Service) -> Result<SemaphorePermit<'_>> {
     match service.state.store.room(None).await? {
-        Room::Full { queued } => Err(Error::Full {
-            queued,
+        Room::Full(limit @ QueueLimit::Stories { .. }) => Err(Error::Full {
+            limit,
             retry_after: RETRY,
         }),
-        Room::For(_) => service.turns.upload().await,
+        // a style has no picture
+        Room::For { .. } | Room::Full(QueueLimit::Pictures { .. }) => service.turns.upload().await,
     }
 }
 

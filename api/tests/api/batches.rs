@@ -138,6 +138,20 @@ async fn a_batch_for_which_there_is_no_room_keeps_no_pictures() {
 }
 
 #[tokio::test]
+async fn a_batch_whose_pictures_are_too_large_together_for_the_queue_keeps_none() {
+    let rules = Rules {
+        max_queued_bytes: photos::jpeg().len() as u64,
+        ..Rules::default()
+    };
+    let service = TestService::start_with(rules, Config::default()).await;
+    let answer = submit(&service, album(vec![photos::jpeg(), photos::jpeg()])).await;
+    answer.problem(429, "queue_full");
+    assert_eq!(service.kept_pictures(), 0);
+    accepted(&service, album(vec![photos::jpeg()])).await;
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_batch_that_is_sent_again_under_its_key_is_the_same_one() {
     let service = TestService::start().await;
     let send = async |form: Form| {

@@ -48,6 +48,8 @@ struct Place {
     /// Kept for as long as anybody uses it.
     folder: Arc<TempDir>,
     pictures: PathBuf,
+    /// As many bytes of the disk stay free.
+    leaving: u64,
 }
 
 impl Place {
@@ -56,6 +58,7 @@ impl Place {
         Place {
             url: url.to_owned(),
             pictures: folder.path().join("pictures"),
+            leaving: 0,
             folder,
         }
     }
@@ -87,13 +90,14 @@ impl TestService {
         Self::start_at(place, Some(server), Rules::default(), Config::default()).await
     }
 
-    /// A service whose pictures are in this folder.
-    pub(crate) async fn start_in(pictures: PathBuf) -> Self {
+    /// A service whose pictures are in this folder, and which leaves so many bytes of its disk free.
+    pub(crate) async fn start_in(pictures: PathBuf, leaving: u64) -> Self {
         let url = database::fresh().await;
         let place = Place {
             url,
             folder: Arc::new(TempDir::new().unwrap()),
             pictures,
+            leaving,
         };
         Self::start_at(place, None, Rules::default(), Config::default()).await
     }
@@ -134,7 +138,11 @@ impl TestService {
         let state = ApiState {
             store: store.clone(),
             queue: queue.clone(),
-            images: Arc::new(Directory::open(place.pictures.clone()).unwrap()),
+            images: Arc::new(
+                Directory::open(place.pictures.clone())
+                    .unwrap()
+                    .leaving(place.leaving),
+            ),
             fetch: Client::new("127.0.0.1".parse().unwrap()).unwrap(),
             health: health.clone(),
         };

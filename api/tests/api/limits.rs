@@ -222,7 +222,9 @@ async fn the_numbers_of_the_limits_are_in_the_help_and_methods_are_counted_by_na
         "--max-fetches-a-host",
         "--turn-seconds",
         "--max-queued",
+        "--max-queued-mib",
         "--max-queued-text-mib",
+        "--min-free-mib",
         "--max-attempts",
         "--lease-seconds",
         "--database-connections",
@@ -283,7 +285,7 @@ impl Drop for SmallDisk {
 #[tokio::test]
 async fn on_a_full_disk_accepted_stories_stay_and_new_ones_are_told_to_come_again() {
     let disk = SmallDisk::mount();
-    let service = TestService::start_in(disk.0.path().join("pictures")).await;
+    let service = TestService::start_in(disk.0.path().join("pictures"), 0).await;
     let id = service.accepted(&[]).await;
     std::fs::write(disk.0.path().join("others"), vec![7; 2 << 20]).unwrap_err();
     let full = service.submit(&[]).await;
@@ -299,6 +301,61 @@ async fn on_a_full_disk_accepted_stories_stay_and_new_ones_are_told_to_come_agai
     tokio::time::timeout(Duration::from_secs(60), service.stop())
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn the_last_of_a_disk_is_left_to_others_and_reading_goes_on() {
+    let disk = SmallDisk::mount();
+    let service = TestService::start_in(disk.0.path().join("pictures"), 512 << 10).await;
+    let id = service.accepted(&[]).await;
+    std::fs::write(disk.0.path().join("others"), vec![7; 700 << 10]).unwrap();
+    let refused = service.submit(&[]).await;
+    refused.problem(503, "unavailable");
+    assert!(refused.header("retry-after").parse::<u64>().is_ok());
+    assert_eq!(service.get("/readyz").await.status, 200);
+    let picture = service.get(&format!("/v1/stories/{id}/image")).await;
+    assert_eq!((picture.status, picture.bytes), (200, photos::jpeg()));
+    std::fs::remove_file(disk.0.path().join("others")).unwrap();
+    assert_eq!(service.submit(&[]).await.status, 202);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn pictures_that_wait_are_bounded_together_and_none_is_kept_in_vain() {
+    let size = photos::jpeg().len() as u64;
+    let rules = Rules {
+        max_queued_bytes: 2 * size - 1,
+        ..Rules::default()
+    };
+    let service = with(rules, Limits::default()).await;
+    let keyed = || {
+        let request = service.request(Method::POST, "/v1/stories");
+        request
+            .header("idempotency-key", "mine")
+            .multipart(form(photos::jpeg(), &[]))
+    };
+    assert_eq!(Answer::of(keyed()).await.status, 202);
+    let refused = service.submit(&[]).await;
+    let problem = refused.problem(429, "queue_full");
+    assert!(problem["detail"].as_str().unwrap().contains("MiB"));
+    let again = refused.header("retry-after");
+    assert_eq!(
+        refused.header("ratelimit-policy"),
+        format!("\"pictures\";q={};qu=\"content-bytes\"", 2 * size - 1)
+    );
+    assert_eq!(
+        refused.header("ratelimit"),
+        format!("\"pictures\";r={};t={again}", size - 1)
+    );
+    let again = Answer::of(keyed()).await;
+    assert_eq!(
+        (again.status, again.header("idempotency-replayed")),
+        (202, "true")
+    );
+    assert_eq!(service.kept_pictures(), 1);
+    service.claim().await;
+    assert_eq!(service.submit(&[]).await.status, 202);
+    service.stop().await;
 }
 
 #[tokio::test]

@@ -24,6 +24,10 @@ pub struct RuleOptions {
     /// How many jobs may wait; more are refused (429).
     #[arg(long, env = "STORYTELLER_MAX_QUEUED", value_name = "N", default_value_t = Rules::default().max_queued)]
     pub max_queued: u32,
+    /// How many MiB the pictures of waiting stories may have together; more are refused (429). A batch may have 80.
+    #[arg(long, env = "STORYTELLER_MAX_QUEUED_MIB", value_name = "MIB", default_value_t = Rules::default().max_queued_bytes >> 20,
+        value_parser = clap::value_parser!(u64).range(80..=1 << 30))]
+    pub max_queued_mib: u64,
     /// How many MiB the texts of waiting styles may have together.
     #[arg(long, env = "STORYTELLER_MAX_QUEUED_TEXT_MIB", value_name = "MIB", default_value_t = Rules::default().max_queued_text >> 20)]
     pub max_queued_text_mib: u64,
@@ -51,6 +55,7 @@ impl Default for RuleOptions {
             max_attempts: rules.max_attempts,
             lease_seconds: rules.lease_timeout.as_secs(),
             max_queued: rules.max_queued,
+            max_queued_mib: rules.max_queued_bytes >> 20,
             max_queued_text_mib: rules.max_queued_text >> 20,
             database_connections: rules.connections,
             keep_for: Vec::new(),
@@ -78,6 +83,7 @@ impl RuleOptions {
             heartbeat: lease / BEATS_A_LEASE,
             lease_timeout: lease,
             max_queued: self.max_queued,
+            max_queued_bytes: self.max_queued_mib << 20,
             max_queued_text: self.max_queued_text_mib << 20,
             keep_for,
             connections: self.database_connections,
@@ -138,6 +144,7 @@ mod tests {
             "--max-attempts=5",
             "--lease-seconds=8",
             "--max-queued=7",
+            "--max-queued-mib=80",
             "--max-queued-text-mib=1",
             "--database-connections=3",
             "--keep-for=succeeded=ever,failed=12h",
@@ -151,7 +158,10 @@ mod tests {
             (rules.lease_timeout.as_secs(), rules.heartbeat.as_secs()),
             (8, 2)
         );
-        assert_eq!(rules.max_queued_text, 1 << 20);
+        assert_eq!(
+            (rules.max_queued_bytes, rules.max_queued_text),
+            (80 << 20, 1 << 20)
+        );
         let half_a_day = Some(Duration::from_secs(12 * 3600));
         assert_eq!(
             (rules.keep_for.succeeded, rules.keep_for.failed),
@@ -163,6 +173,7 @@ mod tests {
             "--keep-for=failed=soon",
             "--keep-for=failed",
             "--lease-seconds=0",
+            "--max-queued-mib=79",
         ] {
             assert!(options(&[nonsense]).is_err(), "{nonsense}");
         }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::reusing::{known, one_at_a_time};
 use super::row::{count, failed, read, read_optional, write};
 use super::submitting::Insert;
-use super::{Idempotency, NewJob, Store, Submitted};
+use super::{Idempotency, NewJob, QueueLimit, Store, Submitted};
 use crate::error::Result;
 use crate::job::{Cache, JobError, State};
 use crate::key::Quota;
@@ -52,10 +52,7 @@ pub enum BatchSubmitted {
     /// Something else was submitted before under the same key.
     OtherRequest,
     /// There is no room for all of them: none is accepted.
-    Full {
-        /// How many wait, at least.
-        queued: u32,
-    },
+    Full(QueueLimit),
     /// The caller has handed in as much as he may for now: none is accepted.
     OverQuota(Quota),
 }
@@ -110,10 +107,11 @@ impl Store {
         {
             return Ok(of_job(known));
         }
-        let queued = self.waiting(&mut transaction).await?;
+        let waiting = self.waiting(&mut transaction).await?;
         let stories = u32::try_from(batch.jobs.len()).unwrap_or(u32::MAX);
-        if queued.saturating_add(stories) > self.rules.max_queued {
-            return Ok(BatchSubmitted::Full { queued });
+        let bytes = batch.jobs.iter().map(|(_, job)| job.image.bytes).sum();
+        if let Some(limit) = waiting.limit(&self.rules, stories, bytes) {
+            return Ok(BatchSubmitted::Full(limit));
         }
         if let Some(quota) = self.charge(&mut transaction, stories).await? {
             return Ok(BatchSubmitted::OverQuota(quota));
@@ -217,7 +215,7 @@ fn of_job(known: Submitted) -> BatchSubmitted {
             .batch
             .map_or(BatchSubmitted::OtherRequest, BatchSubmitted::Same),
         Submitted::OtherRequest => BatchSubmitted::OtherRequest,
-        Submitted::Full { queued } => BatchSubmitted::Full { queued },
+        Submitted::Full(limit) => BatchSubmitted::Full(limit),
         Submitted::OverQuota(quota) => BatchSubmitted::OverQuota(quota),
     }
 }

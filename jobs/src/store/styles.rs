@@ -83,7 +83,7 @@ impl Store {
         let said = |error| failed(DOING, error);
         let sha256 = hex::encode(Sha256::digest(&draft.text));
         let mut transaction = self.database.begin().await.map_err(said)?;
-        let queued = self.waiting(&mut transaction).await?;
+        let queued = self.waiting(&mut transaction).await?.stories;
         let room = self.room_for_text(&mut transaction, draft).await?;
         if queued >= self.rules.max_queued || !room {
             return Ok(StyleSubmitted::Full { queued });

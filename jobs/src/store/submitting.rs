@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::database::Connection;
 use super::reusing::{Known, known, one_at_a_time};
 use super::row::{failed, job_rows, lane, write};
-use super::{Idempotency, NewJob, Room, Store, Submitted};
+use super::{Idempotency, NewJob, Store, Submitted};
 use crate::error::Result;
 use crate::job::Job;
 
@@ -40,9 +40,9 @@ impl Store {
         {
             return Ok(known);
         }
-        let queued = self.waiting(&mut transaction).await?;
-        if queued >= self.rules.max_queued {
-            return Ok(Submitted::Full { queued });
+        let waiting = self.waiting(&mut transaction).await?;
+        if let Some(limit) = waiting.limit(&self.rules, 1, job.image.bytes) {
+            return Ok(Submitted::Full(limit));
         }
         if let Some(quota) = self.charge(&mut transaction, 1).await? {
             return Ok(Submitted::OverQuota(quota));
@@ -82,48 +82,6 @@ impl Store {
             .await
             .map_err(|error| failed(DOING, error))?;
         self.submitted_before(&mut connection, idempotency).await
-    }
-
-    /// Whether one more job would be taken; one under a key that came before is in any case. It may be otherwise a moment
-    /// later: [`Store::submit`] has the last word.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn room(&self, key: Option<&str>) -> Result<Room> {
-        let doing = "see whether there is room";
-        let mut connection = self
-            .database
-            .acquire()
-            .await
-            .map_err(|error| failed(doing, error))?;
-        let queued = self.waiting(&mut connection).await?;
-        let left = self.rules.max_queued.saturating_sub(queued);
-        if left > 0 {
-            return Ok(Room::For(left));
-        }
-        let known = sqlx::query_scalar!(
-            r#"select exists (select from idempotency_keys where key = $1) as "known!""#,
-            key.map(|key| self.own_name(key)),
-        )
-        .fetch_one(&mut connection)
-        .await
-        .map_err(|error| failed(doing, error))?;
-        Ok(if known {
-            Room::For(0)
-        } else {
-            Room::Full { queued }
-        })
-    }
-
-    pub(super) async fn waiting(&self, connection: &mut Connection) -> Result<u32> {
-        let queued = sqlx::query_scalar!(
-            r#"select count(*) as "count!" from (select from jobs where state = 'queued' limit $1) as waiting"#,
-            i64::from(self.rules.max_queued),
-        )
-        .fetch_one(connection)
-        .await
-        .map_err(|error| failed(DOING, error))?;
-        Ok(u32::try_from(queued).unwrap_or(u32::MAX))
     }
 
     /// One whose story is known ends as it comes, and one that another job tells is not due before that has ended.

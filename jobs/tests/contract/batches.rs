@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jobs::{
-    Batch, BatchSubmitted, Idempotency, KeepFor, NewBatch, Outcome, RefusedPicture, Rules, State,
-    StoryRequest,
+    Batch, BatchSubmitted, Idempotency, KeepFor, NewBatch, Outcome, QueueLimit, RefusedPicture,
+    Rules, State, StoryRequest,
 };
 use serde_json::{Value, json};
 use testkit::Service;
@@ -144,8 +144,27 @@ async fn a_batch_for_which_there_is_no_room_is_not_taken_at_all() {
     let large = new_batch(3);
     let id = large.id;
     let submitted = service.store.submit_batch(large).await.unwrap();
-    assert_eq!(submitted, BatchSubmitted::Full { queued: 1 });
+    let full = QueueLimit::Stories { queued: 1 };
+    assert_eq!(submitted, BatchSubmitted::Full(full));
     assert!(service.store.batch(id).await.unwrap().is_none());
+    assert_eq!(service.store.depth().await.unwrap().queued, 1);
+    submit(&service, new_batch(2)).await;
+}
+
+#[tokio::test]
+async fn a_batch_whose_pictures_are_too_large_together_is_not_taken_at_all() {
+    let service = Service::with(Rules {
+        max_queued_bytes: 3 * 1234,
+        ..Rules::default()
+    })
+    .await;
+    service.submit().await;
+    let submitted = service.store.submit_batch(new_batch(3)).await.unwrap();
+    let full = QueueLimit::Pictures {
+        most: 3 * 1234,
+        left: 2 * 1234,
+    };
+    assert_eq!(submitted, BatchSubmitted::Full(full));
     assert_eq!(service.store.depth().await.unwrap().queued, 1);
     submit(&service, new_batch(2)).await;
 }

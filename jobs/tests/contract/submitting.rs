@@ -4,7 +4,9 @@
 use std::collections::HashSet;
 
 use chrono::{TimeDelta, Utc};
-use jobs::{Idempotency, Mode, NewJob, Rules, State, Store, StoryRequest, Submitted};
+use jobs::{
+    Idempotency, Mode, NewJob, QueueLimit, Room, Rules, State, Store, StoryRequest, Submitted,
+};
 
 use testkit::Service;
 use testkit::service::new_job;
@@ -118,9 +120,61 @@ async fn a_full_queue_refuses_until_a_job_is_taken() {
         .submit(new_job(StoryRequest::default()))
         .await
         .unwrap();
-    assert!(matches!(refused, Submitted::Full { queued: 2 }));
+    assert!(matches!(
+        refused,
+        Submitted::Full(QueueLimit::Stories { queued: 2 })
+    ));
     service.claim().await;
     service.submit().await;
+}
+
+fn of_size(bytes: u64) -> NewJob {
+    let mut job = new_job(StoryRequest::default());
+    job.image.bytes = bytes;
+    job
+}
+
+#[tokio::test]
+async fn pictures_that_wait_are_bounded_by_their_bytes_together() {
+    let service = Service::with(Rules {
+        max_queued_bytes: 1000,
+        ..Rules::default()
+    })
+    .await;
+    let submit = async |bytes| service.store.submit(of_size(bytes)).await.unwrap();
+    assert!(matches!(submit(600).await, Submitted::New(_)));
+    let full = QueueLimit::Pictures {
+        most: 1000,
+        left: 400,
+    };
+    assert!(matches!(submit(401).await, Submitted::Full(limit) if limit == full));
+    assert!(matches!(submit(400).await, Submitted::New(_)));
+    let nothing_left = QueueLimit::Pictures {
+        most: 1000,
+        left: 0,
+    };
+    let room = service.store.room(None).await.unwrap();
+    assert_eq!(room, Room::Full(nothing_left));
+    service.claim().await;
+    // what runs will be gone soon, and takes no place of what waits
+    assert!(matches!(submit(600).await, Submitted::New(_)));
+}
+
+#[tokio::test]
+async fn a_job_of_a_version_that_wrote_no_size_counts_when_it_waits_again() {
+    let service = Service::with(Rules {
+        max_queued_bytes: 1000,
+        ..Rules::default()
+    })
+    .await;
+    let Submitted::New(job) = service.store.submit(of_size(1000)).await.unwrap() else {
+        panic!("there is room for the first")
+    };
+    service.tamper("update jobs set image_bytes = null").await;
+    service.store.cancel(job.id).await.unwrap();
+    service.store.retry(job.id).await.unwrap();
+    let refused = service.store.submit(of_size(1)).await.unwrap();
+    assert!(matches!(refused, Submitted::Full(_)), "{refused:?}");
 }
 
 #[tokio::test]

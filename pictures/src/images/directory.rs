@@ -1,6 +1,6 @@
 //! Pictures as files in a directory, for the service in one process.
 //! What must stay true: a name appears only when its bytes are on the disk (temporary file, fsync, hard link),
-//! and a name that exists is never replaced, because a hard link cannot.
+//! a name that exists is never replaced, because a hard link cannot, and the disk is not filled to its end.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -31,6 +31,8 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 #[derive(Clone, Debug)]
 pub struct Directory {
     root: Arc<Path>,
+    /// So many bytes of the disk are left to others.
+    leaves: u64,
 }
 
 impl Directory {
@@ -48,7 +50,39 @@ impl Directory {
             path: root.clone(),
             cause,
         })?;
-        Ok(Directory { root: root.into() })
+        Ok(Directory {
+            root: root.into(),
+            leaves: 0,
+        })
+    }
+
+    /// The same directory, which keeps no picture that would leave fewer bytes than this free on its disk: a database beside
+    /// it stops when it cannot write.
+    #[must_use]
+    pub fn leaving(self, bytes: u64) -> Self {
+        Directory {
+            leaves: bytes,
+            ..self
+        }
+    }
+
+    /// Whether so many bytes may be written.
+    fn check_room(&self, bytes: usize) -> io::Result<()> {
+        if self.leaves == 0 {
+            return Ok(());
+        }
+        let disk = rustix::fs::statvfs(&*self.root)?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free >= self.leaves.saturating_add(bytes as u64) {
+            return Ok(());
+        }
+        let message = format!(
+            "{} MiB are free where {} lies, and {} stay free (--min-free-mib): make room there",
+            free >> 20,
+            self.root.display(),
+            self.leaves >> 20
+        );
+        Err(io::Error::new(ErrorKind::StorageFull, message))
     }
 
     /// 256 folders, so that none grows too large to look into.
@@ -123,6 +157,7 @@ impl Images for Directory {
             check_size(key, bytes.len() as u64)?;
             let key = key.to_owned();
             self.step("keep a picture", move |directory| {
+                directory.check_room(bytes.len())?;
                 let unfinished = directory.root.join(UNFINISHED);
                 create(&directory.file(&key), &unfinished, &bytes).map_err(|cause| {
                     match cause.kind() {
@@ -310,5 +345,21 @@ mod tests {
                 .unwrap_err()
                 .is_unavailable()
         );
+    }
+    #[tokio::test]
+    async fn what_is_to_stay_free_on_the_disk_stays_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let pictures = Directory::open(folder.path().join("pictures")).unwrap();
+        pictures.put("a", Bytes::from_static(b"a")).await.unwrap();
+        let careful = pictures.clone().leaving(u64::MAX);
+        let refused = careful.put("b", Bytes::from_static(b"b")).await;
+        let refused = refused.unwrap_err();
+        assert!(refused.is_unavailable(), "{refused}");
+        assert!(refused.to_string().contains("--min-free-mib"), "{refused}");
+        // what is there is read, and what is no longer wanted goes
+        careful.ping().await.unwrap();
+        assert_eq!(careful.get("a").await.unwrap(), b"a"[..]);
+        careful.delete("a").await.unwrap();
+        assert!(pictures.leaving(1).put("b", Bytes::new()).await.is_ok());
     }
 }

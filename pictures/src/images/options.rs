@@ -9,6 +9,9 @@ use std::sync::Arc;
 use super::{Directory, Images, S3, S3Keys, S3Settings};
 use crate::error::{Error, Result};
 
+/// Postgres takes about as much for its log while a burst is written.
+const MIN_FREE_MIB: u64 = 1024;
+
 /// Where pictures are kept: in a bucket if one is named, in a directory otherwise.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Pictures")]
@@ -21,6 +24,16 @@ pub struct ImageOptions {
         value_name = "DIR"
     )]
     pub images: Option<PathBuf>,
+    /// How many MiB stay free on the disk of the folder: a picture that would take of them is refused (503), so that a
+    /// database on the same disk goes on writing.
+    #[arg(
+        long,
+        env = "STORYTELLER_MIN_FREE_MIB",
+        value_name = "MIB",
+        default_value_t = MIN_FREE_MIB,
+        value_parser = clap::value_parser!(u64).range(0..=1 << 40)
+    )]
+    pub min_free_mib: u64,
     /// Keep the pictures in this bucket of an S3 server instead of a folder.
     #[arg(long, env = "S3_BUCKET", value_name = "NAME")]
     pub s3_bucket: Option<String>,
@@ -102,7 +115,8 @@ impl ImageOptions {
                 "say where pictures are kept: a folder with --images, or a bucket with S3_BUCKET"
                     .to_owned(),
         })?;
-        Ok(Arc::new(Directory::open(folder)?))
+        let directory = Directory::open(folder)?;
+        Ok(Arc::new(directory.leaving(self.min_free_mib << 20)))
     }
 
     async fn s3(&self, bucket: &str) -> Result<S3Settings> {
@@ -166,6 +180,11 @@ mod tests {
             let error = error.to_string();
             assert!(error.starts_with(missing), "{arguments:?}: {error}");
         }
+        let folder = tempfile::tempdir().unwrap();
+        let images = format!("--images={}", folder.path().display());
+        let full = options(&[&images, "--min-free-mib=1000000000000"]);
+        let full = full.open(None).await.ok().unwrap();
+        assert!(full.put("a", Vec::new().into()).await.is_err());
         let whole = options(&[&bucket[..], &["--s3-secret-key=mine"]].concat());
         assert!(whole.open(None).await.is_ok());
         assert!(!format!("{whole:?}").contains("mine"));
