@@ -41,6 +41,8 @@ pub(crate) struct Caller {
     pub(crate) store: Store,
     /// His key; none where nobody is asked for one.
     pub(crate) key: Option<Arc<Key>>,
+    /// From where, as far as that can be known.
+    pub(crate) from: Option<IpAddr>,
     /// What he showed.
     credential: Option<Credential>,
 }
@@ -62,10 +64,11 @@ impl FromRequest for Caller {
 
 impl Caller {
     /// Somebody, where nobody is asked who he is.
-    fn nobody(store: &Store) -> Self {
+    fn nobody(store: &Store, from: Option<IpAddr>) -> Self {
         Caller {
             store: store.clone(),
             key: None,
+            from,
             credential: None,
         }
     }
@@ -158,16 +161,16 @@ async fn admit(
         return Ok(None);
     };
     let store = &service.state.store;
+    let proxies = &service.config.access.trusted_proxies;
+    let from = origin(request.peer_addr(), request.headers(), proxies);
     if !service.known.asks_for_keys(store).await? {
-        return Ok(Some(Caller::nobody(store)));
+        return Ok(Some(Caller::nobody(store, from)));
     }
     if let Some(Belongs::Picture(story)) = access.belongs
         && store.is_on_show(story).await?
     {
-        return Ok(Some(Caller::nobody(store)));
+        return Ok(Some(Caller::nobody(store, from)));
     }
-    let proxies = &service.config.access.trusted_proxies;
-    let from = origin(request.peer_addr(), request.headers(), proxies);
     let (key, credential) = good_key(service, request.headers(), from, least).await?;
     service.known.count(&key, access.submits)?;
     if let Some(thing) = access.belongs
@@ -192,6 +195,7 @@ async fn admit(
     Ok(Some(Caller {
         store: store.acting_for(Arc::new(actor)),
         key: Some(key),
+        from,
         credential: Some(credential),
     }))
 }

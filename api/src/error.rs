@@ -56,7 +56,7 @@ pub enum Error {
     /// The caller has had what his key allows for now.
     #[error("{message}")]
     Limited {
-        /// `rate_limited` or `quota_exceeded`.
+        /// `rate_limited`, `quota_exceeded` or `too_many_waits`.
         kind: Kind,
         /// Of what, and until when.
         message: String,

@@ -22,6 +22,7 @@ use crate::error::{Error, Problem, Result};
 use crate::feed::Watch;
 use crate::seen::{find, known_id, see};
 use crate::service::Service;
+use crate::waits::Place;
 use crate::view::{CaptionsView, EventView, SentenceView, StageView, StateView};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -63,6 +64,7 @@ pub(crate) struct StreamEvent {
         (status = 204, description = "You have had the end of it: do not come back"),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_parameter`: `Last-Event-ID` is no number", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_waits`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn follow(
@@ -75,6 +77,10 @@ pub(crate) async fn follow(
     let after = last_event(&request)?;
     // a stream that has begun can say nothing of a story that is not there
     find(&service, id).await?;
+    let place = match *request.method() {
+        Method::HEAD => None,
+        _ => service.waits.enter(&caller)?,
+    };
     let mut answer = HttpResponse::build(StatusCode::OK);
     answer
         .content_type("text/event-stream")
@@ -94,6 +100,7 @@ pub(crate) async fn follow(
         queued: None,
         pending: VecDeque::from([Bytes::from_static(COME_BACK.as_bytes())]),
         over: false,
+        _place: place,
     };
     stream.look().await?;
     if stream.over && stream.pending.len() == 1 {
@@ -138,6 +145,8 @@ struct Stream {
     pending: VecDeque<Bytes>,
     /// There is nothing to come any more.
     over: bool,
+    /// Among the streams of the caller.
+    _place: Option<Place>,
 }
 
 impl Stream {

@@ -42,6 +42,7 @@ mod styles;
 mod submit;
 pub mod view;
 mod wait;
+mod waits;
 
 use std::net::TcpListener;
 
@@ -59,6 +60,7 @@ use limits::Turns;
 use service::Service;
 pub use service::{ApiState, Config};
 pub use sites::Hosts;
+use waits::Waits;
 
 /// Connections that are still busy after so many seconds of a stop are cut; waits end at once, so few are.
 const STOP_PATIENCE: u64 = 10;
@@ -86,6 +88,7 @@ pub async fn run(
     let news = tokio::spawn(feed.clone().run(closing.clone()));
     let service = Data::new(Service {
         turns: Turns::new(&config.limits),
+        waits: Waits::new(config.limits.max_waits),
         known: Known::new(&config.access),
         config,
         state,

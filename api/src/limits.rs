@@ -19,6 +19,10 @@ pub struct Limits {
     /// Connections at once; more are not accepted until one ends.
     #[arg(long, env = "STORYTELLER_MAX_CONNECTIONS", value_name = "N", default_value_t = Limits::default().max_connections)]
     pub max_connections: usize,
+    /// Event streams and waits of one caller at once (a key; without keys an address other than this machine's); more are
+    /// refused (429), so that one caller does not hold all connections.
+    #[arg(long, env = "STORYTELLER_MAX_WAITS", value_name = "N", default_value_t = Limits::default().max_waits)]
+    pub max_waits: usize,
     /// Pictures and texts received at once. Each takes up to 20 MiB of memory (a text 16 MiB) until it is stored; a batch
     /// counts as four.
     #[arg(long, env = "STORYTELLER_MAX_UPLOADS", value_name = "N", default_value_t = Limits::default().max_uploads)]
@@ -45,6 +49,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             max_connections: 1024,
+            max_waits: 256,
             max_uploads: 16,
             upload_seconds: 120,
             max_fetches: 16,

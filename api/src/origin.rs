@@ -1,8 +1,8 @@
 //! Where a request comes from: the other end of its connection, or whom a proxy in front names, if that is ours.
-//! The door and the login ask, for the log, the audit and the limit on wrong keys. What must stay true: nobody else is
+//! The door and the login ask, for the log, the audit and the limits on wrong keys and waits. What must stay true: nobody else is
 //! believed, because whoever asks can write such a header himself.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use ipnet::IpNet;
@@ -29,6 +29,17 @@ pub fn origin(peer: Option<SocketAddr>, headers: &HeaderMap, trusted: &[IpNet]) 
         }
     }
     Some(at)
+}
+
+/// Whoever has one address of the new kind has the 2⁶⁴ beside it.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 64 << 64;
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+    }
 }
 
 /// Some proxies write the port as well.

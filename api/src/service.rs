@@ -15,6 +15,7 @@ use crate::feed::Feed;
 use crate::known::{Access, Known};
 use crate::limits::{Limits, Turns};
 use crate::sites::Hosts;
+use crate::waits::Waits;
 
 /// What the service allows.
 #[derive(Clone, Debug)]
@@ -69,6 +70,7 @@ pub(crate) struct Service {
     pub(crate) state: ApiState,
     pub(crate) feed: Feed,
     pub(crate) turns: Turns,
+    pub(crate) waits: Waits,
     pub(crate) known: Known,
     /// Not ready any more; requests are answered as ever.
     pub(crate) stopping: CancellationToken,

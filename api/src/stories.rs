@@ -39,9 +39,11 @@ pub(crate) type Texts = Query<BTreeMap<String, String>>;
         (status = 304, description = "Still the version you have"),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_parameter`: `wait` is not 0 to 60", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_waits`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn one(
+    caller: Caller,
     request: HttpRequest,
     id: Path<String>,
     query: Texts,
@@ -51,6 +53,10 @@ pub(crate) async fn one(
     only(&query, &["wait"])?;
     let patience = wait::of_query(query.get("wait").map(String::as_str))?;
     let known = etag::known(&request);
+    let _place = match patience.is_zero() {
+        true => None,
+        false => service.waits.enter(&caller)?,
+    };
     let seen = wait::for_change(&service, id, patience, known.as_ref()).await?;
     if etag::matches(known.as_ref(), &seen.tag) {
         return Ok(etag::unchanged(&seen.tag, OF_A_STORY));

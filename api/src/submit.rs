@@ -2,6 +2,8 @@
 //! What must stay true: whatever can be known about the request is said now, with a 4xx; a 202 means that the
 //! picture is on the disk and the job in the database; a picture of a job that was not accepted is not kept.
 
+use std::time::Duration;
+
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -11,6 +13,7 @@ use jobs::{
 use operation::metrics::METRICS;
 use pictures::TakenIn;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::admission::{Admitted, FIRST_RETRY, LATEST_RETRY, admitted, full, no_room};
 use crate::callers::Caller;
@@ -127,6 +130,7 @@ pub(crate) async fn submit(
     check_webhook(&service, &wishes)?;
     check_earlier(&caller.store, &wishes).await?;
     let source = Source::of(file, address, wishes.continues)?;
+    let waiter = caller.clone();
     let wanted = Wanted {
         caller,
         wishes,
@@ -136,30 +140,44 @@ pub(crate) async fn submit(
     let (job, replayed) = take(&service, key, wanted, source).await?;
     drop(upload);
     let patience = wait::preferred(&request);
-    let seen = match patience {
-        Some(patience) => wait::for_change(&service, job.id, patience, None).await?,
-        None => see(&service, job.id).await?,
-    };
-    let mut answer = if patience.is_some() && seen.ended {
-        HttpResponse::Ok()
-    } else {
-        HttpResponse::Accepted()
+    let seen = seen_after(&service, &waiter, job.id, patience).await?;
+    let ended = seen.ended;
+    let mut answer = match patience {
+        Some(patience) if ended => {
+            let mut answer = HttpResponse::Ok();
+            answer.insert_header((PREFERENCE_APPLIED, format!("wait={}", patience.as_secs())));
+            answer
+        }
+        _ => HttpResponse::Accepted(),
     };
     answer.insert_header((LOCATION, format!("/v1/stories/{}", job.id)));
     let most = service.state.store.rules().max_queued;
     // this one counts, but for a moment in which it may have left the queue already
     let left = left.saturating_sub(u32::from(!replayed));
     allowance::say(&mut answer, most, left, None);
-    if let (Some(patience), true) = (patience, seen.ended) {
-        answer.insert_header((PREFERENCE_APPLIED, format!("wait={}", patience.as_secs())));
-    }
-    if !seen.ended {
+    if !ended {
         answer.insert_header((RETRY_AFTER, retry_after(&seen)));
     }
     if replayed {
         answer.insert_header((REPLAYED, "true"));
     }
     Ok(shown(&mut answer, seen))
+}
+
+/// The job when it has ended or `patience` is over. It is accepted already, so whoever waits too often is answered at once.
+async fn seen_after(
+    service: &Service,
+    caller: &Caller,
+    id: Uuid,
+    patience: Option<Duration>,
+) -> Result<Seen> {
+    let Some(patience) = patience else {
+        return see(service, id).await;
+    };
+    match service.waits.enter(caller) {
+        Ok(_place) => wait::for_change(service, id, patience, None).await,
+        Err(_) => see(service, id).await,
+    }
 }
 
 /// What becomes of a request that is in order: the job it led to before, or a new one.

@@ -59,6 +59,8 @@ pub enum Kind {
     RateLimited,
     /// The key has handed in as much as it may.
     QuotaExceeded,
+    /// The caller has as many streams and waits open as one may.
+    TooManyWaits,
     /// As much is done at once as can be.
     Busy,
     /// The database or the picture store does not answer.
@@ -302,6 +304,14 @@ const ENTRIES: &[Entry] = &[
         retryable: true,
         title: "The key has had its share",
         meaning: "As many stories of this key wait, or were handed in today (UTC), as it may have. Come back after Retry-After.",
+    },
+    Entry {
+        kind: Kind::TooManyWaits,
+        name: "too_many_waits",
+        status: StatusCode::TOO_MANY_REQUESTS,
+        retryable: true,
+        title: "Too many waits at once",
+        meaning: "The caller has as many event streams and waits open as one may have. End one, or come back after Retry-After.",
     },
     Entry {
         kind: Kind::Busy,

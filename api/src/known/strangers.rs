@@ -3,13 +3,14 @@
 //! neighbours, whoever tries is told for how long, and what is remembered is bounded.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::pace::Pace;
 use crate::allowance::Allowance;
 use crate::error::{Error, Kind, Result};
+use crate::origin::network;
 
 /// Addresses remembered: some hundred kilobytes. Beyond it those that have waited long enough are forgotten, then all.
 const MOST: usize = 10_000;
@@ -75,17 +76,6 @@ impl Strangers {
                 left: 0,
                 again: Some(seconds),
             },
-        }
-    }
-}
-
-/// Whoever has one address of the new kind has the 2⁶⁴ beside it.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let network = u128::from(address) >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from(network))
         }
     }
 }

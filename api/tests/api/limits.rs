@@ -216,6 +216,7 @@ async fn the_numbers_of_the_limits_are_in_the_help_and_methods_are_counted_by_na
     let help = String::from_utf8(help.stdout).unwrap();
     for option in [
         "--max-connections",
+        "--max-waits",
         "--max-uploads",
         "--upload-seconds",
         "--max-fetches",

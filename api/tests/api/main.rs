@@ -21,5 +21,6 @@ mod sites;
 mod stories;
 mod styles;
 mod taken_back;
+mod waits;
 mod who_asks;
 mod wishes;
