@@ -29,6 +29,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer ids than this are replaced: they end in every log line of the request.
 const LONGEST_ID: usize = 64;
 
+/// The route of addresses that are none: callers may invent as many as they like.
+const NO_ROUTE: &str = "none";
+
 /// `blob:` is the preview of the picture before it is sent; everything else is files of this service.
 const SAFETY: [(&str, &str); 5] = [
     (
@@ -62,9 +65,11 @@ pub(crate) async fn around(
     traces::follow(&span, given_trace(request.headers()));
     ask_for_something_readable(&mut request);
     let asked = request.method().clone();
+    let route = request.match_pattern();
     let of_docs = request.path().starts_with("/docs/");
     let started = Instant::now();
     async move {
+        let route = route.as_deref().unwrap_or(NO_ROUTE);
         let meant = service.config.hosts.check(request.request());
         let answer = match meant.and_then(|()| storable(request.uri())) {
             Ok(()) => next
@@ -79,10 +84,11 @@ pub(crate) async fn around(
         };
         METRICS
             .requests
-            .with_label_values(&[method(&asked), status.as_str()])
+            .with_label_values(&[method(&asked), route, status.as_str()])
             .inc();
         METRICS
             .request_seconds
+            .with_label_values(&[route])
             .observe(started.elapsed().as_secs_f64());
         let milliseconds = started.elapsed().as_millis() as u64;
         tracing::info!(status = status.as_u16(), milliseconds, "answered");

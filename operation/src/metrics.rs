@@ -45,10 +45,10 @@ pub struct Metrics {
     pub attempt_seconds: Histogram,
     /// Attempts to deliver a webhook by `verdict`: delivered, again, failed, gone.
     pub webhook_attempts: IntCounterVec,
-    /// Requests by `method` and `status`.
+    /// Requests by `method`, `route` and `status`. A route is the pattern of an address, never what somebody asked for.
     pub requests: IntCounterVec,
-    /// How long answers took; long polls are among them.
-    pub request_seconds: Histogram,
+    /// How long answers took by `route`; long polls are among them.
+    pub request_seconds: HistogramVec,
     /// Jobs that were accepted.
     pub accepted: IntCounter,
     /// The same by `cache`: miss, hit, coalesced.
@@ -112,18 +112,21 @@ impl Maker {
 }
 
 /// What HTTP requests are counted and timed by.
-fn of_requests(make: &mut Maker) -> (IntCounterVec, Histogram) {
+fn of_requests(make: &mut Maker) -> (IntCounterVec, HistogramVec) {
     let requests = make.counters(
         "storyteller_requests_total",
         "HTTP requests answered",
-        &["method", "status"],
+        &["method", "route", "status"],
         &[],
     );
-    let seconds = make.histogram(
+    let seconds = HistogramOpts::new(
         "storyteller_request_seconds",
         "How long answers took, long polls among them",
-        &SECONDS,
     );
+    let seconds = make.keep(HistogramVec::new(
+        seconds.buckets(SECONDS.to_vec()),
+        &["route"],
+    ));
     (requests, seconds)
 }
 

@@ -249,7 +249,9 @@ async fn the_numbers_of_the_limits_are_in_the_help_and_methods_are_counted_by_na
         .problem(404, "not_found");
     let numbers = service.get("/metrics").await.text();
     assert!(
-        numbers.contains("storyteller_requests_total{method=\"DELETE\",status=\"404\"}"),
+        numbers.contains(
+            "storyteller_requests_total{method=\"DELETE\",route=\"/v1/styles/{name}\",status=\"404\"}"
+        ),
         "{numbers}"
     );
     service.stop().await;

@@ -75,10 +75,26 @@ async fn the_numbers_have_the_queue_and_the_requests_and_the_program_asks_for_he
     for line in [
         "storyteller_queue_jobs{state=\"queued\"} 1",
         "storyteller_ready 1",
-        "storyteller_requests_total{method=\"POST\",status=\"202\"}",
+        "storyteller_requests_total{method=\"POST\",route=\"/v1/stories\",status=\"202\"}",
     ] {
         assert!(numbers.text().contains(line), "{}", numbers.text());
     }
+    let id = uuid::Uuid::now_v7();
+    for nowhere in [format!("/v1/stories/{id}"), format!("/{id}")] {
+        assert_eq!(service.get(&nowhere).await.status, 404);
+    }
+    let numbers = service.get("/metrics").await.text();
+    for series in [
+        "storyteller_requests_total{method=\"GET\",route=\"/v1/stories/{id}\",status=\"404\"}",
+        "storyteller_requests_total{method=\"GET\",route=\"none\",status=\"404\"}",
+        "storyteller_request_seconds_count{route=\"/v1/stories/{id}\"}",
+    ] {
+        assert!(numbers.contains(series), "{series} is not in {numbers}");
+    }
+    assert!(
+        !numbers.contains(&id.to_string()),
+        "labels do not grow with what is asked for"
+    );
     let health = || {
         let address = service.address.trim_start_matches("http://");
         let mut asked = std::process::Command::new(env!("CARGO_BIN_EXE_api"));
