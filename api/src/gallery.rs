@@ -14,10 +14,11 @@ use uuid::Uuid;
 
 use crate::callers::Caller;
 use crate::error::{Error, Problem, Result};
+use crate::paging::{limit_of, say_next};
 use crate::seen::{known_id, see, shown};
 use crate::service::Service;
 use crate::sites::OwnSite;
-use crate::stories::{Texts, limit_of, only};
+use crate::stories::{Texts, only};
 use crate::view::{GalleryView, SharedStoryView, StoryView};
 
 /// Whether everybody may see a story.
@@ -72,7 +73,9 @@ pub(crate) async fn share(
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
     ),
     responses(
-        (status = 200, description = "A page", body = GalleryView),
+        (status = 200, description = "A page", body = GalleryView, headers(
+            ("Link" = String, description = "Where the next page is, if there is one: `<…>; rel=\"next\"`"),
+        )),
         (status = 422, description = "`invalid_parameter`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
@@ -90,12 +93,15 @@ pub(crate) async fn list(query: Texts, service: Data<Service>) -> Result<HttpRes
         .await?;
     METRICS.unreadable.inc_by(gallery.unreadable);
     let stories = gallery.jobs.into_iter().filter_map(SharedStoryView::of);
-    Ok(HttpResponse::Ok()
+    let next = gallery.next.map(cursor_of);
+    let mut answer = HttpResponse::Ok();
+    say_next(&mut answer, "/v1/gallery", &query, next.as_deref());
+    Ok(answer
         // a story that is taken out must be out
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(GalleryView {
             stories: stories.collect(),
-            next: gallery.next.map(cursor_of),
+            next,
         }))
 }
 

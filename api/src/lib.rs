@@ -26,6 +26,7 @@ mod nearest;
 mod openapi;
 mod origin;
 mod page;
+mod paging;
 pub mod problems;
 pub mod reading;
 mod repeated;

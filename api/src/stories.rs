@@ -14,15 +14,12 @@ use uuid::Uuid;
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::nearest::nearest;
+use crate::paging::{limit_of, say_next};
 use crate::seen::{OF_A_STORY, find, known_id, see, shown};
 use crate::service::Service;
 use crate::sites::OwnSite;
 use crate::view::{PageView, StoryView};
 use crate::{etag, wait};
-
-/// The pages of a list, unless asked otherwise, and at most.
-const PAGE: u32 = 20;
-const LARGEST_PAGE: u32 = 100;
 
 /// The query of a request: names and texts, checked by hand so that every problem names its field.
 pub(crate) type Texts = Query<BTreeMap<String, String>>;
@@ -72,7 +69,9 @@ pub(crate) async fn one(
         ("cursor" = Option<Uuid>, Query, description = "`next` of the page before"),
     ),
     responses(
-        (status = 200, description = "A page", body = PageView),
+        (status = 200, description = "A page", body = PageView, headers(
+            ("Link" = String, description = "Where the next page is, if there is one: `<…>; rel=\"next\"`"),
+        )),
         (status = 422, description = "`invalid_parameter`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
@@ -94,7 +93,9 @@ pub(crate) async fn list(caller: Caller, query: Texts) -> Result<HttpResponse> {
     METRICS.unreadable.inc_by(listed.unreadable);
     let next = listed.next.map(|last| last.to_string());
     let stories = listed.jobs.into_iter().map(StoryView::brief).collect();
-    Ok(HttpResponse::Ok()
+    let mut answer = HttpResponse::Ok();
+    say_next(&mut answer, "/v1/stories", &query, next.as_deref());
+    Ok(answer
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(PageView { stories, next }))
 }
@@ -194,18 +195,6 @@ pub(crate) async fn remove(
     }
     tracing::info!(story = %id, "taken back");
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// How many a page.
-pub(crate) fn limit_of(query: &BTreeMap<String, String>) -> Result<u32> {
-    match query.get("limit").map(|text| text.parse::<u32>()) {
-        None => Ok(PAGE),
-        Some(Ok(limit)) if (1..=LARGEST_PAGE).contains(&limit) => Ok(limit),
-        Some(_) => Err(Error::field(
-            "limit",
-            format!("`limit` is 1 to {LARGEST_PAGE}"),
-        )),
-    }
 }
 
 /// Refuses a query with other parameters than these.

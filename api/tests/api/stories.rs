@@ -228,9 +228,10 @@ async fn stories_are_listed_newest_first_page_by_page_and_by_state() {
     }
     ids.reverse();
     let mut seen = Vec::new();
-    let mut path = "/v1/stories?limit=2".to_owned();
+    let mut path = "/v1/stories?state=queued&limit=2".to_owned();
     loop {
-        let page = service.get(&path).await.json();
+        let answer = service.get(&path).await;
+        let page = answer.json();
         seen.extend(
             page["stories"]
                 .as_array()
@@ -238,10 +239,12 @@ async fn stories_are_listed_newest_first_page_by_page_and_by_state() {
                 .iter()
                 .map(|job| job["id"].as_str().unwrap().to_owned()),
         );
-        match page["next"].as_str() {
-            Some(next) => path = format!("/v1/stories?limit=2&cursor={next}"),
-            None => break,
-        }
+        let Some(next) = page["next"].as_str() else {
+            assert_eq!(answer.header("link"), "", "the last page leads nowhere");
+            break;
+        };
+        path = format!("/v1/stories?limit=2&state=queued&cursor={next}");
+        assert_eq!(answer.header("link"), format!("<{path}>; rel=\"next\""));
     }
     assert_eq!(seen, ids);
     let claimed = service.claim().await;

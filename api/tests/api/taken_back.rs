@@ -123,17 +123,20 @@ async fn the_gallery_is_read_page_by_page() {
     }
     let (mut seen, mut path) = (Vec::new(), "/v1/gallery?limit=2".to_owned());
     loop {
-        let page = service.get(&path).await.json();
+        let answer = service.get(&path).await;
+        let page = answer.json();
         let stories = page["stories"].as_array().unwrap();
         seen.extend(
             stories
                 .iter()
                 .map(|story| story["id"].as_str().unwrap().to_owned()),
         );
-        match page["next"].as_str() {
-            Some(next) => path = format!("/v1/gallery?limit=2&cursor={next}"),
-            None => break,
-        }
+        let Some(next) = page["next"].as_str() else {
+            assert_eq!(answer.header("link"), "", "the last page leads nowhere");
+            break;
+        };
+        path = format!("/v1/gallery?limit=2&cursor={next}");
+        assert_eq!(answer.header("link"), format!("<{path}>; rel=\"next\""));
     }
     assert_eq!(seen, ids);
     for wrong in [
