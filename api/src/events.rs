@@ -22,8 +22,8 @@ use crate::error::{Error, Problem, Result};
 use crate::feed::Watch;
 use crate::seen::{find, known_id, see};
 use crate::service::Service;
-use crate::waits::Place;
 use crate::view::{CaptionsView, EventView, SentenceView, StageView, StateView};
+use crate::waits::Place;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Tells nginx and its kin not to keep anything back.
@@ -51,9 +51,10 @@ pub(crate) struct StreamEvent {
 
 /// Follows a story live. The events are `state` (its state, since when, and while it is queued its place), `progress`
 /// (stage, done, of), `captions` (the nearest ones, as soon as they are found), `sentence` (index and text, as soon as it is
-/// final; a search and verse are final at the end only, then all of them come at once, lyrics line by line) and
-/// `end` (the whole job, as `GET /v1/stories/{id}` shows it), after which the stream ends. Another `running` means another
-/// attempt: captions and sentences before it are void. A place that moves is told by another `state` of the same id.
+/// final: a language model's sentences while they are written, and the lines of its verse; all at once at the end where
+/// nothing is final before it, with `count` above 1, prose set in lines, and the networks of 2015) and `end` (the whole job, as
+/// `GET /v1/stories/{id}` shows it), after which the stream ends. Another `running` means another attempt: captions and
+/// sentences before it are void. A place that moves is told by another `state` of the same id.
 #[utoipa::path(get, path = "/v1/stories/{id}/events", tag = "stories",
     params(
         ("id" = Uuid, Path, description = "The job's id"),
