@@ -7,6 +7,7 @@ mod admission;
 mod allowance;
 mod batches;
 mod callers;
+mod cors;
 mod deliveries;
 mod docs;
 pub mod error;
@@ -102,6 +103,7 @@ pub async fn run(
             .app_data(service.clone())
             .wrap(middleware::from_fn(callers::around))
             .wrap(middleware::Compress::default())
+            .wrap(cors::around(&service.config.hosts.cors_origin))
             .wrap(middleware::from_fn(requests::around))
             .configure(routes::all)
     })

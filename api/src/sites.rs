@@ -13,11 +13,15 @@ use actix_web::http::header::{HOST, HeaderValue, ORIGIN};
 use actix_web::http::uri::Authority;
 use actix_web::http::{Uri, Version};
 use actix_web::rt::net::TcpStream;
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 
+use crate::callers::session;
+use crate::cors;
 use crate::error::{Error, Kind, Result};
+use crate::service::Service;
 
-/// The names of this service beside those of the machine it runs on.
+/// The names of this service beside those of the machine it runs on, and the sites whose pages may ask it.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Who may ask")]
 pub struct Hosts {
@@ -26,6 +30,10 @@ pub struct Hosts {
     /// dot, as machines of one network have. Let a proxy in front of it pass `Host` on.
     #[arg(long, env = "STORYTELLER_PUBLIC_HOSTS", value_name = "NAME", value_delimiter = ',', value_parser = name)]
     pub public_host: Vec<String>,
+    /// A site whose pages may ask this service from browsers, such as https://app.example; several with commas. They send no
+    /// cookies: where keys are asked for, such a page needs one of its own [default: none].
+    #[arg(long, env = "STORYTELLER_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = cors::origin)]
+    pub cors_origin: Vec<String>,
 }
 
 /// The address of this machine to which a connection came.
@@ -75,8 +83,9 @@ impl Hosts {
     }
 }
 
-/// Asked for by every handler that changes something: nobody's browser does it for a page of another site. Browsers say
-/// whose page it is in `Sec-Fetch-Site` and `Origin`, which no page can forge; programs send neither.
+/// Asked for by every handler that changes something: nobody's browser does it for a page of another site that is not named
+/// by `--cors-origin`. Browsers say whose page it is in `Sec-Fetch-Site` and `Origin`, which no page can forge; programs send
+/// neither.
 pub(crate) struct OwnSite;
 
 impl FromRequest for OwnSite {
@@ -84,6 +93,9 @@ impl FromRequest for OwnSite {
     type Future = Ready<Result<Self>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        if is_let_in(request) {
+            return ready(Ok(OwnSite));
+        }
         let site = request.headers().get("sec-fetch-site");
         let other = matches!(
             site.map(HeaderValue::as_bytes),
@@ -101,6 +113,19 @@ impl FromRequest for OwnSite {
             Ok(OwnSite)
         })
     }
+}
+
+/// Whether a page of a site that is named asks, and not with the cookie of somebody who is logged in here.
+fn is_let_in(request: &HttpRequest) -> bool {
+    let Some(service) = request.app_data::<Data<Service>>() else {
+        return false;
+    };
+    let named = |origin: &HeaderValue| {
+        let origins = &service.config.hosts.cors_origin;
+        origins.iter().any(|named| origin == named.as_str())
+    };
+    let mut origins = request.headers().get_all(ORIGIN).peekable();
+    origins.peek().is_some() && origins.all(named) && session(request.headers()).is_none()
 }
 
 /// Whether a page of this origin has come from where the request goes.

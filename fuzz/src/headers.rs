@@ -140,6 +140,7 @@ fn only_proxies_name_others(request: &HttpRequest) {
 fn is_meant_by_its_own_names_only(request: &HttpRequest) {
     let hosts = Hosts {
         public_host: vec!["stories.example".to_owned()],
+        ..Hosts::default()
     };
     if hosts.check(request).is_err() {
         return;

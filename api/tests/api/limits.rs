@@ -231,6 +231,7 @@ async fn the_numbers_of_the_limits_are_in_the_help_and_methods_are_counted_by_na
         "--database-connections",
         "--keep-for",
         "--public-host",
+        "--cors-origin",
         "--stop-wait-seconds",
         "--max-wrong-keys",
     ] {

@@ -6,6 +6,7 @@ mod bad_input;
 mod batches;
 mod by_address;
 mod compressed;
+mod cors;
 mod docs;
 mod documents;
 mod explaining;

@@ -15,7 +15,10 @@ use crate::harness::{Answer, TestService, form};
 async fn known_as(names: &[&str]) -> TestService {
     let public_host = names.iter().map(|name| (*name).to_owned()).collect();
     let config = Config {
-        hosts: Hosts { public_host },
+        hosts: Hosts {
+            public_host,
+            ..Hosts::default()
+        },
         ..Config::default()
     };
     TestService::start_with(Rules::default(), config).await
