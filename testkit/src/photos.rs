@@ -83,9 +83,105 @@ pub fn moving_gif() -> Vec<u8> {
     bytes
 }
 
+/// A GIF of so many frames, each the same few bytes.
+pub fn gif_of_frames(count: usize) -> Vec<u8> {
+    let whole = moving_gif();
+    let end = whole.len() - 1;
+    // the second frame begins with its control block, and the trailer ends the file
+    let control = b"\x21\xf9\x04";
+    let second = whole
+        .windows(control.len())
+        .rposition(|three| three == control)
+        .unwrap();
+    let frames = whole[second..end].repeat(count - 1);
+    [&whole[..second], &frames, &whole[end..]].concat()
+}
+
+/// A JPEG whose last scan comes so many times.
+pub fn jpeg_of_scans(count: usize) -> Vec<u8> {
+    let whole = jpeg();
+    let scan = whole
+        .windows(2)
+        .rposition(|two| two == [0xff, 0xda])
+        .unwrap();
+    let end = whole.len() - 2;
+    let scans = whole[scan..end].repeat(count);
+    [&whole[..scan], &scans, &whole[end..]].concat()
+}
+
+/// A JPEG whose header claims this size.
+pub fn boastful_jpeg(width: u16, height: u16) -> Vec<u8> {
+    let mut whole = jpeg();
+    let frame = whole
+        .windows(2)
+        .position(|two| two == [0xff, 0xc0])
+        .unwrap();
+    whole[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+    whole[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+    whole
+}
+
+/// A GIF whose screen and picture claim this size.
+pub fn boastful_gif(width: u16, height: u16) -> Vec<u8> {
+    let mut whole = encoded(ImageFormat::Gif);
+    let size = [width.to_le_bytes(), height.to_le_bytes()].concat();
+    // a block of four places and sizes after the mark of a picture
+    let (wide, high) = (32_u16.to_le_bytes(), 24_u16.to_le_bytes());
+    let of_picture = [&[0x2c, 0, 0, 0, 0], &wide[..], &high[..]].concat();
+    let picture = whole
+        .windows(of_picture.len())
+        .position(|nine| nine == of_picture)
+        .unwrap();
+    whole[6..10].copy_from_slice(&size);
+    whole[picture + 5..picture + 9].copy_from_slice(&size);
+    whole
+}
+
+/// A lossless WebP whose header claims this size, at most 16384 a side.
+pub fn boastful_webp(width: u32, height: u32) -> Vec<u8> {
+    let size = (width - 1) | ((height - 1) << 14);
+    let data = [&[0x2f][..], &size.to_le_bytes(), &[0; 9]].concat();
+    let length = (data.len() as u32).to_le_bytes();
+    let all = (data.len() as u32 + 12).to_le_bytes();
+    [b"RIFF", &all[..], b"WEBPVP8L", &length, &data].concat()
+}
+
+/// A PNG of 8×8 pixels whose data inflate to those of a picture of so many pixels a side: some thousand times their size.
+pub fn inflating_png(side: u32) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image::GrayImage::new(side, side)
+        .write_to(&mut bytes, ImageFormat::Png)
+        .unwrap();
+    claiming(bytes.into_inner(), 8, 8)
+}
+
+/// A JPEG as a telephone writes it, with the place where it was taken in its EXIF block and once more in its XMP.
+pub fn located_jpeg() -> Vec<u8> {
+    let plain = jpeg();
+    let number = |number: u32| [number.to_be_bytes(), 1_u32.to_be_bytes()].concat();
+    let latitude = [number(52), number(31), number(12)].concat();
+    let exif = [
+        // one entry: where the entries of the place begin
+        &b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x88\x25\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0"[..],
+        // north, and three fractions that follow
+        b"\0\x02\0\x01\0\x02\0\0\0\x02N\0\0\0\0\x02\0\x05\0\0\0\x03\0\0\0\x38\0\0\0\0",
+        &latitude,
+    ]
+    .concat();
+    let xmp = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta exif:GPSLatitude=\"52,31.2N\"/>";
+    let segment = |body: &[u8]| {
+        let length = (body.len() as u16 + 2).to_be_bytes();
+        [&[0xff, 0xe1], &length[..], body].concat()
+    };
+    [&plain[..2], &segment(&exif), &segment(xmp), &plain[2..]].concat()
+}
+
 /// A PNG whose header claims this size; there is next to nothing behind it.
 pub fn boastful_png(width: u32, height: u32) -> Vec<u8> {
-    let mut whole = encoded(ImageFormat::Png);
+    claiming(encoded(ImageFormat::Png), width, height)
+}
+
+fn claiming(mut whole: Vec<u8>, width: u32, height: u32) -> Vec<u8> {
     whole[16..20].copy_from_slice(&width.to_be_bytes());
     whole[20..24].copy_from_slice(&height.to_be_bytes());
     let checksum = crc32(&whole[12..29]);

@@ -4,7 +4,7 @@ use reqwest::multipart::{Form, Part};
 use worker::scripted::ScriptedEngine;
 
 use crate::harness::{Answer, Service, small_picture};
-use testkit::photos::photo;
+use testkit::photos::{self, photo};
 
 /// A service with one good job sent before the mistakes, which must succeed in spite of them.
 async fn with_a_neighbour() -> (Service, String) {
@@ -67,6 +67,44 @@ async fn a_png_claiming_sixty_thousand_pixels_a_side_is_refused_by_its_header() 
         "image_too_large",
     );
     assert!(detail.contains("60000"), "{detail}");
+    the_neighbour_is_unharmed(service, neighbour).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_unpack_to_very_much_are_refused_and_harm_nobody() {
+    let (service, neighbour) = with_a_neighbour().await;
+    for (bomb, status, kind) in [
+        (
+            photos::boastful_jpeg(65_500, 65_500),
+            413,
+            "image_too_large",
+        ),
+        (photos::boastful_gif(65_535, 65_535), 413, "image_too_large"),
+        (
+            photos::boastful_webp(16_384, 16_384),
+            413,
+            "image_too_large",
+        ),
+        (photos::gif_of_frames(20_000), 422, "image_animated"),
+        (photos::jpeg_of_scans(5000), 422, "image_unreadable"),
+    ] {
+        is_problem(&service.submit(&bomb, &[]).await, status, kind);
+    }
+    the_neighbour_is_unharmed(service, neighbour).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_place_where_a_photo_was_taken_is_gone_from_what_is_kept() {
+    let (service, neighbour) = with_a_neighbour().await;
+    let sent = photos::located_jpeg();
+    let speaks = |bytes: &[u8], word: &[u8]| bytes.windows(word.len()).any(|part| part == word);
+    assert!(speaks(&sent, b"Exif") && speaks(&sent, b"GPSLatitude"));
+    let id = service.accepted(&sent, &[]).await;
+    let kept = service.get(&format!("/v1/stories/{id}/image")).await;
+    assert_eq!((kept.status, &kept.body[..]), (200, &photos::jpeg()[..]));
+    for word in [&b"Exif"[..], b"GPS", b"xmpmeta", b"N\0\0\0\0\x02\0\x05"] {
+        assert!(!speaks(&kept.body, word), "{word:?} is still there");
+    }
     the_neighbour_is_unharmed(service, neighbour).await;
 }
 

@@ -11,6 +11,9 @@ use crate::refusal::Refusal;
 
 const END: u8 = 0xd9;
 const SCAN: u8 = 0xda;
+/// Encoders write a dozen at most. A scan of no pixels has some dozen bytes and costs a walk over the whole picture, so that
+/// without a bound a small file decodes for minutes.
+const MOST_SCANS: usize = 100;
 /// "JFIF", version, unit and density: what follows is a thumbnail.
 const JFIF_WITHOUT_THUMBNAIL: usize = 12;
 /// "Adobe", version, two flags, and how colours are coded.
@@ -29,18 +32,18 @@ pub(crate) struct Frame {
 pub(super) fn layout(bytes: &[u8]) -> Result<Layout, Refusal> {
     let mut layout = Layout::new(ImageFormat::Jpeg);
     let mut reader = Reader::new(bytes, 2);
-    let mut scanned = false;
+    let mut scans = 0;
     layout.keep(0..2);
     loop {
         let start = reader.at;
         // whether all pixels are there is seen when they are decoded; the mark after them says nothing more
-        if scanned && bytes[start..].iter().all(|&byte| byte == 0xff) {
+        if scans > 0 && bytes[start..].iter().all(|&byte| byte == 0xff) {
             layout.write(&[0xff, END]);
             return Ok(layout);
         }
         let marker = marker(&mut reader)?;
         if marker == END {
-            if !scanned {
+            if scans == 0 {
                 return Err(unreadable("it has no pixels"));
             }
             layout.write(&[0xff, END]);
@@ -59,7 +62,12 @@ pub(super) fn layout(bytes: &[u8]) -> Result<Layout, Refusal> {
         }
         if marker == SCAN {
             skip_scan(&mut reader);
-            scanned = true;
+            scans += 1;
+            if scans > MOST_SCANS {
+                return Err(unreadable(&format!(
+                    "it is drawn in more than {MOST_SCANS} scans: save it anew"
+                )));
+            }
         }
         let segment = Segment {
             marker,
