@@ -86,6 +86,7 @@ pub async fn run(
         .check(address, state.store.has_keys().await?)?;
     let closing = CancellationToken::new();
     let (stop_wait, connections) = (config.stop_wait, config.limits.max_connections);
+    let head_patience = config.head_patience;
     let feed = Feed::new(state.store.clone());
     let news = tokio::spawn(feed.clone().run(closing.clone()));
     let service = Data::new(Service {
@@ -111,6 +112,7 @@ pub async fn run(
     .workers(ANSWERERS)
     // the limit is each worker's own
     .max_connections(connections.div_ceil(ANSWERERS))
+    .client_request_timeout(head_patience)
     .shutdown_timeout(STOP_PATIENCE)
     .disable_signals()
     .listen(listener)?

@@ -31,6 +31,8 @@ pub struct Config {
     /// How long a stop only says that it is not ready, so that whoever sends requests here has heard of it before
     /// connections are refused.
     pub stop_wait: Duration,
+    /// How long the headers of a connection's first request may take to arrive.
+    pub head_patience: Duration,
     /// How often a stream of events says that it is still there when there is nothing else to say.
     pub stream_heartbeat: Duration,
 }
@@ -43,6 +45,8 @@ impl Default for Config {
             access: Access::default(),
             limits: Limits::default(),
             stop_wait: Duration::ZERO,
+            // a packet that is lost comes again within some seconds
+            head_patience: Duration::from_secs(5),
             // proxies cut what is silent for half a minute
             stream_heartbeat: Duration::from_secs(10),
         }

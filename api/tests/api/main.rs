@@ -6,6 +6,7 @@ mod bad_input;
 mod batches;
 mod by_address;
 mod compressed;
+mod connections;
 mod cors;
 mod docs;
 mod documents;
