@@ -254,7 +254,7 @@ async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)>
             if job.cache == Cache::Miss
                 && let Err(error) = state.queue.publish(&[job.id]).await
             {
-                tracing::warn!(story = %job.id, cause = %error, "no worker could be told; the sweeper will");
+                tracing::warn!(story = %job.id, cause = %error, "the job is accepted but was not published; the sweeper will do it");
             }
             METRICS.accepted.inc();
             METRICS

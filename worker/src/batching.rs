@@ -16,7 +16,7 @@ use crate::batcher::Batcher;
 use crate::engine::thread::{EngineThread, Event, Item};
 use crate::error::Error;
 use crate::intake::Prepared;
-use crate::leases::Leased;
+use crate::leases::{Leased, names};
 use crate::outcome;
 use crate::shared::Shared;
 
@@ -113,7 +113,13 @@ impl Batching {
         }
         if let Some(batch) = self.batcher.take(Instant::now()) {
             let stories = batch.items.len();
-            tracing::info!(stories, closed = batch.closed.name(), "a batch begins");
+            let jobs = names(batch.items.iter().map(|item| item.leased.lease));
+            tracing::info!(
+                jobs,
+                stories,
+                closed = batch.closed.name(),
+                "a batch begins"
+            );
             METRICS
                 .batches
                 .with_label_values(&[batch.closed.name()])
@@ -136,8 +142,16 @@ impl Batching {
         let marked = tokio::time::timeout(MARK_WITHIN, self.shared.places.store.begin(&leases));
         match marked.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "a batch begins unmarked"),
-            Err(_) => tracing::warn!("a batch begins unmarked: the database does not answer"),
+            Ok(Err(error)) => {
+                tracing::warn!(jobs = names(leases), %error, "a batch begins unmarked");
+            }
+            Err(_) => {
+                let jobs = names(leases);
+                tracing::warn!(
+                    jobs,
+                    "a batch begins unmarked: the database does not answer"
+                );
+            }
         }
     }
 

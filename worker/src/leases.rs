@@ -36,6 +36,12 @@ pub(crate) struct Leased {
 
 type Listed = HashMap<Lease, Weak<Leased>>;
 
+/// The jobs of these leases, for a line of the log that is about all of them.
+pub(crate) fn names(leases: impl IntoIterator<Item = Lease>) -> String {
+    let jobs = leases.into_iter().map(|lease| lease.job.to_string());
+    jobs.collect::<Vec<_>>().join(" ")
+}
+
 impl Leased {
     /// Whether the job was cancelled or taken away: nobody wants its result.
     pub(crate) fn is_lost(&self) -> bool {
@@ -156,4 +162,22 @@ impl Leases {
 /// What is kept under these locks is whole between any two calls, whoever panicked.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_line_about_several_jobs_names_each() {
+        let lease = |number| Lease {
+            job: Uuid::from_u128(number),
+            number: 1,
+        };
+        let (one, other) = (lease(1), lease(2));
+        let named = names([one, other]);
+        assert_eq!(named, format!("{} {}", one.job, other.job));
+    }
 }

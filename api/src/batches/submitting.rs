@@ -329,7 +329,7 @@ async fn accept(service: &Service, caller: &Caller, batch: NewBatch) -> Result<B
         return Ok(submitted);
     };
     if let Err(error) = service.state.queue.publish(&ids).await {
-        tracing::warn!(batch = %id, cause = %error, "no worker could be told; the sweeper will");
+        tracing::warn!(batch = %id, cause = %error, "the batch is accepted but was not published; the sweeper will do it");
     }
     METRICS.accepted.inc_by(ids.len() as u64);
     for cache in caches {

@@ -93,7 +93,7 @@ pub(crate) async fn add(
         StyleSubmitted::OverQuota(quota) => return Err(quota.into()),
     };
     if let Err(error) = service.state.queue.publish(&[]).await {
-        tracing::warn!(style = draft.name, cause = %error, "no worker could be told; the sweeper will");
+        tracing::warn!(style = draft.name, cause = %error, "the style is accepted but was not published; the sweeper will do it");
     }
     tracing::info!(
         style = draft.name,

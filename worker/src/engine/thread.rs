@@ -13,7 +13,7 @@ use operation::metrics::METRICS;
 use tokio::sync::mpsc as channel;
 
 use super::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
-use crate::leases::Leased;
+use crate::leases::{Leased, names};
 
 /// A prepared job.
 #[derive(Debug)]
@@ -206,6 +206,7 @@ impl Teller {
         engine: &mut dyn Engine,
         batch: Vec<LeasedWork>,
     ) -> Vec<(LeasedWork, Result<StoryResult, EngineError>)> {
+        let jobs = names(batch.iter().map(|(_, leased)| leased.lease));
         let (works, leases): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let mut watch = Progress::of(self, leases);
         // an engine keeps nothing of a batch, so nothing half-done is seen after a panic
@@ -220,7 +221,12 @@ impl Teller {
             }
             Err(panic) => {
                 let reason = format!("the engine panicked: {}", words(&*panic));
-                tracing::error!(stories = works.len(), reason, "a batch was not told");
+                tracing::error!(
+                    jobs,
+                    stories = works.len(),
+                    reason,
+                    "a batch was not finished"
+                );
                 vec![Err(EngineError::failure(reason)); works.len()]
             }
         };
