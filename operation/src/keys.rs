@@ -1,4 +1,4 @@
-//! `keys`: the keys of callers made, listed and revoked, and who did what, by whoever may reach the database.
+//! `keys`: the keys of callers made, listed and revoked, their webhook secrets changed, and who did what, by whoever may reach the database.
 //! `storyteller` and `api` flatten [`KeysCommand`] into their own. What must stay true: a key is printed once, when it is made,
 //! and nothing that is printed later lets anybody in.
 
@@ -33,6 +33,15 @@ enum Action {
     Revoke {
         /// What is shown of it, or the key itself.
         key: String,
+    },
+    /// Have webhooks of a key's jobs signed with another secret, read from standard input. The one before signs beside it, so
+    /// that receivers may change over, until `--drop-old`.
+    Secret {
+        /// What is shown of it, or the key itself.
+        key: String,
+        /// End the change: the latest secret alone signs from now on. Nothing is read.
+        #[arg(long)]
+        drop_old: bool,
     },
     /// List who did what, the last first: keys, sessions, stories cancelled, deleted, shared, tried again, styles.
     Audit {
@@ -125,15 +134,17 @@ impl KeysCommand {
                 Ok(())
             }
             Action::Revoke { key } => {
-                let shown: String = key
-                    .trim()
-                    .splitn(3, '_')
-                    .take(2)
-                    .collect::<Vec<_>>()
-                    .join("_");
+                let shown = shown(key);
                 let revoked = store.revoke_key(&shown).await?;
                 let revoked = revoked.ok_or_else(|| Error::NoKey(shown))?;
                 self.print(&revoked, || line(&revoked))
+            }
+            Action::Secret { key, drop_old } => {
+                let shown = shown(key);
+                let secret = if *drop_old { None } else { Some(secret()?) };
+                let changed = store.change_webhook_secret(&shown, secret.as_deref());
+                let changed = changed.await?.ok_or_else(|| Error::NoKey(shown))?;
+                self.print(&changed, || line(&changed))
             }
             Action::Audit { limit } => {
                 for entry in store.audit(*limit).await? {
@@ -158,13 +169,7 @@ impl KeysCommand {
 impl Create {
     fn key(&self) -> Result<NewKey, Error> {
         let webhook_secret = if self.webhook_secret {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text)?;
-            let secret = text.trim().to_owned();
-            if !is_secret(&secret) {
-                return Err(Error::NoSecret);
-            }
-            Some(secret)
+            Some(secret()?)
         } else {
             None
         };
@@ -181,6 +186,23 @@ impl Create {
             webhook_secret,
         })
     }
+}
+
+/// What is shown of a key, from that or from the key itself.
+fn shown(key: &str) -> String {
+    key.trim()
+        .splitn(3, '_')
+        .take(2)
+        .collect::<Vec<_>>()
+        .join("_")
+}
+
+/// A webhook secret from standard input.
+fn secret() -> Result<String, Error> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    let secret = text.trim().to_owned();
+    is_secret(&secret).then_some(secret).ok_or(Error::NoSecret)
 }
 
 /// Whether a text is what `webhooks secret` prints; what is signed with must be readable when there is something to sign.

@@ -160,8 +160,21 @@ async fn webhooks_of_a_key_are_signed_with_its_own_secret() {
     );
     let heard = testkit::eventually("the story is told of", async || receiver.heard().pop()).await;
     let usual = std::fs::read_to_string(service.data.path().join("webhook.secret")).unwrap();
-    assert!(is_signed(&heard, &Secrets::one(secret)));
+    let old = Secrets::one(secret);
+    assert!(is_signed(&heard, &old));
     assert!(!is_signed(&heard, &usual.parse().unwrap()));
+
+    let new = Secret::new();
+    let change = ["secret", &key];
+    keys(service.data.path(), &change, &new.reveal()).await;
+    let again = [&words[..], &["--seed", "2"]].concat();
+    let told = asks(&service, &again, ("STORYTELLER_KEY", &key)).await;
+    assert!(told.status.success());
+    let heard = testkit::eventually("the other story is told of", async || {
+        receiver.heard().get(1).cloned()
+    })
+    .await;
+    assert!(is_signed(&heard, &old) && is_signed(&heard, &Secrets::one(new)));
     service.stop().await;
 }
 

@@ -13,6 +13,7 @@ use crate::key::AuditEntry;
 pub(super) enum Deed {
     KeyCreated,
     KeyRevoked,
+    KeySecretChanged,
     SessionOpened,
     SessionClosed,
     StoryCancelled,
@@ -30,6 +31,7 @@ impl Deed {
         match self {
             Deed::KeyCreated => "key.created",
             Deed::KeyRevoked => "key.revoked",
+            Deed::KeySecretChanged => "key.secret_changed",
             Deed::SessionOpened => "session.opened",
             Deed::SessionClosed => "session.closed",
             Deed::StoryCancelled => "story.cancelled",

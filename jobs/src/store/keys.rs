@@ -192,6 +192,37 @@ impl Store {
         row.key().map(Some)
     }
 
+    /// Has webhooks of the key that is shown as `prefix` signed with this secret from now on, and with the one before beside it;
+    /// with none they are signed with the latest alone. The key as it is now, or none if there is no such key.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn change_webhook_secret(
+        &self,
+        prefix: &str,
+        secret: Option<&str>,
+    ) -> Result<Option<Key>> {
+        let said = |error| failed("change the webhook secret of a key", error);
+        let mut transaction = self.database.begin().await.map_err(said)?;
+        let row = key_rows!(
+            // separated by a space, as signing reads two: a version that knows no rotation signs with both as well
+            "update api_keys set webhook_secret =
+                nullif(concat_ws(' ', $2::text, nullif(split_part(webhook_secret, ' ', 1), $2::text)), '')
+            where prefix = $1 returning",
+            "",
+            prefix,
+            secret,
+        )
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(said)?;
+        let Some(row) = row else { return Ok(None) };
+        self.note(&mut transaction, Deed::KeySecretChanged, prefix)
+            .await?;
+        transaction.commit().await.map_err(said)?;
+        row.key().map(Some)
+    }
+
     /// Lets a browser in with this key for so long, or until the key's own end; its secret, and until when it is good.
     ///
     /// # Errors
@@ -245,7 +276,7 @@ impl Store {
         Ok(true)
     }
 
-    /// What webhooks of this job are signed with, if its owner has a secret of his own.
+    /// What webhooks of this job are signed with, if its owner has a secret of his own: one, or two separated by a space.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.

@@ -259,6 +259,31 @@ async fn webhooks_of_a_key_may_have_a_secret_of_their_own() {
 }
 
 #[tokio::test]
+async fn the_secret_of_a_key_is_changed_with_the_old_one_beside_it_for_a_time() {
+    let service = Service::start().await;
+    let (key, _) = key(&service).await;
+    let store = acting(&service, &key);
+    let submitted = store.submit(new_job(StoryRequest::default())).await;
+    let Submitted::New(job) = submitted.unwrap() else {
+        panic!("there is room")
+    };
+    let change = async |secret| {
+        let store = &service.store;
+        let changed = store.change_webhook_secret(&key.prefix, secret).await;
+        changed.unwrap().expect("there is the key");
+        store.webhook_secret(job.id).await.unwrap()
+    };
+    assert_eq!(change(None).await, None, "it has none yet");
+    assert_eq!(change(Some("one")).await.as_deref(), Some("one"));
+    assert_eq!(change(Some("one")).await.as_deref(), Some("one"));
+    assert_eq!(change(Some("two")).await.as_deref(), Some("two one"));
+    assert_eq!(change(Some("three")).await.as_deref(), Some("three two"));
+    assert_eq!(change(None).await.as_deref(), Some("three"));
+    let nobody = service.store.change_webhook_secret("st_00000000", None);
+    assert!(nobody.await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn a_story_is_told_in_a_style_of_its_owner_and_in_no_other_of_that_name() {
     let service = Service::start().await;
     let ((one, _), (other, _)) = (key(&service).await, key(&service).await);
