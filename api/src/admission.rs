@@ -8,7 +8,7 @@ use tokio::sync::SemaphorePermit;
 
 use crate::callers::Caller;
 use crate::error::{Error, Result};
-use crate::repeated::idempotency_key;
+use crate::repeated::{AtWork, idempotency_key};
 use crate::service::Service;
 
 /// Until the pace of the service is known, and at most.
@@ -23,6 +23,8 @@ pub(crate) struct Admitted<'a> {
     pub(crate) left: u32,
     /// Of how many bytes their pictures may be together.
     pub(crate) room: u64,
+    /// What tells others with this key to wait, until there is an answer.
+    pub(crate) at_work: Option<AtWork>,
     /// The turns to send pictures.
     pub(crate) turns: SemaphorePermit<'a>,
 }
@@ -35,10 +37,13 @@ pub(crate) async fn admitted<'a>(
     turns: usize,
 ) -> Result<Admitted<'a>> {
     let key = idempotency_key(request)?;
+    let at_work = key.as_deref().map(|key| service.running.begin(caller, key));
+    let at_work = at_work.transpose()?;
     match caller.store.room(key.as_deref()).await? {
         Room::Full(limit) => Err(full(service, limit).await?),
         Room::For { stories, bytes } => Ok(Admitted {
             key,
+            at_work,
             left: stories,
             room: bytes,
             turns: service.turns.uploads(turns).await?,

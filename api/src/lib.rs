@@ -59,6 +59,7 @@ pub use known::Access as AccessOptions;
 use known::Known;
 pub use limits::Limits;
 use limits::Turns;
+use repeated::Running;
 use service::Service;
 pub use service::{ApiState, Config};
 pub use sites::Hosts;
@@ -92,6 +93,7 @@ pub async fn run(
     let service = Data::new(Service {
         turns: Turns::new(&config.limits),
         waits: Waits::new(config.limits.max_waits),
+        running: Running::default(),
         known: Known::new(&config.access),
         config,
         state,

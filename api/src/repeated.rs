@@ -1,12 +1,17 @@
-//! `Idempotency-Key`: by what a request that comes again is known.
+//! `Idempotency-Key`: by what a request that comes again is known, and which requests are just being answered.
 //! The submits ask. What must stay true: the same wishes and the same picture are the same request, however they are
-//! spelled, and a key alone, without the request that it came with, leads to nothing.
+//! spelled; a key alone leads to nothing; and one that is at work is free again however its request ends.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 use jobs::StoryRequest;
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
+use crate::callers::Caller;
 use crate::error::{Error, Kind, Result};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -28,6 +33,47 @@ pub fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
             "Idempotency-Key",
             format!("an Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters"),
         )),
+    }
+}
+
+/// A caller's key: of two callers the same words are two keys.
+type Name = (Option<Uuid>, String);
+type Names = Arc<Mutex<HashSet<Name>>>;
+
+/// The keys whose requests this process is just answering. Another process that is asked at the same moment goes to work as
+/// well, and the database lets one of the two be the first.
+#[derive(Debug, Default)]
+pub(crate) struct Running(Names);
+
+/// One of them. Dropping it ends it.
+pub(crate) struct AtWork {
+    names: Names,
+    name: Name,
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.remove(&self.name);
+    }
+}
+
+impl Running {
+    /// Begins the work on a request with this key.
+    ///
+    /// # Errors
+    /// `request_in_progress` if one is under way.
+    pub(crate) fn begin(&self, caller: &Caller, key: &str) -> Result<AtWork> {
+        let name = (caller.key.as_ref().map(|key| key.id), key.to_owned());
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !names.insert(name.clone()) {
+            let message = "a request with this Idempotency-Key is still being answered; send it again in a moment for its answer";
+            return Err(Error::Refused(Kind::RequestInProgress, message.to_owned()));
+        }
+        Ok(AtWork {
+            names: Arc::clone(&self.0),
+            name,
+        })
     }
 }
 

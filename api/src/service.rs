@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::feed::Feed;
 use crate::known::{Access, Known};
 use crate::limits::{Limits, Turns};
+use crate::repeated::Running;
 use crate::sites::Hosts;
 use crate::waits::Waits;
 
@@ -75,6 +76,7 @@ pub(crate) struct Service {
     pub(crate) feed: Feed,
     pub(crate) turns: Turns,
     pub(crate) waits: Waits,
+    pub(crate) running: Running,
     pub(crate) known: Known,
     /// Not ready any more; requests are answered as ever.
     pub(crate) stopping: CancellationToken,

@@ -95,6 +95,7 @@ pub(crate) struct StoryByAddress {
         (status = 400, description = "`malformed_request`", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`cross_site`: a browser sent it for a page of another site", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`body_too_slow`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`request_in_progress`: one with this `Idempotency-Key` is still being answered", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`image_too_large` or `body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`image_unreadable`, `image_animated`, `fetch_blocked`, `fetch_failed`, `unknown_style`, `invalid_parameter` or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
@@ -110,6 +111,7 @@ pub(crate) async fn submit(
 ) -> Result<HttpResponse> {
     let Admitted {
         key,
+        at_work,
         left,
         room,
         turns,
@@ -138,7 +140,8 @@ pub(crate) async fn submit(
         room,
     };
     let (job, replayed) = take(&service, key, wanted, source).await?;
-    drop(upload);
+    // whoever asks again is told of this story now, also while this one waits for its end
+    drop((upload, at_work));
     let patience = wait::preferred(&request);
     let seen = seen_after(&service, &waiter, job.id, patience).await?;
     let ended = seen.ended;

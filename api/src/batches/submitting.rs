@@ -89,6 +89,7 @@ pub(crate) struct BatchByAddress {
         (status = 400, description = "`malformed_request`", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`cross_site`: a browser sent it for a page of another site", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`body_too_slow`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`request_in_progress`: one with this `Idempotency-Key` is still being answered", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`; `image_too_large` if no picture can be taken", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`unknown_style`, `invalid_parameter`, `idempotency_key_reused`, or what is wrong with the first picture if none can be taken", body = Problem, content_type = "application/problem+json"),
@@ -104,6 +105,7 @@ pub(crate) async fn submit(
 ) -> Result<HttpResponse> {
     let Admitted {
         key,
+        at_work: _at_work,
         left,
         room,
         turns,

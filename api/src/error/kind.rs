@@ -51,6 +51,8 @@ pub enum Kind {
     DataRemoved,
     /// The `Idempotency-Key` came with another request before.
     IdempotencyKeyReused,
+    /// A request with the same `Idempotency-Key` is still being answered.
+    RequestInProgress,
     /// Another style has the name.
     StyleExists,
     /// The queue is at its configured depth.
@@ -272,6 +274,14 @@ const ENTRIES: &[Entry] = &[
         retryable: false,
         title: "The key belongs to another request",
         meaning: "The same Idempotency-Key came with a different picture or different fields before. Use a new key for a new story.",
+    },
+    Entry {
+        kind: Kind::RequestInProgress,
+        name: "request_in_progress",
+        status: StatusCode::CONFLICT,
+        retryable: true,
+        title: "The first request is still under way",
+        meaning: "A request with this Idempotency-Key is still being answered. Send it again after Retry-After: the answer is that one's.",
     },
     Entry {
         kind: Kind::StyleExists,

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use api::Config;
 use jobs::Rules;
-use testkit::PATIENCE;
+use reqwest::Method;
+use testkit::{PATIENCE, photos};
 
-use crate::harness::TestService;
+use crate::harness::{Answer, TestService, form};
 
 fn connect(service: &TestService) -> TcpStream {
     let connection = TcpStream::connect(service.address.trim_start_matches("http://")).unwrap();
@@ -79,5 +80,35 @@ async fn bytes_that_are_no_http_are_answered_with_400_and_harm_nobody() {
         assert!(answer.starts_with("HTTP/1.1 4") && answers == 1, "{answer}");
     }
     assert_eq!(service.get("/livez").await.status, 200);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_whose_first_request_is_still_under_way_is_told_to_come_again() {
+    let service = TestService::start().await;
+    let mut first = connect(&service);
+    let head = "POST /v1/stories HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: mine\r\nContent-Length: 100000\r\n\
+                Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n";
+    first.write_all(head.as_bytes()).unwrap();
+    let submit = async |key: &str| {
+        let request = service.request(Method::POST, "/v1/stories");
+        let request = request.header("idempotency-key", key);
+        Answer::of(request.multipart(form(photos::jpeg(), &[]))).await
+    };
+    assert_eq!(submit("another").await.status, 202);
+    // this one may have come before the first was heard; then it is the first, and the next finds its story
+    let refused = testkit::eventually("the first is heard of", async || {
+        let answer = submit("mine").await;
+        (answer.status == 409).then_some(answer)
+    })
+    .await;
+    let problem = refused.problem(409, "request_in_progress");
+    assert_eq!(problem["retryable"], true);
+    assert!(refused.header("retry-after").parse::<u64>().is_ok());
+    drop(first);
+    testkit::eventually("the key is free again", async || {
+        (submit("mine").await.status == 202).then_some(())
+    })
+    .await;
     service.stop().await;
 }
