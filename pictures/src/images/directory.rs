@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, StreamExt as _};
 use sha2::{Digest as _, Sha256};
+use tokio::time::timeout;
 
 use super::{Images, Kept, Reading, check_key, check_size};
 use crate::error::{Error, Result};
@@ -26,11 +27,14 @@ const CHUNK: usize = 256 * 1024;
 const PAGE: usize = 1000;
 /// Older ones were left by a crash: nobody writes a picture for so long.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
+/// A folder on a server that is gone hangs for ever, and its callers with it.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A directory of pictures.
 #[derive(Clone, Debug)]
 pub struct Directory {
     root: Arc<Path>,
+    patience: Duration,
 }
 
 impl Directory {
@@ -48,7 +52,10 @@ impl Directory {
             path: root.clone(),
             cause,
         })?;
-        Ok(Directory { root: root.into() })
+        Ok(Directory {
+            root: root.into(),
+            patience: ANSWERED_WITHIN,
+        })
     }
 
     /// 256 folders, so that none grows too large to look into.
@@ -91,15 +98,19 @@ impl Directory {
         F: FnOnce(&Directory) -> std::result::Result<T, Failure> + Send + 'static,
     {
         let directory = self.clone();
-        match tokio::task::spawn_blocking(move || step(&directory)).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(Failure::Known(error))) => Err(error),
-            Ok(Err(Failure::System(cause))) => Err(Error::Unavailable {
-                place: PLACE,
-                doing,
-                cause: cause.into(),
-            }),
-            Err(panic) => Err(Error::unexpected(doing, panic)),
+        let unavailable = |cause: io::Error| Error::Unavailable {
+            place: PLACE,
+            doing,
+            cause: cause.into(),
+        };
+        // a thread that hangs is lost; whoever waited for it is not
+        let step = tokio::task::spawn_blocking(move || step(&directory));
+        match timeout(self.patience, step).await {
+            Ok(Ok(Ok(value))) => Ok(value),
+            Ok(Ok(Err(Failure::Known(error)))) => Err(error),
+            Ok(Ok(Err(Failure::System(cause)))) => Err(unavailable(cause)),
+            Ok(Err(panic)) => Err(Error::unexpected(doing, panic)),
+            Err(_) => Err(unavailable(ErrorKind::TimedOut.into())),
         }
     }
 }
@@ -294,6 +305,23 @@ mod tests {
             .unwrap();
         assert_eq!(clear_older(folder.path(), ABANDONED_AFTER).unwrap(), 1);
         assert!(!left.exists());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_hangs_is_unavailable_after_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let pictures = Directory {
+            patience: Duration::from_millis(50),
+            ..Directory::open(folder.path()).unwrap()
+        };
+        // opening it waits for somebody who writes into it
+        let pipe = pictures.file("a");
+        fs::create_dir(pipe.parent().unwrap()).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        assert!(pictures.get("a").await.unwrap_err().is_unavailable());
+        pictures.ping().await.unwrap();
+        drop(File::options().write(true).open(&pipe).unwrap());
     }
 
     #[tokio::test]
