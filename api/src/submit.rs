@@ -9,7 +9,6 @@ use jobs::{
     Cache, Idempotency, Job, JobKind, NewJob, Room, State, Store, StoryRequest, Submitted, faults,
 };
 use operation::metrics::METRICS;
-use pictures::TakenIn;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
@@ -18,7 +17,7 @@ use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
-use crate::keeping::{keep, let_go, picture_of};
+use crate::keeping::{Ready, keep, let_go, picture_of};
 use crate::nearest::nearest;
 use crate::reuse::Reuse;
 use crate::seen::{Seen, see, shown};
@@ -208,12 +207,12 @@ async fn take(
         }
         idempotency = Some(known);
     }
-    let picture = picture_of(service, source, wishes.compat).await?;
+    let ready = picture_of(service, source, wishes.compat).await?;
     if let (Some(key), None) = (key, &idempotency) {
-        let fingerprint = fingerprint(wishes, &picture.sha256)?;
+        let fingerprint = fingerprint(wishes, &ready.picture.sha256)?;
         idempotency = Some(Idempotency { key, fingerprint });
     }
-    accept(service, idempotency, wanted, picture).await
+    accept(service, idempotency, wanted, ready).await
 }
 
 /// Keeps the picture, then the job; the other order could accept a job without a picture.
@@ -221,11 +220,11 @@ async fn accept(
     service: &Service,
     idempotency: Option<Idempotency>,
     wanted: Wanted,
-    picture: TakenIn,
+    ready: Ready<'_>,
 ) -> Result<(Job, bool)> {
     let id = NewJob::id();
     faults::point("submit:received");
-    let image = keep(service, id, picture).await?;
+    let image = keep(service, id, ready).await?;
     faults::point("submit:image_kept");
     let kept = image.key.clone();
     // a submit that fails may still have been accepted: its picture must stay
@@ -254,7 +253,7 @@ async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)>
             if job.cache == Cache::Miss
                 && let Err(error) = state.queue.publish(&[job.id]).await
             {
-                tracing::warn!(story = %job.id, cause = %error, "no worker could be told; the sweeper will");
+                tracing::warn!(story = %job.id, cause = %error, "it could not be published; that is made up for");
             }
             METRICS.accepted.inc();
             METRICS

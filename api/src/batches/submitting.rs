@@ -231,8 +231,8 @@ async fn one(
 ) -> Result<NewJob> {
     // before anything that takes time, and in the order of the pictures: so they are told in that order
     let id = NewJob::id();
-    let picture = picture_of(service, source?, wishes.compat).await?;
-    let image = keep(service, id, picture).await?;
+    let ready = picture_of(service, source?, wishes.compat).await?;
+    let image = keep(service, id, ready).await?;
     Ok(NewJob {
         id,
         request: wishes.clone(),
