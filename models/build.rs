@@ -1,35 +1,20 @@
-//! Tells the linker where libtorch lies, as `../build.rs` does, and compiles the kernels in C++: ours, and the few lines that
-//! reach those of libtorch which the bindings leave out.
+//! Tells the linker where libtorch lies, as `../build.rs` does, and compiles the kernel that is ours (`tensors/device/bytes`).
+//! What must stay true: each file of the kernel may use only what the processor is asked for before it is called.
 
-use std::path::Path;
-
-/// Our kernel's files, each with what the processor must have for it.
-const KERNEL: [(&str, &[&str]); 3] = [
+/// The kernel's files, each with what the processor must have for it.
+const KERNEL: [(&str, &[&str]); 4] = [
     ("product", &[]),
-    ("narrow", &["-mavx2", "-mfma"]),
-    ("wide", &["-mavx512f", "-mavx512bw"]),
+    ("narrow", &["-mavx2"]),
+    ("middle", &["-mavx512f", "-mavx512bw"]),
+    ("wide", &["-mavx512f", "-mavx512bw", "-mavx512vnni"]),
 ];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=src/tensors/device/packed.cpp");
     println!("cargo:rerun-if-changed=src/tensors/device/bytes");
     let lib = std::env::var("DEP_TCH_LIBTORCH_LIB")
         .expect("torch-sys is a direct dependency of this package and tells where libtorch lies");
     println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
-    let include = Path::new(&lib).with_file_name("include");
-    cc::Build::new()
-        .cpp(true)
-        .warnings(false)
-        .include(&include)
-        .include(include.join("torch/csrc/api/include"))
-        .flag("-std=c++20")
-        .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
-        // a debug build of a shim this small gains nothing and warns about every header of libtorch
-        .opt_level(1)
-        .debug(false)
-        .file("src/tensors/device/packed.cpp")
-        .compile("packed");
     let is_x86 = std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
     for (name, needs) in KERNEL
         .into_iter()
@@ -45,6 +30,8 @@ fn main() {
             // the compiler finds some in its own header of intrinsics
             .flag("-Wno-uninitialized")
             .flag("-Wno-maybe-uninitialized")
+            // numbers are the same by each of them only if none multiplies and adds in one
+            .flag("-ffp-contract=off")
             .opt_level(3)
             .debug(false)
             .file(format!("src/tensors/device/bytes/{name}.cpp"))

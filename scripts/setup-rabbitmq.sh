@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # RabbitMQ for the tests of the distributed service, only where the machine has none: Debian's package, with Erlang.
 # Nothing is started here: the tests start a broker of their own. Set STORYTELLER_TEST_AMQP_URL
-# to use another one. Without root or apt the tests that need a broker say that they were left out.
+# to use another one. Without root or apt the tests that need a broker fail and say so.
 set -euo pipefail
 say() { printf '%-15s %s\n' rabbitmq "$*"; }
 

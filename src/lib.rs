@@ -162,7 +162,7 @@ impl Parts {
         };
         let health = Health::new();
         let dispatching = dispatcher::run(
-            Dispatcher::new(sending, store.clone()),
+            Some(Dispatcher::new(sending, store.clone())),
             Chores::new(store.clone(), Arc::clone(&images), settings.chores),
             health.clone(),
             shutdown.clone(),

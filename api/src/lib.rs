@@ -1,6 +1,4 @@
-//! The HTTP service: takes pictures, shows stories, says what is wrong, and serves the page.
-//! `storyteller serve` runs it beside a worker, the `api` program alone. What must stay true: it reaches jobs and
-//! pictures only through the `jobs` crate, never loads a network, and an accepted story is never lost by it.
+#![doc = include_str!("../README.md")]
 
 mod access;
 mod admission;

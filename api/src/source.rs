@@ -7,8 +7,12 @@ use outbound::{FetchError, host_of};
 use uuid::Uuid;
 
 use crate::error::{Error, Kind, Result};
+use crate::limits::Fetch;
 use crate::seen::find;
 use crate::service::Service;
+
+/// Pictures of earlier stories come from one place, and share its turns; no host is called so.
+const EARLIER: &str = "an earlier story";
 
 /// A picture, or where one is.
 pub(crate) enum Source {
@@ -56,27 +60,28 @@ impl Source {
         }
     }
 
-    /// The bytes, fetched if need be.
+    /// The bytes, fetched if need be, and the turn that they came by: it is held until they are no longer needed.
     ///
     /// # Errors
     /// `busy`, `fetch_blocked`, `fetch_failed`, `image_too_large`, `invalid_parameter` for an address that leads to none, or
     /// `data_removed` for a story that has none any more.
-    pub(crate) async fn bytes(self, service: &Service) -> Result<Bytes> {
-        let address = match self {
-            Source::Sent(image) => return Ok(image),
-            Source::Address(address) => address,
-            Source::Earlier(story) => return earlier_picture(service, story).await,
-        };
-        // an address that cannot be read has no host, and is refused without anything being fetched
-        let host = host_of(&address).unwrap_or_default();
-        let _turn = service.turns.fetch(&host).await?;
-        let most = service.config.caps.bytes;
-        service
-            .state
-            .fetch
-            .picture(&address, most)
-            .await
-            .map_err(refusal)
+    pub(crate) async fn bytes(self, service: &Service) -> Result<(Bytes, Option<Fetch<'_>>)> {
+        let turns = &service.turns;
+        match self {
+            // it came by the turn of its request
+            Source::Sent(image) => Ok((image, None)),
+            Source::Address(address) => {
+                // one that cannot be read has no host, and is refused without anything being fetched
+                let turn = turns.fetch(&host_of(&address).unwrap_or_default()).await?;
+                let most = service.config.caps.bytes;
+                let fetched = service.state.fetch.picture(&address, most).await;
+                Ok((fetched.map_err(refusal)?, Some(turn)))
+            }
+            Source::Earlier(story) => {
+                let turn = turns.fetch(EARLIER).await?;
+                Ok((earlier_picture(service, story).await?, Some(turn)))
+            }
+        }
     }
 }
 

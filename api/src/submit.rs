@@ -11,7 +11,6 @@ use jobs::{
     Cache, Idempotency, Job, JobKind, NewJob, State, Store, StoryRequest, Submitted, faults,
 };
 use operation::metrics::METRICS;
-use pictures::TakenIn;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -20,7 +19,7 @@ use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, Form};
-use crate::keeping::{keep, let_go, picture_of};
+use crate::keeping::{Ready, keep, let_go, picture_of};
 use crate::nearest::nearest;
 use crate::repeated::{REPLAYED, fingerprint, key_reused};
 use crate::reuse::Reuse;
@@ -202,9 +201,9 @@ async fn take(
         }
         idempotency = Some(asked);
     }
-    let picture = picture_of(service, source, wishes.compat).await?;
+    let ready = picture_of(service, source, wishes.compat).await?;
     if let (Some(key), None) = (key, &idempotency) {
-        let fingerprint = fingerprint(wishes, &picture.sha256)?;
+        let fingerprint = fingerprint(wishes, &ready.picture.sha256)?;
         let asked = Idempotency { key, fingerprint };
         // before the picture is kept: whoever asks again is answered, also when there is no room
         if let Some(known) = wanted.caller.store.submitted(&asked).await? {
@@ -212,11 +211,11 @@ async fn take(
         }
         idempotency = Some(asked);
     }
-    let too_large = no_room(service, wanted.room, picture.bytes.len() as u64);
+    let too_large = no_room(service, wanted.room, ready.picture.bytes.len() as u64);
     if let Some(limit) = too_large {
         return Err(full(service, limit).await?);
     }
-    accept(service, idempotency, wanted, picture).await
+    accept(service, idempotency, wanted, ready).await
 }
 
 /// Keeps the picture, then the job; the other order could accept a job without a picture.
@@ -224,11 +223,11 @@ async fn accept(
     service: &Service,
     idempotency: Option<Idempotency>,
     wanted: Wanted,
-    picture: TakenIn,
+    ready: Ready<'_>,
 ) -> Result<(Job, bool)> {
     let id = NewJob::id();
     faults::point("submit:received");
-    let image = keep(service, id, picture).await?;
+    let image = keep(service, id, ready).await?;
     faults::point("submit:image_kept");
     let kept = image.key.clone();
     // a submit that fails may still have been accepted: its picture must stay

@@ -108,7 +108,7 @@ impl EmbeddedPostgres {
 
 fn prepare(settings: &Settings) -> Result<Server> {
     let place = Place::open(&settings.data)?;
-    let version = place.version();
+    let version = place.version()?;
     let programs = Programs::find(
         settings.programs.as_deref(),
         &settings.cache,

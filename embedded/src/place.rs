@@ -4,7 +4,7 @@
 //! look into the folder, and nobody uses it without holding the lock.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
@@ -72,10 +72,16 @@ impl Place {
         self.root.join("password")
     }
 
-    /// The major version that made the database; none if there is no database yet.
-    pub(crate) fn version(&self) -> Option<String> {
-        let version = fs::read_to_string(self.cluster().join("PG_VERSION")).ok()?;
-        Some(version.trim().to_owned())
+    /// The major version that made the database; none if there is no database yet. One whose version cannot be read is one.
+    pub(crate) fn version(&self) -> Result<Option<String>> {
+        let file = self.cluster().join("PG_VERSION");
+        match fs::read_to_string(&file) {
+            Ok(version) => Ok(Some(version.trim().to_owned())),
+            Err(cause) if cause.kind() == ErrorKind::NotFound && !self.cluster().exists() => {
+                Ok(None)
+            }
+            Err(cause) => Err(disk("read the version of the database in", &file)(cause)),
+        }
     }
 
     pub(crate) fn password(&self) -> Result<String> {
@@ -270,7 +276,7 @@ fn new_elsewhere(parent: &Path) -> Result<PathBuf> {
 fn make_private(folder: &Path, owner: Owner) -> Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => owner.take(folder),
-        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {
             let about = folder
                 .symlink_metadata()
                 .map_err(disk("look at the folder", folder))?;

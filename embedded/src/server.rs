@@ -118,7 +118,7 @@ impl Server {
 
     /// Makes the database if there is none. A database is there in full or not at all, whenever this is killed.
     pub(crate) fn make_database(&mut self) -> Result<()> {
-        if self.place.version().is_none() {
+        if self.place.version()?.is_none() {
             let unfinished = self.place.root.join("data.new");
             if unfinished.exists() {
                 fs::remove_dir_all(&unfinished)

@@ -58,13 +58,20 @@ impl Default for Rules {
     }
 }
 
+/// So many heartbeats may pass between the last that was heard before a silence and the first after it.
+const BEATS_IN_DOUBT: f64 = 2.5;
+/// A lease is as many heartbeats long: so many may be missed.
+const BEATS_A_LEASE: u32 = 4;
+/// What of a lease may be silence, where only the lease is known.
+pub(crate) const SILENCE: f64 = 1.0 - BEATS_IN_DOUBT / BEATS_A_LEASE as f64;
+
 impl Rules {
     /// For how long the database may be away from the sweeper before the leases of all workers begin anew. A beat is at
     /// worst one heartbeat old when the database goes, and the next one comes up to one after it is back, or a little
     /// later; what is left of a lease may be spent in between.
     pub(crate) fn longest_silence(&self) -> Duration {
         self.lease_timeout
-            .saturating_sub(self.heartbeat.mul_f64(2.5))
+            .saturating_sub(self.heartbeat.mul_f64(BEATS_IN_DOUBT))
     }
 }
 

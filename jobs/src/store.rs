@@ -15,6 +15,7 @@ mod listener;
 pub mod looking;
 pub mod migrating;
 mod owning;
+mod pace;
 pub(crate) mod publishing;
 mod reading;
 pub(crate) mod removing;
@@ -46,6 +47,7 @@ use crate::request::StoryRequest;
 use crate::style::LearntStyle;
 use database::Database;
 use listener::Listener;
+use pace::Pace;
 pub use room::{QueueLimit, Room};
 pub use row::Listed;
 use row::{DATABASE, failed};
@@ -197,6 +199,8 @@ pub struct Store {
     database: Database,
     rules: Rules,
     listener: Arc<Listener>,
+    /// Of the sweeps of this process.
+    pace: Arc<Pace>,
     /// Asked for once.
     deployment: Arc<OnceCell<Uuid>>,
     /// For whom it acts; the service itself is nobody.
@@ -224,6 +228,7 @@ impl Store {
             database,
             rules,
             listener,
+            pace: Arc::default(),
             deployment: Arc::default(),
             actor: None,
             traceparent: None,

@@ -120,9 +120,7 @@ async fn a_database_that_cannot_be_used_says_what_to_compare_and_not_the_passwor
 async fn a_broker_is_looked_at_before_and_after_its_queues_are_made() {
     let none = broker(&QueueOptions::default()).await;
     says(of(&none, "rabbitmq"), State::Ok, "not used", "");
-    let Some(url) = rabbitmq::shared().await else {
-        return;
-    };
+    let url = rabbitmq::shared().await;
     let options = |url: &str| QueueOptions {
         amqp_url: vec![url.to_owned()],
     };
@@ -190,9 +188,7 @@ async fn a_folder_of_pictures_is_tried_and_left_as_it_was() {
 
 #[tokio::test]
 async fn a_bucket_that_is_well_gone_or_closed_is_told() {
-    let Some(endpoint) = seaweedfs::endpoint().await else {
-        return;
-    };
+    let endpoint = seaweedfs::endpoint().await;
     let settings = seaweedfs::settings(&endpoint);
     let [access_key, secret_key] = seaweedfs::keys();
     seaweedfs::bucket_at(settings.clone()).await;

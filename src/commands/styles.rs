@@ -132,6 +132,7 @@ impl Add {
         let networks = Networks::open(&bundle, &cache, device)?;
         let made = make(&draft, &networks.reader(), &mut |done, of| {
             bar.show("reading passages", done, of);
+            true
         })?;
         Shelf::open(folder)?.add(&made)?;
         let style = &made.style;

@@ -78,6 +78,13 @@ pub async fn holding(url: &str, statement: &'static str) -> Held {
     Held(connection)
 }
 
+/// Does to a database what no code of ours would do.
+pub async fn tamper(url: &str, statement: &str) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let statement = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()));
+    statement.execute(&mut connection).await.unwrap();
+}
+
 /// Another server.
 pub async fn server() -> EmbeddedPostgres {
     static SERVERS: AtomicU32 = AtomicU32::new(0);

@@ -17,20 +17,20 @@ const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// It takes about 5 s on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// The address of the broker that all tests share, who never hurt it; none where there is no server.
-static SHARED: LazyLock<Option<String>> = LazyLock::new(|| {
+/// The address of the broker that all tests share, who never hurt it.
+static SHARED: LazyLock<String> = LazyLock::new(|| {
     if let Ok(url) = std::env::var("STORYTELLER_TEST_AMQP_URL") {
-        return Some(url);
+        return url;
     }
-    let broker = Broker::start()?;
+    let broker = Broker::start();
     let url = broker.url();
     // its guard ends it with this program
     std::mem::forget(broker);
-    Some(url)
+    url
 });
 
-/// The address of the broker that all tests share; none where there is no server.
-pub async fn shared() -> Option<String> {
+/// The address of the broker that all tests share.
+pub async fn shared() -> String {
     tokio::task::spawn_blocking(|| SHARED.clone())
         .await
         .unwrap()
@@ -47,23 +47,18 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts one and waits until it answers; none where there is no server.
-    pub fn start() -> Option<Broker> {
-        let [broker] = Broker::cluster()?;
-        Some(broker)
+    /// Starts one and waits until it answers.
+    pub fn start() -> Broker {
+        let [broker] = Broker::cluster();
+        broker
     }
 
-    /// Starts the nodes of one cluster and waits until all have joined; none where there is no server.
-    pub fn cluster<const N: usize>() -> Option<[Broker; N]> {
-        if !fs::exists(SERVER).unwrap() {
-            // a machine with apt gets one from set-up; silence there would be a test that never ran
-            let installable = fs::exists("/usr/bin/apt-get").unwrap();
-            assert!(
-                !installable,
-                "{SERVER} is not there: run scripts/setup-rabbitmq.sh"
-            );
-            return None;
-        }
+    /// Starts the nodes of one cluster and waits until all have joined.
+    pub fn cluster<const N: usize>() -> [Broker; N] {
+        assert!(
+            fs::exists(SERVER).unwrap(),
+            "{SERVER} is not there: run scripts/setup-rabbitmq.sh, or name a broker by STORYTELLER_TEST_AMQP_URL"
+        );
         let names = Arc::new(Names::start());
         let nodes = [(); N].map(|()| format!("test{}@localhost", Uuid::new_v4().simple()));
         let cluster = nodes.each_ref().map(|node| {
@@ -76,7 +71,7 @@ impl Broker {
         while N > 1 && cluster[0].running() < N {
             assert!(begun.elapsed() < PATIENCE, "the nodes do not join");
         }
-        Some(cluster)
+        cluster
     }
 
     fn join(names: &Arc<Names>, node: &str, nodes: &[String]) -> Broker {

@@ -21,18 +21,18 @@ const SECRET_KEY: &str = "not-a-secret-of-anybody";
 /// It is up in a second on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The address of the server that all tests share; none where there is no server.
-static SHARED: LazyLock<Option<String>> = LazyLock::new(|| {
+/// The address of the server that all tests share.
+static SHARED: LazyLock<String> = LazyLock::new(|| {
     if let Ok(endpoint) = std::env::var("STORYTELLER_TEST_S3_ENDPOINT") {
-        return Some(endpoint);
+        return endpoint;
     }
     remove_folders_of_earlier_runs();
-    let (server, endpoint) = (Weed::start()?, "shared");
+    let (server, endpoint) = (Weed::start(), "shared");
     let address = server.endpoint();
     guard(&server, endpoint);
     // it lives as long as this program
     std::mem::forget(server);
-    Some(address)
+    address
 });
 
 /// One server.
@@ -43,18 +43,14 @@ pub struct Weed {
 }
 
 impl Weed {
-    /// A server of the test's own; none where set-up could not install one.
-    pub fn start() -> Option<Weed> {
+    /// A server of the test's own.
+    pub fn start() -> Weed {
         let program = cache().join("bin/weed");
-        if !program.exists() {
-            let installable = cfg!(all(target_os = "linux", target_arch = "x86_64"));
-            assert!(
-                !installable,
-                "{} is not there: run scripts/setup-seaweedfs.sh",
-                program.display()
-            );
-            return None;
-        }
+        assert!(
+            program.exists(),
+            "{} is not there: run scripts/setup-seaweedfs.sh, or name a server by STORYTELLER_TEST_S3_ENDPOINT",
+            program.display()
+        );
         let run = format!(
             "{FOLDERS}{}-{}",
             std::process::id(),
@@ -63,12 +59,11 @@ impl Weed {
         let folder = std::env::temp_dir().join(run);
         fs::create_dir(&folder).unwrap();
         let ports = free_ports(11);
-        let weed = Weed {
+        Weed {
             program: spawn(&program, &folder, &ports),
             folder,
             ports,
-        };
-        Some(weed)
+        }
     }
 
     /// Where S3 is.
@@ -224,15 +219,15 @@ pub fn settings(endpoint: &str) -> S3Settings {
 }
 
 /// The server that all tests share.
-pub async fn endpoint() -> Option<String> {
+pub async fn endpoint() -> String {
     tokio::task::spawn_blocking(|| SHARED.clone())
         .await
         .unwrap()
 }
 
 /// A bucket of its own on that server.
-pub async fn bucket() -> Option<S3> {
-    Some(bucket_at(settings(&endpoint().await?)).await)
+pub async fn bucket() -> S3 {
+    bucket_at(settings(&endpoint().await)).await
 }
 
 /// The bucket, once the server is up.

@@ -109,12 +109,8 @@ impl Service {
     }
 
     /// Changes rows behind the service's back, as time or another version would.
-    pub async fn tamper(&self, statement: &'static str) {
-        let mut connection = PgConnection::connect(&self.url).await.unwrap();
-        sqlx::raw_sql(statement)
-            .execute(&mut connection)
-            .await
-            .unwrap();
+    pub async fn tamper(&self, statement: &str) {
+        postgres::tamper(&self.url, statement).await;
     }
 }
 

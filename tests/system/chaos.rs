@@ -58,10 +58,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 #[expect(clippy::print_stderr, reason = "people run it to read the ledger")]
 async fn whatever_is_killed_no_job_is_lost_and_none_is_told_twice() {
     let plan = Plan::of_environment();
-    let Some(cast) = Cast::start(&plan).await else {
-        return;
-    };
-    let cast = Arc::new(cast);
+    let cast = Arc::new(Cast::start(&plan).await);
     let callers = Arc::new(Callers::new(&plan, cast.clone()).await);
     let calling = tokio::spawn(callers.clone().call());
     let troubles = trouble::make(&plan, &cast).await;

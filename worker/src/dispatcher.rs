@@ -225,14 +225,19 @@ impl Dispatcher {
     }
 }
 
-/// Sends what is due and does the chores until `shutdown`; then waits for what is on its way.
+/// Sends what is due, where there is something to sign it with, and does the chores until `shutdown`; then waits for what is
+/// on its way.
 pub async fn run(
-    dispatcher: Dispatcher,
+    dispatcher: Option<Dispatcher>,
     chores: Chores,
     health: Health,
     shutdown: CancellationToken,
 ) {
-    let sending = send_until(&dispatcher, &health, &shutdown);
+    let sending = async {
+        if let Some(dispatcher) = dispatcher {
+            send_until(&dispatcher, &health, &shutdown).await;
+        }
+    };
     tokio::join!(sending, chores.run(&shutdown));
 }
 

@@ -1,7 +1,4 @@
-//! Takes jobs, tells their stories in batches, records the outcome.
-//! intake (claim, fetch, decode) → batcher → one thread that owns the engine → outcome, with a heartbeat beside it.
-//! `storyteller serve` and the `worker` program call [`run`]. What must stay true: every claimed job ends in exactly
-//! one written outcome or loses its lease, and nothing that goes wrong with one job touches its neighbours.
+#![doc = include_str!("../README.md")]
 
 pub mod batcher;
 mod batching;

@@ -252,7 +252,7 @@ fn prefetch(settings: &Settings) -> u16 {
     u16::try_from(2 * settings.max_batch).unwrap_or(u16::MAX)
 }
 
-/// The dispatcher beside the worker, or alone; nothing at all if there is no secret to sign with.
+/// The dispatcher beside the worker, or alone; if there is no secret to sign with, only its chores.
 fn dispatching(
     settings: &Settings,
     places: &Places,
@@ -264,27 +264,20 @@ fn dispatching(
     }
     let client = settings.fetch.client()?;
     let (places, shutdown) = (places.clone(), shutdown.clone());
-    let public_url = settings.public_url.clone();
     let chores = Chores::new(
         places.store.clone(),
         places.images.clone(),
         settings.chores.clone(),
     );
-    Ok(async move {
-        match secrets.map(|secrets| Sending::new(secrets, client)) {
-            Some(sending) => {
-                let sending = Sending {
-                    public_url,
-                    ..sending
-                };
-                let dispatcher = Dispatcher::new(sending, places.store);
-                dispatcher::run(dispatcher, chores, places.health, shutdown).await;
-            }
-            None => tracing::info!(
-                "no webhooks are sent from here: there is no STORYTELLER_WEBHOOK_SECRET"
-            ),
-        }
-    })
+    let sending = secrets.map(|secrets| Sending {
+        public_url: settings.public_url.clone(),
+        ..Sending::new(secrets, client)
+    });
+    if sending.is_none() {
+        tracing::info!("no webhooks are sent from here: there is no STORYTELLER_WEBHOOK_SECRET");
+    }
+    let dispatcher = sending.map(|sending| Dispatcher::new(sending, places.store));
+    Ok(dispatcher::run(dispatcher, chores, places.health, shutdown))
 }
 
 fn config(settings: Settings) -> Config {

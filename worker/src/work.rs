@@ -24,6 +24,8 @@ use crate::{heartbeat, intake, sweeper};
 
 /// A database that answers releases a batch in milliseconds; supervisors lose their patience after some seconds.
 const RELEASED_WITHIN: Duration = Duration::from_secs(3);
+/// Loading gives no signs of life. The largest models on the slowest disks take some minutes.
+const LOADED_WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// Works until `shutdown`: then claims no more, finishes the running batch, releases the rest and ends. If that takes
 /// longer than the configured drain, it releases the running batch as well; nobody is charged for a stop.
@@ -78,7 +80,14 @@ async fn open(
     places: &Places,
     engine: &mut EngineThread,
 ) -> Result<(String, BTreeSet<String>), Error> {
-    let (bundle, styles) = match engine.events.recv().await {
+    let loaded = timeout(LOADED_WITHIN, engine.events.recv());
+    let loaded = loaded.await.map_err(|_| {
+        let minutes = LOADED_WITHIN.as_secs() / 60;
+        Error::Engine(format!(
+            "the networks have not been loaded within {minutes} minutes: the disk or the device hangs"
+        ))
+    })?;
+    let (bundle, styles) = match loaded {
         Some(Event::Loaded { bundle, styles }) => (bundle, styles),
         Some(Event::Broken(reason)) => return Err(Error::Engine(reason)),
         Some(Event::Finished { .. } | Event::Free) | None => return Err(Error::EngineGone),

@@ -248,9 +248,9 @@ impl Alike<'_> {
     async fn one(&self, source: Result<Source>) -> Result<NewJob> {
         // before anything that takes time, and in the order of the pictures: so they are told in that order
         let id = NewJob::id();
-        let picture = picture_of(self.service, source?, self.wishes.compat).await?;
-        self.take_room(picture.bytes.len() as u64).await?;
-        let image = keep(self.service, id, picture).await?;
+        let ready = picture_of(self.service, source?, self.wishes.compat).await?;
+        self.take_room(ready.picture.bytes.len() as u64).await?;
+        let image = keep(self.service, id, ready).await?;
         Ok(NewJob {
             id,
             request: self.wishes.clone(),

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use api::{Config, Limits};
-use jobs::{Outcome, Rules};
+use jobs::{ErrorKind, JobError, Outcome, Rules};
 use reqwest::Method;
 use serde_json::json;
 use testkit::{PATIENCE, photos};
@@ -130,6 +130,11 @@ async fn texts_that_wait_are_bounded_together() {
     };
     assert_eq!(add("first").await.status, 202);
     add("second").await.problem(429, "queue_full");
+    // one that has ended waits no more, however it did
+    let claimed = service.claim().await;
+    let failed = JobError::new(ErrorKind::TextUnusable, "it is no prose");
+    service.finish(&claimed, Outcome::Failed(failed)).await;
+    assert_eq!(add("second").await.status, 202);
     service.stop().await;
 }
 

@@ -4,11 +4,8 @@
 
 use std::time::Duration;
 
-use super::{KeepFor, Rules};
+use super::{BEATS_A_LEASE, KeepFor, Rules};
 use crate::job::State;
-
-/// A lease is as many heartbeats long: so many may be missed.
-const BEATS_A_LEASE: u32 = 4;
 
 /// How jobs live, the same for all programs on one database.
 #[derive(Clone, Debug, clap::Args)]
@@ -19,7 +16,7 @@ pub struct RuleOptions {
     pub max_attempts: u32,
     /// After how many seconds without a sign of life a worker's jobs are given to others.
     #[arg(long, env = "STORYTELLER_LEASE_SECONDS", value_name = "S", default_value_t = Rules::default().lease_timeout.as_secs(),
-        value_parser = clap::value_parser!(u64).range(1..=3600))]
+        value_parser = clap::value_parser!(u64).range(4..=3600))]
     pub lease_seconds: u64,
     /// How many jobs may wait; more are refused (429).
     #[arg(long, env = "STORYTELLER_MAX_QUEUED", value_name = "N", default_value_t = Rules::default().max_queued)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::events::known_state;
 use super::reusing::{known, one_at_a_time};
 use super::row::{count, failed, read, read_optional, write};
 use super::submitting::Insert;
@@ -187,13 +188,14 @@ impl Store {
         .fetch_all(&mut *transaction)
         .await
         .map_err(said)?;
-        let stories = stories.into_iter().map(|story| {
-            Ok(BatchStory {
+        let stories = stories.into_iter().filter_map(|story| {
+            Some(BatchStory {
                 number: count(story.number),
                 id: story.id,
-                state: super::events::state_of(&story.state)?,
+                state: known_state(story.id, &story.state)?,
                 text: story.text,
-                error: read_optional(READING, story.error)?,
+                // the state alone says more than no story at all
+                error: read_optional(READING, story.error).unwrap_or_default(),
             })
         });
         Ok(Some(Batch {
@@ -201,7 +203,7 @@ impl Store {
             created_at: row.created_at,
             finished_at: row.finished_at,
             size: count(row.size),
-            stories: stories.collect::<Result<_>>()?,
+            stories: stories.collect(),
             refused: read(READING, row.refused)?,
             webhook_url: row.webhook_url,
         }))

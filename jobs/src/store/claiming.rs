@@ -3,6 +3,7 @@
 //! logged in the same statement, and a row that cannot be read is failed instead of blocking those behind it.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,6 +16,33 @@ use crate::faults;
 use crate::job::{ErrorKind, JobError};
 
 const DOING: &str = "take jobs";
+/// When a job that cannot be read is due again.
+const UNREADABLE_AGAIN: Duration = Duration::from_secs(30);
+/// How long workers of several versions may be at work side by side.
+const UPGRADE: Duration = Duration::from_secs(3600);
+
+/// Takes what a statement finds: $1 is the worker, $2 what the statement asks by, $3 how long the lease is.
+macro_rules! taken {
+    ($due:tt, $worker:expr, $by:expr, $time:expr) => {
+        job_rows!(
+            $due
+                + "), taken as (
+                update jobs
+                set state = 'running', lease = lease + 1, attempts = attempts + 1, started_at = now(),
+                    heartbeat_at = now(), lease_time = $3, stage = null, begun = false
+                from due where jobs.id = due.id
+                returning jobs.*
+            ), logged as (
+                insert into attempts (job, lease, worker) select id, lease, $1 from taken
+            )
+            select",
+            "from taken order by lane, due_at, id",
+            $worker,
+            $by,
+            $time,
+        )
+    };
+}
 
 impl Store {
     /// Takes up to `max` due jobs for `worker`, the highest priority and the longest waiting first: each gets a new
@@ -23,31 +51,21 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn claim(&self, worker: &str, max: usize) -> Result<Vec<Claimed>> {
-        let rows = job_rows!(
+        let rows = taken!(
             "with due as (
                 select id from jobs
                 where state = 'queued' and due_at <= now() and (deadline is null or deadline > now())
                 order by lane, due_at, id
                 limit $2
                 for update skip locked
-            ), taken as (
-                update jobs
-                set state = 'running', lease = lease + 1, attempts = attempts + 1, started_at = now(),
-                    heartbeat_at = now(), stage = null, begun = false
-                from due where jobs.id = due.id
-                returning jobs.*
-            ), logged as (
-                insert into attempts (job, lease, worker) select id, lease, $1 from taken
-            )
-            select",
-            "from taken order by lane, due_at, id",
+            ",
             worker,
             i64::try_from(max).unwrap_or(i64::MAX),
-        )
-        .fetch_all(&self.database)
-        .await
-        .map_err(|error| failed(DOING, error))?;
-        self.claimed(rows).await
+            self.rules.lease_timeout.as_secs_f64()
+        );
+        let rows = rows.fetch_all(&self.database).await;
+        self.claimed(rows.map_err(|error| failed(DOING, error))?)
+            .await
     }
 
     /// Takes those of `jobs` that are due, as [`Store::claim`] does. Each had a message; the others have
@@ -56,31 +74,22 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn claim_these(&self, worker: &str, jobs: &[Uuid]) -> Result<Vec<Claimed>> {
-        let rows = job_rows!(
+        // one that is locked is waited for, since there is no other in its place
+        let rows = taken!(
             "with due as (
                 select id from jobs
                 where id = any($2) and state = 'queued' and due_at <= now()
                     and (deadline is null or deadline > now())
                 order by id
                 for update
-            ), taken as (
-                update jobs
-                set state = 'running', lease = lease + 1, attempts = attempts + 1, started_at = now(),
-                    heartbeat_at = now(), stage = null, begun = false
-                from due where jobs.id = due.id
-                returning jobs.*
-            ), logged as (
-                insert into attempts (job, lease, worker) select id, lease, $1 from taken
-            )
-            select",
-            "from taken order by lane, due_at, id",
+            ",
             worker,
             jobs,
-        )
-        .fetch_all(&self.database)
-        .await
-        .map_err(|error| failed(DOING, error))?;
-        self.claimed(rows).await
+            self.rules.lease_timeout.as_secs_f64()
+        );
+        let rows = rows.fetch_all(&self.database).await;
+        self.claimed(rows.map_err(|error| failed(DOING, error))?)
+            .await
     }
 
     async fn claimed(&self, rows: Vec<JobRow>) -> Result<Vec<Claimed>> {
@@ -129,14 +138,24 @@ impl Store {
             })),
             Err(cause) => {
                 tracing::error!(job = %lease.job, %cause, "a job in the table cannot be read");
-                let error = JobError::new(
-                    ErrorKind::InvalidParameter,
-                    "the request was accepted by another version of this service and cannot be read: submit it again",
-                );
-                self.finish(lease, Outcome::Failed(error)).await?;
+                self.leave_to_another_version(lease).await?;
                 Ok(None)
             }
         }
+    }
+
+    /// While a service is upgraded its workers may be older than what has taken a job in, or newer. So such a job waits for a
+    /// worker that can read it, for as long as an upgrade may take, and fails after that.
+    async fn leave_to_another_version(&self, lease: Lease) -> Result<()> {
+        if self.put_off(lease, UNREADABLE_AGAIN, UPGRADE).await? {
+            return Ok(());
+        }
+        let error = JobError::new(
+            ErrorKind::InvalidParameter,
+            "the request was accepted by another version of this service, and no worker could read it since: submit it again",
+        );
+        self.finish(lease, Outcome::Failed(error)).await?;
+        Ok(())
     }
 
     /// Says that these jobs are still being worked on. Answers with the leases that still hold; drop the others.

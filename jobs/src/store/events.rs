@@ -72,7 +72,7 @@ impl Store {
         }))
     }
 
-    /// How these jobs stand; those that do not exist are left out.
+    /// How these jobs stand; those that do not exist, or stand as no version before did, are left out.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
@@ -84,16 +84,16 @@ impl Store {
         .fetch_all(&self.database)
         .await
         .map_err(|error| failed("see how jobs stand", error))?;
-        let standing = rows.into_iter().map(|row| {
-            Ok(Standing {
+        let standing = rows.into_iter().filter_map(|row| {
+            Some(Standing {
                 id: row.id,
-                state: state_of(&row.state)?,
+                state: known_state(row.id, &row.state)?,
                 last_event: count(row.last_event),
                 shared_at: row.shared_at,
                 data_removed_at: row.data_removed_at,
             })
         });
-        standing.collect()
+        Ok(standing.collect())
     }
 
     /// The queue: how many are told before each job that waits, for the first ten thousand. Who waits for what another job
@@ -126,9 +126,16 @@ impl Store {
     }
 }
 
-pub(super) fn state_of(name: &str) -> Result<State> {
+fn state_of(name: &str) -> Result<State> {
     name.parse()
         .map_err(|error: String| Error::unexpected("read the state of a job", error))
+}
+
+/// A state that this version knows. Of many jobs one that stands otherwise hides no other.
+pub(super) fn known_state(job: Uuid, name: &str) -> Option<State> {
+    state_of(name)
+        .inspect_err(|cause| tracing::warn!(%job, %cause, "a job is passed over"))
+        .ok()
 }
 
 /// What this version knows; another one may say more.

@@ -2,6 +2,8 @@
 //! The worker finishes, the API cancels. What must stay true: each write names state and lease, so of two who believe
 //! that they hold a job one writes and the other learns that it is stale.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -91,6 +93,33 @@ impl Store {
             .await
             .map_err(|error| failed(DOING, error))?;
         Ok(if held { Written::Done } else { Written::Stale })
+    }
+
+    /// Puts a job back for `wait`, with the attempt it was charged, unless it was submitted longer ago than `within`.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub(super) async fn put_off(
+        &self,
+        lease: Lease,
+        wait: Duration,
+        within: Duration,
+    ) -> Result<bool> {
+        let mut transaction = self
+            .database
+            .begin()
+            .await
+            .map_err(|error| failed(DOING, error))?;
+        let later = Later {
+            wait: Some(wait),
+            within: Some(within),
+        };
+        let put_off = requeue(&mut transaction, lease, later).await?;
+        transaction
+            .commit()
+            .await
+            .map_err(|error| failed(DOING, error))?;
+        Ok(put_off)
     }
 
     async fn try_again(
@@ -230,11 +259,29 @@ async fn end(connection: &mut Connection, lease: Lease, end: End) -> Result<bool
 
 /// Puts a job back where it stood, with the attempt it was charged.
 async fn give_back(connection: &mut Connection, lease: Lease) -> Result<bool> {
+    requeue(connection, lease, Later::default()).await
+}
+
+/// When a job that goes back is due again, and whether it goes back at all.
+#[derive(Default)]
+struct Later {
+    /// From now on; none where its place in the queue stays as it was.
+    wait: Option<Duration>,
+    /// Only if it was submitted no longer ago.
+    within: Option<Duration>,
+}
+
+async fn requeue(connection: &mut Connection, lease: Lease, later: Later) -> Result<bool> {
     let written = sqlx::query!(
-        "update jobs set state = 'queued', attempts = attempts - 1, heartbeat_at = null, stage = null
-        where id = $1 and state = 'running' and lease = $2",
+        "update jobs
+        set state = 'queued', attempts = attempts - 1, heartbeat_at = null, stage = null,
+            due_at = coalesce(now() + make_interval(secs => $3), due_at)
+        where id = $1 and state = 'running' and lease = $2
+            and ($4::float8 is null or created_at > now() - make_interval(secs => $4))",
         lease.job,
         lease.number,
+        later.wait.map(|wait| wait.as_secs_f64()),
+        later.within.map(|within| within.as_secs_f64()),
     )
     .execute(&mut *connection)
     .await

@@ -75,7 +75,8 @@ impl Store {
         sqlx::query_scalar!(
             "with old as (
                 select id from jobs
-                where kind = 'story' and state = $1 and expires_at is null
+                -- a style that was learnt is in use; of one that was not, the text is all there is
+                where (kind = 'story' or state <> 'succeeded') and state = $1 and expires_at is null
                     and finished_at < now() - make_interval(secs => $3) and not exists (
                     select from deliveries where deliveries.job = jobs.id and deliveries.state in ('waiting', 'sending')
                 )

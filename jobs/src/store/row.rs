@@ -43,10 +43,10 @@ pub(super) struct JobRow {
 
 /// A checked statement that answers with jobs: what stands before their columns, what stands after, the arguments.
 macro_rules! job_rows {
-    ($before:tt, $after:tt $(, $argument:expr)* $(,)?) => {
+    ($before:tt $(+ $more:tt)*, $after:tt $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             crate::store::row::JobRow,
-            $before + r#" id as "id!", kind as "kind!", state as "state!", request as "request!", image as "image?",
+            $before $(+ $more)* + r#" id as "id!", kind as "kind!", state as "state!", request as "request!", image as "image?",
                 attempts as "attempts!", max_attempts as "max_attempts!", lease as "lease!", alone as "alone!",
                 created_at as "created_at!", due_at as "due_at!", started_at as "started_at?",
                 finished_at as "finished_at?", stage as "stage?", result - 'explanation' as "result?", error as "error?",
@@ -175,9 +175,30 @@ pub(super) fn failed(doing: &'static str, error: sqlx::Error) -> Error {
 }
 
 /// Whether Postgres reports something that passes by itself or with an operator's help: connections (08), conflicts
-/// between transactions (40), no room or memory (53), intervention such as a restart or a timeout (57), the system (58).
+/// between transactions (40), no room or memory (53), intervention such as a restart or a timeout (57), the system (58);
+/// that nothing may be written now (25006), as after a failover or while an operator makes room; and that this process was
+/// asleep in the middle of a transaction, which was ended (25P03, 25P04).
 fn passes(code: &str) -> bool {
-    ["08", "40", "53", "57", "58"]
+    ["08", "40", "53", "57", "58", "25006", "25P03", "25P04"]
         .iter()
         .any(|class| code.starts_with(class))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passes;
+
+    #[test]
+    fn what_passes_is_told_from_what_is_a_bug() {
+        let lost = [
+            "08006", "40001", "40P01", "53100", "53300", "57P01", "57014", "58030",
+        ];
+        let asleep_or_read_only = ["25P03", "25P04", "25006"];
+        for code in lost.into_iter().chain(asleep_or_read_only) {
+            assert!(passes(code), "{code}");
+        }
+        for code in ["22021", "23505", "25P02", "42P01", "XX000"] {
+            assert!(!passes(code), "{code}");
+        }
+    }
 }

@@ -119,7 +119,9 @@ impl Store {
     /// Whether this text and those that wait are together no more than may wait.
     async fn room_for_text(&self, connection: &mut Connection, draft: &StyleDraft) -> Result<bool> {
         let waiting = sqlx::query_scalar!(
-            r#"select coalesce(sum(octet_length(text)), 0)::bigint as "bytes!" from styles where text is not null"#,
+            r#"select coalesce(sum(octet_length(text)), 0)::bigint as "bytes!"
+            from styles join jobs on jobs.id = styles.job
+            where text is not null and state in ('queued', 'running')"#,
         )
         .fetch_one(connection)
         .await

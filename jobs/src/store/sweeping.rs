@@ -3,14 +3,20 @@
 //! a time and the others pass it by, each step is short, a job is charged for a lost worker once, and no lease runs out
 //! while the database could not have heard a heartbeat.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::row::{failed, write};
 use super::{Store, Swept};
+use crate::config::SILENCE;
 use crate::error::Result;
 use crate::job::{ErrorKind, JobError, State};
 
 const DOING: &str = "look for jobs that were left behind";
+/// What a job says whose worker is lost.
+const LOST: &str = "the worker that held this story was not heard of again; if it happens every time, the picture or the \
+                    parameters need more memory than a worker has";
 /// One step stays short; what is left is found by the next one.
 const MOST_AT_ONCE: i64 = 200;
 /// What is locked while a step is taken; any numbers that nobody else on this database uses.
@@ -47,30 +53,33 @@ impl Store {
     /// They keep their place in the queue: they have waited long enough. It is one statement, because then `now()` is
     /// before any pause that it meets, and the next sweep sees the pause.
     async fn take_back(&self) -> Result<Vec<(Uuid, String)>> {
-        let lost = JobError::new(
-            ErrorKind::WorkerLost,
-            "the worker that held this story was not heard of again; if it happens every time, the picture or the \
-             parameters need more memory than a worker has",
-        );
+        let lost = JobError::new(ErrorKind::WorkerLost, LOST);
         let rows = sqlx::query!(
             "with turn as materialized (
                 select pg_try_advisory_xact_lock($6) as mine
+            ), held as (
+                -- leases are of different length while an option changes: nobody is harmed by what is right for the others
+                select least($5, min(lease_time) * $8) as silence, greatest($1, max(lease_time)) as longest
+                from jobs where state = 'running'
             ), heard as (
                 update sweeps
                 set trusted_from = case
                         -- kept away for so long that somebody's beat may have been lost: everybody gets a whole lease
-                        when seen_at < now() - make_interval(secs => $5) then now() + make_interval(secs => $1)
+                        when seen_at < now() - make_interval(secs => greatest(silence, $7))
+                        then now() + make_interval(secs => longest)
                         else trusted_from
                     end,
                     seen_at = now()
-                from turn where turn.mine
+                from turn, held where turn.mine
                 returning trusted_from <= now() as trusted
             ), lost as (
                 select id,
                     -- a claim charges in advance; one that was merely held ready is given that back, but not for ever
                     attempts - case when begun or lease > $4 * max_attempts then 0 else 1 end as charged
-                from jobs, heard
-                where heard.trusted and state = 'running' and heartbeat_at < now() - make_interval(secs => $1)
+                from jobs, heard, held
+                where heard.trusted and state = 'running'
+                    -- who sweeps seldom cannot see short silences, so everybody may be silent for as much longer
+                    and heartbeat_at < now() - make_interval(secs => coalesce(lease_time, $1) + greatest($7 - silence, 0))
                 limit $3
                 for update of jobs skip locked
             ), taken as (
@@ -92,11 +101,22 @@ impl Store {
             FREE_CLAIMS,
             self.rules.longest_silence().as_secs_f64(),
             TAKE_BACK,
+            self.unseen().as_secs_f64(),
+            SILENCE,
         )
         .fetch_all(&self.database)
         .await
         .map_err(|error| failed(DOING, error))?;
         Ok(rows.into_iter().map(|row| (row.id, row.state)).collect())
+    }
+
+    /// How long a silence this process may not see, because each of its steps takes long: two of them.
+    fn unseen(&self) -> Duration {
+        let (pace, usual) = (self.pace.step(), self.rules.sweep_every);
+        if pace < usual * 3 / 2 {
+            return Duration::ZERO;
+        }
+        pace * 2
     }
 
     async fn expire(&self) -> Result<Vec<Uuid>> {

@@ -263,19 +263,37 @@ async fn the_worker_of_a_cancelled_job_learns_it_from_its_heartbeat() {
 }
 
 #[tokio::test]
-async fn a_job_that_cannot_be_read_fails_and_blocks_nobody() {
+async fn a_job_that_cannot_be_read_waits_for_another_version_and_blocks_nobody() {
     let service = Service::start().await;
     let ids = service.submit_many(2).await;
-    service.tamper("update jobs set request = '{\"form\": \"opera\"}' where id = (select min(id::text)::uuid from jobs)").await;
+    let tamper = async |how: &str| {
+        let first = "where id = (select min(id::text)::uuid from jobs)";
+        service
+            .tamper(&format!("update jobs set {how} {first}"))
+            .await;
+    };
+    tamper("request = '{\"form\": \"opera\"}'").await;
     let claimed = service.store.claim("worker", 2).await.unwrap();
-    assert_eq!(
-        claimed
-            .iter()
-            .map(|claimed| claimed.job.id)
-            .collect::<Vec<_>>(),
-        [ids[1]]
-    );
-    service.tamper("update jobs set request = '{}'").await;
+    let claimed: Vec<_> = claimed.iter().map(|claimed| claimed.job.id).collect();
+    assert_eq!(claimed, [ids[1]]);
+    let before = service.store.claim("worker", 2).await.unwrap();
+    assert!(before.is_empty(), "not at once again");
+
+    // a worker that can read it comes
+    tamper("request = '{}', due_at = now()").await;
+    let claimed = service.store.claim("worker", 2).await.unwrap();
+    assert_eq!((claimed[0].job.id, claimed[0].job.attempts), (ids[0], 1));
+    let lease = claimed[0].lease;
+    service
+        .store
+        .finish(lease, Outcome::Returned)
+        .await
+        .unwrap();
+
+    // none has come for as long as any upgrade takes
+    tamper("request = '{\"form\": \"opera\"}', created_at = now() - interval '2 hours'").await;
+    assert!(service.store.claim("worker", 2).await.unwrap().is_empty());
+    tamper("request = '{}'").await;
     let unread = service.job(ids[0]).await;
     assert_eq!(
         (unread.state, unread.error.unwrap().kind),

@@ -121,9 +121,7 @@ async fn whoever_listens_over_a_connection_that_went_silent_hears_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_went_silent_is_noticed_and_jobs_go_on_afterwards() {
     let service = Service::start().await;
-    let Some(url) = broker::shared().await else {
-        return;
-    };
+    let url = broker::shared().await;
     let (who, place) = url.rsplit_once('@').unwrap();
     let (address, host) = place.split_once('/').unwrap();
     let port = address.rsplit_once(':').unwrap().1.parse().unwrap();

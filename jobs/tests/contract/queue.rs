@@ -166,7 +166,7 @@ fn postgres(service: &Service) -> Arc<dyn Queue> {
     Arc::new(PostgresQueue::new(service.store.clone()))
 }
 
-/// The suite on one queue: `$open` answers with what keeps the queue alive and the queue, or none if there is none.
+/// The suite on one queue: `$open` answers with what keeps the queue alive and the queue.
 macro_rules! suite {
     ($where:ident, $open:path) => {
         mod $where {
@@ -175,58 +175,50 @@ macro_rules! suite {
             #[tokio::test]
             async fn an_empty_queue_answers_when_patience_ends() {
                 let service = Service::start().await;
-                if let Some((_alive, queue)) = $open(&service, 16).await {
-                    super::an_empty_queue_answers_when_patience_ends(queue).await;
-                }
+                let (_alive, queue) = $open(&service, 16).await;
+                super::an_empty_queue_answers_when_patience_ends(queue).await;
             }
 
             #[tokio::test]
             async fn a_submit_wakes_a_waiting_worker() {
                 let service = Service::start().await;
-                if let Some((_alive, queue)) = $open(&service, 16).await {
-                    super::a_submit_wakes_a_waiting_worker(service, queue).await;
-                }
+                let (_alive, queue) = $open(&service, 16).await;
+                super::a_submit_wakes_a_waiting_worker(service, queue).await;
             }
 
             #[tokio::test]
             async fn workers_at_once_share_no_job() {
                 let service = Service::start().await;
-                if let Some((_alive, queue)) = $open(&service, 16).await {
-                    super::workers_at_once_share_no_job(service, queue).await;
-                }
+                let (_alive, queue) = $open(&service, 16).await;
+                super::workers_at_once_share_no_job(service, queue).await;
             }
 
             #[tokio::test]
             async fn the_job_of_a_lost_worker_comes_again() {
                 let service = Service::impatient().await;
-                if let Some((_alive, queue)) = $open(&service, 16).await {
-                    super::the_job_of_a_lost_worker_comes_again(service, queue).await;
-                }
+                let (_alive, queue) = $open(&service, 16).await;
+                super::the_job_of_a_lost_worker_comes_again(service, queue).await;
             }
 
             #[tokio::test]
             async fn a_job_that_is_cancelled_while_claimed_leaves_room() {
                 let service = Service::start().await;
-                if let Some((_alive, queue)) = $open(&service, 1).await {
-                    super::a_job_that_is_cancelled_while_claimed_leaves_room(service, queue).await;
-                }
+                let (_alive, queue) = $open(&service, 1).await;
+                super::a_job_that_is_cancelled_while_claimed_leaves_room(service, queue).await;
             }
 
             #[tokio::test]
             async fn a_job_whose_lease_is_lost_while_claimed_leaves_room() {
                 let service = Service::impatient().await;
-                if let Some((_alive, queue)) = $open(&service, 1).await {
-                    super::a_job_whose_lease_is_lost_while_claimed_leaves_room(service, queue)
-                        .await;
-                }
+                let (_alive, queue) = $open(&service, 1).await;
+                super::a_job_whose_lease_is_lost_while_claimed_leaves_room(service, queue).await;
             }
 
             #[tokio::test]
             async fn a_worker_that_ends_while_it_claims_leaves_room() {
                 let service = Service::start().await;
-                if let Some((_alive, queue)) = $open(&service, 1).await {
-                    super::a_worker_that_ends_while_it_claims_leaves_room(service, queue).await;
-                }
+                let (_alive, queue) = $open(&service, 1).await;
+                super::a_worker_that_ends_while_it_claims_leaves_room(service, queue).await;
             }
         }
     };
@@ -235,12 +227,12 @@ macro_rules! suite {
 suite!(on_postgres, super::on_the_table);
 suite!(on_rabbitmq, super::on_a_broker);
 
-async fn on_the_table(service: &Service, _prefetch: u16) -> Option<((), Arc<dyn Queue>)> {
-    Some(((), postgres(service)))
+async fn on_the_table(service: &Service, _prefetch: u16) -> ((), Arc<dyn Queue>) {
+    ((), postgres(service))
 }
 
-async fn on_a_broker(service: &Service, prefetch: u16) -> Option<(OnBroker, Arc<dyn Queue>)> {
-    let on = OnBroker::at(service, testkit::rabbitmq::shared().await?, prefetch).await;
+async fn on_a_broker(service: &Service, prefetch: u16) -> (OnBroker, Arc<dyn Queue>) {
+    let on = OnBroker::at(service, testkit::rabbitmq::shared().await, prefetch).await;
     let queue = on.queue.clone();
-    Some((on, queue))
+    (on, queue)
 }

@@ -28,8 +28,8 @@ pub(crate) struct OnBroker {
 }
 
 impl OnBroker {
-    pub(crate) async fn shared(service: &Service) -> Option<OnBroker> {
-        Some(OnBroker::at(service, broker::shared().await?, 16).await)
+    pub(crate) async fn shared(service: &Service) -> OnBroker {
+        OnBroker::at(service, broker::shared().await, 16).await
     }
 
     pub(crate) async fn at(service: &Service, url: String, prefetch: u16) -> OnBroker {
@@ -121,9 +121,7 @@ pub(crate) async fn tell(service: &Service, queue: &Arc<dyn Queue>, count: usize
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_killed_loses_no_job_and_the_outbox_drains_after_it() {
-    let Some(mut broker) = tokio::task::spawn_blocking(Broker::start).await.unwrap() else {
-        return;
-    };
+    let mut broker = tokio::task::spawn_blocking(Broker::start).await.unwrap();
     let service = Service::start().await;
     let on = OnBroker::at(&service, broker.url(), 8).await;
     let mut ids = service.submit_many(30).await;
@@ -145,9 +143,7 @@ async fn a_broker_that_is_killed_loses_no_job_and_the_outbox_drains_after_it() {
 #[tokio::test]
 async fn messages_that_come_twice_are_harmless() {
     let service = Service::start().await;
-    let Some(on) = OnBroker::shared(&service).await else {
-        return;
-    };
+    let on = OnBroker::shared(&service).await;
     let id = service.submit().await.id;
     for _ in 0..3 {
         on.publish(&id.to_string()).await;
@@ -164,9 +160,7 @@ async fn messages_that_come_twice_are_harmless() {
 #[tokio::test]
 async fn a_message_that_names_no_job_becomes_a_dead_letter_and_blocks_nothing() {
     let service = Service::start().await;
-    let Some(on) = OnBroker::shared(&service).await else {
-        return;
-    };
+    let on = OnBroker::shared(&service).await;
     on.publish("no job at all").await;
     let id = service.submit().await.id;
     assert_eq!(tell(&service, &on.queue, 1).await, [id].into());
@@ -180,9 +174,7 @@ async fn a_message_that_names_no_job_becomes_a_dead_letter_and_blocks_nothing() 
 #[tokio::test]
 async fn what_a_dead_process_was_delivered_goes_to_another() {
     let service = Service::start().await;
-    let Some(on) = OnBroker::shared(&service).await else {
-        return;
-    };
+    let on = OnBroker::shared(&service).await;
     let ids = service.submit_many(5).await;
     let held = on.queue.claim("worker", 1, PATIENCE).await.unwrap();
     service.store.finish(held[0].lease, told()).await.unwrap();
@@ -202,9 +194,7 @@ async fn what_a_dead_process_was_delivered_goes_to_another() {
 #[tokio::test]
 async fn a_process_is_delivered_no_more_than_its_prefetch() {
     let service = Service::start().await;
-    let Some(url) = broker::shared().await else {
-        return;
-    };
+    let url = broker::shared().await;
     let on = OnBroker::at(&service, url, 3).await;
     service.submit_many(10).await;
     let mut held = Vec::new();
@@ -229,9 +219,7 @@ async fn a_process_is_delivered_no_more_than_its_prefetch() {
 #[tokio::test]
 async fn urgent_jobs_go_first_and_patient_ones_still_move() {
     let service = Service::start().await;
-    let Some(on) = OnBroker::shared(&service).await else {
-        return;
-    };
+    let on = OnBroker::shared(&service).await;
     let with = |priority| StoryRequest {
         priority,
         ..StoryRequest::default()
@@ -255,9 +243,7 @@ async fn urgent_jobs_go_first_and_patient_ones_still_move() {
 #[tokio::test]
 async fn a_queue_that_somebody_removes_is_made_again() {
     let service = Service::start().await;
-    let Some(on) = OnBroker::shared(&service).await else {
-        return;
-    };
+    let on = OnBroker::shared(&service).await;
     let (_connection, channel) = on.channel().await;
     let queue = format!("{}.normal", on.name);
     channel

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jobs::{JobError, KeepFor, Outcome, Rules, State, StoryRequest};
 use testkit::Service;
-use testkit::service::{told, trouble};
+use testkit::service::{styles, told, trouble};
 use uuid::Uuid;
 
 async fn keeping(keep_for: KeepFor) -> Service {
@@ -144,4 +144,22 @@ async fn nothing_is_forgotten_of_which_somebody_is_still_to_be_told_and_steps_ar
         .tamper("update deliveries set state = 'failed', ended_at = now()")
         .await;
     assert_eq!(service.store.forget_stories(2).await.unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn the_text_of_a_style_that_was_not_learnt_is_forgotten_and_a_style_in_use_is_not() {
+    let service = keeping(ALL_AN_HOUR).await;
+    for (name, outcome) in [
+        ("used", styles::learnt(1.0)),
+        ("bad", Outcome::Failed(trouble())),
+    ] {
+        let draft = styles::draft(name, "It was a dark night.");
+        service.store.submit_style(&draft).await.unwrap();
+        let held = service.claim().await.lease;
+        service.store.finish(held, outcome).await.unwrap();
+    }
+    two_hours_pass(&service).await;
+    service.store.forget_stories(100).await.unwrap();
+    let there = async |name: &str| service.store.style(name).await.unwrap().is_some();
+    assert!(there("used").await && !there("bad").await);
 }

@@ -36,9 +36,8 @@ async fn the_table_rings_for_a_style_as_for_a_story() {
 #[tokio::test]
 async fn the_broker_rings_for_a_style_as_for_a_story() {
     let service = Service::start().await;
-    if let Some(on) = OnBroker::shared(&service).await {
-        a_style_is_taken_like_a_story(service, on.queue).await;
-    }
+    let on = OnBroker::shared(&service).await;
+    a_style_is_taken_like_a_story(service, on.queue).await;
 }
 
 #[tokio::test]

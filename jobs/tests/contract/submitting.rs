@@ -9,7 +9,7 @@ use jobs::{
 };
 
 use testkit::Service;
-use testkit::service::new_job;
+use testkit::service::{new_job, told};
 
 fn keyed(fingerprint: &str) -> NewJob {
     let idempotency = Idempotency {
@@ -200,4 +200,27 @@ async fn a_database_that_does_not_answer_is_unavailable() {
     let service = Service::start().await;
     service.store.close().await;
     assert!(service.store.ping().await.unwrap_err().is_unavailable());
+}
+
+#[tokio::test]
+async fn a_database_that_may_only_be_read_is_unavailable() {
+    let service = Service::start().await;
+    let id = service.submit().await.id;
+    let lease = service.claim().await.lease;
+    // as after a failover, or while somebody makes room on a full disk
+    service
+        .tamper(
+            "do $$ begin
+                execute format('alter database %I set default_transaction_read_only = on', current_database());
+            end $$",
+        )
+        .await;
+    let store = Store::connect(&service.url, Rules::default())
+        .await
+        .unwrap();
+    let error = store.submit(new_job(StoryRequest::default())).await;
+    assert!(error.unwrap_err().is_unavailable());
+    let error = store.finish(lease, told()).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error}: the story would be lost");
+    assert!(store.get(id).await.unwrap().is_some(), "reading goes on");
 }

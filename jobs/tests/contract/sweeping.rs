@@ -1,8 +1,10 @@
 //! What the sweeper promises: jobs of lost workers run again, alone, or fail in the end; deadlines are kept.
 //! A worker is lost by giving leases no time at all, so nobody waits here.
 
+use std::time::Duration;
+
 use chrono::{TimeDelta, Utc};
-use jobs::{Beat, ErrorKind, Lease, State, StoryRequest, Swept};
+use jobs::{Beat, ErrorKind, Lease, Rules, State, Store, StoryRequest, Swept};
 
 use testkit::Service;
 use testkit::postgres;
@@ -177,6 +179,41 @@ async fn time_in_which_nobody_could_be_heard_ends_no_lease() {
     let swept = service.store.sweep().await.unwrap();
     assert_eq!(swept.requeued, [claimed[1].job.id], "one did not come back");
     assert_eq!(service.job(claimed[0].job.id).await.state, State::Running);
+}
+
+#[tokio::test]
+async fn a_lease_is_as_long_as_its_holder_was_told_whoever_sweeps() {
+    let with = |seconds: u64| Rules {
+        lease_timeout: Duration::from_secs(seconds),
+        heartbeat: Duration::from_secs(seconds) / 4,
+        ..Rules::default()
+    };
+    let service = Service::with(with(60)).await;
+    let hasty = Store::connect(&service.url, with(4)).await.unwrap();
+    service.submit().await;
+    let id = service.claim().await.job.id;
+    let silent = async |how: &str| {
+        let sweeps = "update sweeps set trusted_from = now() - interval '1 h', seen_at = now()";
+        service.tamper(sweeps).await;
+        let beat = "update jobs set heartbeat_at = now() - interval";
+        service.tamper(&format!("{beat} {how}")).await;
+    };
+    silent("'20 s'").await;
+    assert_eq!(hasty.sweep().await.unwrap(), Swept::default());
+    // an older version holds it, and says nothing
+    silent("'20 s', lease_time = null").await;
+    assert_eq!(hasty.sweep().await.unwrap().requeued, [id]);
+
+    // and the other way round: a sweeper with patience notices what is long for those who have less
+    let quick = hasty.claim("quick", 1).await.unwrap();
+    assert_eq!(quick.len(), 1);
+    silent("'10 s'").await;
+    service
+        .tamper("update sweeps set seen_at = now() - interval '10 s'")
+        .await;
+    assert_eq!(service.store.sweep().await.unwrap(), Swept::default());
+    silent("'10 s'").await;
+    assert_eq!(service.store.sweep().await.unwrap().requeued, [id]);
 }
 
 #[tokio::test]

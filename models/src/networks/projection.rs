@@ -4,7 +4,7 @@
 //! weights stay as they were published. While training, the adapter is kept apart; for telling it is merged into W once.
 
 use crate::error::Result;
-use crate::tensors::device::packed::{Packed, Rounded};
+use crate::tensors::device::packed::Packed;
 use crate::tensors::floats::floats;
 use crate::tensors::weights::Weights;
 use tch::{Kind, Tensor};
@@ -88,9 +88,9 @@ impl Projection {
     }
 
     /// Packs the weights where the device can: products become faster, and gradients do not come back through them.
-    pub fn pack(&mut self, rounded: Rounded) {
+    pub fn pack(&mut self) {
         if let Weight::Plain(weight) = &self.weight
-            && let Some(packed) = Packed::new(weight, rounded)
+            && let Some(packed) = Packed::new(weight)
         {
             self.weight = Weight::Packed(packed);
         }

@@ -29,7 +29,7 @@ use crate::pipeline::seeing::eyes::Eyes;
 use crate::pipeline::seeing::part::SeeingPart;
 use crate::pipeline::seeing::readings::Readings;
 use crate::pipeline::story::{Request, ToldBatch, Watcher};
-use crate::pipeline::style_from_text::{Draft, Made, Reader, make};
+use crate::pipeline::style_from_text::{Draft, GoOn, Made, Reader, make};
 use crate::pipeline::writer::{Writer, allowed_tokens};
 use crate::tensors::device::give_back_freed_memory;
 use crate::tensors::device::shared::ReadOnly;
@@ -122,15 +122,11 @@ impl Language {
     }
 
     /// Makes a style of a text with the bundle's encoder.
-    pub(super) fn learn(
-        &self,
-        draft: &Draft,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Made> {
+    pub(super) fn learn(&self, draft: &Draft, go_on: GoOn) -> Result<Made> {
         make(
             draft,
             &Reader::Language(&self.sentences, self.writer.pieces()),
-            progress,
+            go_on,
         )
     }
 

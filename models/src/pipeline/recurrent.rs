@@ -18,7 +18,7 @@ use crate::pipeline::caption_vectors;
 use crate::pipeline::gallery::Gallery;
 use crate::pipeline::image_encoder::ImageEncoder;
 use crate::pipeline::story::{Request, ToldBatch, Watcher};
-use crate::pipeline::style_from_text::{Draft, Made, Reader, make};
+use crate::pipeline::style_from_text::{Draft, GoOn, Made, Reader, make};
 use crate::tensors::device::give_back_freed_memory;
 use crate::tensors::matrix::Matrix;
 use crate::text::vocabulary::Vocabulary;
@@ -81,15 +81,11 @@ impl Recurrent {
     }
 
     /// Makes a style of a text with the bundle's encoder.
-    pub(super) fn learn(
-        &self,
-        draft: &Draft,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Made> {
+    pub(super) fn learn(&self, draft: &Draft, go_on: GoOn) -> Result<Made> {
         make(
             draft,
             &Reader::Recurrent(&self.skip_thoughts, &self.vocabulary),
-            progress,
+            go_on,
         )
     }
 

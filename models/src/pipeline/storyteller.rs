@@ -12,7 +12,7 @@ use crate::pipeline::recurrent::Recurrent;
 pub use crate::pipeline::story::{
     NoWatcher, Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher,
 };
-use crate::pipeline::style_from_text::{Draft, Made};
+use crate::pipeline::style_from_text::{Draft, GoOn, Made};
 use std::path::Path;
 use tch::Device;
 
@@ -66,15 +66,14 @@ impl Storyteller {
         &self.listed
     }
 
-    /// Makes a style of a text with this bundle's encoder; `progress` learns how many passages are read, and of how many.
-    /// It can be told in once it is added.
+    /// Makes a style of a text with this bundle's encoder. It can be told in once it is added.
     ///
     /// # Errors
     /// As [`crate::pipeline::style_from_text::make`].
-    pub fn learn(&self, draft: &Draft, progress: &mut dyn FnMut(usize, usize)) -> Result<Made> {
+    pub fn learn(&self, draft: &Draft, go_on: GoOn) -> Result<Made> {
         match &self.networks {
-            Networks::Recurrent(networks) => networks.learn(draft, progress),
-            Networks::Language(networks) => networks.learn(draft, progress),
+            Networks::Recurrent(networks) => networks.learn(draft, go_on),
+            Networks::Language(networks) => networks.learn(draft, go_on),
         }
     }
 

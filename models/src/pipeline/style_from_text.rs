@@ -12,7 +12,7 @@ pub use reader::{Networks, Reader};
 
 use std::collections::{HashMap, HashSet};
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::bundle::Style;
 use crate::error::{Error, Result};
@@ -59,16 +59,15 @@ pub struct Made {
     pub known: f64,
 }
 
-/// Cuts, checks, encodes and averages; `progress` learns how many passages are done and of how many.
+/// Learns how many passages are read and of how many, and says whether to go on.
+pub type GoOn<'a> = &'a mut dyn FnMut(usize, usize) -> bool;
+
+/// Cuts, checks, encodes and averages.
 ///
 /// # Errors
-/// When the name cannot be one, or the text is no text, too little, or not in the language of `reader`;
+/// `Cancelled` if it is not to go on; when the name cannot be one, or the text is no text, too little, or not in the language of `reader`;
 /// the message says what was found and what is needed.
-pub fn make(
-    draft: &Draft,
-    reader: &Reader,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<Made> {
+pub fn make(draft: &Draft, reader: &Reader, go_on: GoOn) -> Result<Made> {
     let refuse = |reason| Error::format(format!("the text of style `{}`", draft.name), reason);
     check_name(&draft.name)?;
     for (file, text) in &draft.texts {
@@ -104,7 +103,7 @@ pub fn make(
     }
     let read = spread(&different, draft.most_passages.max(LEAST_PASSAGES));
     let of = read.len();
-    let vector = reader.mean_vector(&read, &mut |done| progress(done, of))?;
+    let vector = mean_of(reader, &read, go_on)?;
     Ok(Made {
         style: Style {
             name: draft.name.clone(),
@@ -118,6 +117,27 @@ pub fn make(
         repeated: count - different.len(),
         known,
     })
+}
+
+/// Passages read between two questions whether to go on: some seconds of one core.
+const ASKED_AFTER: usize = 64;
+
+/// The mean (C) of passages.
+fn mean_of(reader: &Reader, passages: &[&String], go_on: GoOn) -> Result<Tensor> {
+    let (of, mut done) = (passages.len(), 0);
+    let mut sums = Vec::new();
+    for some in passages.chunks(ASKED_AFTER) {
+        if !go_on(done, of) {
+            return Err(Error::Cancelled);
+        }
+        sums.push(reader.sum_of_vectors(some, &mut |more| {
+            // that it goes on is asked between the parts only
+            go_on(done + more, of);
+        })?);
+        done += some.len();
+    }
+    let sum = Tensor::stack(&sums, 0).sum_dim_intlist(0i64, false, Kind::Float);
+    Ok(sum / of as f64)
 }
 
 fn check_name(name: &str) -> Result<()> {

@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::networks::llama::Llama;
 use crate::networks::prefix::PrefixMap;
 use crate::networks::projection::Projection;
-use crate::tensors::device::packed::Rounded;
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use crate::text::sentences::may_end_sentence;
@@ -141,7 +140,7 @@ impl Writer {
             .collect();
         let rows = llama.output_rows(&Tensor::from_slice(&tokens).to_device(llama.device()));
         let mut output = Projection::new(rows);
-        output.pack(Rounded::Weights);
+        output.pack();
         let closing = |&id: &i64| Ok(may_end_sentence(&pieces.decode(&[id])?));
         let closing = tokens.iter().map(closing).collect::<Result<_>>()?;
         let allowed = Allowed {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, StreamExt as _};
 use sha2::{Digest as _, Sha256};
+use tokio::time::timeout;
 
 use super::{Images, Kept, Reading, check_key, check_size};
 use crate::error::{Error, Result};
@@ -26,6 +27,8 @@ const CHUNK: usize = 256 * 1024;
 const PAGE: usize = 1000;
 /// Older ones were left by a crash: nobody writes a picture for so long.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
+/// A folder on a server that is gone hangs for ever, and its callers with it.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A directory of pictures.
 #[derive(Clone, Debug)]
@@ -33,6 +36,7 @@ pub struct Directory {
     root: Arc<Path>,
     /// So many bytes of the disk are left to others.
     leaves: u64,
+    patience: Duration,
 }
 
 impl Directory {
@@ -53,6 +57,7 @@ impl Directory {
         Ok(Directory {
             root: root.into(),
             leaves: 0,
+            patience: ANSWERED_WITHIN,
         })
     }
 
@@ -125,15 +130,19 @@ impl Directory {
         F: FnOnce(&Directory) -> std::result::Result<T, Failure> + Send + 'static,
     {
         let directory = self.clone();
-        match tokio::task::spawn_blocking(move || step(&directory)).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(Failure::Known(error))) => Err(error),
-            Ok(Err(Failure::System(cause))) => Err(Error::Unavailable {
-                place: PLACE,
-                doing,
-                cause: cause.into(),
-            }),
-            Err(panic) => Err(Error::unexpected(doing, panic)),
+        let unavailable = |cause: io::Error| Error::Unavailable {
+            place: PLACE,
+            doing,
+            cause: cause.into(),
+        };
+        // a thread that hangs is lost; whoever waited for it is not
+        let step = tokio::task::spawn_blocking(move || step(&directory));
+        match timeout(self.patience, step).await {
+            Ok(Ok(Ok(value))) => Ok(value),
+            Ok(Ok(Err(Failure::Known(error)))) => Err(error),
+            Ok(Ok(Err(Failure::System(cause)))) => Err(unavailable(cause)),
+            Ok(Err(panic)) => Err(Error::unexpected(doing, panic)),
+            Err(_) => Err(unavailable(ErrorKind::TimedOut.into())),
         }
     }
 }
@@ -329,6 +338,23 @@ mod tests {
             .unwrap();
         assert_eq!(clear_older(folder.path(), ABANDONED_AFTER).unwrap(), 1);
         assert!(!left.exists());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_hangs_is_unavailable_after_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let pictures = Directory {
+            patience: Duration::from_millis(50),
+            ..Directory::open(folder.path()).unwrap()
+        };
+        // opening it waits for somebody who writes into it
+        let pipe = pictures.file("a");
+        fs::create_dir(pipe.parent().unwrap()).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        assert!(pictures.get("a").await.unwrap_err().is_unavailable());
+        pictures.ping().await.unwrap();
+        drop(File::options().write(true).open(&pipe).unwrap());
     }
 
     #[tokio::test]

@@ -198,11 +198,11 @@ impl Scene {
 }
 
 impl Cast {
-    /// Everybody, ready; none where a server is not installed.
-    pub(super) async fn start(plan: &Plan) -> Option<Cast> {
-        let weed = blocking(Weed::start).await?;
+    /// Everybody, ready.
+    pub(super) async fn start(plan: &Plan) -> Cast {
+        let weed = blocking(Weed::start).await;
         seaweedfs::guard(&weed, "chaos");
-        let broker = blocking(Broker::start).await?;
+        let broker = blocking(Broker::start).await;
         let folder = open_folder();
         let settings = Settings {
             data: folder.path().to_owned(),
@@ -246,7 +246,7 @@ impl Cast {
         }
         cast.is_ready().await;
         tokio::time::sleep(QUEUES_ON_DISK).await;
-        Some(cast)
+        cast
     }
 
     pub(super) fn of(&self, role: Role) -> Vec<Arc<Player>> {

@@ -5,12 +5,13 @@
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use tch::{Device, Kind, Reduction, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::course::Course;
 use crate::course::{Oversight, Step, follow};
 use crate::order::{Grouping, Rounds};
 use crate::parameters::Parameters;
+use crate::recipes::costs::contrastive;
 use crate::recipes::pseudo::{Mixture, Pseudo};
 use models::networks::joint::{CLIP, Joint, TEXT_SCALE};
 use models::tensors::unit_rows::unit_rows;
@@ -189,17 +190,16 @@ fn contrast(
         );
         unit_rows(&x.dropout(dropout, true).linear(weight, Some(bias)))
     };
-    let right = Tensor::arange(pictures.size()[0], (Kind::Int64, Device::Cpu));
+    let rows = pictures.size()[0];
     let (pictures, texts) = (
         side("image", pictures, dropout[0]),
         side("text", texts, dropout[1]),
     );
     let scale = parameters.get("log_scale").exp().clamp_max(SCALE.1);
     let scores = pictures.matmul(&texts.tr()) * scale;
-    let loss = |scores: &Tensor| {
-        scores.cross_entropy_loss::<Tensor>(&right, None, Reduction::Mean, -100, 0.0)
-    };
-    (loss(&scores) + loss(&scores.tr())) * 0.5
+    // each photo stands there once, with one of its captions
+    let photos = Tensor::arange(rows, (Kind::Int64, Device::Cpu));
+    contrastive(&scores, &photos) / rows as f64
 }
 
 /// The arrays of the network, and every n-th photo in it.

@@ -80,9 +80,14 @@ impl Engine for StorytellerEngine {
             texts: vec![(lesson.draft.name.clone(), lesson.draft.text.clone())],
             most_passages: MOST_PASSAGES,
         };
-        let read = |done, of| watch.stage(0, "reading", done, of);
-        let made = self.storyteller.learn(&draft, &mut { read });
-        let made = made.map_err(|error| EngineError::Text(error.to_string()))?;
+        let made = self.storyteller.learn(&draft, &mut |done, of| {
+            watch.stage(0, "reading", done, of);
+            !watch.cancelled(0)
+        });
+        let made = made.map_err(|error| match error {
+            models::Error::Cancelled => EngineError::Cancelled,
+            other => EngineError::Text(other.to_string()),
+        })?;
         let vector = Vec::try_from(&made.vector)
             .map_err(|error| EngineError::Failed(format!("the style's numbers: {error}")))?;
         Ok(LearntStyle {

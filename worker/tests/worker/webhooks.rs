@@ -71,7 +71,7 @@ impl Service {
         let dispatcher = Dispatcher::new(sending, self.store.clone());
         let shutdown = CancellationToken::new();
         let work = dispatcher::run(
-            dispatcher,
+            Some(dispatcher),
             Chores::new(
                 self.store.clone(),
                 self.pictures.clone(),

@@ -64,8 +64,8 @@ impl Networks {
 }
 
 impl Reader<'_> {
-    /// The mean (C) of passages of tokens.
-    pub(super) fn mean_vector(
+    /// The sum (C) of the vectors of passages of tokens.
+    pub(super) fn sum_of_vectors(
         self,
         passages: &[&String],
         progress: &mut dyn FnMut(usize),
@@ -82,7 +82,7 @@ impl Reader<'_> {
             Self::Language(encoder, _) => encoder.encode(&one_sentence_each(passages), progress)?,
         };
         Ok(vectors
-            .mean_dim(0i64, false, Kind::Float)
+            .sum_dim_intlist(0i64, false, Kind::Float)
             .to_device(Device::Cpu))
     }
 

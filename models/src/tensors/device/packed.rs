@@ -1,74 +1,77 @@
 //! A matrix packed as bytes for products with few rows, as a language model's steps are.
 //!
-//! Such a product is bound by the weights that it reads: a quarter of the bytes take less time by as much. Two kernels: one of
-//! ours (`bytes/`) rounds weights only, FBGEMM's (through `packed.cpp`) rounds what is multiplied with them, too. Measured
-//! for a step of SmolLM2-135M's 30 layers with six rows, ms, `qkv`, `down`, `gate_up`: plain 8, 15, 46; FBGEMM's
-//! 16-bit floats 2.6, 8.0, 20; rounded weights 2, 3, 10; both rounded 1.6, 2.2, 7.6.
+//! Such a product is bound by the weights that it reads: a quarter of the bytes take less time by as much. The kernel is ours
+//! (`bytes/`): weights are rounded to 8 bits with a scale for each output, rows to 16 with a scale for each of their sections,
+//! since what a language model multiplies has a few numbers that are a thousand times as large as the others.
 
+use crate::tensors::floats::floats;
 use tch::{Device, Kind, Tensor};
-use torch_sys::C_tensor;
 
 unsafe extern "C" {
-    fn storyteller_product_of_bytes(product: *const Product);
-    fn storyteller_pack_bytes(weight: *const C_tensor, largest: f64) -> *mut C_tensor;
-    fn storyteller_product_bytes(rows: *const C_tensor, packed: *const C_tensor) -> *mut C_tensor;
+    fn storyteller_kernels_of_bytes() -> i64;
+    fn storyteller_product_of_bytes(product: *const Product, kernel: i64);
 }
 
 /// As in `bytes/kernel.h`.
 #[repr(C)]
 struct Product {
-    rows: *const f32,
+    rows: *const i16,
+    row_scales: *const f32,
     weights: *const i8,
     scales: *const f32,
     found: *mut f32,
     count: i64,
     inner: i64,
+    section: i64,
     out: i64,
 }
 
-/// What is rounded to whole numbers for a product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rounded {
-    /// Weights, to 8 bits with a scale for each output. Rows stay 32-bit floats: it does not matter if a few numbers of a row
-    /// are far larger than all others.
-    Weights,
-    /// Weights to 7 bits, and each row to 8 with a scale of its own. Twice as fast with six rows, but numbers are too coarse
-    /// beside one that is far larger.
-    Both,
-}
+/// Outputs that lie together, as in `bytes/kernel.h`.
+const TOGETHER: usize = 32;
+/// The most numbers of a section: so many products of the largest numbers fit a sum of 32 bits.
+const SECTION: usize = 516;
+/// The best kernel that the processor has.
+const BEST: i64 = 0;
 
 /// A packed matrix (out, in).
 #[derive(Debug)]
 pub struct Packed {
-    bytes: Bytes,
+    /// (⌈out / 32⌉, pairs, 32, 2): zeros where the matrix has ended.
+    weights: Vec<i8>,
+    /// What a one is worth (out).
+    scales: Vec<f32>,
     out: usize,
     inner: usize,
 }
 
-#[derive(Debug)]
-enum Bytes {
-    /// Weights (out, in), row by row, and what a one in each row is worth.
-    Ours { weights: Vec<i8>, scales: Vec<f32> },
-    /// The tensor that stands for a matrix in FBGEMM's own order.
-    Fbgemm(Tensor),
-}
-
 impl Packed {
     /// Packs 32-bit weights (out, in) on the processor; none where they are elsewhere or otherwise.
-    pub fn new(weight: &Tensor, rounded: Rounded) -> Option<Self> {
+    pub fn new(weight: &Tensor) -> Option<Self> {
         let &[out, inner] = weight.size().as_slice() else {
             return None;
         };
         if weight.kind() != Kind::Float || weight.device() != Device::Cpu {
             return None;
         }
-        let bytes = match rounded {
-            Rounded::Weights => None,
-            Rounded::Both => fbgemm(weight),
-        };
+        // each output has a scale of its own, so that a large one does not coarsen the others
+        let largest = weight.abs().amax([1i64].as_slice(), true);
+        let scales = largest.clamp_min(1e-12) / f64::from(i8::MAX);
+        let bytes = (weight / &scales).round().to_kind(Kind::Int8);
+        let sections = Sections::of(inner as usize);
+        let (together, pairs) = (TOGETHER as i64, sections.padded() as i64 / 2);
+        let padding = [
+            0,
+            2 * pairs - inner,
+            0,
+            (together - out % together) % together,
+        ];
+        let laid = bytes
+            .constant_pad_nd(padding)
+            .view([-1, together, pairs, 2])
+            .transpose(1, 2);
         Some(Self {
-            // what FBGEMM cannot pack here, ours can
-            bytes: bytes.or_else(|| ours(weight))?,
+            weights: Vec::try_from(laid.reshape([-1])).ok()?,
+            scales: Vec::try_from(scales.reshape([-1])).ok()?,
             out: out as usize,
             inner: inner as usize,
         })
@@ -82,8 +85,7 @@ impl Packed {
     /// 32-bit rows (…, in) → (…, out).
     ///
     /// # Panics
-    /// When the rows have another width than the matrix, or are no 32-bit floats on the processor; networks check that when
-    /// they are loaded.
+    /// When the rows have another width than the matrix; networks check that when they are loaded.
     pub fn product(&self, rows: &Tensor) -> Tensor {
         let mut size = rows.size();
         assert_eq!(
@@ -91,9 +93,7 @@ impl Packed {
             Some(&(self.inner as i64)),
             "a row has the matrix's width"
         );
-        let flat = Vec::<f32>::try_from(rows.contiguous().view([-1]));
-        let flat = flat.expect("rows of a packed matrix are 32-bit floats on the processor");
-        let found = Tensor::from_slice(&self.times(&flat));
+        let found = Tensor::from_slice(&self.times(&floats(rows)));
         size.pop();
         size.push(self.out as i64);
         found.view(size.as_slice())
@@ -104,75 +104,95 @@ impl Packed {
     /// # Panics
     /// When they are no whole rows.
     pub fn times(&self, rows: &[f32]) -> Vec<f32> {
+        self.times_by(rows, BEST)
+    }
+
+    fn times_by(&self, rows: &[f32], kernel: i64) -> Vec<f32> {
+        // SAFETY: it takes nothing and answers a number.
+        assert!((0..unsafe { storyteller_kernels_of_bytes() }).contains(&kernel));
         let count = rows.len() / self.inner;
         assert_eq!(
             count * self.inner,
             rows.len(),
             "a row has the matrix's width"
         );
-        let (weights, scales) = match &self.bytes {
-            Bytes::Ours { weights, scales } => (weights, scales),
-            Bytes::Fbgemm(handle) => {
-                let rows = Tensor::from_slice(rows).view([count as i64, self.inner as i64]);
-                let found = multiplied(&rows, handle).map(|found| found.view([-1]));
-                let found = found.and_then(|found| Vec::try_from(found).ok());
-                return found.expect("a product that worked for one row works for others");
-            }
-        };
+        let sections = Sections::of(self.inner);
+        let (whole, row_scales) = sections.rounded(rows, self.inner);
         let mut found = vec![0.0; count * self.out];
         let product = Product {
-            rows: rows.as_ptr(),
-            weights: weights.as_ptr(),
-            scales: scales.as_ptr(),
+            rows: whole.as_ptr(),
+            row_scales: row_scales.as_ptr(),
+            weights: self.weights.as_ptr(),
+            scales: self.scales.as_ptr(),
             found: found.as_mut_ptr(),
             count: count as i64,
-            inner: self.inner as i64,
+            inner: sections.padded() as i64,
+            section: sections.length as i64,
             out: self.out as i64,
         };
-        // SAFETY: the function reads count · inner, out · inner and out numbers and writes count · out of them, as many as
-        // these four have; it keeps none of the pointers.
-        unsafe { storyteller_product_of_bytes(&raw const product) };
+        // SAFETY: with `inner` as padded the function reads count · inner and count · inner / section numbers of the rows,
+        // ⌈out / 32⌉ · 32 · inner weights and out scales, and writes count · out numbers: as many as these five have. The
+        // kernel is there, as was just asked. It keeps none of the pointers.
+        unsafe { storyteller_product_of_bytes(&raw const product, kernel) };
         found
     }
 }
 
-/// Bytes for our own kernel.
-fn ours(weight: &Tensor) -> Option<Bytes> {
-    // each output has a scale of its own, so that a large one does not coarsen the others
-    let largest = weight.abs().amax([1i64].as_slice(), true);
-    let scales = largest.clamp_min(1e-12) / f64::from(i8::MAX);
-    let bytes = (weight / &scales).round().to_kind(Kind::Int8);
-    Some(Bytes::Ours {
-        weights: Vec::try_from(bytes.reshape([-1])).ok()?,
-        scales: Vec::try_from(scales.reshape([-1])).ok()?,
-    })
+/// How a row is cut.
+struct Sections {
+    count: usize,
+    /// Even.
+    length: usize,
 }
 
-/// Larger weights would overflow the 16-bit sums of two products that processors without VNNI have.
-const LARGEST: f64 = 63.0;
-
-/// Bytes for FBGEMM's; none where it cannot pack them, or not multiply.
-fn fbgemm(weight: &Tensor) -> Option<Bytes> {
-    let weight = weight.contiguous();
-    // SAFETY: the pointer is that of a live tensor, which the function only reads; what it returns is null or a new tensor
-    // that nobody else owns, and `from_ptr` takes it over.
-    let handle = unsafe {
-        let made = storyteller_pack_bytes(weight.as_ptr(), LARGEST);
-        (!made.is_null()).then(|| Tensor::from_ptr(made))
-    }?;
-    // packed, but not to be multiplied with: then it is as good as not packed
-    let probe = Tensor::zeros([1, weight.size()[1]], (Kind::Float, Device::Cpu));
-    let _ = multiplied(&probe, &handle)?;
-    Some(Bytes::Fbgemm(handle))
-}
-
-fn multiplied(rows: &Tensor, handle: &Tensor) -> Option<Tensor> {
-    // SAFETY: both pointers are those of live tensors, which the function only reads; what it returns is null or a new
-    // tensor that nobody else owns, and `from_ptr` takes it over.
-    unsafe {
-        let made = storyteller_product_bytes(rows.as_ptr(), handle.as_ptr());
-        (!made.is_null()).then(|| Tensor::from_ptr(made))
+impl Sections {
+    /// As few as can be of `inner` numbers, all of one length.
+    fn of(inner: usize) -> Self {
+        let count = inner.div_ceil(SECTION).max(1);
+        let length = inner.div_ceil(count).next_multiple_of(2);
+        Self { count, length }
     }
+
+    /// Numbers of a row with the zeros that fill its last section.
+    fn padded(&self) -> usize {
+        self.count * self.length
+    }
+
+    /// Rows (B · inner) as whole numbers (B · padded), and what a one is worth (B · sections).
+    fn rounded(&self, rows: &[f32], inner: usize) -> (Vec<i16>, Vec<f32>) {
+        let count = rows.len() / inner;
+        let mut whole = vec![0i16; count * self.padded()];
+        let mut worth = vec![0f32; count * self.count];
+        let filled = whole
+            .chunks_exact_mut(self.padded())
+            .zip(worth.chunks_exact_mut(self.count));
+        for (row, (whole, worth)) in rows.chunks_exact(inner).zip(filled) {
+            let filled = whole.chunks_exact_mut(self.length).zip(worth);
+            for (section, (whole, worth)) in row.chunks(self.length).zip(filled) {
+                *worth = round(section, whole);
+            }
+        }
+        (whole, worth)
+    }
+}
+
+/// Fills `whole` and says what a one of it is worth: not a number where the section has one that is infinite or none.
+fn round(section: &[f32], whole: &mut [i16]) -> f32 {
+    // without their sign, floats are in the order of their bits, and what is no number comes last
+    let bits = |x: &f32| x.abs().to_bits() as i32;
+    let largest = section.iter().map(bits).fold(0, i32::max);
+    let largest = f32::from_bits(largest as u32);
+    if !largest.is_finite() {
+        return f32::NAN;
+    }
+    let worth = largest.max(1e-30) / f32::from(i16::MAX);
+    let per_one = worth.recip();
+    for (whole, x) in whole.iter_mut().zip(section) {
+        // beside this number floats have no fractions: the last bits of the sum are the whole number
+        const NO_FRACTIONS: f32 = 12_582_912.0;
+        *whole = (x * per_one + NO_FRACTIONS).to_bits() as i16;
+    }
+    worth
 }
 
 #[cfg(test)]
@@ -182,54 +202,77 @@ mod tests {
 
     const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
+    /// |found − wanted| / |wanted|, the most of all rows.
+    fn apart(found: &Tensor, wanted: &Tensor) -> f64 {
+        let norm = |t: &Tensor| t.norm_scalaropt_dim(2.0, [-1i64].as_slice(), false);
+        let apart = norm(&(found - wanted)) / norm(wanted);
+        apart.max().double_value(&[])
+    }
+
     #[test]
-    fn a_product_is_the_plain_one_to_some_percent_however_large_a_row_is() {
-        // extents that no block of the kernel divides
-        let weight = Tensor::randn([97, 75], FLOAT);
-        let sizes = Tensor::from_slice(&[300.0f32, 1.0, 1.0, 0.01, 1.0, 0.0, 1.0]);
-        let rows = Tensor::randn([7, 75], FLOAT) * sizes.unsqueeze(1);
-        let wanted = rows.matmul(&weight.tr());
-        for (rounded, most) in [(Rounded::Weights, 0.012), (Rounded::Both, 0.03)] {
-            let found = Packed::new(&weight, rounded).unwrap().product(&rows);
-            for row in 0..7 {
-                let size = wanted.get(row).norm().double_value(&[]);
-                let apart = (found.get(row) - wanted.get(row)).norm();
-                let apart = apart.double_value(&[]);
-                assert!(apart <= most * size, "row {row}: {apart} of {size}");
+    fn a_product_is_the_plain_one_to_a_percent_however_large_a_row_is() {
+        // extents that no block of the kernel divides, in one section and in three
+        for inner in [75, 1535] {
+            let weight = Tensor::randn([97, inner], FLOAT);
+            let sizes = Tensor::from_slice(&[300.0f32, 1.0, 1.0, 0.01, 1.0, 1e-20, 1.0]);
+            let rows = Tensor::randn([7, inner], FLOAT) * sizes.unsqueeze(1);
+            let found = Packed::new(&weight).unwrap().product(&rows);
+            assert!(apart(&found, &rows.matmul(&weight.tr())) < 0.012);
+        }
+    }
+
+    #[test]
+    fn a_number_far_larger_than_the_others_coarsens_its_section_only_and_little() {
+        // weights that rounding leaves as they are
+        let weight = Tensor::randint_low(-127, 128, [64, 1536], FLOAT);
+        let _ = weight.narrow(1, 0, 1).fill_(127.0);
+        let rows = Tensor::randn([3, 1536], FLOAT);
+        let packed = Packed::new(&weight).unwrap();
+        let wanted = |rows: &Tensor| rows.matmul(&weight.tr());
+        assert!(apart(&packed.product(&rows), &wanted(&rows)) < 1e-4);
+        let with_one = rows.copy();
+        let _ = with_one.narrow(1, 600, 1).fill_(3000.0);
+        let more = packed.product(&with_one) - packed.product(&rows);
+        let wanted_more = wanted(&with_one) - wanted(&rows);
+        // of what the others sum to
+        let mean = |t: &Tensor| t.abs().mean(Kind::Float).double_value(&[]);
+        let coarse = mean(&(more - wanted_more)) / mean(&wanted(&rows));
+        assert!(coarse < 0.03, "{coarse}");
+    }
+
+    #[test]
+    fn a_row_is_the_same_number_for_number_whatever_stands_beside_it_and_by_every_kernel() {
+        let weight = Tensor::randn([50, 640], FLOAT);
+        let packed = Packed::new(&weight).unwrap();
+        // SAFETY: it takes nothing and answers a number.
+        let kernels = unsafe { storyteller_kernels_of_bytes() };
+        for count in [1, 2, 5, 8, 9, 13] {
+            let rows = floats(&Tensor::randn([count, 640], FLOAT));
+            let found = packed.times(&rows);
+            assert_eq!(found.len(), count as usize * 50);
+            let last = rows.len() - 640;
+            for kernel in 0..kernels {
+                let alone = packed.times_by(&rows[last..], kernel);
+                assert_eq!(found[found.len() - 50..], alone, "{count} rows, {kernel}");
             }
         }
     }
 
     #[test]
-    fn a_row_is_the_same_number_for_number_whatever_stands_beside_it() {
-        let weight = Tensor::randn([50, 64], FLOAT);
-        let packed = Packed::new(&weight, Rounded::Weights).unwrap();
-        for count in [1, 2, 5, 6, 13] {
-            let rows = Tensor::randn([2, count, 64], FLOAT);
-            let found = packed.product(&rows);
-            assert_eq!(found.size(), [2, count, 50]);
-            let alone = packed.product(&rows.get(1).get(count - 1));
-            assert_eq!(found.get(1).get(count - 1), alone, "{count} rows");
+    fn what_is_no_number_stays_none() {
+        let packed = Packed::new(&Tensor::randn([3, 4], FLOAT)).unwrap();
+        for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let found = packed.times(&[1.0, odd, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+            assert!(found[..3].iter().all(|x| x.is_nan()), "{found:?}");
+            assert!(found[3..].iter().all(|x| x.is_finite()), "{found:?}");
         }
-    }
-
-    #[test]
-    fn weights_that_are_whole_numbers_already_are_multiplied_exactly() {
-        let whole = |i: i64| Tensor::arange(i, FLOAT).remainder(11.0) - 5.0;
-        let weight = whole(6 * 32).view([6, 32]);
-        // so the scale is one
-        let _ = weight.narrow(1, 0, 1).fill_(127.0);
-        let rows = whole(3 * 32).view([3, 32]);
-        let found = Packed::new(&weight, Rounded::Weights)
-            .unwrap()
-            .product(&rows);
-        assert_eq!(found, rows.matmul(&weight.tr()));
+        assert_eq!(packed.times(&[0.0; 4]), [0.0; 3]);
     }
 
     #[test]
     fn what_is_no_plain_matrix_is_not_packed() {
         let double = Tensor::zeros([3, 4], (Kind::Double, Device::Cpu));
-        assert!(Packed::new(&double, Rounded::Both).is_none());
-        assert!(Packed::new(&Tensor::zeros([3], FLOAT), Rounded::Weights).is_none());
+        assert!(Packed::new(&double).is_none());
+        assert!(Packed::new(&Tensor::zeros([3], FLOAT)).is_none());
     }
 }

@@ -1,66 +1,80 @@
-// Products of a few rows of 32-bit floats with a matrix of bytes. Weights are whole numbers with a scale an output, sums 32-bit
-// floats: such a product is bound by the weights that it reads, and what a byte is worth is found out in registers.
+// Products of a few rows of numbers with a matrix of bytes. Such a product is bound by the weights that it reads, so they are
+// bytes with a scale an output. Rows are whole numbers of 16 bits with a scale a section: two products and their sum are one
+// instruction then, and a number far larger than the others coarsens no more than its own section.
 //
-// Each output of each row is summed in the same order whatever stands beside it, so a row's numbers never depend on others.
-// Written once for vectors of any width; each file beside this one is compiled for processors that have them.
+// Sums within a section are exact, and sections are added in order without fusing: a row's numbers are the same bit for bit on
+// every processor and whatever stands beside it. Written once for vectors of any width; each file beside this one is compiled
+// for processors that have them.
 #pragma once
 #include <cstdint>
 
+// Outputs that lie together, as in `../packed.rs`.
+constexpr int64_t OUTS = 32;
+
 // As in `../packed.rs`.
 struct Product {
-  // (count, inner), (out, inner), (out) and (count, out), row-major
-  const float *rows;
+  // (count, inner), and what a one of it is worth (count, inner / section)
+  const int16_t *rows;
+  const float *row_scales;
+  // (⌈out / OUTS⌉, inner / 2, OUTS, 2), and what a one of it is worth (out)
   const int8_t *weights;
   const float *scales;
+  // (count, out)
   float *found;
-  int64_t count, inner, out;
+  // a row is a whole number of sections, a section an even number of numbers
+  int64_t count, inner, section, out;
 };
 
 void product_wide(const Product &);
+void product_middle(const Product &);
 void product_narrow(const Product &);
 
 namespace {
 
-// OUTS outputs of ROWS rows: as many sums as the registers hold, so that a weight is unpacked once for all rows
-template <typename Vector, int ROWS, int OUTS>
-void block(const Product &p, int64_t row, int64_t out) {
-  using Floats = typename Vector::Floats;
-  const float *rows = p.rows + row * p.inner;
-  const int8_t *weights = p.weights + out * p.inner;
-  Floats sums[OUTS][ROWS] = {};
-  const int64_t whole = p.inner / Vector::LANES * Vector::LANES;
-  for (int64_t k = 0; k < whole; k += Vector::LANES) {
-    Floats unpacked[OUTS];
-#pragma GCC unroll 8
-    for (int o = 0; o < OUTS; ++o) unpacked[o] = Vector::unpack(weights + o * p.inner + k);
-#pragma GCC unroll 8
-    for (int r = 0; r < ROWS; ++r) {
-      const Floats x = Vector::load(rows + r * p.inner + k);
-#pragma GCC unroll 8
-      for (int o = 0; o < OUTS; ++o) sums[o][r] = Vector::add_product(unpacked[o], x, sums[o][r]);
-    }
-  }
-  for (int o = 0; o < OUTS; ++o)
-    for (int r = 0; r < ROWS; ++r) {
-      float sum = Vector::sum(sums[o][r]);
-      for (int64_t k = whole; k < p.inner; ++k) sum += rows[r * p.inner + k] * weights[o * p.inner + k];
-      p.found[(row + r) * p.out + out + o] = sum * p.scales[out + o];
-    }
-}
-
-// All outputs of ROWS rows.
+// OUTS outputs of ROWS rows: a weight is unpacked once for all rows
 template <typename Vector, int ROWS>
-void all_outs(const Product &p, int64_t row) {
-  int64_t out = 0;
-  for (; p.out - out >= Vector::OUTS; out += Vector::OUTS) block<Vector, ROWS, Vector::OUTS>(p, row, out);
-  for (; out < p.out; ++out) block<Vector, ROWS, 1>(p, row, out);
+void block(const Product &p, int64_t row, int64_t out) {
+  constexpr int VECTORS = OUTS / Vector::LANES;
+  const int16_t *rows = p.rows + row * p.inner;
+  const int8_t *weights = p.weights + out * p.inner;
+  const int64_t sections = p.inner / p.section;
+  typename Vector::Floats sums[ROWS][VECTORS] = {};
+  for (int64_t s = 0; s < sections; ++s) {
+    typename Vector::Ints part[ROWS][VECTORS] = {};
+    for (int64_t k = s * p.section; k < (s + 1) * p.section; k += 2) {
+      typename Vector::Pairs unpacked[VECTORS];
+#pragma GCC unroll 8
+      for (int v = 0; v < VECTORS; ++v) unpacked[v] = Vector::unpack(weights + k * OUTS + v * 2 * Vector::LANES);
+#pragma GCC unroll 8
+      for (int r = 0; r < ROWS; ++r) {
+        const auto x = Vector::spread(rows + r * p.inner + k);
+#pragma GCC unroll 8
+        for (int v = 0; v < VECTORS; ++v) part[r][v] = Vector::add_products(part[r][v], unpacked[v], x);
+      }
+    }
+    for (int r = 0; r < ROWS; ++r)
+      for (int v = 0; v < VECTORS; ++v)
+        sums[r][v] = Vector::add(sums[r][v], Vector::times(part[r][v], p.row_scales[(row + r) * sections + s]));
+  }
+  const int64_t wanted = p.out - out < OUTS ? p.out - out : OUTS;
+  for (int r = 0; r < ROWS; ++r) {
+    float found[OUTS];
+    for (int v = 0; v < VECTORS; ++v) Vector::store(found + v * Vector::LANES, sums[r][v]);
+    for (int64_t o = 0; o < wanted; ++o) p.found[(row + r) * p.out + out + o] = found[o] * p.scales[out + o];
+  }
 }
 
-// As many rows at a time as stay in the nearest cache beside the weights of a block; then those that are left.
+// All rows from `row` on, as many at a time as the registers hold, then those that are left.
 template <typename Vector, int ROWS = Vector::ROWS>
-void multiply(const Product &p, int64_t row = 0) {
-  for (; p.count - row >= ROWS; row += ROWS) all_outs<Vector, ROWS>(p, row);
-  if constexpr (ROWS > 1) multiply<Vector, ROWS - 1>(p, row);
+void all_rows(const Product &p, int64_t out, int64_t row = 0) {
+  for (; p.count - row >= ROWS; row += ROWS) block<Vector, ROWS>(p, row, out);
+  if constexpr (ROWS > 1) all_rows<Vector, ROWS - 1>(p, out, row);
+}
+
+// Weights are read from memory once: a block of them serves all rows while it is in the nearest cache.
+template <typename Vector>
+void multiply(const Product &p) {
+  for (int64_t out = 0; out < p.out; out += OUTS) all_rows<Vector>(p, out);
 }
 
 } // namespace

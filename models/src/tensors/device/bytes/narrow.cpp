@@ -1,21 +1,26 @@
-// Eight floats at a time, for AVX2.
+// For AVX2.
 #include "kernel.h"
+#include <cstring>
 #include <immintrin.h>
 
 namespace {
 struct Narrow {
-  static constexpr int LANES = 8, ROWS = 4, OUTS = 3;
+  static constexpr int LANES = 8, ROWS = 2;
   using Floats = __m256;
-  static Floats load(const float *from) { return _mm256_loadu_ps(from); }
-  static Floats unpack(const int8_t *from) {
-    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(from))));
+  using Ints = __m256i;
+  using Pairs = __m256i;
+  static Pairs unpack(const int8_t *from) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(from)));
   }
-  static Floats add_product(Floats a, Floats b, Floats sum) { return _mm256_fmadd_ps(a, b, sum); }
-  static float sum(Floats lanes) {
-    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps(lanes, 1));
-    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
-    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_shuffle_ps(sum, sum, 1)));
+  static Pairs spread(const int16_t *from) {
+    int32_t pair;
+    std::memcpy(&pair, from, sizeof pair);
+    return _mm256_set1_epi32(pair);
   }
+  static Ints add_products(Ints sum, Pairs a, Pairs b) { return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)); }
+  static Floats times(Ints a, float b) { return _mm256_mul_ps(_mm256_cvtepi32_ps(a), _mm256_set1_ps(b)); }
+  static Floats add(Floats a, Floats b) { return _mm256_add_ps(a, b); }
+  static void store(float *to, Floats lanes) { _mm256_storeu_ps(to, lanes); }
 };
 } // namespace
 
