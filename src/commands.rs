@@ -25,6 +25,7 @@ pub(crate) mod stories;
 pub(crate) mod styles;
 pub(crate) mod submit;
 pub(crate) mod tell;
+pub(crate) mod telling;
 pub(crate) mod terminal_picture;
 pub(crate) mod train;
 pub(crate) mod webhooks;

@@ -18,6 +18,7 @@ use crate::commands::exits;
 use crate::commands::progress;
 use crate::commands::runtime::block_on;
 use crate::commands::stories::watching::Patience;
+use crate::commands::telling::checked;
 use crate::commands::wishes::Wishes;
 
 /// What `batch` takes.
@@ -47,14 +48,14 @@ impl Batch {
     /// Sends the pictures; prints the batch's id, or the stories.
     ///
     /// # Errors
-    /// When the service takes none of the pictures or cannot be reached, or when it takes too long.
+    /// When an option is out of its limits, the service takes none of the pictures or cannot be reached, or when it takes too long.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
             let client = self.asked.client()?;
             if let Some(id) = self.id {
                 return self.look(&client, id).await;
             }
-            let wishes = self.wishes.request();
+            let wishes = checked(self.wishes.request())?;
             let batch = client.submit_batch(&self.photos, &wishes).await?;
             if self.wait {
                 return self.watch(&client, batch.id).await;

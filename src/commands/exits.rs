@@ -9,6 +9,16 @@ use storyteller::client::Error;
 pub(crate) const HELP: &str = "Exit codes: 0 told, or done; 1 failed; 2 the command line was wrong; 3 the story was cancelled; \
                                4 it was not told before its deadline; 5 it had not ended when --timeout was over.";
 
+/// An option with a value that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{option} {why}")]
+pub(crate) struct WrongUse {
+    /// As it was typed.
+    pub(crate) option: String,
+    /// What is wrong with its value, and what would be right.
+    pub(crate) why: String,
+}
+
 /// A wait that was over before the story was, or the last one of a batch.
 #[derive(Debug, thiserror::Error)]
 #[error("it has not ended in {seconds} s and goes on; see `{again}`")]
@@ -30,10 +40,10 @@ pub(crate) fn complain(error: &anyhow::Error) {
 
 /// The exit code after an error.
 pub(crate) fn after(error: &anyhow::Error) -> u8 {
-    let too_long = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<TooLong>());
-    if too_long.is_some() {
+    if error.chain().any(|cause| cause.is::<WrongUse>()) {
+        return 2;
+    }
+    if error.chain().any(|cause| cause.is::<TooLong>()) {
         return 5;
     }
     let asked = error
@@ -75,11 +85,16 @@ mod tests {
             reason: String::new(),
         };
         let again = String::new();
+        let wrong = WrongUse {
+            option: "--beam".to_owned(),
+            why: "is 0".to_owned(),
+        };
         for (error, code) in [
             (anyhow::Error::from(ended(State::Failed)), 1),
             (ended(State::Cancelled).into(), 3),
             (ended(State::Expired).into(), 4),
             (TooLong { again, seconds: 1 }.into(), 5),
+            (wrong.into(), 2),
             (anyhow::anyhow!("anything else"), 1),
         ] {
             let told = Err::<(), _>(error).context("on the way");

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::commands::asking::Asked;
 use crate::commands::runtime::block_on;
 use crate::commands::stories::watching::{self, Patience};
+use crate::commands::telling::checked;
 use crate::commands::wishes::Wishes;
 
 /// What `submit` takes.
@@ -51,11 +52,12 @@ impl Submit {
     /// Sends the picture; prints the job's id, or its story.
     ///
     /// # Errors
-    /// When the service refuses the picture or cannot be reached, or the job fails.
+    /// When an option is out of its limits, the service refuses the picture or cannot be reached, or the job fails.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
             let client = self.asked.client()?;
-            let job = client.submit(self.photo.as_deref(), &self.wishes()).await?;
+            let wishes = checked(self.wishes())?;
+            let job = client.submit(self.photo.as_deref(), &wishes).await?;
             let (id, asked, patience) = (job.id, &self.asked, &self.patience);
             if self.wait {
                 return watching::wait(&client, id, asked, patience).await;

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use jobs::StoryRequest;
 
-use crate::commands::tell::Telling;
+use crate::commands::telling::Telling;
 
 /// What is wished for, of each picture.
 #[derive(Args, Clone, Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct Wishes {
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
     /// Higher is told earlier.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=9), value_name = "0..9")]
+    #[arg(long, default_value_t = StoryRequest::default().priority, value_name = "0..9")]
     priority: u8,
     /// Not to be told at all if no worker has taken it by then, for example 2026-12-24T18:00:00Z [default: however long it takes].
     #[arg(long, value_name = "TIME", value_parser = moment)]
