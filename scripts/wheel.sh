@@ -82,3 +82,31 @@ for wheel in sorted(pathlib.Path(wheels).glob("*.whl")):
                 shutil.copyfileobj(source, copy, 1 << 20)
 PY
 }
+
+# environment NAME VERSION MB PROGRAM ARGUMENT…: a Python environment in the cache with what scripts/NAME.txt pins, every package
+# with its hashes; it is ready if PROGRAM runs in it.
+environment() {
+  local place=$CACHE/$1-$2 pins=$ROOT/scripts/$1.txt name=$1 version=$2 megabytes=$3 stamp log
+  shift 3
+  stamp="$(sha256sum <"$pins") $(python3 --version 2>&1)"
+  if [ "$(cat "$place/.stamp" 2>/dev/null)" = "$stamp" ] && "$place/bin/$1" "${@:2}" >/dev/null 2>&1; then
+    say "ready ($version)"
+    return
+  fi
+  need python3 "python3 python3-venv"
+  python3 -c 'import ensurepip' 2>/dev/null || fail "python3 has no venv." "On Debian and Ubuntu: apt-get install python3-venv"
+  say "fetching $version and what it needs from PyPI, $megabytes MB"
+  rm -rf "$place"
+  log=$(mktemp)
+  # an environment knows its own place: made there, and without the stamp it is made anew
+  if ! { python3 -m venv "$place" && "$place/bin/python" -m pip install -q --no-cache-dir --disable-pip-version-check \
+    --require-hashes --only-binary=:all: -r "$pins"; } >"$log" 2>&1; then
+    tail -n 12 "$log" | sed 's/^/    /' >&2
+    rm -rf "$place" "$log"
+    fail "pip could not install what scripts/$name.txt lists." \
+      "Is PyPI (or the index in pip's configuration) reachable from here? Then run 'make setup-tests' again."
+  fi
+  rm -f "$log"
+  printf '%s' "$stamp" >"$place/.stamp"
+  say "$version installed in $place ($(size "$place"), $(seconds))"
+}

@@ -2,6 +2,7 @@
 //! It speaks only what the API documents, in the API's own types. What must stay true: a problem answer becomes an error in
 //! the service's own words, and what listens on this machine is never asked through a proxy.
 
+mod batches;
 mod following;
 mod stories;
 mod styles;

@@ -2,6 +2,7 @@
 //! Only this half of the package knows about terminals and uses anyhow; the library half does not.
 
 pub(crate) mod asking;
+pub(crate) mod batch;
 pub(crate) mod bench;
 pub(crate) mod check_parity;
 pub(crate) mod command_line;
@@ -24,6 +25,8 @@ pub(crate) mod stories;
 pub(crate) mod styles;
 pub(crate) mod submit;
 pub(crate) mod tell;
+pub(crate) mod telling;
 pub(crate) mod terminal_picture;
 pub(crate) mod train;
 pub(crate) mod webhooks;
+pub(crate) mod wishes;

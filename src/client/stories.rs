@@ -17,7 +17,7 @@ use super::following::Patience;
 use super::{Client, Error, part_of};
 
 /// So long a poll is held, so that whoever watches sees stages.
-const POLL: Duration = Duration::from_secs(2);
+pub(super) const POLL: Duration = Duration::from_secs(2);
 
 /// Which page of a list.
 #[derive(Clone, Debug, Serialize)]
@@ -204,7 +204,7 @@ impl Client {
 }
 
 /// The fields of a form that say what a request does.
-fn texts(wishes: &StoryRequest) -> Vec<(String, String)> {
+pub(super) fn texts(wishes: &StoryRequest) -> Vec<(String, String)> {
     let Ok(Value::Object(fields)) = serde_json::to_value(wishes) else {
         return Vec::new();
     };

@@ -13,12 +13,13 @@ use std::process::{Child, Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use jobs::Compat;
 use models::pipeline::options::Options;
 use models::pipeline::storyteller::{Request, Stage, Watcher};
 use models::{Picture, Storyteller};
 
 use crate::commands::place::Weights;
-use crate::commands::tell::{Compat, open, read_picture};
+use crate::commands::tell::{open, read_picture};
 use clock::Clock;
 use report::{Report, Row};
 

@@ -9,8 +9,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use operation::Logging;
 
 use crate::commands::{
-    bench, check_parity, dead_letters, demo, describe, doctor, evaluate, exits, health, import,
-    keys, migrate, serve, shell, stories, styles, submit, tell, train, webhooks,
+    batch, bench, check_parity, dead_letters, demo, describe, doctor, evaluate, exits, health,
+    import, keys, migrate, serve, shell, stories, styles, submit, tell, train, webhooks,
 };
 
 /// Tells stories about pictures, on your own machine.
@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Send a picture to a running service; with --wait or --follow, print its story.
     #[command(after_help = exits::HELP)]
     Submit(submit::Submit),
+    /// Send an album to a running service in one call; with --wait, print its stories.
+    #[command(after_help = exits::HELP)]
+    Batch(batch::Batch),
     /// What is done with stories there.
     #[command(flatten)]
     Stories(stories::Stories),
@@ -87,6 +90,7 @@ pub(crate) fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Serve(command) => command.run(),
         Command::Tell(command) => command.run(),
         Command::Submit(command) => command.run(),
+        Command::Batch(command) => command.run(),
         Command::Stories(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Styles(command) => command.run(),

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::commands::runtime::block_on;
 use crate::commands::serve::ServiceOptions;
-use crate::commands::tell::Telling;
+use crate::commands::telling::{Telling, checked};
 use crate::commands::terminal_picture;
 
 /// Characters in a line of the story.
@@ -78,14 +78,13 @@ impl Demo {
     }
 
     async fn story(&self, page: &str) -> anyhow::Result<()> {
+        let wishes = checked(self.telling.request())?;
         // whoever has made a key for the service with this data has it in the environment
         let key = std::env::var("STORYTELLER_KEY").ok();
         let client = Client::new(page)?.with_key(key);
         let spinner = ProgressBar::new_spinner().with_message("starting the service");
         spinner.enable_steady_tick(std::time::Duration::from_millis(120));
-        let job = client
-            .submit(Some(&self.photo), &self.telling.request())
-            .await?;
+        let job = client.submit(Some(&self.photo), &wishes).await?;
         let id = job.id;
         let job = client
             .finished(id, |job| spinner.set_message(doing(job)))

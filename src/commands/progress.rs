@@ -78,7 +78,8 @@ impl Drop for StoryBar {
     }
 }
 
-fn style() -> ProgressStyle {
+/// How bars look.
+pub(crate) fn style() -> ProgressStyle {
     ProgressStyle::with_template("{msg:40} {bar:30} {pos}/{len} {elapsed}")
         .expect("the template above is a valid one")
 }

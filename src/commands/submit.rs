@@ -11,7 +11,8 @@ use uuid::Uuid;
 use crate::commands::asking::Asked;
 use crate::commands::runtime::block_on;
 use crate::commands::stories::watching::{self, Patience};
-use crate::commands::tell::Telling;
+use crate::commands::telling::checked;
+use crate::commands::wishes::Wishes;
 
 /// What `submit` takes.
 #[derive(Args, Debug)]
@@ -28,24 +29,20 @@ pub(crate) struct Submit {
     /// For how long, with --wait or --follow.
     #[command(flatten)]
     patience: Patience,
-    /// A label of yours, such as album=2026: comes back with the story.
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
-    labels: Vec<(String, String)>,
-    /// Higher is told earlier.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=9), value_name = "0..9")]
-    priority: u8,
-    /// Delete picture and story so many seconds after its end [default: the service's own time].
-    #[arg(long, value_name = "S")]
-    keep_for: Option<u32>,
-    /// An address of yours that is told of the end of the story.
-    #[arg(long, value_name = "URL")]
-    webhook_url: Option<String>,
+    /// Of which ends that address is told: story.succeeded, story.failed, story.cancelled, story.expired [default: all].
+    #[arg(
+        long,
+        value_name = "EVENT,…",
+        value_delimiter = ',',
+        requires = "webhook_url"
+    )]
+    webhook_events: Vec<String>,
     /// Go on from this story of the service, with another picture or its own.
     #[arg(long = "continue", value_name = "ID")]
     continues: Option<Uuid>,
-    /// How the story is told.
+    /// What is wished for.
     #[command(flatten)]
-    telling: Telling,
+    wishes: Wishes,
     /// Where it is sent.
     #[command(flatten)]
     asked: Asked,
@@ -55,11 +52,12 @@ impl Submit {
     /// Sends the picture; prints the job's id, or its story.
     ///
     /// # Errors
-    /// When the service refuses the picture or cannot be reached, or the job fails.
+    /// When an option is out of its limits, the service refuses the picture or cannot be reached, or the job fails.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
             let client = self.asked.client()?;
-            let job = client.submit(self.photo.as_deref(), &self.wishes()).await?;
+            let wishes = checked(self.wishes())?;
+            let job = client.submit(self.photo.as_deref(), &wishes).await?;
             let (id, asked, patience) = (job.id, &self.asked, &self.patience);
             if self.wait {
                 return watching::wait(&client, id, asked, patience).await;
@@ -74,19 +72,9 @@ impl Submit {
 
     fn wishes(&self) -> StoryRequest {
         StoryRequest {
-            metadata: self.labels.iter().cloned().collect(),
             continues: self.continues,
-            priority: self.priority,
-            keep_for: self.keep_for,
-            webhook_url: self.webhook_url.clone(),
-            ..self.telling.request()
+            webhook_events: self.webhook_events.clone(),
+            ..self.wishes.request()
         }
     }
-}
-
-fn label(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text
-        .split_once('=')
-        .ok_or_else(|| format!("`{text}` is no label: say KEY=VALUE"))?;
-    Ok((key.to_owned(), value.to_owned()))
 }

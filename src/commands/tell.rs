@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
-use jobs::StoryRequest;
+use clap::Args;
+use jobs::Compat;
 use models::pipeline::picture::Caps;
 use models::pipeline::storyteller::{Request, Story, ToldBatch};
 use models::{Picture, Storyteller};
@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::commands::place::Weights;
 use crate::commands::progress::{LoadingBar, StoryBar};
+use crate::commands::telling::{Telling, checked};
 
 /// What `tell` takes.
 #[derive(Args, Debug)]
@@ -37,100 +38,6 @@ pub(crate) struct Tell {
     weights: Weights,
 }
 
-/// How a story is told.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Telling {
-    /// The style: a name from `storyteller styles`, or a mix such as romance:0.7,adventure:0.3.
-    #[arg(long, default_value = "romance")]
-    pub(crate) style: String,
-    /// How far to shift from captions to the style: 0 not at all, 1 as the original did, at most 2.
-    #[arg(long, default_value_t = 1.0, value_name = "0..2")]
-    pub(crate) style_strength: f64,
-    /// How many of the nearest captions the story is made of.
-    #[arg(long, short, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) k: u32,
-    /// How many sentences-to-be the search keeps: wider is slower and more likely prose.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) beam: u32,
-    /// The most words a story may have.
-    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(20..=400))]
-    pub(crate) max_words: u32,
-    /// How many stories of each picture, the best first.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4))]
-    pub(crate) count: u32,
-    /// Break the story at its commas, one line each.
-    #[arg(long)]
-    pub(crate) lyrics: bool,
-    /// Write for people, or exactly by the rules of the original of 2015: its likeliest text as bare tokens without the
-    /// last one, however long; the picture not turned as its EXIF entry says.
-    #[arg(long, value_enum, default_value_t = Compat::Modern)]
-    pub(crate) compat: Compat,
-    /// Draw sentences by chance and choose the best of each eight (with --beam fewer), or search for the likeliest one; strict stories are
-    /// always searched for.
-    #[arg(long, value_enum, default_value_t = Manner::Sample)]
-    pub(crate) mode: Manner,
-    /// Drawn stories: the same seed draws the same story, another one another story.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Drawn stories: below 1 safer, above 1 wilder.
-    #[arg(long, default_value_t = 0.8)]
-    pub(crate) temperature: f64,
-    /// Drawn stories: draw from the likeliest words that together have this probability.
-    #[arg(long, default_value_t = 0.92)]
-    pub(crate) top_p: f64,
-}
-
-/// How words are chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Manner {
-    /// By chance, the best of many.
-    Sample,
-    /// By beam search.
-    Beam,
-}
-
-/// Whose rules a story follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Compat {
-    /// Ours: whole sentences, set as in a book.
-    Modern,
-    /// The original's.
-    Strict,
-}
-
-impl Telling {
-    /// The same as a request to the service.
-    pub(crate) fn request(&self) -> StoryRequest {
-        let compat = match self.compat {
-            Compat::Modern => jobs::Compat::Modern,
-            Compat::Strict => jobs::Compat::Strict,
-        };
-        let mode = match self.mode {
-            Manner::Sample if compat == jobs::Compat::Modern => jobs::Mode::Sample,
-            _ => jobs::Mode::Beam,
-        };
-        StoryRequest {
-            style: self.style.clone(),
-            style_strength: self.style_strength,
-            form: if self.lyrics {
-                jobs::Form::Lyrics
-            } else {
-                jobs::Form::Prose
-            },
-            beam_width: self.beam,
-            captions: self.k,
-            max_words: self.max_words,
-            mode: Some(mode),
-            temperature: self.temperature,
-            top_p: self.top_p,
-            seed: (mode == jobs::Mode::Sample).then_some(self.seed),
-            compat,
-            count: self.count,
-            ..StoryRequest::default()
-        }
-    }
-}
-
 impl Tell {
     /// Tells every picture's story.
     ///
@@ -138,10 +45,7 @@ impl Tell {
     /// When the bundle cannot be opened or the options make no sense. A picture that cannot be told
     /// does not stop the others: it is reported and the exit code is 1.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let request = self.telling.request();
-        request
-            .validate()
-            .map_err(|problem| anyhow::anyhow!("--style and its company: {problem}"))?;
+        let request = checked(self.telling.request())?;
         let mut options = worker::engine::storyteller::options(&request)?;
         if let Some(path) = &self.continues {
             options.before = std::fs::read_to_string(path).with_context(|| {
@@ -152,7 +56,7 @@ impl Tell {
         let mut failures = 0;
         let mut pictures = Vec::new();
         for path in &self.photos {
-            match read_picture(path, self.telling.compat) {
+            match read_picture(path, request.compat) {
                 Ok(picture) => pictures.push((path, picture)),
                 Err(error) => {
                     failures += 1;

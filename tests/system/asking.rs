@@ -1,8 +1,9 @@
 //! The program as a client of a running service: what it prints where, as words and as JSON, and how it ends.
 
+use std::path::Path;
 use std::process::Output;
 
-use api::view::{SharedStoryView, StoryView, StyleState, StyleView, StylesView};
+use api::view::{BatchView, SharedStoryView, StoryView, StyleState, StyleView, StylesView};
 use jobs::State;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -139,6 +140,125 @@ async fn how_a_story_ended_is_the_exit_code() {
     }
     let wrong = ended(&service, &["list", "--server", "localhost"]).await;
     assert_eq!(wrong.0, Some(2), "{}", wrong.1);
+    service.stop().await;
+}
+
+/// An album in this folder: two pictures, and between them a text that is called one.
+fn album(folder: &Path) -> [String; 3] {
+    let names = ["a.png", "notes.jpg", "b.png"].map(|name| folder.join(name));
+    std::fs::write(&names[0], small_picture(1)).unwrap();
+    std::fs::write(&names[1], "no picture").unwrap();
+    std::fs::write(&names[2], small_picture(2)).unwrap();
+    names.map(|file| file.to_str().unwrap().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_album_is_sent_in_one_call_and_its_stories_come_in_the_order_of_its_pictures() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let [first, notes, second] = album(folder.path());
+    let sent = ["batch", &first, &notes, &second, "--wait"];
+    let told = typed(&service, &sent).await;
+    assert_eq!(told.status.code(), Some(1), "one of them is no picture");
+    let complaint = String::from_utf8(told.stderr).unwrap();
+    assert!(
+        complaint.contains(&format!("{notes}: refused: ")),
+        "{complaint}"
+    );
+    assert_eq!(complaint.lines().count(), 1, "{complaint}");
+    let stories = String::from_utf8(told.stdout).unwrap();
+    let stories: Vec<&str> = stories.trim_end().split("\n\n").collect();
+    assert_eq!(stories.len(), 2, "{stories:?}");
+    for (story, picture) in stories.iter().zip([&first, &second]) {
+        let beginning = format!("{picture}\nOnce upon a time");
+        assert!(story.starts_with(&beginning), "{story}");
+    }
+
+    let id = said(
+        &service,
+        &["batch", &first, &second, "--label", "album=2026"],
+    )
+    .await;
+    let waited: Vec<BatchView> =
+        values(&service, &["batch", "--id", id.trim(), "--wait", "--json"]).await;
+    assert_eq!((waited.len(), waited[0].counts["succeeded"]), (1, 2));
+    let job = waited[0].items[1].id.unwrap().to_string();
+    let job: Vec<StoryView> = values(&service, &["show", &job, "--json"]).await;
+    assert_eq!(job[0].request.metadata["album"], "2026");
+    let listed = said(&service, &["batch", "--id", id.trim()]).await;
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert!(listed.contains("  succeeded  Once upon a time"), "{listed}");
+    let wrong = ended(&service, &["batch", "--id", id.trim(), "--style", "sea"]).await;
+    assert_eq!(wrong.0, Some(2), "it was asked for otherwise: {}", wrong.1);
+    let none = ended(&service, &["batch", &notes]).await;
+    assert!(none.0 == Some(1) && none.1.contains("picture"), "{none:?}");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_the_stories_of_an_album_ended_is_the_exit_code() {
+    let engine = ScriptedEngine::new();
+    let tells = engine.tells();
+    let service = Service::scripted(engine).await;
+    let folder = tempfile::tempdir().unwrap();
+    let [first, _, second] = album(folder.path());
+    let slow = ["batch", &first, &second, "--label", "script=gate"];
+    let id = said(&service, &slow).await;
+    let id = id.trim();
+    let waiting = ["batch", "--id", id, "--wait"];
+    let late = ended(&service, &[&waiting[..], &["--timeout", "1"]].concat()).await;
+    assert_eq!(late.0, Some(5), "{}", late.1);
+    let again = format!("`storyteller batch --id {id} --wait`");
+    assert!(late.1.contains(&again), "{}", late.1);
+    let standing: Vec<BatchView> = values(&service, &["batch", "--id", id, "--json"]).await;
+    let one = standing[0].items[0].id.unwrap().to_string();
+    said(&service, &["cancel", &one]).await;
+    tells.open();
+    let told = typed(&service, &waiting).await;
+    assert_eq!(told.status.code(), Some(3), "one was cancelled");
+    let stories = String::from_utf8(told.stdout).unwrap();
+    assert!(
+        stories.starts_with("picture 2\nOnce upon a time"),
+        "{stories}"
+    );
+    let complaint = String::from_utf8(told.stderr).unwrap();
+    assert!(complaint.contains("picture 1: cancelled"), "{complaint}");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_and_what_is_told_to_a_webhook_can_be_said() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let past = [
+        "submit",
+        photo(),
+        "--deadline",
+        "2020-01-01T00:00:00Z",
+        "--wait",
+    ];
+    let (code, complaint) = ended(&service, &past).await;
+    assert_eq!(code, Some(4), "{complaint}");
+    let wrong = ended(&service, &["submit", photo(), "--deadline", "tomorrow"]).await;
+    assert!(
+        wrong.0 == Some(2) && wrong.1.contains("2026-12-24T18:00:00Z"),
+        "{wrong:?}"
+    );
+
+    let events = ["--webhook-events", "story.failed,story.expired"];
+    let alone = ended(&service, &[&["submit", photo()], &events[..]].concat()).await;
+    assert_eq!(alone.0, Some(2), "nobody would be told: {}", alone.1);
+    let told = [
+        "submit",
+        photo(),
+        "--json",
+        "--webhook-url",
+        "http://127.0.0.1:9/told",
+    ];
+    let jobs: Vec<StoryView> = values(&service, &[&told[..], &events[..]].concat()).await;
+    assert_eq!(
+        jobs[0].request.webhook_events,
+        ["story.failed", "story.expired"]
+    );
     service.stop().await;
 }
 

@@ -91,10 +91,16 @@ fn a_picture_that_is_none_does_not_stop_the_others() {
 #[test]
 fn wrong_use_ends_with_exit_code_two() {
     assert_eq!(storyteller(&["tell"]).status.code(), Some(2));
-    assert_eq!(
-        storyteller(&["tell", "x.jpg", "--beam", "0"]).status.code(),
-        Some(2)
-    );
+    // the limits of a request are those of the service, and are called as they were typed
+    for (option, value) in [("--beam", "0"), ("--style-strength", "3"), ("--top-p", "0")] {
+        for command in ["tell", "submit", "batch"] {
+            let wrong = storyteller(&[command, "x.jpg", option, value]);
+            assert_eq!(wrong.status.code(), Some(2), "{command} {option}");
+            let complaint = String::from_utf8(wrong.stderr).unwrap();
+            let told = format!("{option} is {value}; it must be");
+            assert!(complaint.contains(&told), "{complaint}");
+        }
+    }
 }
 
 #[test]

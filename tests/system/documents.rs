@@ -11,8 +11,14 @@ use crate::harness::{Service, small_picture};
 
 const ADDRESS: &str = "http://127.0.0.1:7878";
 /// What a document may tell people to type, beside `curl` and `storyteller`; `make` has a test of its own.
-const PLAIN: [&str; 10] = [
+const PLAIN: [&str; 16] = [
     "apt",
+    "mkdir",
+    "chown",
+    "mv",
+    "touch",
+    "kubectl",
+    "journalctl",
     "systemctl",
     "tar",
     "readlink",

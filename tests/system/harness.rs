@@ -3,7 +3,7 @@
 //! Dropping a service stops everything it started.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use outbound::FetchOptions;
@@ -233,10 +233,20 @@ impl Service {
     }
 
     /// Stops the service and starts another one on the same data.
-    pub(crate) async fn restarted(mut self, engine: ScriptedEngine) -> Self {
+    pub(crate) async fn restarted(self, engine: ScriptedEngine) -> Self {
+        self.restarted_after(|_| (), engine).await
+    }
+
+    /// The same; meanwhile something is done with the data.
+    pub(crate) async fn restarted_after(
+        mut self,
+        act: impl FnOnce(&Path),
+        engine: ScriptedEngine,
+    ) -> Self {
         self.shutdown.cancel();
         self.running.take().unwrap().await.unwrap().unwrap();
         let data = std::mem::replace(&mut self.data, tempfile::tempdir().unwrap());
+        act(data.path());
         Self::start_in(data, engine.factory()).await
     }
 

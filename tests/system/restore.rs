@@ -1,10 +1,10 @@
 //! What `docs/backup.md` says is done: a service that runs is dumped and copied, all of it is lost, and a new one that gets it back
-//! has every story with its picture.
+//! has every story with its picture; and one whose log is kept goes back to a moment.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testkit::postgres::cache;
+use testkit::postgres::{cache, open_folder};
 use worker::scripted::ScriptedEngine;
 
 use crate::harness::{Service, small_picture};
@@ -48,6 +48,18 @@ fn copy(from: &Path, to: &Path) {
         .arg(to)
         .status();
     assert!(copied.unwrap().success());
+}
+
+/// Gives everything below a place to the owner of another one.
+fn give(place: &Path, as_of: &Path) {
+    let mut reference = std::ffi::OsString::from("--reference=");
+    reference.push(as_of);
+    let given = Command::new("chown")
+        .arg("--recursive")
+        .arg(reference)
+        .arg(place)
+        .status();
+    assert!(given.unwrap().success());
 }
 
 /// All stories with their texts, and the pictures that go with them.
@@ -128,6 +140,66 @@ async fn what_was_dumped_comes_back_with_every_story_and_its_picture() {
     let gallery = service.get("/v1/gallery").await.json();
     assert!(gallery.to_string().contains(&ids[0]), "{gallery}");
     // and it goes on from there
+    let id = service.accepted(&small_picture(20), &[]).await;
+    assert_eq!(service.finished(&id).await["state"], "succeeded");
+    service.stop().await;
+}
+
+/// Puts the copy of the database's files in their place, to be brought to this moment by the log that was kept.
+fn turn_back(data: &Path, kept: &Path, moment: &str) {
+    let (files, before) = (
+        data.join("postgres/data"),
+        data.join("postgres/data.before"),
+    );
+    std::fs::rename(&files, &before).unwrap();
+    copy(&kept.join("base"), &files);
+    std::fs::write(files.join("recovery.signal"), "").unwrap();
+    let settings = files.join("postgresql.auto.conf");
+    let said = std::fs::read_to_string(&settings).unwrap();
+    let wal = kept.join("wal");
+    let more = format!(
+        "restore_command = 'cp {}/%f %p'\nrecovery_target_time = '{moment}'\n\
+         recovery_target_action = promote\nhot_standby = off\n",
+        wal.display()
+    );
+    std::fs::write(settings, said + &more).unwrap();
+    give(&files, &before);
+}
+
+#[tokio::test]
+async fn a_database_whose_log_is_kept_goes_back_to_any_moment() {
+    let kept = open_folder();
+    let wal = kept.path().join("wal");
+    std::fs::create_dir(&wal).unwrap();
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    give(&wal, &service.data.path().join("postgres/data"));
+    let keep = format!(
+        "alter system set archive_command = 'test ! -f {0}/%f && cp %p {0}/%f'",
+        wal.display()
+    );
+    let on = "alter system set archive_mode = on";
+    let words = ["--dbname", "postgres", "--command", on, "--command", &keep];
+    on_database(service.data.path(), "psql", &words).await;
+    let service = service.restarted(ScriptedEngine::new()).await;
+    let base = kept.path().join("base");
+    let base = ["--checkpoint", "fast", "--pgdata", base.to_str().unwrap()];
+    on_database(service.data.path(), "pg_basebackup", &base).await;
+
+    // all of this is in the log alone
+    let ids = four_stories(&service).await;
+    let before = everything(&service, &ids).await;
+    let moment = chrono::Utc::now().to_rfc3339();
+    let later = service.accepted(&small_picture(9), &[]).await;
+    service.finished(&later).await;
+    service.shares(&ids[0], false).await;
+
+    let turn = |data: &Path| turn_back(data, kept.path(), &moment);
+    let service = service.restarted_after(turn, ScriptedEngine::new()).await;
+    assert_eq!(everything(&service, &ids).await, before);
+    let gone = service.get(&format!("/v1/stories/{later}")).await;
+    assert_eq!(gone.status, 404, "it was told afterwards");
+    let gallery = service.get("/v1/gallery").await.json();
+    assert!(gallery.to_string().contains(&ids[0]), "{gallery}");
     let id = service.accepted(&small_picture(20), &[]).await;
     assert_eq!(service.finished(&id).await["state"], "succeeded");
     service.stop().await;

@@ -106,7 +106,9 @@ impl BatchItemState {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             BatchItemState::Queued => "queued",
             BatchItemState::Running => "running",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use jobs::Compat;
 use models::pipeline::options::Options;
 use models::pipeline::storyteller::Request;
 use models::text::encoding;
@@ -23,7 +24,7 @@ use training::thoughts::Folder;
 use crate::commands::evaluate::table::{Line, line, print};
 use crate::commands::place::Weights;
 use crate::commands::progress::LoadingBar;
-use crate::commands::tell::{Compat, open, read_picture};
+use crate::commands::tell::{open, read_picture};
 
 /// Stories told together.
 const AT_ONCE: usize = 8;

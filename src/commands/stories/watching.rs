@@ -1,5 +1,5 @@
 //! What a person sees of a story while it is told: its stages, and its sentences as soon as they are final.
-//! `wait`, `follow` and `submit` watch with it. What must stay true: standard output has the story and nothing else (with
+//! `wait`, `follow`, `submit` and `batch` watch with it. What must stay true: standard output has the story and nothing else (with
 //! `--json` the job or its events); everything that passes goes to standard error.
 
 use std::io::{IsTerminal as _, Write as _};
@@ -10,7 +10,7 @@ use api::view::{EventView, StoryView};
 use clap::Args;
 use indicatif::ProgressBar;
 use jobs::State;
-use storyteller::client::{Client, Event, story_of};
+use storyteller::client::{Client, Error, Event, story_of};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -38,9 +38,9 @@ pub(crate) async fn wait(
 ) -> anyhow::Result<ExitCode> {
     let lives = std::io::stdout().is_terminal() && !asked.json;
     let mut watching = Watching::new(lives);
-    let job = patience
-        .with(client, id, |event| watching.hear(event))
-        .await?;
+    let hear = |event: &Event| watching.hear(event);
+    let follow = async |hear: &mut dyn FnMut(&Event)| client.follow(id, hear).await;
+    let job = patience.with(again(id), hear, follow).await?;
     if asked.json {
         asked.print(&job, String::new)?;
     }
@@ -59,42 +59,51 @@ pub(crate) async fn follow(
 ) -> anyhow::Result<ExitCode> {
     let mut watching = Watching::new(!asked.json);
     watching.talks = !asked.json;
-    let heard = |event: &Event| {
+    let hear = |event: &Event| {
         if asked.json {
             asked.print(event, String::new)?;
         }
         watching.hear(event)
     };
-    let job = patience.with(client, id, heard).await?;
+    let follow = async |hear: &mut dyn FnMut(&Event)| client.follow(id, hear).await;
+    let job = patience.with(again(id), hear, follow).await?;
     watching.end(&job, asked)
 }
 
+/// What to type to wait on for a story.
+fn again(id: Uuid) -> String {
+    format!("storyteller wait {id}")
+}
+
 impl Patience {
-    /// Follows a story for as long as that, and as long as whoever hears it wants to.
-    async fn with(
+    /// Follows a story or a batch for as long as that, and as long as whoever hears of it wants to; `again` waits on.
+    ///
+    /// # Errors
+    /// When it takes too long, cannot be followed, or whoever hears of it cannot.
+    pub(crate) async fn with<T, E>(
         &self,
-        client: &Client,
-        id: Uuid,
-        mut hear: impl FnMut(&Event) -> anyhow::Result<()>,
-    ) -> anyhow::Result<StoryView> {
+        again: String,
+        mut hear: impl FnMut(&E) -> anyhow::Result<()>,
+        follow: impl AsyncFnOnce(&mut dyn FnMut(&E)) -> Result<T, Error>,
+    ) -> anyhow::Result<T> {
         let (gone, mut nobody) = mpsc::unbounded_channel();
-        let followed = client.follow(id, move |event| {
-            if let Err(error) = hear(event) {
-                // received below, or the story has ended anyhow
+        let mut heard = |what: &E| {
+            if let Err(error) = hear(what) {
+                // received below, or it has ended anyhow
                 let _ = gone.send(error);
             }
-        });
+        };
         let late = async {
             match self.timeout {
                 Some(seconds) => {
                     tokio::time::sleep(Duration::from_secs(seconds)).await;
-                    TooLong { id, seconds }
+                    TooLong { again, seconds }
                 }
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            job = followed => Ok(job?),
+            end = follow(&mut heard) => Ok(end?),
             Some(error) = nobody.recv() => Err(error),
             late = late => Err(late.into()),
         }
