@@ -5,6 +5,7 @@
 mod accounts;
 mod booth;
 mod browser;
+mod camera;
 mod eyes;
 mod lines;
 mod reading;
