@@ -5,7 +5,7 @@ import { announce, conceal, el, make, reveal } from "./elements.js";
 import { add, addVersion, inBooth } from "./mine.js";
 import { forget, say } from "./pictures.js";
 import { at, enter, entitle, go } from "./rooms.js";
-import { call, ended, follow, Refusal, told, upload } from "./service.js";
+import { call, ended, follow, told, upload, wordsOf } from "./service.js";
 import { addSentence, clearSentences, clearStory, reveal as showStory } from "./told.js";
 import { duration, t } from "./words.js";
 
@@ -42,7 +42,7 @@ export function openStory(id) {
 export async function send(fields, url, of = null) {
   open(url, t("Sending the picture …"));
   step("upload");
-  const sending = upload("/v1/stories", fields, advance);
+  const sending = upload("/v1/stories", fields, { advance });
   following = { stop: sending.abort };
   reveal("cancel");
   try {
@@ -56,7 +56,7 @@ export async function send(fields, url, of = null) {
   } catch (error) {
     if (error.name === "AbortError") return;
     go("");
-    say(error instanceof Refusal ? error.message : String(error));
+    say(wordsOf(error));
   }
 }
 

@@ -8,6 +8,7 @@ const PATIENT = 5000; // how often a story is looked at while its events arrive:
 const WAITING = 2000; // in line: the place changes with every story that is told before
 const ALONE = 1000; // without events
 
+const strange = t("Something went wrong. Trying again may help.");
 /** What a person can do about it, for the kinds of problems that a page can meet. */
 const remedies = {
   image_unreadable: t("This file is no picture that can be read. Choose another one."),
@@ -32,10 +33,19 @@ const remedies = {
 
 /** A request that did not work: `status` 0 is no answer at all. */
 export class Refusal extends Error {
-  constructor(problem, status) {
+  /** `after`: in how many seconds the service wants to be asked again, if it says so. */
+  constructor(problem, status, after = 0) {
     super(told(problem, status));
     this.status = status;
+    this.after = Number(after) || 0;
   }
+}
+
+/** What went wrong, in words for a person; what nobody foresaw goes to the console too. */
+export function wordsOf(error) {
+  if (error instanceof Refusal) return error.message;
+  reportError(error);
+  return strange;
 }
 
 /** What a problem, or a job's error, means to a person. English has the service's own words: they name the numbers. */
@@ -59,7 +69,7 @@ export async function call(path, options = {}) {
   if (answer.status === 401 && await askForKey(Boolean(options.method))) return call(path, options);
   if (answer.status === 204 || answer.status === 304) return null;
   const body = await answer.json().catch(() => null);
-  if (!answer.ok) throw new Refusal(body, answer.status);
+  if (!answer.ok) throw new Refusal(body, answer.status, answer.headers.get("Retry-After"));
   return body;
 }
 
@@ -67,8 +77,11 @@ export function put(path, value) {
   return call(path, { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(value) });
 }
 
+/** A key for a request: sent again under the same one, it is done once. */
+export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+
 /** Sends a form and says how much of it is on its way: fetch cannot tell that. */
-export function upload(path, fields, advance = () => {}) {
+export function upload(path, fields, { advance, key = null }) {
   let request = null;
   const send = () => new Promise((resolve, reject) => {
     request = new XMLHttpRequest();
@@ -76,11 +89,12 @@ export function upload(path, fields, advance = () => {}) {
     request.addEventListener("load", () => {
       const answer = parsed(request.responseText);
       if (request.status >= 200 && request.status < 300 && answer) resolve(answer);
-      else reject(new Refusal(answer, request.status));
+      else reject(new Refusal(answer, request.status, request.getResponseHeader("Retry-After")));
     });
     request.addEventListener("error", () => reject(new Refusal(null, 0)));
     request.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
     request.open("POST", path);
+    if (key) request.setRequestHeader("Idempotency-Key", key);
     request.send(fields);
   });
   const done = send().catch(async (refusal) => {

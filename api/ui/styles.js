@@ -2,7 +2,7 @@
 // What must stay true: the value of the select is what is sent as `style`, whatever dialog it was chosen in.
 
 import { announce, conceal, el, make, reveal } from "./elements.js";
-import { call, Refusal, told, upload } from "./service.js";
+import { call, told, upload, wordsOf } from "./service.js";
 import { tastes } from "./tastes.js";
 import { duration, number, remember, remembered, t } from "./words.js";
 
@@ -136,11 +136,11 @@ async function makeOwn() {
   announce("own-status", t("Sending the text …"));
   reveal("own-progress");
   try {
-    await upload("/v1/styles", fields, (done, of) => advance({ done, of })).done;
+    await upload("/v1/styles", fields, { advance: (done, of) => advance({ done, of }) }).done;
     announce("own-status", t("Reading the text …"));
     await made(name, Date.now());
   } catch (error) {
-    announce("own-status", error instanceof Refusal ? error.message : String(error));
+    announce("own-status", wordsOf(error));
   }
   conceal("own-progress");
 }

@@ -283,6 +283,20 @@ impl Browser {
         assert!(complaints.iter().all(about), "{complaints:?}");
     }
 
+    /// Waits for a complaint about this. What it complained of before is forgotten.
+    pub(crate) async fn complains_of(&self, matter: &str) {
+        let begun = Instant::now();
+        while !self
+            .complaints()
+            .await
+            .iter()
+            .any(|one| one.contains(matter))
+        {
+            assert!(begun.elapsed() < PATIENCE, "no complaint of {matter}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Ends it; no complaint may be left.
     pub(crate) async fn close(self) {
         let complaints = self.complaints().await;
