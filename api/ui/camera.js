@@ -2,7 +2,7 @@
 // Without leave, camera or a safe address it says what to do, and a phone's own camera still works.
 // What must stay true: the light of the camera goes out when the dialog closes, however it closes; and no failure is an end.
 
-import { addressOf, announce, conceal, el, reveal, takeBack } from "./elements.js";
+import { addressOf, announce, conceal, el, pressed, reveal, takeBack } from "./elements.js";
 import { inBooth } from "./mine.js";
 import { choose } from "./pictures.js";
 import { t } from "./words.js";
@@ -17,13 +17,13 @@ let taken = null;
 
 export function startCamera() {
   const room = el("camera-room");
-  el("use-camera").addEventListener("click", openCamera);
-  el("shoot").addEventListener("click", countDown);
-  el("retake").addEventListener("click", live);
-  el("keep").addEventListener("click", keep);
-  el("turn").addEventListener("click", () => { facing = facing === "user" ? "environment" : "user"; live(); });
-  el("close-camera").addEventListener("click", () => room.close());
-  el("choose-instead").addEventListener("click", () => { room.close(); el("picture").click(); });
+  pressed("use-camera", openCamera);
+  pressed("shoot", countDown);
+  pressed("retake", live);
+  pressed("keep", keep);
+  pressed("turn", () => { facing = facing === "user" ? "environment" : "user"; live(); });
+  pressed("close-camera", () => room.close());
+  pressed("choose-instead", () => { room.close(); el("picture").click(); });
   room.addEventListener("close", () => {
     dark();
     taken = null;

@@ -2,6 +2,9 @@
 
 export const el = (id) => document.getElementById(id);
 
+/** What a press of this button does. */
+export const pressed = (id, act) => el(id).addEventListener("click", act);
+
 /** A new element with attributes, properties and children: `make("a", { href }, "text", other)`. */
 export function make(name, attributes = {}, ...children) {
   const made = document.createElement(name);

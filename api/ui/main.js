@@ -4,7 +4,7 @@
 import { current, openStory, send, startBook } from "./book.js";
 import { startCamera } from "./camera.js";
 import { startCard } from "./card.js";
-import { el } from "./elements.js";
+import { addressOf, el, pressed } from "./elements.js";
 import { openGallery, openMine, startGallery } from "./gallery.js";
 import { startKiosk } from "./kiosk.js";
 import { startLogin } from "./login.js";
@@ -75,13 +75,13 @@ async function tellAgain(changes, version = false) {
     const file = await samePicture(current());
     if (current()?.id !== id) return; // somebody went on
     fields.append("image", file);
-    send(fields, URL.createObjectURL(file), of);
+    send(fields, addressOf(file), of);
   } catch {
     el("status").textContent = t("Its picture could not be fetched. Choose one.");
   } finally { el("another").disabled = false; }
 }
 
-el("restyle").addEventListener("click", async () => {
+pressed("restyle", async () => {
   try {
     const file = await samePicture(current());
     go("");
@@ -89,8 +89,8 @@ el("restyle").addEventListener("click", async () => {
     openStyles(() => el("form").requestSubmit());
   } catch (refusal) { el("status").textContent = refusal.message; }
 });
-el("another").addEventListener("click", () => tellAgain({ seed: anySeed() }, true));
-el("tell-on").addEventListener("click", () => tellAgain({ continue: current().id }));
+pressed("another", () => tellAgain({ seed: anySeed() }, true));
+pressed("tell-on", () => tellAgain({ continue: current().id }));
 
 /** One of the whole numbers that every reader of JSON keeps: counted on, it would meet the seeds of other versions. */
 const anySeed = () => crypto.getRandomValues(new BigUint64Array(1))[0] >> 11n;
@@ -110,7 +110,7 @@ function arrive() {
 
 addEventListener("hashchange", arrive);
 // an address of its own would lead out of the room
-el("skip").addEventListener("click", (event) => { event.preventDefault(); el("main").focus(); });
+pressed("skip", (event) => { event.preventDefault(); el("main").focus(); });
 
 translatePage();
 for (const start of [startLogin, startPictures, startCamera, startStyles, startBook, startTold, startWhy, startCard, startSheet, startGallery, startSlideshow, startKiosk]) start();

@@ -3,7 +3,7 @@
 // connections serve them all: a browser has six for one service.
 
 import { inLine, outcome } from "./book.js";
-import { announce, el, make } from "./elements.js";
+import { announce, el, make, pressed } from "./elements.js";
 import { add, firstWords } from "./mine.js";
 import { forget } from "./pictures.js";
 import { enter } from "./rooms.js";
@@ -37,7 +37,7 @@ export function openSheet() {
 }
 
 export function startSheet() {
-  el("sheet-stop").addEventListener("click", async () => {
+  pressed("sheet-stop", async () => {
     el("sheet-title").focus(); // the button goes
     for (const frame of frames.filter((one) => !one.over)) {
       if (frame.job) await cancel(frame.job);
@@ -46,7 +46,7 @@ export function startSheet() {
     }
     count();
   });
-  el("sheet-again").addEventListener("click", () => {
+  pressed("sheet-again", () => {
     el("sheet-title").focus();
     sendThem(frames.filter(lost));
   });

@@ -63,12 +63,6 @@ async fn fifty_pictures_dropped_at_once_are_all_told_and_a_text_among_them_is_le
     service.stop().await;
 }
 
-/// The form's wishes have a label with a script for the engine.
-const GATE: &str = r#"
-    const label = Object.assign(document.createElement('input'), { type: 'hidden', name: 'metadata', value: '{"script":"gate"}' });
-    document.getElementById('form').append(label);
-"#;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_line_and_a_full_queue_lose_no_picture() {
     let engine = ScriptedEngine::new();
@@ -77,7 +71,7 @@ async fn a_dead_line_and_a_full_queue_lose_no_picture() {
     let browser = Browser::open().await;
     browser.visit(&service.address).await;
     browser.wakes().await;
-    browser.run(GATE).await;
+    browser.wishes_for("gate").await;
     browser.run_to_its_end(&drop(24)).await;
     browser.goes_offline().await;
     browser.press("#tell").await;
