@@ -17,8 +17,9 @@ use crate::etag;
 use crate::seen::{find, known_id};
 use crate::service::Service;
 
-/// A stored picture never changes, but it can be removed: no cache but the caller's own keeps it.
-const OF_A_PICTURE: &str = "private, max-age=3600";
+/// A stored picture never changes, but it can be removed: no cache but the caller's own keeps it, and that one asks each time
+/// whether it still may.
+const OF_A_PICTURE: &str = "private, no-cache";
 
 /// How much of a picture is wanted.
 #[derive(Debug, PartialEq, Eq)]

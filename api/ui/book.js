@@ -1,11 +1,11 @@
 // The book: the picture on one side, on the other what happens to it and then its story. `main.js` opens it.
 // What must stay true: a reload, a lost connection or another tab finds the same story in the same state.
 
-import { announce, conceal, el, make, reveal } from "./elements.js";
+import { announce, conceal, el, make, pressed, reveal } from "./elements.js";
 import { add, addVersion, inBooth } from "./mine.js";
 import { forget, say } from "./pictures.js";
 import { at, enter, entitle, go } from "./rooms.js";
-import { call, ended, follow, Refusal, told, upload } from "./service.js";
+import { call, ended, follow, told, upload, wordsOf } from "./service.js";
 import { addSentence, clearSentences, clearStory, reveal as showStory } from "./told.js";
 import { duration, t } from "./words.js";
 
@@ -20,15 +20,16 @@ const SEEN = 4; // captions that are shown while it works
 let job = null;
 let waited = false; // whether somebody saw it before it was told
 let following = null;
+const owed = new Set(); // stories that somebody in the booth did not want
 
 /** The job on the page, if there is one. */
 export const current = () => job;
 
 export function startBook() {
-  el("cancel").addEventListener("click", cancel);
-  el("retry").addEventListener("click", retry);
+  pressed("cancel", cancel);
+  pressed("retry", retry);
   document.addEventListener("decided", (event) => { job = event.detail; });
-  el("new").addEventListener("click", () => { forget(); go(""); el("picture").click(); });
+  if (!inBooth) pressed("new", () => { forget(); go(""); el("picture").click(); });
 }
 
 /** Opens the story of this id. */
@@ -42,7 +43,7 @@ export function openStory(id) {
 export async function send(fields, url, of = null) {
   open(url, t("Sending the picture …"));
   step("upload");
-  const sending = upload("/v1/stories", fields, advance);
+  const sending = upload("/v1/stories", fields, { advance });
   following = { stop: sending.abort };
   reveal("cancel");
   try {
@@ -56,15 +57,16 @@ export async function send(fields, url, of = null) {
   } catch (error) {
     if (error.name === "AbortError") return;
     go("");
-    say(error instanceof Refusal ? error.message : String(error));
+    say(wordsOf(error));
   }
 }
 
 function open(url, words) {
-  enter("book", { title: t("The story"), leaving: () => { following?.stop(); following = null; job = null; } });
   clearStory();
+  enter("book", { title: t("The story"), leaving });
   waited = Boolean(url);
   conceal("seen", "retry", "new", "cancel");
+  el("eta").textContent = "";
   reveal("waiting");
   el("seen").replaceChildren();
   if (url) el("shown").src = url; else el("shown").removeAttribute("src");
@@ -74,6 +76,13 @@ function open(url, words) {
   tell(words);
 }
 
+function leaving() {
+  following?.stop();
+  following = null;
+  job = null;
+  el("shown").removeAttribute("src");
+}
+
 function listen(id) {
   following?.stop();
   following = follow(id, {
@@ -81,7 +90,7 @@ function listen(id) {
     captions: showSeen,
     sentence: (index, text) => { conceal("seen"); addSentence(index, text, job?.request.form); },
     anew: clearSentences,
-    silent: () => tell(t("The service does not answer just now. Your story is kept; trying again …")),
+    silent: ({ status, message }) => tell(status >= 400 && status < 500 ? message : t("The service does not answer just now. Your story is kept; trying again …")),
     lost: (refusal) => { go(""); say(refusal.message); },
   });
 }
@@ -96,13 +105,14 @@ function show(now) {
   el("cancel").hidden = over;
   el("new").hidden = !over;
   el("retry").hidden = !over || now.state === "succeeded";
+  el("eta").textContent = timeLeft(now); // it changes with every look: not to be read aloud
   if (now.state === "queued") {
     step("queued");
-    tell(inLine(now));
+    tell(place(now));
   } else if (now.state === "running") {
     const stage = Object.keys(doing).find((name) => now.stage?.toLowerCase().startsWith(name));
-    const [place, words] = doing[stage] ?? ["looking", t("The storyteller has your picture …")];
-    step(place);
+    const [part, words] = doing[stage] ?? ["looking", t("The storyteller has your picture …")];
+    step(part);
     if (now.progress?.of > 1) advance(now.progress.done, now.progress.of);
     tell(words);
   } else if (now.state === "succeeded") {
@@ -132,14 +142,16 @@ function showSeen(captions) {
   el("shown").alt = lines[0];
 }
 
-/** Where a story stands that has not begun: for the book and for the contact sheet. */
-export function inLine(now) {
-  const before = now.position > 0 ? now.position : 0;
-  const eta = now.eta_seconds > 1 ? ` ${t("About {time} to go.", { time: duration(now.eta_seconds) })}` : "";
-  if (now.attempts > 0) return t("Something went wrong; it will be tried again.") + eta;
-  if (before === 0) return t("Next in line.") + eta;
-  return t("{n} picture is before yours.|{n} pictures are before yours.", { n: before }) + eta;
+/** Where a story stands that has not begun: on the contact sheet. */
+export const inLine = (now) => `${place(now)} ${timeLeft(now)}`.trim();
+
+function place(now) {
+  if (now.attempts > 0) return t("Something went wrong; it will be tried again.");
+  if (!(now.position > 0)) return t("Next in line.");
+  return t("{n} picture is before yours.|{n} pictures are before yours.", { n: now.position });
 }
+
+const timeLeft = (now) => (now.state === "queued" && now.eta_seconds > 1 ? t("About {time} to go.", { time: duration(now.eta_seconds) }) : "");
 
 /** Why a story ended without one. */
 export function outcome(now) {
@@ -151,8 +163,8 @@ export function outcome(now) {
 
 function step(name) {
   const now = steps.indexOf(name);
-  [...el("steps").children].forEach((one, place) => {
-    one.className = place < now ? "past" : place === now ? "now" : "";
+  [...el("steps").children].forEach((one, at) => {
+    one.className = at < now ? "past" : at === now ? "now" : "";
   });
   el("progress").removeAttribute("value");
 }
@@ -169,6 +181,7 @@ function tell(words, kind = "") {
 
 async function cancel() {
   conceal("cancel");
+  el("book-title").focus(); // the button is gone
   tell(t("Stopping …"));
   if (!job) { // still on its way
     following?.stop();
@@ -188,17 +201,26 @@ async function retry() {
   } catch (refusal) {
     tell(refusal.message, "trouble");
     reveal("retry");
+    el("retry").focus();
   }
 }
 
-/** In the booth nothing is kept that nobody asked to keep. */
-export async function abandon() {
-  const id = job?.id;
+/** In the booth nothing is kept that nobody asked to keep. Whether all of that is gone. */
+export function abandon() {
+  if (job && !job.shared) owed.add(job.id);
   following?.stop();
-  if (!inBooth || !id || job.shared) return;
-  const path = `/v1/stories/${id}`;
-  try {
-    if (!ended(job)) await call(`${path}/cancel`, { method: "POST" });
-    await call(path, { method: "DELETE" });
-  } catch { /* the service's own retention takes it */ }
+  return settle();
+}
+
+/** Deletes what was to be forgotten when the service did not answer. */
+export async function settle() {
+  for (const id of owed) {
+    try {
+      await call(`/v1/stories/${id}`, { method: "DELETE" });
+    } catch (refusal) {
+      if (refusal.status !== 404) continue;
+    }
+    owed.delete(id);
+  }
+  return owed.size === 0;
 }

@@ -1,7 +1,7 @@
 // The picture card: picture and story on one image, to be sent around. Drawn here, so nothing leaves the browser.
 // What must stay true: a phone shows the card 360 points wide, and its text can be read there.
 
-import { el } from "./elements.js";
+import { el, pressed } from "./elements.js";
 
 const WIDTH = 1080, HEIGHT = 1350, MARGIN = 64;
 const LARGEST = 56, SMALLEST = 30; // on a phone's 360 points: 19 and 10
@@ -10,7 +10,7 @@ const FACE = '"Iowan Old Style", "Palatino Linotype", Palatino, "URW Palladio L"
 let saved = null;
 
 export function startCard() {
-  el("close-card").addEventListener("click", () => el("card-room").close());
+  pressed("close-card", () => el("card-room").close());
 }
 
 /** Draws `{ title, text, note, picture }` and offers the card. */
@@ -18,8 +18,8 @@ export async function openCard(told) {
   const canvas = el("card-canvas");
   const picture = new Image();
   picture.src = told.picture;
-  await picture.decode();
-  drawCard(canvas, picture, told);
+  const seen = await picture.decode().then(() => true, () => false); // the story is worth a card without it
+  drawCard(canvas, seen && picture, told);
   const blob = await new Promise((resolve) => { canvas.toBlob(resolve, "image/png"); });
   if (saved) URL.revokeObjectURL(saved);
   saved = URL.createObjectURL(blob);
@@ -34,7 +34,7 @@ function drawCard(canvas, picture, told) {
   pen.fillRect(0, 0, WIDTH, HEIGHT);
   // a long story takes room from the picture before its letters become small
   const share = Math.max(0.34, 0.56 - told.text.length / 4000);
-  const bottom = drawPicture(pen, picture, HEIGHT * share);
+  const bottom = picture ? drawPicture(pen, picture, HEIGHT * share) : MARGIN;
   pen.textBaseline = "top";
   pen.fillStyle = RED;
   pen.font = `500 50px ${FACE}`;

@@ -1,7 +1,7 @@
 // The gallery of shared stories, and the stories of this browser. Both are pages of tiles that grow on demand.
 // What must stay true: the gallery shows what the service lists as shared and nothing else.
 
-import { announce, el, make } from "./elements.js";
+import { announce, conceal, el, make, pressed } from "./elements.js";
 import { drop, firstWords, ids, titleOf } from "./mine.js";
 import { enter } from "./rooms.js";
 import { call, ended } from "./service.js";
@@ -11,11 +11,14 @@ import { t } from "./words.js";
 
 const PAGE = 12;
 let cursor = null;
-let shownOfMine = 0;
+let left = []; // ids of own stories that have no tile yet
+let visits = 0; // an answer for the visit before has nothing to say
 
 export function startGallery() {
-  el("gallery-more").addEventListener("click", () => moreOfGallery());
-  el("mine-more").addEventListener("click", () => moreOfMine());
+  pressed("gallery-more", () => moreOfGallery("goes on"));
+  pressed("mine-more", () => moreOfMine("goes on"));
+  // another tab told or deleted one
+  addEventListener("storage", (event) => { if (event.key === "mine" && !el("mine").hidden) fillMine(); });
 }
 
 /** A page of what is shared: `{ items, next }`. */
@@ -32,40 +35,56 @@ export async function openGallery() {
   enter("gallery", { title: t("Gallery") });
   el("gallery-tiles").replaceChildren();
   cursor = null;
+  visits += 1;
   await moreOfGallery();
 }
 
-async function moreOfGallery() {
+async function moreOfGallery(goesOn = null) {
+  const visit = visits;
   announce("gallery-status", t("Looking …"));
+  conceal("gallery-more"); // pressed twice, it would bring the same again
   try {
     const { items, next } = await shared(cursor);
+    if (visit !== visits) return;
     const first = !cursor;
     cursor = next;
-    el("gallery-tiles").append(...items.map((item) => {
+    append("gallery", items.map((item) => {
       const made = tile({ id: item.id, picture: pictureOf(item), alt: t("The picture the story is about") });
       label(made, firstWords(item.story), { note: manner(item.style), story: true });
       return made;
-    }));
+    }), goesOn);
     announce("gallery-status", first && items.length === 0 ? t("Nothing hangs here yet. A story can be shared once it is told.") : "");
     el("gallery-more").hidden = !next;
   } catch (refusal) {
+    if (visit !== visits) return;
     announce("gallery-status", refusal.message);
     el("gallery-more").hidden = false;
   }
 }
 
+/** Whoever pressed for more goes on at the first of them: the button may be gone. */
+function append(room, tiles, goesOn) {
+  el(`${room}-tiles`).append(...tiles);
+  if (goesOn) (tiles[0]?.querySelector("a") ?? el(`${room}-title`)).focus();
+}
+
 export async function openMine() {
   enter("mine", { title: t("My stories") });
+  await fillMine();
+}
+
+async function fillMine() {
   el("mine-tiles").replaceChildren();
-  shownOfMine = 0;
+  left = ids();
+  visits += 1;
   await moreOfMine();
 }
 
-async function moreOfMine() {
-  const all = ids();
-  announce("mine-status", all.length === 0 ? t("No stories yet. Choose a picture and the first one comes here.") : t("Looking …"));
-  const page = all.slice(shownOfMine, shownOfMine + PAGE);
-  shownOfMine += page.length;
+async function moreOfMine(goesOn = null) {
+  const visit = visits, any = ids().length > 0;
+  announce("mine-status", any ? t("Looking …") : t("No stories yet. Choose a picture and the first one comes here."));
+  conceal("mine-more");
+  const page = left.splice(0, PAGE);
   let silent = null;
   const made = await Promise.all(page.map(async (id) => {
     try {
@@ -76,9 +95,10 @@ async function moreOfMine() {
       return null;
     }
   }));
-  el("mine-tiles").append(...made.filter(Boolean));
-  if (silent || all.length > 0) announce("mine-status", silent?.message ?? "");
-  el("mine-more").hidden = shownOfMine >= all.length;
+  if (visit !== visits) return;
+  append("mine", made.filter(Boolean), goesOn);
+  if (silent || any) announce("mine-status", silent?.message ?? "");
+  el("mine-more").hidden = left.length === 0;
 }
 
 function ownTile(job) {
@@ -104,8 +124,9 @@ async function removeOwn(job, made, button) {
     if (!ended(job)) await call(`/v1/stories/${job.id}/cancel`, { method: "POST" });
     await call(`/v1/stories/${job.id}`, { method: "DELETE" });
     drop(job.id);
+    const next = made.nextElementSibling ?? made.previousElementSibling;
     made.remove();
-    shownOfMine -= 1;
+    (next?.querySelector("a") ?? el("mine-title")).focus();
     announce("mine-status", t("Deleted."));
   } catch (refusal) {
     announce("mine-status", refusal.message);

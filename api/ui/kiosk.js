@@ -1,9 +1,10 @@
 // The booth, `?booth`: camera, style, story, share or forget; then the next person. The browser belongs to nobody.
-// What must stay true: who walks away has said neither yes nor anything: their story is forgotten after a minute.
+// What must stay true: who walks away has said neither yes nor anything: their story is forgotten after a minute; and nothing,
+// not even a service that is silent, keeps the next person out.
 
-import { abandon, current } from "./book.js";
+import { abandon, current, settle } from "./book.js";
 import { openCamera } from "./camera.js";
-import { conceal, el, make, reveal } from "./elements.js";
+import { announce, conceal, el, make, pressed, reveal } from "./elements.js";
 import { inBooth } from "./mine.js";
 import { forget, pictures } from "./pictures.js";
 import { go } from "./rooms.js";
@@ -12,9 +13,13 @@ import { cards, chosenStyle } from "./styles.js";
 import { t } from "./words.js";
 
 const SECONDS = Math.max(1, Number(new URLSearchParams(location.search).get("booth")) || 60);
-const WARNING = Math.min(10, SECONDS / 2); // how long before the end it is said
+const WARNING = Math.min(20, SECONDS / 2); // how long before the end it is said
+const LONGEST = 10 * SECONDS; // a story is waited for without a touch: then nobody is there, or it never comes
+const DEBTS = 10; // seconds between two tries to delete what could not be deleted
 const THANKS = 5000;
 let idle = 0;
+let awaited = 0;
+let thanks = null;
 
 export function startKiosk() {
   if (!inBooth) return;
@@ -24,43 +29,61 @@ export function startKiosk() {
   const styles = make("div", { id: "booth-cards", class: "cards", role: "radiogroup", "aria-label": t("Styles"), hidden: true });
   el("tell").before(styles);
   start.addEventListener("click", openCamera);
+  const fill = () => cards(styles, chosenStyle(), (name) => { el("style").value = name; });
+  document.addEventListener("styles", fill); // a photo may be there before them
   document.addEventListener("chosen", () => {
     start.textContent = t("Take another one");
     reveal("booth-cards");
-    cards(styles, chosenStyle(), (name) => { el("style").value = name; });
+    fill();
   });
-  document.addEventListener("decided", (event) => {
-    conceal("consent");
-    if (!event.detail.shared) el("status").textContent = t("It is forgotten.");
-    setTimeout(reset, THANKS);
+  document.addEventListener("decided", async (event) => {
+    conceal("share", "unshare");
+    thanks = setTimeout(reset, THANKS);
+    if (event.detail.shared) return;
+    const gone = await abandon();
+    if (current()?.id !== event.detail.id) return; // the next person is here
+    announce("consent-question", gone ? t("It is forgotten.") : t("It will be forgotten as soon as the service answers."));
   });
+  el("new").textContent = t("Begin anew");
+  pressed("new", reset);
+  el("idle").append(make("span", { role: "alert" }), make("b", { "aria-hidden": "true" }));
   for (const touch of ["pointerdown", "keydown", "input"]) document.addEventListener(touch, stay);
   setInterval(tick, 1000);
+  setInterval(settle, DEBTS * 1000);
 }
 
 /** A minute without a touch is the end, but not while a story is being told: watching it is being there. */
 function tick() {
   const job = current();
   const begun = pictures.length > 0 || !el("book").hidden || document.querySelector("dialog[open]");
-  if (!begun || (!el("book").hidden && (!job || !ended(job)))) return stay();
+  if (!begun) return stay();
+  if (!el("book").hidden && (!job || !ended(job)) && awaited < LONGEST) {
+    awaited += 1;
+    return;
+  }
   idle += 1;
   const left = SECONDS - idle;
   if (left <= 0) return reset();
-  if (left <= WARNING) {
-    if (!el("idle").matches(":popover-open")) el("idle").showPopover(); // above any dialog
-    el("idle").textContent = t("Is anybody there? In {n} second this begins anew. Touch to stay.|Is anybody there? In {n} seconds this begins anew. Touch to stay.", { n: left });
-  }
+  if (left > WARNING) return;
+  const [words, seconds] = el("idle").children;
+  seconds.textContent = left;
+  if (el("idle").matches(":popover-open")) return;
+  el("idle").showPopover(); // above any dialog
+  words.textContent = t("Is anybody there? Touch to stay, or this begins anew."); // read aloud once
 }
 
 function stay() {
-  idle = 0;
+  idle = awaited = 0;
   el("idle").hidePopover();
+  el("idle").firstChild.textContent = "";
 }
 
-async function reset() {
+/** The next person: nothing here waits for a service that may be silent. */
+function reset() {
   stay();
+  clearTimeout(thanks);
   for (const room of document.querySelectorAll("dialog[open]")) room.close();
-  await abandon();
+  abandon();
   forget();
   conceal("booth-cards");
   el("start-booth").textContent = t("Take your picture");

@@ -1,7 +1,7 @@
 // Asks for a key where the service asks for one, and says who is logged in. The key goes to the service once and is kept
 // nowhere here: what comes back is a cookie that no script can read.
 
-import { announce, el } from "./elements.js";
+import { announce, el, pressed } from "./elements.js";
 import { t } from "./words.js";
 
 let asking = null;
@@ -9,8 +9,8 @@ let declined = false;
 
 export function startLogin() {
   el("login-form").addEventListener("submit", (event) => { event.preventDefault(); logIn(); });
-  el("not-now").addEventListener("click", () => el("login-room").close());
-  el("log-out").addEventListener("click", logOut);
+  pressed("not-now", () => el("login-room").close());
+  pressed("log-out", logOut);
   greet();
 }
 
@@ -43,12 +43,12 @@ async function logIn() {
   try {
     const answer = await fetch("/v1/session", { method: "POST", headers: { "Content-Type": "application/json" }, body });
     if (!answer.ok) {
-      announce("login-status", answer.status === 401 ? t("That key is not good here. Look whether it is whole.") : t("You could not be let in just now. Try again in a minute."));
+      announce("login-status", answer.status === 401 ? t("That key is not good here. Look whether it is whole.") : t("The service cannot answer just now. Try again in a minute."));
       return el("login-key").focus();
     }
     greeted(await answer.json());
     el("login-room").close("in");
-  } catch { announce("login-status", t("You could not be let in just now. Try again in a minute.")); }
+  } catch { announce("login-status", t("The service cannot answer just now. Try again in a minute.")); }
 }
 
 /** Whoever is logged in already is named, and can leave. */

@@ -4,11 +4,10 @@
 import { current, openStory, send, startBook } from "./book.js";
 import { startCamera } from "./camera.js";
 import { startCard } from "./card.js";
-import { el } from "./elements.js";
+import { addressOf, el, pressed } from "./elements.js";
 import { openGallery, openMine, startGallery } from "./gallery.js";
 import { startKiosk } from "./kiosk.js";
 import { startLogin } from "./login.js";
-import { versionsOf } from "./mine.js";
 import { choose, pictures, say, startPictures } from "./pictures.js";
 import { enter, go } from "./rooms.js";
 import { Refusal } from "./service.js";
@@ -29,15 +28,20 @@ el("form").addEventListener("submit", (event) => {
     return el("picture").focus();
   }
   if (!chosenStyle()) return say(t("The storyteller is still waking up. Try again in a moment."));
+  const fieldsOf = wishes();
   if (pictures.length === 1) send(fieldsOf(pictures[0].file), pictures[0].url);
   else sendAll([...pictures], fieldsOf);
 });
 
-/** The wishes as they stand, with a picture. */
-function fieldsOf(file) {
-  const fields = new FormData(el("form"));
-  fields.append("image", file, file.name || "pasted");
-  return fields;
+/** The wishes as they stand now, with whichever picture. */
+function wishes() {
+  const now = [...new FormData(el("form"))];
+  return (file) => {
+    const fields = new FormData();
+    for (const [name, value] of now) fields.append(name, value);
+    fields.append("image", file, file.name || "pasted");
+    return fields;
+  };
 }
 
 for (const range of document.querySelectorAll(".settings input, #style_strength")) {
@@ -52,22 +56,32 @@ async function samePicture(job) {
   return new File([blob], t("the same picture"), { type: blob.type });
 }
 
-/** Asks for a story like one that is told, but for what `changes` says. */
-async function tellAgain(changes, version = null) {
+const WISHES = ["style", "style_strength", "form", "captions", "beam_width", "max_words", "continue"];
+
+/** Asks for a story like one that is told, but for what `changes` says; maybe as another `version` of it. */
+async function tellAgain(changes, version = false) {
   const { id, request } = current();
+  const of = version ? id : null;
+  const fields = new FormData();
+  for (const name of WISHES) {
+    const value = changes[name] ?? request[name];
+    if (value != null) fields.append(name, value);
+  }
+  if (changes.seed) fields.append("seed", changes.seed);
+  // what goes on is told of the picture that it began with, which the service has
+  if (fields.has("continue")) return send(fields, `/v1/stories/${id}/image`, of);
+  el("another").disabled = true;
   try {
-    const fields = new FormData();
-    for (const name of ["style", "style_strength", "form", "captions", "beam_width", "max_words"]) fields.append(name, request[name]);
-    for (const [name, value] of Object.entries(changes)) fields.append(name, value);
-    // what goes on is told of the picture that it began with, which the service has
-    if (changes.continue) return send(fields, `/v1/stories/${id}/image`);
     const file = await samePicture(current());
+    if (current()?.id !== id) return; // somebody went on
     fields.append("image", file);
-    send(fields, URL.createObjectURL(file), version && id);
-  } catch { el("status").textContent = t("Its picture could not be fetched. Choose one."); }
+    send(fields, addressOf(file), of);
+  } catch {
+    el("status").textContent = t("Its picture could not be fetched. Choose one.");
+  } finally { el("another").disabled = false; }
 }
 
-el("restyle").addEventListener("click", async () => {
+pressed("restyle", async () => {
   try {
     const file = await samePicture(current());
     go("");
@@ -75,9 +89,11 @@ el("restyle").addEventListener("click", async () => {
     openStyles(() => el("form").requestSubmit());
   } catch (refusal) { el("status").textContent = refusal.message; }
 });
-// the next seed: another draw of the same wishes
-el("another").addEventListener("click", () => tellAgain({ seed: (current().request.seed ?? 1) + versionsOf(current().id).length }, "version"));
-el("tell-on").addEventListener("click", () => tellAgain({ continue: current().id }));
+pressed("another", () => tellAgain({ seed: anySeed() }, true));
+pressed("tell-on", () => tellAgain({ continue: current().id }));
+
+/** One of the whole numbers that every reader of JSON keeps: counted on, it would meet the seeds of other versions. */
+const anySeed = () => crypto.getRandomValues(new BigUint64Array(1))[0] >> 11n;
 
 function arrive() {
   const where = location.hash.slice(1);
@@ -85,10 +101,16 @@ function arrive() {
   else if (where === "gallery") openGallery();
   else if (where === "mine") openMine();
   else if (where === "slideshow") openSlideshow();
-  else if (where !== "sheet" || !openSheet()) enter("form");
+  else if (where !== "sheet") enter("form");
+  else if (!openSheet()) {
+    history.replaceState(null, "", "#mine"); // what was sent is there after a reload
+    openMine();
+  }
 }
 
 addEventListener("hashchange", arrive);
+// an address of its own would lead out of the room
+pressed("skip", (event) => { event.preventDefault(); el("main").focus(); });
 
 translatePage();
 for (const start of [startLogin, startPictures, startCamera, startStyles, startBook, startTold, startWhy, startCard, startSheet, startGallery, startSlideshow, startKiosk]) start();

@@ -1,7 +1,7 @@
 // The pictures that are about to be told: chosen, dropped, pasted or photographed. `main.js` asks for them.
 // What must stay true: a file that cannot be told is refused here with a reason, and the others are kept.
 
-import { conceal, el, make, reveal } from "./elements.js";
+import { addressOf, conceal, el, make, reveal, takeBack } from "./elements.js";
 import { go } from "./rooms.js";
 import { number, t } from "./words.js";
 
@@ -17,7 +17,7 @@ export function startPictures() {
   }
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length > 0) choose(files.filter((one) => one.type.startsWith("image/")));
+    if (files.length > 0 && !document.querySelector("dialog[open]")) choose(files.filter((one) => one.type.startsWith("image/")));
   });
   // a picture dropped anywhere must never make the browser leave the page
   document.addEventListener("dragover", (event) => { event.preventDefault(); el("drop").classList.add("over"); });
@@ -26,7 +26,10 @@ export function startPictures() {
     event.preventDefault();
     el("drop").classList.remove("over");
     if (document.querySelector("dialog[open]")) return;
-    choose([...event.dataTransfer.files]);
+    const { files, types } = event.dataTransfer;
+    if (files.length > 0) choose([...files]);
+    // a picture of another page comes as its address
+    else if (types.includes("text/uri-list")) say(t("That was no file. Save the picture and choose it."));
   });
 }
 
@@ -39,16 +42,17 @@ export function choose(files) {
   if (bad) say(files.length === 1 ? fault(bad) : t("{n} file is left out. {why}|{n} files are left out. {why}", { n: files.length - good.length, why: fault(bad) }));
   if (good.length === 0) return;
   forget();
-  for (const file of good) pictures.push({ file, url: URL.createObjectURL(file) });
+  for (const file of good) pictures.push({ file, url: addressOf(file) });
   show();
   if (el("form").hidden) go("");
   document.dispatchEvent(new CustomEvent("chosen"));
 }
 
-/** Puts the page back to where it asks for a picture. The book may still show one: addresses live as long as the page. */
+/** Puts the page back to where it asks for a picture. The book may still show one. */
 export function forget() {
   pictures.length = 0;
   show();
+  takeBack();
 }
 
 /** Shows what is wrong with what was asked for, or nothing. */
@@ -72,13 +76,15 @@ function show() {
   el("drop").classList.toggle("filled", Boolean(first));
   conceal("preview", "thumbs", "picture-name", "change");
   el("tell").textContent = second ? t("Tell {n} stories", { n: pictures.length }) : t("Tell its story");
-  if (!first) return el("thumbs").replaceChildren();
+  el("thumbs").replaceChildren();
+  el("preview").removeAttribute("src");
+  if (!first) return;
   reveal("picture-name", "change");
   const named = first.file.name || t("pasted picture");
   el("picture-name").textContent = second ? t("{n} pictures", { n: pictures.length }) : named;
   if (second) {
     reveal("thumbs");
-    el("thumbs").replaceChildren(...pictures.map((one) =>
+    el("thumbs").append(...pictures.map((one) =>
       make("li", {}, make("img", { src: one.url, alt: one.file.name || t("pasted picture"), decoding: "async" }))));
   } else {
     reveal("preview");

@@ -1,7 +1,7 @@
 // One page, several rooms: asking, contact sheet, book, gallery, own stories, slideshow. One is shown at a time.
 // What must stay true: whoever enters a room says how it is left, so nothing goes on asking in a room that is closed.
 
-import { conceal, el, reveal } from "./elements.js";
+import { conceal, el, reveal, takeBack } from "./elements.js";
 import { t } from "./words.js";
 
 const rooms = ["form", "sheet", "book", "gallery", "mine", "slideshow"];
@@ -22,9 +22,10 @@ export function enter(room, { title = "", leaving = null } = {}) {
     else link.removeAttribute("aria-current");
   }
   // the first room of a visit is where the browser's own reading begins
-  if (entered) el(`${room}-title`)?.focus({ preventScroll: true });
+  if (entered) (el(`${room}-title`) ?? el("main")).focus({ preventScroll: true });
   if (entered) scrollTo({ top: 0 });
   entered = true;
+  takeBack();
 }
 
 /** Names the room in the browser's tab. */

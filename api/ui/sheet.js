@@ -1,34 +1,32 @@
 // The contact sheet: many pictures at once, each with its own progress, each leading to its own story.
-// What must stay true: one picture that is refused never stops the others, and a few connections serve them all: a browser
-// has six for one service.
+// What must stay true: one picture that is refused never stops the others, none is lost to a refusal that passes, and a few
+// connections serve them all: a browser has six for one service.
 
 import { inLine, outcome } from "./book.js";
-import { announce, el, make } from "./elements.js";
+import { announce, el, make, pressed } from "./elements.js";
 import { add, firstWords } from "./mine.js";
 import { forget } from "./pictures.js";
 import { enter } from "./rooms.js";
-import { call, ended, Refusal, upload } from "./service.js";
+import { call, ended, newKey, upload, wordsOf } from "./service.js";
 import { label, tile } from "./tiles.js";
 import { t } from "./words.js";
 
 const SENDING = 3; // at the same time
 const PAUSE = 1000; // between two looks at all that are not told yet
+const TRIES = 10; // with their pauses more than four minutes: a full queue has room by then
+const LONGEST = 60; // seconds that the service may ask for between two of them; for more a person is asked
 let frames = [];
+let watched = null;
 
 /** Sends every picture with the same wishes and shows what becomes of each. */
 export async function sendAll(chosen, fieldsOf) {
-  const mine = chosen.map(({ file, url }) => ({ file, job: null, over: false, tile: tile({ picture: url, alt: file.name || t("pasted picture") }) }));
-  frames = mine;
-  el("tiles").replaceChildren(...mine.map((frame) => frame.tile));
-  for (const frame of mine) progress(frame, t("waiting to be sent"));
+  frames = chosen.map(({ file, url }) =>
+    ({ fields: () => fieldsOf(file), key: newKey(), job: null, old: null, over: false, tile: tile({ picture: url, alt: file.name || t("pasted picture") }) }));
+  el("tiles").replaceChildren(...frames.map((frame) => frame.tile));
   forget();
   history.pushState(null, "", "#sheet");
   enter("sheet", { title: t("Contact sheet") });
-  count();
-  const left = [...mine];
-  const sender = async () => { while (left.length > 0) await sendOne(left.shift(), fieldsOf); };
-  watch(mine);
-  await Promise.all(Array.from({ length: SENDING }, sender));
+  await sendThem(frames);
 }
 
 /** Shows the sheet of this visit again, if there is one. */
@@ -39,31 +37,69 @@ export function openSheet() {
 }
 
 export function startSheet() {
-  el("sheet-stop").addEventListener("click", async () => {
+  pressed("sheet-stop", async () => {
+    el("sheet-title").focus(); // the button goes
     for (const frame of frames.filter((one) => !one.over)) {
-      if (!frame.job) finish(frame, t("Stopped, as you wished."));
-      else await call(`/v1/stories/${frame.job.id}/cancel`, { method: "POST" }).catch(() => {});
+      if (frame.job) await cancel(frame.job);
+      else finish(frame, t("Stopped, as you wished."));
+      frame.sending?.abort();
     }
     count();
   });
+  pressed("sheet-again", () => {
+    el("sheet-title").focus();
+    sendThem(frames.filter(lost));
+  });
 }
 
-async function sendOne(frame, fieldsOf) {
-  if (frame.over) return;
-  try {
-    const sending = upload("/v1/stories", fieldsOf(frame.file), (done, of) => progress(frame, t("sending"), done, of));
-    frame.job = await sending.done;
-    add(frame.job.id);
-    frame.tile.querySelector("a").href = `#${frame.job.id}`;
-    show(frame);
-  } catch (error) {
-    finish(frame, error instanceof Refusal ? error.message : String(error), "trouble");
+const lost = (frame) => frame.over && frame.job?.state !== "succeeded";
+const cancel = (job) => call(`/v1/stories/${job.id}/cancel`, { method: "POST" }).catch(() => {}); // it has ended
+
+async function sendThem(some) {
+  for (const frame of some) {
+    Object.assign(frame, { over: false, old: frame.job ?? frame.old, job: null });
+    frame.tile.classList.remove("trouble", "over");
+    progress(frame, t("waiting to be sent"));
   }
   count();
+  watch(frames);
+  const left = [...some];
+  const sender = async () => { while (left.length > 0) await sendOne(left.shift()); };
+  await Promise.all(Array.from({ length: SENDING }, sender));
+}
+
+async function sendOne(frame) {
+  for (let tries = 1; !frame.over; tries += 1) {
+    try {
+      const job = await (frame.old ? call(`/v1/stories/${frame.old.id}/retry`, { method: "POST" }) : sent(frame));
+      frame.job = job;
+      if (frame.over) return cancel(job); // stopped when it had arrived
+      add(job.id);
+      frame.tile.querySelector("a").href = `#${job.id}`;
+      show(frame);
+      return count();
+    } catch (error) {
+      if (frame.over) return;
+      if (![0, 429, 503].includes(error.status) || error.after > LONGEST || tries === TRIES) finish(frame, wordsOf(error), "trouble");
+      else {
+        progress(frame, t("waiting to be sent"));
+        await new Promise((resume) => { setTimeout(resume, 1000 * (error.after || Math.min(2 ** tries, 30))); });
+      }
+      count();
+    }
+  }
+}
+
+/** The same key each time: what has arrived, although nobody heard of it, is not told twice. */
+function sent(frame) {
+  frame.sending = upload("/v1/stories", frame.fields(), { key: frame.key, advance: (done, of) => progress(frame, t("sending"), done, of) });
+  return frame.sending.done;
 }
 
 /** Looks at everything that is not told yet, one after the other, until all are. */
 async function watch(mine) {
+  if (watched === mine) return;
+  watched = mine;
   while (frames === mine && mine.some((frame) => !frame.over)) {
     await new Promise((resume) => { setTimeout(resume, PAUSE); });
     for (const frame of mine.filter((one) => one.job && !one.over)) {
@@ -74,6 +110,7 @@ async function watch(mine) {
     }
     count();
   }
+  if (watched === mine) watched = null;
 }
 
 function show(frame) {
@@ -101,4 +138,5 @@ function count() {
   const over = frames.filter((one) => one.over).length;
   announce("sheet-status", t("{over} of {all} are done.", { over, all: frames.length }));
   el("sheet-stop").hidden = over === frames.length;
+  el("sheet-again").hidden = !frames.some(lost);
 }

@@ -2,7 +2,7 @@
 // What must stay true: before each slide the service is asked what is shared, and nothing else is ever shown; when it does
 // not answer, the slide that is up stays, for it was shared a moment ago.
 
-import { announce, conceal, el, reveal } from "./elements.js";
+import { announce, conceal, el, pressed, reveal } from "./elements.js";
 import { pictureOf, shared } from "./gallery.js";
 import { generate } from "./lean-qr.js";
 import { enter } from "./rooms.js";
@@ -15,12 +15,16 @@ let shown = null;
 let paused = false;
 let timer = null;
 let open = false;
+let steps = 0; // that are wished for and not shown yet
+let turns = 0;
+let awake = null;
 
 export function startSlideshow() {
-  el("slide-on").addEventListener("click", () => turn(1));
-  el("slide-back").addEventListener("click", () => turn(-1));
-  el("slide-pause").addEventListener("click", pause);
-  el("slide-full").addEventListener("click", fullScreen);
+  pressed("slide-on", () => turn(1));
+  pressed("slide-back", () => turn(-1));
+  pressed("slide-pause", pause);
+  pressed("slide-full", fullScreen);
+  document.addEventListener("visibilitychange", stayAwake); // whoever looks away gives it back
   document.addEventListener("keydown", (event) => {
     if (!open || event.target.closest("input, select, textarea")) return;
     if (event.key === "ArrowRight") turn(1);
@@ -32,35 +36,56 @@ export function startSlideshow() {
 export function openSlideshow() {
   open = true;
   shown = null;
+  steps = 0;
   enter("slideshow", { title: t("Slideshow"), leaving: close });
   generate(new URL("?booth", location.href.split(/[?#]/)[0]).href).toCanvas(el("booth-code"), { on: [0, 0, 0, 255], off: [255, 255, 255, 255] });
   el("slide-full").hidden = !document.fullscreenEnabled;
+  stayAwake();
   turn(1);
+}
+
+/** A wall that nobody touches must not go dark, where the browser can prevent it. */
+async function stayAwake() {
+  if (!open || document.hidden) return;
+  try { awake = await navigator.wakeLock?.request("screen"); } catch { /* a weak battery says no */ }
+  if (!open) awake?.release();
 }
 
 function close() {
   open = false;
   clearTimeout(timer);
+  awake?.release();
   if (document.fullscreenElement) document.exitFullscreen();
 }
 
 /** Shows the next story that is still shared, or the one before. */
 async function turn(by) {
   clearTimeout(timer);
+  steps += by;
+  turns += 1;
+  const own = turns;
   try {
     const items = await all();
-    if (!open) return;
+    if (!open || own !== turns) return; // the last of two quick ones takes both steps
+    const wished = steps;
+    steps = 0;
     if (items.length === 0) {
       shown = null;
       conceal("slide");
       announce("slide-status", t("Nothing hangs here yet. A story can be shared once it is told."));
     } else {
       announce("slide-status", "");
-      await show(items[placeOf(items, by)]);
+      await show(items[placeOf(items, wished)], () => open && own === turns);
     }
   } catch {
+    steps = 0;
     if (open) announce("slide-status", t("The service does not answer just now. Trying again …"));
   }
+  if (own === turns) wait();
+}
+
+function wait() {
+  clearTimeout(timer);
   if (open && !paused) timer = setTimeout(turn, SECONDS * 1000, 1);
 }
 
@@ -69,7 +94,7 @@ function placeOf(items, by) {
   if (!shown) return 0;
   const now = items.findIndex((item) => item.id === shown.id);
   const from = now >= 0 ? now : Math.min(shown.place, items.length) - (by > 0 ? 1 : 0);
-  return (from + by + items.length) % items.length;
+  return (((from + by) % items.length) + items.length) % items.length;
 }
 
 async function all() {
@@ -84,12 +109,12 @@ async function all() {
   return found;
 }
 
-async function show(item) {
+async function show(item, wanted) {
+  shown = item;
   const picture = new Image();
   picture.src = pictureOf(item);
   await picture.decode().catch(() => {}); // the text is worth showing without it
-  if (!open) return;
-  shown = item;
+  if (!wanted()) return;
   el("slide-picture").src = picture.src;
   el("slide-story").textContent = item.story;
   el("slide-story").className = item.form === "lyrics" ? "lyrics" : "";
@@ -104,11 +129,10 @@ async function show(item) {
 function pause() {
   paused = !paused;
   el("slide-pause").setAttribute("aria-pressed", String(paused));
-  clearTimeout(timer);
-  if (!paused) timer = setTimeout(turn, SECONDS * 1000, 1);
+  wait();
 }
 
 function fullScreen() {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else document.documentElement.requestFullscreen();
+  const done = document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen();
+  done.catch(() => {}); // it stays as it is
 }

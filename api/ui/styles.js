@@ -1,8 +1,8 @@
 // The styles: one in a row, all of them as cards with a line to taste, two mixed, and one made of a text of one's own.
 // What must stay true: the value of the select is what is sent as `style`, whatever dialog it was chosen in.
 
-import { announce, conceal, el, make, reveal } from "./elements.js";
-import { call, Refusal, told, upload } from "./service.js";
+import { announce, conceal, el, make, pressed, reveal } from "./elements.js";
+import { call, told, upload, wordsOf } from "./service.js";
 import { tastes } from "./tastes.js";
 import { duration, number, remember, remembered, t } from "./words.js";
 
@@ -14,8 +14,8 @@ export const chosenStyle = () => el("style").value;
 
 export function startStyles() {
   el("style").addEventListener("change", () => { describe(); remember("style", chosenStyle()); });
-  el("open-styles").addEventListener("click", () => openStyles());
-  el("close-styles").addEventListener("click", () => { el("style-room").close(); then?.(); });
+  pressed("open-styles", () => openStyles());
+  pressed("close-styles", () => { el("style-room").close(); then?.(); });
   el("second").addEventListener("change", mix);
   el("share-of-second").addEventListener("input", mix);
   el("own-form").addEventListener("submit", (event) => { event.preventDefault(); makeOwn(); });
@@ -125,9 +125,12 @@ function nameFromFile() {
 }
 
 async function makeOwn() {
+  const button = el("own-form").querySelector("button");
+  if (button.ariaDisabled === "true") return;
   const file = el("own-text").files[0];
   const name = el("own-name").value;
   if (!file) return announce("own-status", t("Choose a text file first."));
+  button.ariaDisabled = "true"; // a disabled one would lose the focus
   const fields = new FormData();
   fields.append("name", name);
   fields.append("description", await lineOf(file));
@@ -136,19 +139,26 @@ async function makeOwn() {
   announce("own-status", t("Sending the text …"));
   reveal("own-progress");
   try {
-    await upload("/v1/styles", fields, (done, of) => advance({ done, of })).done;
+    await upload("/v1/styles", fields, { advance: (done, of) => advance({ done, of }) }).done;
     announce("own-status", t("Reading the text …"));
     await made(name, Date.now());
   } catch (error) {
-    announce("own-status", error instanceof Refusal ? error.message : String(error));
+    announce("own-status", wordsOf(error));
   }
   conceal("own-progress");
+  button.ariaDisabled = "false";
 }
 
 /** Looks until the style is ready or cannot be. */
 async function made(name, since) {
   for (;;) {
-    const style = await call(`/v1/styles/${encodeURIComponent(name)}`);
+    let style;
+    try {
+      style = await call(`/v1/styles/${encodeURIComponent(name)}`);
+    } catch (refusal) {
+      if (refusal.status > 0 && refusal.status < 500 && refusal.status !== 429) throw refusal;
+      style = {}; // a lost answer: the text is read all the same
+    }
     advance(style.progress);
     if (style.state === "failed") return announce("own-status", told(style.error));
     if (style.state === "ready") {

@@ -2,7 +2,7 @@
 // What must stay true: nothing is shared before somebody says yes, and what is deleted is gone from here too.
 
 import { openCard } from "./card.js";
-import { announce, conceal, el, make, reveal as unhide } from "./elements.js";
+import { announce, conceal, el, make, pressed, reveal as unhide } from "./elements.js";
 import { drop, firstWords, ids, inBooth, isPrivate, setPrivate, setTitle, titleOf, versionsOf } from "./mine.js";
 import { entitle, go } from "./rooms.js";
 import { call, put } from "./service.js";
@@ -17,20 +17,27 @@ let job = null;
 let sentences = [];
 
 export function startTold() {
-  el("copy").addEventListener("click", copy);
-  el("send").addEventListener("click", send);
+  pressed("copy", copy);
+  pressed("send", send);
   el("send").hidden = !navigator.share;
-  el("print").addEventListener("click", () => print());
-  el("card").addEventListener("click", () => openCard(asCard()));
-  el("share").addEventListener("click", () => consent(true));
-  el("unshare").addEventListener("click", () => consent(false));
-  el("delete").addEventListener("click", () => el("sure-room").showModal());
-  el("not-sure").addEventListener("click", () => el("sure-room").close());
-  el("sure").addEventListener("click", remove);
-  el("edit-title").addEventListener("click", editTitle);
+  pressed("print", () => print());
+  pressed("card", () => openCard(asCard()));
+  pressed("share", () => consent(true));
+  pressed("unshare", () => consent(false));
+  pressed("delete", () => el("sure-room").showModal());
+  pressed("not-sure", () => el("sure-room").close());
+  pressed("sure", remove);
+  pressed("edit-title", editTitle);
+  addEventListener("storage", (event) => { if (event.key === "titles" && job && !el("book").hidden) showTitle(); }); // named in another tab
   el("title-field").addEventListener("change", keepTitle);
   el("title-field").addEventListener("blur", keepTitle);
-  el("title-field").addEventListener("keydown", (event) => event.key === "Enter" && keepTitle());
+  el("title-field").addEventListener("keydown", (event) => {
+    if (event.key === "Escape") el("title-field").value = "";
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    event.preventDefault(); // or the same key presses what gets the focus
+    keepTitle();
+    el("edit-title").focus();
+  });
 }
 
 /** Takes the story off the page. */
@@ -40,6 +47,7 @@ export function clearStory() {
   conceal(...TOLD);
   unhide("book-title");
   el("story").replaceChildren();
+  el("story").ariaLive = "polite";
   el("captions").open = false;
   el("copy").textContent = t("Copy the story");
 }
@@ -99,6 +107,8 @@ function showText(words, slowly = false) {
   const form = job.request.form === "lyrics" ? "lyrics" : "prose";
   // after sentences that came one by one the eye is in the middle of it: no second entrance
   el("story").className = sentences.length > 0 ? `${form} arrived` : form;
+  // and what was read aloud is not read again
+  el("story").ariaLive = bare(sentences.join("")) === bare(words) ? "off" : "polite";
   let place = 0;
   const paced = (text) => {
     const one = make("span", { class: "sentence" }, text);
@@ -109,8 +119,12 @@ function showText(words, slowly = false) {
   const inside = (line) => (slowly ? line.match(/[^.!?]+[.!?]*["'”’)]*\s*/g)?.map(paced) ?? [line] : [line]);
   const lines = words.trim().split("\n").map((line) => line.trim());
   const opens = (at) => (at > 0 && !lines[at - 1] ? { class: "stanza" } : {});
-  el("story").replaceChildren(...lines.flatMap((line, at) => (line ? [make("p", opens(at), ...inside(line))] : [])));
+  const whole = lines.flatMap((line, at) => (line ? [make("p", opens(at), ...inside(line))] : []));
+  if (shape(whole) !== shape([...el("story").children])) el("story").replaceChildren(...whole);
 }
+
+const bare = (words) => words.replace(/\s+/g, "");
+const shape = (lines) => lines.map((line) => line.className + line.textContent.trim()).join("\n");
 
 /** The other versions of this story, and room for one more. */
 function showVersions() {
@@ -173,10 +187,13 @@ async function send() {
 /** Whoever knows the address of a story that nobody shared has asked for it; a shared one is anybody's to read. */
 const isOwn = () => !job.shared || inBooth || ids().includes(job.id);
 
-function showConsent() {
-  el("consent").hidden = !("shared" in job) || !isOwn() || (!job.shared && isPrivate(job.id));
-  el("consent-question").textContent = job.shared ? t("Others can see it in the gallery.") : t("May others see it in the gallery?");
+function showConsent(said = null) {
+  const kept = !job.shared && isPrivate(job.id);
+  const stands = kept ? t("It stays with you.") : t("May others see it in the gallery?");
+  el("consent").hidden = !("shared" in job) || !isOwn();
+  announce("consent-question", said ?? (job.shared ? t("Others can see it in the gallery.") : stands));
   el("share").hidden = job.shared;
+  el("unshare").hidden = kept;
   const no = inBooth ? t("No, forget it") : t("No, keep it to me");
   el("unshare").textContent = job.shared ? t("Take it out of the gallery") : no;
 }
@@ -186,12 +203,12 @@ async function consent(shared) {
   try {
     if (was !== shared) job = await put(`/v1/stories/${job.id}/shared`, { shared });
     setPrivate(job.id, !shared);
-    if (shared) announce("status", t("Thank you. It hangs in the gallery now."));
-    else announce("status", was ? t("It is out of the gallery.") : t("It stays with you."));
-    showConsent();
+    if (shared) showConsent(t("Thank you. It hangs in the gallery now."));
+    else if (!inBooth) showConsent(was ? t("It is out of the gallery.") : null);
+    el(shared ? "unshare" : "share").focus(); // the other button may be gone
     document.dispatchEvent(new CustomEvent("decided", { detail: job }));
   } catch (refusal) {
-    announce("status", refusal.message);
+    announce("consent-question", refusal.message);
   }
 }
 

@@ -59,19 +59,19 @@ function measured(text, similarity) {
 
 /** Points on two axes that keep their distances best; the arrow is the style shift. */
 function map(points) {
-  const drawing = draw("svg", { viewBox: "-1.15 -1.15 2.3 2.3", role: "img", "aria-label": t("Map of thoughts: captions, and the way from the picture to the story") });
+  const drawing = draw("svg", { viewBox: "-1.15 -1.15 2.3 2.3", role: "img", "aria-label": t("Map of thoughts") });
   const from = points.find((one) => one.kind === "before");
   const to = points.find((one) => one.kind === "after");
   if (from && to) drawing.append(draw("line", { x1: from.x, y1: -from.y, x2: to.x, y2: -to.y, class: "shift" }));
   for (const one of points) {
     const thought = one.kind === "before" || one.kind === "after";
     const dot = draw("circle", { cx: one.x, cy: -one.y, r: thought ? 0.05 : 0.025, class: one.kind });
-    dot.append(draw("title", {}, one.label || one.kind));
+    if (one.label) dot.append(draw("title", {}, one.label)); // the rings are explained below
     drawing.append(dot);
     // away from the edge that it would run over
     if (one.kind === "style") drawing.append(draw("text", { x: one.x + (one.x > 0 ? -0.04 : 0.04), y: -one.y - 0.04, "text-anchor": one.x > 0 ? "end" : "start" }, one.label));
   }
-  return make("figure", { class: "map" }, drawing, make("figcaption", { class: "note" }, t("Each gray dot is the thought of a caption, each red one a style. The style shift moves the picture's thought from the hollow ring to the full one.")));
+  return make("figure", { class: "map" }, drawing, make("figcaption", { class: "note" }, t("Gray dots are captions, red ones styles. The style shift moves the picture's thought from the hollow ring to the full one.")));
 }
 
 function draw(name, attributes, text = "") {

@@ -26,6 +26,10 @@ export function translatePage() {
   choice.value = language;
   choice.addEventListener("change", () => {
     remember("language", choice.value);
+    // an address that names a language would have the last word
+    const here = new URL(location.href);
+    here.searchParams.delete("lang");
+    history.replaceState(null, "", here);
     location.reload();
   });
 }

@@ -85,14 +85,31 @@ impl Service {
 
     /// A service whose engine is scripted and whose pictures lie elsewhere.
     pub(crate) async fn scripted_with(engine: ScriptedEngine, images: ImageOptions) -> Self {
-        Self::start_on(open_folder(), engine.factory(), images).await
+        let rules = jobs::RuleOptions::default();
+        Self::start_on(open_folder(), engine.factory(), images, rules).await
+    }
+
+    /// A service whose engine is scripted and that lets so many stories wait.
+    pub(crate) async fn scripted_with_room_for(engine: ScriptedEngine, max_queued: u32) -> Self {
+        let rules = jobs::RuleOptions {
+            max_queued,
+            ..jobs::RuleOptions::default()
+        };
+        let images = ImageOptions::default();
+        Self::start_on(open_folder(), engine.factory(), images, rules).await
     }
 
     async fn start_in(data: TempDir, engine: EngineFactory) -> Self {
-        Self::start_on(data, engine, ImageOptions::default()).await
+        let rules = jobs::RuleOptions::default();
+        Self::start_on(data, engine, ImageOptions::default(), rules).await
     }
 
-    async fn start_on(data: TempDir, engine: EngineFactory, images: ImageOptions) -> Self {
+    async fn start_on(
+        data: TempDir,
+        engine: EngineFactory,
+        images: ImageOptions,
+        rules: jobs::RuleOptions,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
@@ -105,7 +122,7 @@ impl Service {
             drain: Duration::from_secs(30),
             api: told_anew(),
             chores: worker::dispatcher::ChoreOptions::default(),
-            rules: jobs::RuleOptions::default(),
+            rules,
             public_url: None,
             queue: jobs::QueueOptions::default(),
             images,

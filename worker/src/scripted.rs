@@ -1,7 +1,7 @@
 //! An engine that does what each job's label `script` says: for tests of everything around the networks.
 //! Scripts: `ok`, `error` (this story fails), `panic` (the engine panics on its batch), `poison` (every story of its
 //! batch fails), `flaky` (fails the first time), `slow:200ms`, `gate` (until [`Tells::open`] or cancelled), `hang` (the
-//! same, but deaf to the watch). What must stay true: it counts a story only when it is really told.
+//! same, but deaf to the watch). The first line of a story is said before its script is played. What must stay true: it counts a story only when it is really told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -168,12 +168,13 @@ impl Engine for ScriptedEngine {
             let captions = captions();
             watch.say(item, Said::Captions { captions });
             watch.stage(item, "writing", 0, 1);
+            let story = story(work);
+            let mut lines = (0..).zip(story.story.lines());
+            say(watch, item, lines.by_ref().take(1));
             self.play(work, || watch.cancelled(item))?;
             watch.stage(item, "writing", 1, 1);
             *self.tells.seen().told.entry(work.id).or_default() += 1;
-            let story = story(work);
-            let (index, text) = (0, story.story.clone());
-            watch.say(item, Said::Sentence { index, text });
+            say(watch, item, lines);
             watch.told(item, story.clone());
             Ok(story)
         };
@@ -208,6 +209,13 @@ impl Engine for ScriptedEngine {
             known: 90.0,
             vector: vec![0.5; 4],
         })
+    }
+}
+
+fn say<'a>(watch: &mut dyn Watch, item: usize, lines: impl Iterator<Item = (u32, &'a str)>) {
+    for (index, text) in lines {
+        let text = text.to_owned();
+        watch.say(item, Said::Sentence { index, text });
     }
 }
 

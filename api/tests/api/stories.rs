@@ -345,7 +345,8 @@ async fn the_picture_comes_back_as_what_it_is() {
         (200, "image/jpeg")
     );
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
-    assert!(answer.header("cache-control").contains("private"));
+    // whoever deletes it is shown it no more, not even by his own browser
+    assert_eq!(answer.header("cache-control"), "private, no-cache");
     let picture = image::load_from_memory(&answer.bytes).unwrap();
     assert_eq!((picture.width(), picture.height()), (32, 24));
     let again = service

@@ -39,6 +39,9 @@ async fn a_person_logs_in_with_a_key_and_goes_on_with_what_was_begun() {
     browser.press("#log-out").await;
     browser.sees("#login-room").await;
     browser.press("#not-now").await;
+    browser
+        .finds("document.getElementById('status').textContent.includes('Log in with your key')")
+        .await;
     // the wall is for everybody, and asks nobody
     browser
         .visit(&format!("{}/#gallery", service.address))

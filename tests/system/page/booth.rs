@@ -100,6 +100,7 @@ async fn somebody_is_photographed_in_the_booth_and_says_yes_and_only_that_hangs_
 async fn whoever_walks_away_from_the_booth_is_forgotten() {
     let service = Service::scripted(ScriptedEngine::new()).await;
     let browser = Browser::open().await;
+    browser.prepares(LENT).await;
     browser
         .visit(&format!("{}/?booth=3", service.address))
         .await;
@@ -123,6 +124,87 @@ async fn whoever_walks_away_from_the_booth_is_forgotten() {
     for story in listed["stories"].as_array().unwrap() {
         service.is_removed(story["id"].as_str().unwrap()).await;
     }
+    // nor does the browser hold the picture
+    browser.finds("lent.size === 0").await;
+    browser.close().await;
+    service.stop().await;
+}
+
+/// The pictures that the page has an address for.
+const LENT: &str = "
+    window.lent = new Set();
+    const lend = URL.createObjectURL, take = URL.revokeObjectURL;
+    URL.createObjectURL = (blob) => { const address = lend.call(URL, blob); lent.add(address); return address; };
+    URL.revokeObjectURL = (address) => { lent.delete(address); take.call(URL, address); };
+";
+
+/// The service does not know its styles until `awake` is set.
+const ASLEEP: &str = "
+    const real = window.fetch;
+    window.fetch = (path, options) => window.awake || path !== '/v1/styles' ? real(path, options) : Promise.reject(new TypeError('asleep'));
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_keeps_the_next_person_out_of_the_booth() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    let cat = super::photo("cat.jpg");
+    browser.prepares(ASLEEP).await;
+    browser.visit(&format!("{}/?booth", service.address)).await;
+    // the photo was there before the styles were
+    browser.chooses("#picture", &[&cat]).await;
+    browser.sees("#tell").await;
+    browser.run("window.awake = true").await;
+    browser
+        .finds("document.querySelector('#booth-cards input[value=sea]')")
+        .await;
+
+    browser.wishes_for("error").await;
+    browser.press("#tell").await;
+    browser.sees("#status.trouble").await;
+    browser.press("#new").await;
+    browser.sees("#start-booth").await;
+
+    // nobody touches anything, and the story does not come: there is an end to waiting, too
+    browser
+        .visit(&format!("{}/?booth=3", service.address))
+        .await;
+    browser.run("window.awake = true").await;
+    browser.wakes().await;
+    browser.wishes_for("gate").await;
+    browser.chooses("#picture", &[&cat]).await;
+    browser.press("#tell").await;
+    browser.sees("#story .sentence").await;
+    browser.sees("#start-booth").await;
+    let listed = service.get("/v1/stories").await.json();
+    for story in listed["stories"].as_array().unwrap() {
+        service.is_removed(story["id"].as_str().unwrap()).await;
+    }
+    browser.close().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_forgotten_just_now_is_forgotten_as_soon_as_it_can_be() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    browser.visit(&format!("{}/?booth", service.address)).await;
+    browser
+        .chooses("#picture", &[&super::photo("cat.jpg")])
+        .await;
+    browser.wakes().await;
+    browser.press("#tell").await;
+    browser.sees("#consent").await;
+    let id = browser.run("return location.hash.slice(1)").await;
+    browser.goes_offline().await;
+    browser.press("#unshare").await;
+    browser
+        .finds("document.getElementById('consent').textContent.includes('as soon as')")
+        .await;
+    browser.sees("#start-booth").await;
+    browser.comes_back().await;
+    service.is_removed(id.as_str().unwrap()).await;
+    browser.complains_only_of("INTERNET_DISCONNECTED").await;
     browser.close().await;
     service.stop().await;
 }

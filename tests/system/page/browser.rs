@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
+use fantoccini::wd::PrintConfiguration;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -225,6 +226,43 @@ impl Browser {
         self.driver("goog/cdp/execute", body).await
     }
 
+    /// Runs a script before any of the page's own, whenever a page is loaded.
+    pub(crate) async fn prepares(&self, script: &str) {
+        let script = json!({"source": script});
+        self.tells_chromium("Page.addScriptToEvaluateOnNewDocument", script)
+            .await;
+    }
+
+    /// Lets pages use what a person is asked about otherwise.
+    pub(crate) async fn allows(&self, permissions: &[&str]) {
+        let granted = json!({"permissions": permissions});
+        self.tells_chromium("Browser.grantPermissions", granted)
+            .await;
+    }
+
+    /// The page on paper, as PDF.
+    pub(crate) async fn prints(&self) -> Vec<u8> {
+        let paper = PrintConfiguration::default();
+        self.client.print(paper).await.unwrap()
+    }
+
+    /// From now on the form wishes for this script of the engine.
+    pub(crate) async fn wishes_for(&self, script: &str) {
+        let label = format!("{{\"script\":\"{script}\"}}");
+        let wish = format!(
+            "const label = Object.assign(document.createElement('input'), {{ type: 'hidden', name: 'metadata', value: '{label}' }});
+             document.getElementById('form').append(label);"
+        );
+        self.run(&wish).await;
+    }
+
+    /// Takes the mouse into a corner, where nothing is.
+    pub(crate) async fn leaves_the_mouse(&self) {
+        let corner = json!({"type": "mouseMoved", "x": 2, "y": 2});
+        self.tells_chromium("Input.dispatchMouseEvent", corner)
+            .await;
+    }
+
     /// Cuts the line.
     pub(crate) async fn goes_offline(&self) {
         let none = json!({"offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
@@ -281,6 +319,20 @@ impl Browser {
         let complaints = self.complaints().await;
         let about = |line: &String| line.contains(matter);
         assert!(complaints.iter().all(about), "{complaints:?}");
+    }
+
+    /// Waits for a complaint about this. What it complained of before is forgotten.
+    pub(crate) async fn complains_of(&self, matter: &str) {
+        let begun = Instant::now();
+        while !self
+            .complaints()
+            .await
+            .iter()
+            .any(|one| one.contains(matter))
+        {
+            assert!(begun.elapsed() < PATIENCE, "no complaint of {matter}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Ends it; no complaint may be left.

@@ -8,7 +8,7 @@ use worker::scripted::ScriptedEngine;
 
 use super::browser::Browser;
 use super::photo;
-use crate::harness::Service;
+use crate::harness::{Service, small_picture};
 
 /// The narrowest telephones, and a desk.
 const WIDTHS: [u32; 2] = [360, 1280];
@@ -23,11 +23,15 @@ fn axe() -> String {
     })
 }
 
+/// Everything that axe knows, what a finger can hit included.
+const LOOK: &str = "
+    const options = { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } };
+    axe.run(document, options).then((found) => arguments[0](found.violations), (error) => arguments[0]([{ id: String(error), nodes: [] }]));
+";
+
 /// What axe finds on the page as it is now.
 async fn faults(browser: &Browser) -> Vec<String> {
-    let found = browser
-        .run_to_its_end("axe.run(document, { resultTypes: ['violations'] }).then((found) => arguments[0](found.violations), (error) => arguments[0]([{ id: String(error), nodes: [] }]))")
-        .await;
+    let found = browser.run_to_its_end(LOOK).await;
     let violations = found.as_array().cloned().unwrap_or_default();
     let named = |violation: &Value| {
         let nodes = violation["nodes"].as_array().into_iter().flatten();
@@ -104,6 +108,116 @@ async fn axe_finds_nothing_in_any_room_and_no_room_is_wider_than_a_telephone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn axe_finds_nothing_while_somebody_waits_nor_on_a_contact_sheet() {
+    let engine = ScriptedEngine::new();
+    let tells = engine.tells();
+    let service = Service::scripted(engine).await;
+    let browser = Browser::open().await;
+    let axe = axe();
+    let mut found = Vec::new();
+    let visit = async |path: String| {
+        browser.visit(&format!("{}/{path}", service.address)).await;
+        browser.run(&axe).await;
+    };
+    for script in ["error", "gate"] {
+        let label = format!(r#"{{"script":"{script}"}}"#);
+        let id = service
+            .accepted(&small_picture(8), &[("metadata", &label)])
+            .await;
+        visit(format!("#{id}")).await;
+        let there = match script {
+            "error" => "#retry",
+            _ => "#story .sentence",
+        };
+        browser.sees(there).await;
+        looks_at(&browser, script, &mut found).await;
+    }
+    tells.open();
+    visit(String::new()).await;
+    browser.wakes().await;
+    let photos = [photo("cat.jpg"), photo("dogs.jpg")];
+    browser
+        .chooses("#picture", &photos.each_ref().map(|one| one.as_path()))
+        .await;
+    looks_at(&browser, "two pictures", &mut found).await;
+    browser.press("#tell").await;
+    browser
+        .finds("document.querySelectorAll('.tile.told').length === 2")
+        .await;
+    looks_at(&browser, "sheet", &mut found).await;
+    assert!(found.is_empty(), "{found:#?}");
+    browser.close().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn axe_finds_nothing_in_dialogs_nor_in_other_languages() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let id = service.accepted(&small_picture(8), &[]).await;
+    service.finished(&id).await;
+    let browser = Browser::open().await;
+    let axe = axe();
+    let mut found = Vec::new();
+    let visit = async |path: String| {
+        browser.visit(&format!("{}/{path}", service.address)).await;
+        browser.run(&axe).await;
+    };
+    visit(format!("#{id}")).await;
+    for dialog in ["card", "delete"] {
+        browser.press(&format!("#{dialog}")).await;
+        browser.sees("dialog[open]").await;
+        looks_at(&browser, dialog, &mut found).await;
+        browser
+            .run("document.querySelector('dialog[open]').close()")
+            .await;
+    }
+    browser
+        .run("document.getElementById('login-room').showModal()")
+        .await;
+    looks_at(&browser, "login", &mut found).await;
+    for language in ["de", "es"] {
+        visit(format!("?lang={language}")).await;
+        browser.wakes().await;
+        looks_at(&browser, language, &mut found).await;
+        visit(format!("?lang={language}#{id}")).await;
+        browser.sees("#told-actions").await;
+        looks_at(&browser, &format!("told {language}"), &mut found).await;
+    }
+    assert!(found.is_empty(), "{found:#?}");
+    browser.close().await;
+    service.stop().await;
+}
+
+/// How long a click takes until the page has answered it on the screen, in milliseconds.
+const CLICKED: &str = "
+    const end = arguments[0], begun = performance.now();
+    document.getElementById('lyrics').click();
+    requestAnimationFrame(() => setTimeout(() => end(performance.now() - begun)));
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_painted_and_answers_a_click() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    browser.visit(&service.address).await;
+    browser.wakes().await;
+    let painted = browser
+        .run("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+        .await;
+    let clicked = browser.run_to_its_end(CLICKED).await;
+    println!("first paint after {painted} ms, a click answered after {clicked} ms");
+    // the figures are for people: a busy machine has others
+    for figure in [painted, clicked] {
+        assert!(
+            figure.as_f64().is_some_and(|time| time < 30_000.0),
+            "{figure}"
+        );
+    }
+    browser.close().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_story_can_be_told_with_the_keyboard_alone() {
     let service = Service::scripted(ScriptedEngine::new()).await;
     let browser = Browser::open().await;
@@ -119,10 +233,32 @@ async fn a_story_can_be_told_with_the_keyboard_alone() {
     browser
         .finds("document.activeElement.id === 'delete'")
         .await;
-    browser.enter("#gallery").await;
-    browser
-        .finds("document.activeElement.id === 'gallery-title'")
+    let stays = browser
+        .run("const here = location.hash; document.getElementById('skip').click(); return here === location.hash")
         .await;
+    assert_eq!(stays, true, "the skip link leads to another address");
+    browser.finds("document.activeElement.id === 'main'").await;
+    browser.press("#edit-title").await;
+    browser.types("#title-field", "\n").await;
+    browser
+        .finds("document.activeElement.id === 'edit-title'")
+        .await;
+    for (pressed, then, says) in [
+        ("share", "unshare", "hangs in the gallery"),
+        ("unshare", "share", "out of the gallery"),
+    ] {
+        browser.types(&format!("#{pressed}"), "\n").await;
+        browser
+            .finds(&format!("document.activeElement.id === '{then}'"))
+            .await;
+        assert!(browser.text("#consent").await.contains(says));
+    }
+    for (room, place) in [("#gallery", "gallery-title"), ("", "main")] {
+        browser.enter(room).await;
+        browser
+            .finds(&format!("document.activeElement.id === '{place}'"))
+            .await;
+    }
     browser.close().await;
     service.stop().await;
 }

@@ -1,5 +1,6 @@
 //! One person, one picture, one story, and what can be done with it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use worker::scripted::ScriptedEngine;
@@ -88,6 +89,30 @@ async fn a_reader_is_shown_why_and_has_the_story_told_on() {
     browser
         .finds("document.querySelector('#story p')?.textContent.includes('So it went on after')")
         .await;
+    // other versions of it go on as well, each drawn by a seed of its own
+    for versions in 2..=4 {
+        if versions == 4 {
+            browser.press("#versions a:first-child").await;
+            browser
+                .finds("document.querySelector('#versions a[aria-current]:first-child')")
+                .await;
+        }
+        browser.press("#another").await;
+        browser
+            .finds(&format!(
+                "document.querySelectorAll('#versions a').length === {versions}"
+            ))
+            .await;
+        assert!(browser.text("#story p").await.contains("So it went on"));
+    }
+    let listed = service.get("/v1/stories").await.json();
+    let going_on = listed["stories"].as_array().unwrap().iter();
+    let going_on = going_on.filter(|one| !one["request"]["continue"].is_null());
+    let seeds: BTreeSet<String> = going_on
+        .map(|one| one["request"]["seed"].to_string())
+        .collect();
+    assert_eq!(seeds.len(), 4, "{listed}");
+
     browser.press("#before a").await;
     browser
         .finds("document.querySelector('#story p')?.textContent.includes('Once upon a time')")
@@ -95,6 +120,15 @@ async fn a_reader_is_shown_why_and_has_the_story_told_on() {
     browser.close().await;
     service.stop().await;
 }
+
+/// The kinds of problems that the page tells in the service's words: English ones.
+const ENGLISH: &str = "
+    const end = arguments[0];
+    const kinds = ['busy', 'internal', 'data_removed', 'invalid_parameter', 'image_missing', 'storage_unavailable', 'of_tomorrow'];
+    import('/assets/service.js').then(({ told }) => {
+      end(kinds.filter((kind) => told({ kind, message: 'in English' }).includes('nglish')));
+    }, (error) => end(String(error)));
+";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_told_is_said_in_words_that_help_and_in_the_readers_language() {
@@ -123,12 +157,29 @@ async fn what_cannot_be_told_is_said_in_words_that_help_and_in_the_readers_langu
     // the refusal itself is an entry in the browser's console
     browser.complains_only_of("/v1/stories").await;
 
+    let english = browser.run_to_its_end(ENGLISH).await;
+    assert_eq!(english, serde_json::json!([]), "these are not in German");
+
+    // the choice is stronger than the address
     browser.run("document.getElementById('language').value = 'es'; document.getElementById('language').dispatchEvent(new Event('change'))").await;
-    browser.visit(&service.address).await;
+    browser
+        .finds("document.documentElement.lang === 'es'")
+        .await;
     assert_eq!(browser.text(".invitation strong").await, "Elige una imagen");
     browser.close().await;
     service.stop().await;
 }
+
+/// The first look at a style of one's own gets no answer.
+const LOST: &str = "
+    const real = window.fetch;
+    let lost = false;
+    window.fetch = (path, options) => {
+      if (lost || !path.startsWith('/v1/styles/')) return real(path, options);
+      lost = true;
+      return Promise.reject(new TypeError('lost'));
+    };
+";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn styles_are_tasted_mixed_and_made_of_a_text_of_ones_own() {
@@ -153,7 +204,11 @@ async fn styles_are_tasted_mixed_and_made_of_a_text_of_ones_own() {
     std::fs::write(&novel, "ok").unwrap();
     browser.press("#own-style summary").await;
     browser.chooses("#own-text", &[&novel]).await;
-    browser.press("#own-form button").await;
+    browser.run(LOST).await;
+    // pressed twice, it is made once; and one lost answer ends nothing
+    browser
+        .run("document.querySelector('#own-form button').click(); document.querySelector('#own-form button').click()")
+        .await;
     browser
         .finds(
             "document.getElementById('own-status').textContent.includes('30 passages were kept')",
