@@ -22,7 +22,7 @@ use tracing::Span;
 use crate::access::{self, Access, Belongs};
 use crate::allowance;
 use crate::error::{Error, Kind, Result};
-use crate::form::{FileField, Form};
+use crate::form::{FileField, FormBody};
 use crate::origin::origin;
 use crate::requests::given_trace;
 use crate::service::Service;
@@ -146,7 +146,7 @@ async fn refuse(
     if !matches!(*request.method(), Method::GET | Method::HEAD)
         && let Ok(body) = web::Payload::from_request(&request, &mut payload).await
     {
-        Form::refuse(body, FileField::picture(service)).await;
+        FormBody::refuse(body, FileField::picture(service)).await;
     }
     ServiceResponse::new(request, refusal.error_response())
 }

@@ -124,7 +124,7 @@ impl Feed {
             return;
         }
         let line = if some_queued {
-            match self.store.line().await {
+            match self.store.waiting_order().await {
                 Ok(line) => line,
                 Err(cause) => return tracing::debug!(%cause, "no news: the queue cannot be seen"),
             }

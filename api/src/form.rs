@@ -90,7 +90,7 @@ impl FileField {
 
 /// What a form held, or a JSON object in its place.
 #[derive(Debug, Default)]
-pub struct Form {
+pub struct FormBody {
     /// The bytes of each file, or what is said about one that is too large.
     pub files: Vec<Result<Bytes>>,
     /// Every other field: texts of a form, or members of a JSON object.
@@ -105,7 +105,7 @@ struct Body {
     limit: usize,
 }
 
-impl Form {
+impl FormBody {
     /// Takes out the file of a form that has one at most.
     pub(crate) fn take_file(&mut self) -> Option<Bytes> {
         self.files.pop()?.ok()
@@ -125,7 +125,7 @@ impl Form {
     /// # Errors
     /// `unsupported_media_type`, `malformed_request`, `body_too_large`, `invalid_parameter`, or what is said about a file
     /// that is too large.
-    pub async fn read(request: &HttpRequest, payload: Payload, file: FileField) -> Result<Form> {
+    pub async fn read(request: &HttpRequest, payload: Payload, file: FileField) -> Result<FormBody> {
         let body = Body::of(payload, &file);
         let reading = async {
             match announced(request) {
@@ -133,13 +133,13 @@ impl Form {
                 _ if is_json(request) => body.clone().json().await,
                 _ => {
                     let parts = Multipart::new(request.headers(), body.clone().stream());
-                    Form::read_fields(parts, file).await
+                    FormBody::read_fields(parts, file).await
                 }
             }
         };
         let form = timeout(file.time, reading).await;
         let form = form.unwrap_or_else(|_| Err(too_slow()));
-        let form = form.and_then(Form::storable);
+        let form = form.and_then(FormBody::storable);
         match &form {
             // there is nobody to be given the chance to finish
             Err(error) if error.kind() == Kind::BodyTooSlow => {}
@@ -150,7 +150,7 @@ impl Form {
     }
 
     /// The form, if the database can keep its texts.
-    fn storable(self) -> Result<Form> {
+    fn storable(self) -> Result<FormBody> {
         match self.fields.iter().find(|(_, value)| has_nul(value)) {
             Some((name, _)) => {
                 let message = format!("`{name}` has a NUL character, which cannot be stored");
@@ -166,8 +166,8 @@ impl Form {
         Body::of(payload, &file).empty().await;
     }
 
-    async fn read_fields(mut parts: Multipart, file: FileField) -> Result<Form> {
-        let mut form = Form::default();
+    async fn read_fields(mut parts: Multipart, file: FileField) -> Result<FormBody> {
+        let mut form = FormBody::default();
         while let Some(part) = next(&mut parts).await? {
             let mut part = part.map_err(refusal)?;
             let name = part.name().unwrap_or_default().to_owned();
@@ -240,7 +240,7 @@ impl Body {
     }
 
     /// Reads fields that came as JSON.
-    async fn json(self) -> Result<Form> {
+    async fn json(self) -> Result<FormBody> {
         let mut bytes = BytesMut::new();
         let mut chunks = Box::pin(self.stream());
         while let Some(chunk) = next(&mut chunks).await? {
@@ -260,7 +260,7 @@ impl Body {
         for (number, name) in fields.keys().enumerate() {
             check_name(name, number)?;
         }
-        Ok(Form {
+        Ok(FormBody {
             files: Vec::new(),
             fields,
         })

@@ -6,7 +6,7 @@ pub use crate::callers::session;
 pub use crate::etag::{known as known_versions, matches as knows_version, of as version_of};
 pub use crate::events::last_event;
 pub use crate::fields::request_of;
-pub use crate::form::{FileField, Form};
+pub use crate::form::{FileField, FormBody};
 pub use crate::gallery::{cursor_of, place_of};
 pub use crate::image::{Wanted, wanted};
 pub use crate::origin::origin;

@@ -18,7 +18,7 @@ use crate::admission::{Admitted, FIRST_RETRY, LATEST_RETRY, admitted, full, no_r
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
-use crate::form::{FileField, Form};
+use crate::form::{FileField, FormBody};
 use crate::keeping::{Ready, keep, let_go, picture_of};
 use crate::nearest::nearest;
 use crate::repeated::{REPLAYED, fingerprint, key_reused};
@@ -117,11 +117,11 @@ pub(crate) async fn submit(
     } = match admitted(&request, &service, &caller, 1).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
-            Form::refuse(payload, FileField::picture(&service)).await;
+            FormBody::refuse(payload, FileField::picture(&service)).await;
             return Err(refusal);
         }
     };
-    let mut form = Form::read(&request, payload, FileField::picture(&service)).await?;
+    let mut form = FormBody::read(&request, payload, FileField::picture(&service)).await?;
     let file = form.take_file();
     // until the picture is stored; an address takes no room
     let upload = file.is_some().then_some(turns);
@@ -197,7 +197,7 @@ async fn take(
             fingerprint: fingerprint(wishes, &name)?,
         };
         if let Some(known) = wanted.caller.store.submitted(&asked).await? {
-            return settled(service, known).await;
+            return answered(service, known).await;
         }
         idempotency = Some(asked);
     }
@@ -207,7 +207,7 @@ async fn take(
         let asked = Idempotency { key, fingerprint };
         // before the picture is kept: whoever asks again is answered, also when there is no room
         if let Some(known) = wanted.caller.store.submitted(&asked).await? {
-            return settled(service, known).await;
+            return answered(service, known).await;
         }
         idempotency = Some(asked);
     }
@@ -245,11 +245,11 @@ async fn accept(
     if !matches!(submitted, Submitted::New(_)) {
         let_go(service, &kept).await;
     }
-    settled(service, submitted).await
+    answered(service, submitted).await
 }
 
 /// What the caller is told of a submit; whether the job is an earlier one's.
-async fn settled(service: &Service, submitted: Submitted) -> Result<(Job, bool)> {
+async fn answered(service: &Service, submitted: Submitted) -> Result<(Job, bool)> {
     let state = &service.state;
     match submitted {
         Submitted::New(job) => {

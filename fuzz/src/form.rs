@@ -10,7 +10,7 @@ use actix_web::test::TestRequest;
 use actix_web::{FromRequest as _, dev, web};
 use api::Error;
 use api::error::Kind;
-use api::reading::{FileField, Form, request_of};
+use api::reading::{FileField, FormBody, request_of};
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::runtime::{Builder, Runtime};
@@ -49,7 +49,7 @@ pub fn holds(bytes: &[u8]) {
     }
 }
 
-async fn form(body: &[u8], piece: usize, (json, count): (bool, usize)) -> Result<Form, Error> {
+async fn form(body: &[u8], piece: usize, (json, count): (bool, usize)) -> Result<FormBody, Error> {
     let media = if json {
         "application/json"
     } else {
@@ -73,14 +73,14 @@ async fn form(body: &[u8], piece: usize, (json, count): (bool, usize)) -> Result
         too_large: |most| Error::Refused(Kind::ImageTooLarge, format!("more than {most} bytes")),
         time: Duration::from_secs(60),
     };
-    Form::read(&request, payload.expect("there is a body"), file).await
+    FormBody::read(&request, payload.expect("there is a body"), file).await
 }
 
-fn shown(form: &Form) -> String {
+fn shown(form: &FormBody) -> String {
     format!("{form:?}")
 }
 
-fn is_within_its_limits(form: Form, count: usize) {
+fn is_within_its_limits(form: FormBody, count: usize) {
     assert!(form.files.len() <= count && form.fields.len() <= 64);
     for file in form.files.iter().flatten() {
         assert!(file.len() <= LARGEST_FILE);

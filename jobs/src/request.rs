@@ -245,7 +245,7 @@ impl StoryRequest {
     /// Fills in what depends on other fields, so that every attempt at the job tells the same story: strict stories are
     /// searched for, others are drawn unless a search is wanted.
     #[must_use]
-    pub fn settled(mut self) -> Self {
+    pub fn filled_in(mut self) -> Self {
         let mode = *self.mode.get_or_insert(match self.compat {
             Compat::Modern => Mode::Sample,
             Compat::Strict => Mode::Beam,

@@ -123,8 +123,8 @@ pub enum Outcome {
     Failed(JobError),
     /// It was not told this time; another attempt may help, if one is left.
     Retry(JobError),
-    /// It was not begun, or given back in order: nobody is charged an attempt, and it keeps its place.
-    Returned,
+    /// It was not begun, or released in order: nobody is charged an attempt, and it keeps its place.
+    Released,
 }
 
 /// Whether an outcome was written.

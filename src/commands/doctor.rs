@@ -12,7 +12,7 @@ use operation::doctor::{
     write_lines,
 };
 
-use crate::commands::place::{Places, Weights};
+use crate::commands::place::{Locations, Weights};
 use crate::commands::progress::LoadingBar;
 use crate::commands::runtime::block_on;
 
@@ -28,7 +28,7 @@ pub(crate) struct Doctor {
     weights: Weights,
     /// What keeps the service's data.
     #[command(flatten)]
-    places: Places,
+    places: Locations,
     /// Print one JSON object: `well`, and `findings` with `part`, `state`, `found`, `todo`.
     #[arg(long)]
     json: bool,

@@ -123,7 +123,7 @@ pub(crate) struct Data {
 
 /// What keeps the service's data: its folder, its database, its queue and its pictures.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Places {
+pub(crate) struct Locations {
     /// Where data is.
     #[command(flatten)]
     pub(crate) data: Data,

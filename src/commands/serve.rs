@@ -14,7 +14,7 @@ use outbound::WebhookOptions;
 use storyteller::AllInOne;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::place::{Places, Weights};
+use crate::commands::place::{Locations, Weights};
 use crate::commands::runtime::block_on;
 
 /// What `serve` takes.
@@ -41,7 +41,7 @@ pub(crate) struct ServiceOptions {
     weights: Weights,
     /// What keeps its data.
     #[command(flatten)]
-    places: Places,
+    places: Locations,
     /// How webhooks are signed [default: with a secret kept with the data].
     #[command(flatten)]
     webhooks: WebhookOptions,

@@ -72,7 +72,7 @@ impl Telling {
             count: self.count,
             ..StoryRequest::default()
         };
-        request.settled()
+        request.filled_in()
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn without_options_a_story_is_asked_for_as_the_service_would_tell_it() {
-        assert_eq!(told(&[]), StoryRequest::default().settled());
+        assert_eq!(told(&[]), StoryRequest::default().filled_in());
         let strict = told(&["--compat", "strict"]);
         assert_eq!((strict.mode, strict.seed), (Some(Mode::Beam), None));
         assert!(checked(told(&["--compat", "strict", "--mode", "sample"])).is_err());

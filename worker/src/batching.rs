@@ -101,7 +101,7 @@ impl Batching {
         }
         if stopping || self.shared.is_hung() {
             for item in self.batcher.remove_unless(|_| false) {
-                self.write(item.leased, Some(Outcome::Returned));
+                self.write(item.leased, Some(Outcome::Released));
             }
         }
     }

@@ -176,7 +176,7 @@ impl Dispatcher {
         faults::point("delivery:sent");
         let verdict = verdict(answer, held.attempts);
         note(&held, &verdict);
-        self.settle(&held, &verdict, claimed).await;
+        self.finish(&held, &verdict, claimed).await;
     }
 
     async fn signed(
@@ -208,10 +208,10 @@ impl Dispatcher {
     }
 
     /// Tries to write while the lease holds; after that the attempt counts as lost and is made again.
-    async fn settle(&self, held: &DeliveryLease, verdict: &Verdict, claimed: Instant) {
+    async fn finish(&self, held: &DeliveryLease, verdict: &Verdict, claimed: Instant) {
         let (job, number) = (held.job, held.number);
         while claimed.elapsed() < self.sending.lease {
-            match self.store.settle_delivery(held, verdict).await {
+            match self.store.finish_delivery(held, verdict).await {
                 Ok(Written::Done) => return faults::point("delivery:written"),
                 Ok(Written::Stale) => break,
                 Err(error) if error.is_unavailable() => tokio::time::sleep(PAUSE).await,
@@ -255,7 +255,7 @@ async fn send_until(dispatcher: &Dispatcher, health: &Health, shutdown: &Cancell
                 continue;
             }
         }
-        let rung = async {
+        let woken = async {
             tokio::select! {
                 _ = due.changed() => {}
                 // a place is free again, for the host it went to as well
@@ -263,7 +263,7 @@ async fn send_until(dispatcher: &Dispatcher, health: &Health, shutdown: &Cancell
                 () = shutdown.cancelled() => {}
             }
         };
-        let _ = timeout(LOOK_EVERY, rung).await;
+        let _ = timeout(LOOK_EVERY, woken).await;
     }
     while under_way.join_next().await.is_some() {}
 }

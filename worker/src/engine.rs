@@ -26,7 +26,7 @@ pub struct Work {
 
 /// One text to make a style of.
 #[derive(Clone, Debug)]
-pub struct Lesson {
+pub struct StyleWork {
     /// The job.
     pub id: Uuid,
     /// Name and text.
@@ -99,7 +99,7 @@ pub trait Engine {
         watch: &mut dyn Watch,
     ) -> Vec<Result<StoryResult, EngineError>>;
     /// Makes a style of a text; for the watch it is story 0 of a batch of one.
-    fn learn(&mut self, lesson: &Lesson, watch: &mut dyn Watch)
+    fn learn(&mut self, lesson: &StyleWork, watch: &mut dyn Watch)
     -> Result<LearntStyle, EngineError>;
 }
 

@@ -17,7 +17,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::batcher::Terms;
 use crate::engine::thread::{Item, Task};
-use crate::engine::{Lesson, Work};
+use crate::engine::{StyleWork, Work};
 use crate::leases::Leased;
 use crate::outcome;
 use crate::picture::{self, Problem};
@@ -129,7 +129,7 @@ struct Intake {
 impl Intake {
     async fn take_in(self, job: Job, alone: bool, leased: Arc<Leased>) {
         let prepared = tokio::select! {
-            () = self.shutdown.cancelled() => Err(Outcome::Returned),
+            () = self.shutdown.cancelled() => Err(Outcome::Released),
             task = self.prepare(&job, &leased) => task,
         };
         let (leased, outcome) = match prepared {
@@ -138,7 +138,7 @@ impl Intake {
                 match self.batching.send(item).await {
                     Ok(()) => return,
                     // batching ends before intake only when the engine is gone
-                    Err(unsent) => (unsent.0.0.leased, Outcome::Returned),
+                    Err(unsent) => (unsent.0.0.leased, Outcome::Released),
                 }
             }
             Err(outcome) => (leased, outcome),
@@ -181,12 +181,12 @@ impl Intake {
         })
     }
 
-    async fn lesson(&self, job: &Job) -> Result<Lesson, Outcome> {
+    async fn lesson(&self, job: &Job) -> Result<StyleWork, Outcome> {
         let draft = self.shared.places.store.style_draft(job.id).await;
         match draft.map_err(|error| returned(job, &error))? {
-            Some(draft) => Ok(Lesson { id: job.id, draft }),
+            Some(draft) => Ok(StyleWork { id: job.id, draft }),
             // removed in this moment, and its job with it: there is nothing left to write
-            None => Err(Outcome::Returned),
+            None => Err(Outcome::Released),
         }
     }
 
@@ -209,10 +209,10 @@ impl Intake {
             };
             if let Err(error) = images.ping().await {
                 self.doubt(&error);
-                return Err(Outcome::Returned);
+                return Err(Outcome::Released);
             }
             if leased.is_lost() {
-                return Err(Outcome::Returned);
+                return Err(Outcome::Released);
             }
             if Instant::now() >= until {
                 tracing::error!(job = %job.id, error = %cause, "a picture cannot be read");
@@ -272,7 +272,7 @@ impl Intake {
 /// The database went away between the claim and this: nobody's fault.
 fn returned(job: &Job, error: &jobs::Error) -> Outcome {
     tracing::warn!(job = %job.id, %error, "a job is released");
-    Outcome::Returned
+    Outcome::Released
 }
 
 /// What the decoded picture of a job takes, in MiB: three bytes a pixel, and as much again while it is decoded.

@@ -18,7 +18,7 @@ mod work;
 
 pub use config::Config;
 pub use dispatcher::{Dispatcher, Sending};
-pub use engine::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
+pub use engine::{Engine, EngineError, EngineFactory, StyleWork, Watch, Work};
 pub use error::{Error, HUNG};
 pub use shared::Places;
 pub use work::run;

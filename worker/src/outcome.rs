@@ -23,7 +23,7 @@ pub(crate) fn of(leased: &Leased, result: Result<Product, EngineError>) -> Optio
     Some(match error {
         EngineError::Cancelled if leased.is_lost() => return None,
         // the engine gave it up without being asked to: nobody's fault
-        EngineError::Cancelled => Outcome::Returned,
+        EngineError::Cancelled => Outcome::Released,
         EngineError::UnknownStyle(_) => {
             Outcome::Failed(JobError::new(ErrorKind::UnknownStyle, message))
         }
@@ -116,7 +116,7 @@ fn note(leased: &Leased, outcome: &Outcome) {
         }
         Outcome::Failed(error) => tracing::info!(%job, lease, %error, "failed"),
         Outcome::Retry(error) => tracing::warn!(%job, lease, %error, "this attempt failed"),
-        Outcome::Returned => tracing::info!(%job, lease, "released"),
+        Outcome::Released => tracing::info!(%job, lease, "released"),
     }
 }
 
@@ -127,6 +127,7 @@ fn name(outcome: &Outcome) -> &'static str {
         Outcome::Learnt(_) => "learnt",
         Outcome::Failed(_) => "failed",
         Outcome::Retry(_) => "retry",
-        Outcome::Returned => "returned",
+        // dashboards know it by this name
+        Outcome::Released => "returned",
     }
 }

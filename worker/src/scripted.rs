@@ -13,7 +13,7 @@ use jobs::{
 };
 use uuid::Uuid;
 
-use crate::engine::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
+use crate::engine::{Engine, EngineError, EngineFactory, StyleWork, Watch, Work};
 
 /// The label of a request that holds its script.
 pub const SCRIPT: &str = "script";
@@ -189,7 +189,7 @@ impl Engine for ScriptedEngine {
     /// The text is the script: `ok`, `unusable`, `panic`, or `gate`.
     fn learn(
         &mut self,
-        lesson: &Lesson,
+        lesson: &StyleWork,
         watch: &mut dyn Watch,
     ) -> Result<LearntStyle, EngineError> {
         self.tells.seen().begun.insert(lesson.id);

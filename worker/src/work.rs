@@ -171,7 +171,7 @@ async fn release(shared: &Shared) {
             match shared
                 .places
                 .store
-                .finish(leased.lease, Outcome::Returned)
+                .finish(leased.lease, Outcome::Released)
                 .await
             {
                 Ok(Written::Done) => tracing::info!(%job, lease, "released"),

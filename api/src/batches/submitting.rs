@@ -22,7 +22,7 @@ use crate::allowance;
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
-use crate::form::{FileField, Form};
+use crate::form::{FileField, FormBody};
 use crate::keeping::{keep, let_go, picture_of};
 use crate::repeated::{REPLAYED, fingerprint, key_reused};
 use crate::reuse::Reuse;
@@ -112,12 +112,12 @@ pub(crate) async fn submit(
     } = match admitted(&request, &service, &caller, TURNS).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
-            Form::refuse(payload, pictures_field(&service, 1)).await;
+            FormBody::refuse(payload, pictures_field(&service, 1)).await;
             return Err(refusal);
         }
     };
     let field = pictures_field(&service, turns.num_permits());
-    let mut form = Form::read(&request, payload, field).await?;
+    let mut form = FormBody::read(&request, payload, field).await?;
     // until the pictures are stored; addresses take no room
     let turns = (!form.files.is_empty()).then_some(turns);
     let sources = sources(&mut form)?;
@@ -173,7 +173,7 @@ fn pictures_field(service: &Service, turns: usize) -> FileField {
 }
 
 /// Where each picture comes from: the body itself, then addresses; or why one that was sent is not read.
-fn sources(form: &mut Form) -> Result<Vec<Result<Source>>> {
+fn sources(form: &mut FormBody) -> Result<Vec<Result<Source>>> {
     let sent = std::mem::take(&mut form.files).into_iter();
     let addresses = addresses_of(&mut form.fields)?.into_iter();
     let sources: Vec<_> = sent

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
-use crate::form::{FileField, Form};
+use crate::form::{FileField, FormBody};
 use crate::service::Service;
 use crate::sites::OwnSite;
 use crate::view::{ErrorView, ProgressView, StyleState, StyleView};
@@ -71,11 +71,11 @@ pub(crate) async fn add(
     let _upload = match admitted(&service).await {
         Ok(upload) => upload,
         Err(refusal) => {
-            Form::refuse(payload, text_field(&service)).await;
+            FormBody::refuse(payload, text_field(&service)).await;
             return Err(refusal);
         }
     };
-    let form = Form::read(&request, payload, text_field(&service)).await?;
+    let form = FormBody::read(&request, payload, text_field(&service)).await?;
     let draft = draft(form)?;
     check_name_is_free(&caller.store, &draft.name).await?;
     let standing = match caller.store.submit_style(&draft).await? {
@@ -201,7 +201,7 @@ async fn admitted(service: &Service) -> Result<SemaphorePermit<'_>> {
 }
 
 /// Everything that can be said about a draft without reading the text.
-fn draft(mut form: Form) -> Result<StyleDraft> {
+fn draft(mut form: FormBody) -> Result<StyleDraft> {
     let text = match (form.take_file(), form.take_text("text")) {
         (Some(bytes), _) => plain(&bytes)?,
         (None, Some(text)) => text.replace('\0', ""),
@@ -254,7 +254,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// A field of words for people.
-fn words(form: &mut Form, field: &str) -> Result<Option<String>> {
+fn words(form: &mut FormBody, field: &str) -> Result<Option<String>> {
     let given = form.take_text(field);
     if given
         .as_ref()

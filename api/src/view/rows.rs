@@ -42,7 +42,7 @@ impl StoryView {
             attempts: job.attempts,
             max_attempts: job.max_attempts,
             history: None,
-            request: job.request.settled(),
+            request: job.request.filled_in(),
             shared: job.shared_at.is_some(),
             cache: job.cache,
             batch: job.batch,

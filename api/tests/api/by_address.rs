@@ -238,7 +238,7 @@ async fn deliveries_are_shown_attempt_by_attempt_and_replayed() {
         status: Some(500),
         error: "the receiver answered 500".to_owned(),
     };
-    service.store.settle_delivery(&held, &failed).await.unwrap();
+    service.store.finish_delivery(&held, &failed).await.unwrap();
     let shown = service.get(&address).await.json()["deliveries"][0].clone();
     assert_eq!(
         (&shown["event"], &shown["state"]),

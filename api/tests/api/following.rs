@@ -283,7 +283,7 @@ async fn a_story_that_is_taken_back_ends_its_streams_without_a_word_of_it() {
     assert_eq!(names, ["state", "end"]);
     let mut again = Stream::open(&service, &id, None).await;
     assert_eq!(again.rest().await, ["state", "state", "state", "end"]);
-    let claimed_outcome = service.store.finish(claimed.lease, Outcome::Returned).await;
+    let claimed_outcome = service.store.finish(claimed.lease, Outcome::Released).await;
     assert_eq!(claimed_outcome.unwrap(), jobs::Written::Stale);
     service.stop().await;
 }

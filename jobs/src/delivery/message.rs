@@ -12,16 +12,16 @@ use crate::job::{Job, StoryResult};
 
 /// The story without its captions: up to a thousand of them are to be had where `url` points.
 #[derive(Serialize)]
-struct Told<'a> {
+struct ResultView<'a> {
     story: &'a str,
     style: &'a str,
     timings: &'a std::collections::BTreeMap<String, f64>,
     bundle: &'a str,
 }
 
-impl<'a> Told<'a> {
+impl<'a> ResultView<'a> {
     fn of(result: &'a StoryResult) -> Self {
-        Told {
+        ResultView {
             story: &result.story,
             style: &result.style,
             timings: &result.timings,
@@ -69,7 +69,7 @@ pub fn body(job: &Job, held: &DeliveryLease, public_url: Option<&str>) -> Result
             "finished_at": held.created_at,
             "attempts": job.attempts,
             "metadata": job.request.metadata,
-            "result": job.result.as_ref().filter(|_| same).map(Told::of),
+            "result": job.result.as_ref().filter(|_| same).map(ResultView::of),
             "error": job.error.as_ref().filter(|_| same).cloned(),
         },
     });

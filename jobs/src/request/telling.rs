@@ -20,7 +20,7 @@ impl StoryRequest {
             webhook_url: None,
             webhook_events: Vec::new(),
             keep_for: None,
-            ..self.clone().settled()
+            ..self.clone().filled_in()
         };
         let wishes = serde_json::to_vec(&alike)
             .expect("a request is texts, numbers and lists of them: all of that has JSON");
@@ -48,7 +48,7 @@ mod tests {
             ..plain.clone()
         };
         assert_eq!(plain.telling("a"), labelled.telling("a"));
-        assert_eq!(plain.telling("a"), plain.clone().settled().telling("a"));
+        assert_eq!(plain.telling("a"), plain.clone().filled_in().telling("a"));
         assert_ne!(plain.telling("a"), plain.telling("b"));
         let seeded = StoryRequest {
             seed: Some(2),

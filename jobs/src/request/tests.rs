@@ -104,16 +104,16 @@ fn a_strict_story_is_searched_for_never_drawn() {
 
 #[test]
 fn what_is_left_open_is_settled_once_so_that_the_same_request_tells_the_same_story() {
-    let open = StoryRequest::default().settled();
+    let open = StoryRequest::default().filled_in();
     assert_eq!((open.mode, open.seed), (Some(Mode::Sample), Some(1)));
     let chosen = StoryRequest {
         mode: Some(Mode::Beam),
         ..StoryRequest::default()
     };
-    assert_eq!(chosen.clone().settled(), chosen);
+    assert_eq!(chosen.clone().filled_in(), chosen);
     let strict = StoryRequest {
         compat: Compat::Strict,
         ..StoryRequest::default()
     };
-    assert_eq!(strict.settled().mode, Some(Mode::Beam));
+    assert_eq!(strict.filled_in().mode, Some(Mode::Beam));
 }

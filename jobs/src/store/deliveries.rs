@@ -78,7 +78,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`; then it may be written again.
-    pub async fn settle_delivery(
+    pub async fn finish_delivery(
         &self,
         held: &DeliveryLease,
         verdict: &Verdict,

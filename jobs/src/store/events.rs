@@ -101,7 +101,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.
-    pub async fn line(&self) -> Result<HashMap<Uuid, u64>> {
+    pub async fn waiting_order(&self) -> Result<HashMap<Uuid, u64>> {
         let waiting = sqlx::query_scalar!(
             "select id from jobs where state = 'queued' and follows is null order by lane, due_at, id limit $1",
             LONGEST_LINE,

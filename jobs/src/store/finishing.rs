@@ -86,7 +86,7 @@ impl Store {
                 .await?
             }
             Outcome::Retry(error) => self.try_again(&mut transaction, lease, &error).await?,
-            Outcome::Returned => give_back(&mut transaction, lease).await?,
+            Outcome::Released => release(&mut transaction, lease).await?,
         };
         transaction
             .commit()
@@ -258,7 +258,7 @@ async fn end(connection: &mut Connection, lease: Lease, end: End) -> Result<bool
 }
 
 /// Puts a job back where it stood, with the attempt it was charged.
-async fn give_back(connection: &mut Connection, lease: Lease) -> Result<bool> {
+async fn release(connection: &mut Connection, lease: Lease) -> Result<bool> {
     requeue(connection, lease, Later::default()).await
 }
 

@@ -91,7 +91,7 @@ impl Store {
         insert: Insert<'_>,
     ) -> Result<Job> {
         let Insert { job, place, known } = insert;
-        let request = job.request.clone().settled();
+        let request = job.request.clone().filled_in();
         let number = place.map(|(_, number)| i32::try_from(number).unwrap_or(i32::MAX));
         let answered = known.answered();
         let (result, said) = known.story.unzip();

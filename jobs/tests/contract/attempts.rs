@@ -70,7 +70,7 @@ async fn a_result_under_an_old_lease_is_dropped() {
         told(),
         Outcome::Failed(trouble()),
         Outcome::Retry(trouble()),
-        Outcome::Returned,
+        Outcome::Released,
     ] {
         assert_eq!(
             service.store.finish(old, outcome).await.unwrap(),
@@ -97,7 +97,7 @@ async fn a_returned_job_keeps_its_place_and_its_attempts() {
     assert_eq!(
         service
             .store
-            .finish(lease, Outcome::Returned)
+            .finish(lease, Outcome::Released)
             .await
             .unwrap(),
         Written::Done
@@ -286,7 +286,7 @@ async fn a_job_that_cannot_be_read_waits_for_another_version_and_blocks_nobody()
     let lease = claimed[0].lease;
     service
         .store
-        .finish(lease, Outcome::Returned)
+        .finish(lease, Outcome::Released)
         .await
         .unwrap();
 

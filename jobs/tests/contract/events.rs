@@ -186,6 +186,6 @@ async fn standings_and_the_line_tell_of_many_jobs_at_once() {
         seen,
         [(ids[0], State::Cancelled, 3), (ids[2], State::Queued, 1)]
     );
-    let line = service.store.line().await.unwrap();
+    let line = service.store.waiting_order().await.unwrap();
     assert_eq!((line.len(), line[&ids[1]], line[&ids[2]]), (2, 0, 1));
 }

@@ -144,7 +144,7 @@ async fn a_worker_that_ends_while_it_claims_leaves_room(service: Service, queue:
     let mut claimed = one(&service, &queue).await;
     for _ in 0..3 {
         let id = claimed.job.id;
-        let released = service.store.finish(claimed.lease, Outcome::Returned).await;
+        let released = service.store.finish(claimed.lease, Outcome::Released).await;
         assert_eq!(released.unwrap(), Written::Done);
         drop(claimed);
         queue.publish(&[id]).await.unwrap();

@@ -150,7 +150,7 @@ async fn whoever_waits_for_a_job_hears_of_its_changes() {
         }
         service
             .store
-            .finish(lease, Outcome::Returned)
+            .finish(lease, Outcome::Released)
             .await
             .unwrap();
     }

@@ -92,7 +92,7 @@ async fn who_asks_for_what_is_being_told_gets_it_with_the_first() {
         (Cache::Coalesced, Some(first.id))
     );
     assert_eq!(service.store.position(second.id).await.unwrap(), Some(0));
-    assert_eq!(service.store.line().await.unwrap()[&second.id], 0);
+    assert_eq!(service.store.waiting_order().await.unwrap()[&second.id], 0);
     assert_eq!(service.store.depth().await.unwrap().queued, 1);
     let claimed = service.claim().await;
     let third = same(&service).await;

@@ -36,7 +36,7 @@ async fn a_submitted_job_is_read_back_as_it_was_sent() {
         (accepted.state, accepted.attempts, accepted.max_attempts),
         (State::Queued, 0, 3)
     );
-    assert_eq!(accepted.request, request.settled());
+    assert_eq!(accepted.request, request.filled_in());
     assert_eq!(service.job(accepted.id).await, accepted);
 }
 

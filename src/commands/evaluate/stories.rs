@@ -21,7 +21,7 @@ use training::recipes::decoder;
 use training::recipes::decoder::Passages;
 use training::thoughts::Folder;
 
-use crate::commands::evaluate::table::{Line, line, print};
+use crate::commands::evaluate::table::{Row, line, print};
 use crate::commands::place::Weights;
 use crate::commands::progress::LoadingBar;
 use crate::commands::tell::{open, read_picture};
@@ -174,7 +174,7 @@ impl Stories {
     }
 }
 
-fn told_apart(by: &str, apart: &Separability) -> Vec<Line> {
+fn told_apart(by: &str, apart: &Separability) -> Vec<Row> {
     let share = |value: f64| format!("{value:.1} %");
     let all = format!("{:.1} % (chance {:.1} %)", apart.accuracy, apart.chance);
     let styles = apart.by_style.iter();
@@ -234,7 +234,7 @@ impl Beside {
         })
     }
 
-    fn lines(&self) -> Vec<Line> {
+    fn lines(&self) -> Vec<Row> {
         let mut lines = Vec::new();
         if let Some(styles) = &self.styles {
             lines.extend(told_apart(

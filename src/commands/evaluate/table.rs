@@ -4,10 +4,10 @@
 use std::io::Write as _;
 
 /// Name and value.
-pub(super) type Line = (String, String);
+pub(super) type Row = (String, String);
 
 /// Prints `object` as JSON, or `lines` as a table.
-pub(super) fn print(json: bool, object: &serde_json::Value, lines: &[Line]) -> std::io::Result<()> {
+pub(super) fn print(json: bool, object: &serde_json::Value, lines: &[Row]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
         return writeln!(out, "{object}");
@@ -24,6 +24,6 @@ pub(super) fn print(json: bool, object: &serde_json::Value, lines: &[Line]) -> s
 }
 
 /// A line of the table.
-pub(super) fn line(name: &str, value: impl std::fmt::Display) -> Line {
+pub(super) fn line(name: &str, value: impl std::fmt::Display) -> Row {
     (name.to_owned(), value.to_string())
 }

@@ -166,7 +166,7 @@ async fn beats(store: &Store, times: usize) -> Times {
     })
     .await;
     for beat in workers.iter().flatten() {
-        store.finish(beat.lease, Outcome::Returned).await.unwrap();
+        store.finish(beat.lease, Outcome::Released).await.unwrap();
     }
     all
 }

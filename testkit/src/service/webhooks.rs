@@ -52,6 +52,6 @@ impl Service {
 
     /// Says what became of it.
     pub async fn settle(&self, held: &DeliveryLease, verdict: Verdict) -> Written {
-        self.store.settle_delivery(held, &verdict).await.unwrap()
+        self.store.finish_delivery(held, &verdict).await.unwrap()
     }
 }

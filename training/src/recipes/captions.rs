@@ -35,7 +35,7 @@ pub struct Settings {
 
 /// A caption, ready to be learnt.
 #[derive(Debug)]
-struct Lesson {
+struct Example {
     /// Words that it can be asked for by.
     words: Vec<String>,
     /// The caption and its end.
@@ -46,7 +46,7 @@ struct Lesson {
 #[derive(Debug)]
 pub struct Lessons<'a> {
     pieces: &'a Pieces,
-    lessons: Vec<Lesson>,
+    lessons: Vec<Example>,
 }
 
 impl<'a> Lessons<'a> {
@@ -61,7 +61,7 @@ impl<'a> Lessons<'a> {
     ) -> Result<Self> {
         let lesson = |place: usize| {
             let things = model.things(place).into_iter();
-            Ok(Lesson {
+            Ok(Example {
                 words: things.map(str::to_owned).collect(),
                 tokens: pieces.encode_plain(&format!(" {}{END}", model.caption(place)))?,
             })

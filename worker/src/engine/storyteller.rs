@@ -18,7 +18,7 @@ use models::pipeline::style_from_text::Draft;
 use models::tensors::device::choose;
 use models::text::sentences::all_sentences;
 
-use super::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
+use super::{Engine, EngineError, EngineFactory, StyleWork, Watch, Work};
 
 /// A mean over more hardly moves, and stories wait meanwhile.
 const MOST_PASSAGES: usize = 500;
@@ -70,7 +70,7 @@ impl Engine for StorytellerEngine {
 
     fn learn(
         &mut self,
-        lesson: &Lesson,
+        lesson: &StyleWork,
         watch: &mut dyn Watch,
     ) -> Result<LearntStyle, EngineError> {
         let draft = Draft {

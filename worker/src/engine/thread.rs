@@ -12,7 +12,7 @@ use jobs::{LearntStyle, Said, Stage, StoryResult, StyleEntry};
 use operation::metrics::METRICS;
 use tokio::sync::mpsc as channel;
 
-use super::{Engine, EngineError, EngineFactory, Lesson, Watch, Work};
+use super::{Engine, EngineError, EngineFactory, StyleWork, Watch, Work};
 use crate::leases::{Leased, names};
 
 /// A prepared job.
@@ -30,7 +30,7 @@ type LeasedWork = (Work, Arc<Leased>);
 pub(crate) enum Task {
     Tell(Work),
     /// Always a batch of its own.
-    Learn(Lesson),
+    Learn(StyleWork),
 }
 
 /// What came of it.
@@ -159,7 +159,7 @@ impl Teller {
         }
     }
 
-    fn learn(&self, engine: &mut dyn Engine, lesson: &Lesson, leased: Arc<Leased>) {
+    fn learn(&self, engine: &mut dyn Engine, lesson: &StyleWork, leased: Arc<Leased>) {
         let span = leased.span.clone();
         let _named = span.enter();
         let mut watch = Progress::of(self, vec![leased.clone()]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jobs::{Cancelled, LearntStyle, RabbitSettings, Rules, State, StoryResult, StyleEntry};
 use uuid::Uuid;
 use worker::scripted::ScriptedEngine;
-use worker::{Config, Engine, EngineError, EngineFactory, Lesson, Watch, Work};
+use worker::{Config, Engine, EngineError, EngineFactory, StyleWork, Watch, Work};
 
 use crate::harness::{Service, patient, together};
 use testkit::eventually;
@@ -137,7 +137,7 @@ impl Engine for Noticed {
 
     fn learn(
         &mut self,
-        lesson: &Lesson,
+        lesson: &StyleWork,
         watch: &mut dyn Watch,
     ) -> Result<LearntStyle, EngineError> {
         self.engine.learn(lesson, watch)

@@ -20,8 +20,8 @@ pub fn original_input(picture: &Picture) -> Tensor {
     let short = width.min(height);
     // the longer side is rounded down
     let (wide, high) = (width * SHORT / short, height * SHORT / short);
-    let columns = Line::new(width, wide);
-    let rows = Line::new(height, high);
+    let columns = Axis::new(width, wide);
+    let rows = Axis::new(height, high);
     let mut input = vec![0f32; 3 * SIDE * SIDE];
     for y in 0..SIDE {
         let (y0, y1, down) = rows.weigh(high / 2 - SIDE / 2 + y);
@@ -43,12 +43,12 @@ pub fn original_input(picture: &Picture) -> Tensor {
 }
 
 /// How one axis is scaled: half-pixel centres; what lies outside the picture is black.
-struct Line {
+struct Axis {
     length: usize,
     scale: f64,
 }
 
-impl Line {
+impl Axis {
     fn new(length: usize, scaled: usize) -> Self {
         Self {
             length,
