@@ -14,7 +14,7 @@ use operation::metrics::METRICS;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::admission::{Admitted, FIRST_RETRY, LATEST_RETRY, admitted, full, no_room};
+use crate::admission::{FIRST_RETRY, LATEST_RETRY, admitted, full, no_room};
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
@@ -108,13 +108,7 @@ pub(crate) async fn submit(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let Admitted {
-        key,
-        at_work,
-        left,
-        room,
-        turns,
-    } = match admitted(&request, &service, &caller, 1).await {
+    let admitted = match admitted(&request, &service, &caller, 1).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             FormBody::refuse(payload, FileField::picture(&service)).await;
@@ -124,7 +118,7 @@ pub(crate) async fn submit(
     let mut form = FormBody::read(&request, payload, FileField::picture(&service)).await?;
     let file = form.take_file();
     // until the picture is stored; an address takes no room
-    let upload = file.is_some().then_some(turns);
+    let upload = file.is_some().then_some(admitted.turns);
     let address = form.take_text("image_url");
     let wishes = fields::request_of(form.fields)?;
     check_styles(&caller.store, &wishes).await?;
@@ -136,11 +130,11 @@ pub(crate) async fn submit(
         caller,
         wishes,
         reuse: Reuse::of(&request, &service),
-        room,
+        room: admitted.room,
     };
-    let (job, replayed) = take(&service, key, wanted, source).await?;
+    let (job, replayed) = take(&service, admitted.key, wanted, source).await?;
     // whoever asks again is told of this story now, also while this one waits for its end
-    drop((upload, at_work));
+    drop((upload, admitted.at_work));
     let patience = wait::preferred(&request);
     let seen = seen_after(&service, &waiter, job.id, patience).await?;
     let ended = seen.ended;
@@ -155,7 +149,7 @@ pub(crate) async fn submit(
     answer.insert_header((LOCATION, format!("/v1/stories/{}", job.id)));
     let most = service.state.store.rules().max_queued;
     // this one counts, but for a moment in which it may have left the queue already
-    let left = left.saturating_sub(u32::from(!replayed));
+    let left = admitted.left.saturating_sub(u32::from(!replayed));
     allowance::say(&mut answer, most, left, None);
     if !ended {
         answer.insert_header((RETRY_AFTER, retry_after(&seen)));

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::find;
-use crate::admission::{Admitted, admitted, full, no_room};
+use crate::admission::{admitted, full, no_room};
 use crate::allowance;
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
@@ -103,29 +103,23 @@ pub(crate) async fn submit(
     payload: Payload,
     service: Data<Service>,
 ) -> Result<HttpResponse> {
-    let Admitted {
-        key,
-        at_work: _at_work,
-        left,
-        room,
-        turns,
-    } = match admitted(&request, &service, &caller, TURNS).await {
+    let admitted = match admitted(&request, &service, &caller, TURNS).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             FormBody::refuse(payload, pictures_field(&service, 1)).await;
             return Err(refusal);
         }
     };
-    let field = pictures_field(&service, turns.num_permits());
+    let field = pictures_field(&service, admitted.turns.num_permits());
     let mut form = FormBody::read(&request, payload, field).await?;
     // until the pictures are stored; addresses take no room
-    let turns = (!form.files.is_empty()).then_some(turns);
+    let turns = (!form.files.is_empty()).then_some(admitted.turns);
     let sources = sources(&mut form)?;
     let mut wishes = wishes_of(form.fields)?;
     check_styles(&caller.store, &wishes).await?;
     check_webhook(&service, &wishes)?;
     check_earlier(&caller.store, &wishes).await?;
-    let idempotency = match key {
+    let idempotency = match admitted.key {
         Some(key) => Some(Idempotency {
             key,
             fingerprint: fingerprint(&wishes, &outline(&sources))?,
@@ -135,14 +129,14 @@ pub(crate) async fn submit(
     if let Some(idempotency) = &idempotency
         && let Some(known) = caller.store.submitted_batch(idempotency).await?
     {
-        return answered(&service, known, Uuid::nil(), left).await;
+        return answered(&service, known, Uuid::nil(), admitted.left).await;
     }
     let webhook_url = wishes.webhook_url.take();
     let alike = Alike {
         service: &service,
         wishes,
         reuse: Reuse::of(&request, &service),
-        room: room.into(),
+        room: admitted.room.into(),
     };
     let taken: Vec<_> = stream::iter(sources)
         .map(|source| alike.one(source))
@@ -160,7 +154,7 @@ pub(crate) async fn submit(
     };
     let id = batch.id;
     let submitted = accept(&service, &caller, batch).await?;
-    answered(&service, submitted, id, left).await
+    answered(&service, submitted, id, admitted.left).await
 }
 
 fn pictures_field(service: &Service, turns: usize) -> FileField {

@@ -135,14 +135,11 @@ impl TestService {
         store.migrate().await.unwrap();
         let queue: Arc<dyn Queue> = Arc::new(PostgresQueue::new(store.clone()));
         let health = Health::new();
+        let pictures = Directory::open(place.pictures.clone()).unwrap();
         let state = ApiState {
             store: store.clone(),
             queue: queue.clone(),
-            images: Arc::new(
-                Directory::open(place.pictures.clone())
-                    .unwrap()
-                    .leaving(place.leaving),
-            ),
+            images: Arc::new(pictures.leaving(place.leaving)),
             fetch: Client::new("127.0.0.1".parse().unwrap()).unwrap(),
             health: health.clone(),
         };
