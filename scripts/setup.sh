@@ -9,7 +9,7 @@ command -v cargo >/dev/null || {
   exit 1
 }
 steps=(libtorch postgres weights language)
-if [ "${1:-}" = --tests ]; then steps+=(cargo-deny chromium axe seaweedfs rabbitmq schemathesis manifests); fi
+if [ "${1:-}" = --tests ]; then steps+=(cargo-deny chromium axe seaweedfs rabbitmq schemathesis manifests clients); fi
 for step in "${steps[@]}"; do
   "$SCRIPTS/setup-$step.sh"
 done

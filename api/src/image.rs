@@ -11,6 +11,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::{Buf as _, Bytes};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use utoipa::ToSchema;
 
 use crate::error::{Error, Problem, Result};
 use crate::etag;
@@ -32,6 +33,15 @@ pub enum Wanted {
     Nothing,
 }
 
+/// A picture, as its file.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(
+    dead_code,
+    reason = "describes the picture to readers of the OpenAPI document"
+)]
+struct PictureFile(Vec<u8>);
+
 /// The picture of a story as it is kept: upright, without metadata.
 #[utoipa::path(get, path = "/v1/stories/{id}/image", tag = "stories",
     params(
@@ -40,8 +50,8 @@ pub enum Wanted {
         ("If-Range" = Option<String>, Header, description = "The `ETag` of the picture of which you have the rest"),
     ),
     responses(
-        (status = 200, description = "The picture", content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif"))),
-        (status = 206, description = "The range that was asked for", content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif")),
+        (status = 200, description = "The picture", content((PictureFile = "image/jpeg"), (PictureFile = "image/png"), (PictureFile = "image/webp"), (PictureFile = "image/gif"))),
+        (status = 206, description = "The range that was asked for", content((PictureFile = "image/jpeg"), (PictureFile = "image/png"), (PictureFile = "image/webp"), (PictureFile = "image/gif")),
             headers(("Content-Range" = String, description = "Which bytes these are, and of how many"))),
         (status = 304, description = "Still the picture you have"),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),

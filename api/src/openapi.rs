@@ -2,19 +2,21 @@
 //! Made from the annotations of the handlers. What must stay true: every address of `routes.rs` is in it (the
 //! tests compare the two), and the page, which is for people, is not.
 
+mod names;
 mod parameters;
 mod security;
 
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
 
+use names::Names;
 use parameters::Parameters;
 use security::Keys;
 
 /// The document.
 #[derive(OpenApi)]
 #[openapi(
-    modifiers(&Keys, &Parameters),
+    modifiers(&Keys, &Names, &Parameters),
     info(
         title = "Neural Storyteller",
         description = "Send a picture, get a story. Errors are RFC 9457 problems; their types are at `GET /problems`.",

@@ -67,6 +67,26 @@ async fn the_document_has_every_address_and_every_address_its_methods() {
 }
 
 #[tokio::test]
+async fn no_two_operations_have_one_name_and_a_picture_is_a_file() {
+    let service = TestService::start().await;
+    let document = service.get("/openapi.json").await.json();
+    let paths = document["paths"].as_object().unwrap().values();
+    let operations = paths.flat_map(|path| path.as_object().unwrap().values());
+    let names: Vec<&str> = operations
+        .map(|operation| operation["operationId"].as_str().unwrap())
+        .collect();
+    let different: BTreeSet<&&str> = names.iter().collect();
+    assert_eq!(different.len(), names.len(), "{names:?}");
+    assert!(names.contains(&"batches_submit"), "{names:?}");
+    let picture = &document["components"]["schemas"]["PictureFile"];
+    assert_eq!(
+        (&picture["type"], &picture["format"]),
+        (&"string".into(), &"binary".into())
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn the_document_has_no_dangling_reference_and_shows_examples() {
     let service = TestService::start().await;
     let document = service.get("/openapi.json").await.json();

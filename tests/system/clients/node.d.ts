@@ -1,0 +1,2 @@
+// What tell.ts asks of Node.
+declare const process: { argv: string[] };
