@@ -37,7 +37,9 @@ pub(crate) async fn admitted<'a>(
     turns: usize,
 ) -> Result<Admitted<'a>> {
     let key = idempotency_key(request)?;
-    let at_work = key.as_deref().map(|key| service.running.begin(caller, key));
+    let owner = caller.key.as_ref().map(|key| key.id);
+    let at_work = key.as_deref();
+    let at_work = at_work.map(|key| service.running.begin(owner, key));
     let at_work = at_work.transpose()?;
     match caller.store.room(key.as_deref()).await? {
         Room::Full(limit) => Err(full(service, limit).await?),

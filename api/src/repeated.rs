@@ -11,7 +11,6 @@ use jobs::StoryRequest;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::callers::Caller;
 use crate::error::{Error, Kind, Result};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -59,12 +58,12 @@ impl Drop for AtWork {
 }
 
 impl Running {
-    /// Begins the work on a request with this key.
+    /// Begins the work on a request of this owner with this key.
     ///
     /// # Errors
     /// `request_in_progress` if one is under way.
-    pub(crate) fn begin(&self, caller: &Caller, key: &str) -> Result<AtWork> {
-        let name = (caller.key.as_ref().map(|key| key.id), key.to_owned());
+    pub(crate) fn begin(&self, owner: Option<Uuid>, key: &str) -> Result<AtWork> {
+        let name = (owner, key.to_owned());
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !names.insert(name.clone()) {
             let message = "a request with this Idempotency-Key is still being answered; send it again in a moment for its answer";
