@@ -9,7 +9,7 @@ use worker::scripted::ScriptedEngine;
 
 use crate::harness::{Service, small_picture};
 
-const ADDRESS: &str = "http://127.0.0.1:7878";
+pub(crate) const ADDRESS: &str = "http://127.0.0.1:7878";
 /// What a document may tell people to type, beside `curl` and `storyteller`; `make` has a test of its own.
 const PLAIN: [&str; 16] = [
     "apt",
@@ -35,7 +35,7 @@ fn root() -> PathBuf {
 }
 
 /// The documents for people who use the program, with their texts.
-fn documents() -> Vec<(String, String)> {
+pub(crate) fn documents() -> Vec<(String, String)> {
     let mut files = vec![root().join("README.md"), root().join("docker/README.md")];
     let docs = std::fs::read_dir(root().join("docs")).unwrap();
     files.extend(docs.map(|entry| entry.unwrap().path()));
@@ -60,7 +60,7 @@ fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
 }
 
 /// The commands of a document, one a line, without comments.
-fn commands(text: &str) -> Vec<String> {
+pub(crate) fn commands(text: &str) -> Vec<String> {
     let joined = |block: &str| block.replace("\\\n", " ");
     let lines: Vec<String> = blocks(text, "sh").into_iter().map(joined).collect();
     lines

@@ -135,7 +135,7 @@ impl Service {
         let service = Service {
             address,
             data,
-            http: reqwest::Client::new(),
+            http: fresh_connections(),
             shutdown,
             running: Some(running),
         };
@@ -287,6 +287,12 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
+}
+
+/// A client that opens a connection for every request: one that was idle may be cut in the moment in which it is used.
+fn fresh_connections() -> reqwest::Client {
+    let client = reqwest::Client::builder().pool_max_idle_per_host(0);
+    client.build().unwrap()
 }
 
 /// A small picture made on the spot; different seeds make different pictures.
