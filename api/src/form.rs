@@ -125,7 +125,11 @@ impl FormBody {
     /// # Errors
     /// `unsupported_media_type`, `malformed_request`, `body_too_large`, `invalid_parameter`, or what is said about a file
     /// that is too large.
-    pub async fn read(request: &HttpRequest, payload: Payload, file: FileField) -> Result<FormBody> {
+    pub async fn read(
+        request: &HttpRequest,
+        payload: Payload,
+        file: FileField,
+    ) -> Result<FormBody> {
         let body = Body::of(payload, &file);
         let reading = async {
             match announced(request) {

@@ -99,8 +99,11 @@ pub trait Engine {
         watch: &mut dyn Watch,
     ) -> Vec<Result<StoryResult, EngineError>>;
     /// Makes a style of a text; for the watch it is story 0 of a batch of one.
-    fn learn(&mut self, lesson: &StyleWork, watch: &mut dyn Watch)
-    -> Result<LearntStyle, EngineError>;
+    fn learn(
+        &mut self,
+        lesson: &StyleWork,
+        watch: &mut dyn Watch,
+    ) -> Result<LearntStyle, EngineError>;
 }
 
 /// Makes the engine, on the engine's thread; the text says what is wrong and what to do.
