@@ -199,8 +199,8 @@ fn what_is_served_is_asked_whether_it_lives_and_whether_it_can_work() {
 #[test]
 fn a_stop_is_given_the_time_that_it_takes() {
     let value = |pod: &Value, wanted: &str| -> Option<u64> {
-        let given = list(&pod["spec"]["containers"][0]["env"]).iter();
-        let found = given.filter(|given| given["name"] == wanted).next()?;
+        let mut given = list(&pod["spec"]["containers"][0]["env"]).iter();
+        let found = given.find(|given| given["name"] == wanted)?;
         found["value"].as_str()?.parse().ok()
     };
     let pods = pods();
