@@ -21,18 +21,17 @@ use tracing::Span;
 
 use crate::access::{self, Access, Belongs};
 use crate::allowance;
+use crate::cookies::session;
 use crate::error::{Error, Kind, Result};
 use crate::form::{FileField, FormBody};
 use crate::origin::origin;
 use crate::requests::given_trace;
 use crate::service::Service;
+use crate::waits::{Place, Waits};
 
 /// The field of a request's span that names the key: its beginning, never its secret.
 pub(crate) const KEY_OF_REQUEST: &str = "key";
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-/// The cookie of a browser that was let in. With the prefix, which browsers take from https alone, no neighbouring host can
-/// set it (RFC 6265bis).
-pub(crate) const COOKIES: [&str; 2] = ["__Host-storyteller", "storyteller"];
 
 /// Who asks: a store that acts for him.
 #[derive(Clone)]
@@ -71,6 +70,14 @@ impl Caller {
             from,
             credential: None,
         }
+    }
+
+    /// His place to wait in.
+    ///
+    /// # Errors
+    /// `too_many_waits`.
+    pub(crate) fn waits(&self, waits: &Waits) -> Result<Option<Place>> {
+        waits.enter(self.key.as_ref().map(|key| key.id), self.from)
     }
 
     /// Whether he would be let in now: for whoever is still listening long after he was. A database that is away revokes
@@ -269,21 +276,6 @@ fn shown(headers: &HeaderMap) -> Option<Shown> {
     bearer
         .or_else(plain)
         .or_else(|| session(headers).map(Shown::Cookie))
-}
-
-/// The session of a browser, if it sends one.
-pub fn session(headers: &HeaderMap) -> Option<Credential> {
-    let texts = headers
-        .get_all("cookie")
-        .filter_map(|value| value.to_str().ok());
-    let pairs: Vec<(&str, &str)> = texts
-        .flat_map(|text| text.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .collect();
-    COOKIES.iter().find_map(|cookie| {
-        let mut named = pairs.iter().filter(|(name, _)| name == cookie);
-        named.find_map(|(_, value)| Credential::session(value))
-    })
 }
 
 /// Every browser that keeps a cookie from other sites (`SameSite`) names the page with what it changes; that the page is ours

@@ -80,7 +80,7 @@ pub(crate) async fn follow(
     find(&service, id).await?;
     let place = match *request.method() {
         Method::HEAD => None,
-        _ => service.waits.enter(&caller)?,
+        _ => caller.waits(&service.waits)?,
     };
     let mut answer = HttpResponse::build(StatusCode::OK);
     answer

@@ -5,6 +5,7 @@ mod admission;
 mod allowance;
 mod batches;
 mod callers;
+mod cookies;
 mod cors;
 mod deliveries;
 mod docs;
@@ -88,6 +89,7 @@ pub async fn run(
     let head_patience = config.head_patience;
     let feed = Feed::new(state.store.clone());
     let news = tokio::spawn(feed.clone().run(closing.clone()));
+    let hosts = Data::new(config.hosts.clone());
     let service = Data::new(Service {
         turns: Turns::new(&config.limits),
         waits: Waits::new(config.limits.max_waits),
@@ -102,6 +104,7 @@ pub async fn run(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(service.clone())
+            .app_data(hosts.clone())
             .wrap(middleware::from_fn(callers::around))
             .wrap(middleware::Compress::default())
             .wrap(cors::around(&service.config.hosts.cors_origin))

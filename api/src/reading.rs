@@ -2,7 +2,7 @@
 //! The handlers beside it use the same functions; from outside, `fuzz` holds them to any bytes that somebody sends. What must
 //! stay true: nothing here reaches a store or another machine.
 
-pub use crate::callers::session;
+pub use crate::cookies::session;
 pub use crate::etag::{known as known_versions, matches as knows_version, of as version_of};
 pub use crate::events::last_event;
 pub use crate::fields::request_of;

@@ -14,7 +14,8 @@ use jobs::{Actor, Credential, Key, KeyLimits, Scope};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::callers::{COOKIES, Caller, KEY_OF_REQUEST, no_key, session};
+use crate::callers::{Caller, KEY_OF_REQUEST, no_key};
+use crate::cookies::{COOKIES, session};
 use crate::error::{Problem, Result};
 use crate::origin::origin;
 use crate::service::Service;

@@ -16,10 +16,9 @@ use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::callers::session;
+use crate::cookies::session;
 use crate::cors;
 use crate::error::{Error, Kind, Result};
-use crate::service::Service;
 
 /// The names of this service beside those of the machine it runs on, and the sites whose pages may ask it.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -117,11 +116,11 @@ impl FromRequest for OwnSite {
 
 /// Whether a page of a site that is named asks, and not with the cookie of somebody who is logged in here.
 fn is_let_in(request: &HttpRequest) -> bool {
-    let Some(service) = request.app_data::<Data<Service>>() else {
+    let Some(hosts) = request.app_data::<Data<Hosts>>() else {
         return false;
     };
     let named = |origin: &HeaderValue| {
-        let origins = &service.config.hosts.cors_origin;
+        let origins = &hosts.cors_origin;
         origins.iter().any(|named| origin == named.as_str())
     };
     let mut origins = request.headers().get_all(ORIGIN).peekable();

@@ -52,7 +52,7 @@ pub(crate) async fn one(
     let known = etag::known(&request);
     let _place = match patience.is_zero() {
         true => None,
-        false => service.waits.enter(&caller)?,
+        false => caller.waits(&service.waits)?,
     };
     let seen = wait::for_change(&service, id, patience, known.as_ref()).await?;
     if etag::matches(known.as_ref(), &seen.tag) {

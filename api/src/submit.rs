@@ -170,7 +170,7 @@ async fn seen_after(
     let Some(patience) = patience else {
         return see(service, id).await;
     };
-    match service.waits.enter(caller) {
+    match caller.waits(&service.waits) {
         Ok(_place) => wait::for_change(service, id, patience, None).await,
         Err(_) => see(service, id).await,
     }

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use crate::allowance::Allowance;
-use crate::callers::Caller;
 use crate::error::{Error, Kind, Result};
 use crate::origin::network;
 
@@ -67,9 +66,9 @@ impl Waits {
     ///
     /// # Errors
     /// `too_many_waits`.
-    pub(crate) fn enter(&self, caller: &Caller) -> Result<Option<Place>> {
-        let who = match (&caller.key, caller.from) {
-            (Some(key), _) => Who::Key(key.id),
+    pub(crate) fn enter(&self, key: Option<Uuid>, from: Option<IpAddr>) -> Result<Option<Place>> {
+        let who = match (key, from) {
+            (Some(key), _) => Who::Key(key),
             (None, Some(address)) if !address.is_loopback() => Who::Address(network(address)),
             (None, _) => return Ok(None),
         };

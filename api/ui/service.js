@@ -22,6 +22,8 @@ const remedies = {
   unauthorized: t("Log in with your key first."),
   scope_missing: t("Your key may only look."),
   rate_limited: later,
+  too_many_waits: later,
+  request_in_progress: later,
   unavailable: later,
   busy: later,
   storage_unavailable: later,
