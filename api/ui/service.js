@@ -10,13 +10,14 @@ const ALONE = 1000; // without events
 const RAREST = 30000; // how often at least a stream that is refused is asked for again
 
 const strange = t("Something went wrong.");
+const large = t("This file is too large. Choose a smaller one.");
 const later = t("The service cannot answer just now. Try again in a minute.");
 /** What a person can do about it, for the kinds of problems that a page can meet. */
 const remedies = {
   image_unreadable: t("This file is no picture that can be read. Choose another one."),
-  image_too_large: t("This file is too large. Choose a smaller one."),
+  image_too_large: large,
   image_animated: t("This picture moves; only still ones can be told."),
-  body_too_large: t("This file is too large. Choose a smaller one."),
+  body_too_large: large,
   queue_full: t("Too many pictures are waiting just now. Try again in a minute."),
   quota_exceeded: t("You have had your share for now. Try again later."),
   unauthorized: t("Log in with your key first."),
