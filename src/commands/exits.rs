@@ -1,6 +1,8 @@
 //! Exit codes: what a script learns from how the program ended.
 //! `main` ends with them, `--help` tells of them. What must stay true: a code never changes its meaning.
 
+use std::error::Error as StdError;
+
 use api::view::BatchItemState;
 use jobs::State;
 use storyteller::client::Error;
@@ -40,10 +42,10 @@ pub(crate) fn complain(error: &anyhow::Error) {
 
 /// The exit code after an error.
 pub(crate) fn after(error: &anyhow::Error) -> u8 {
-    if error.chain().any(|cause| cause.is::<WrongUse>()) {
+    if error.chain().any(<dyn StdError>::is::<WrongUse>) {
         return 2;
     }
-    if error.chain().any(|cause| cause.is::<TooLong>()) {
+    if error.chain().any(<dyn StdError>::is::<TooLong>) {
         return 5;
     }
     let asked = error
