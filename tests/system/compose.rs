@@ -20,8 +20,11 @@ const EXCEPTIONS: [(&str, &str, &str); 2] = [
     ),
 ];
 
+/// What is promised, and whether it holds for a service.
+type Promise = (&'static str, fn(&Value) -> bool);
+
 /// What is promised of every service.
-const PROMISES: [(&str, fn(&Value) -> bool); 8] = [
+const PROMISES: [Promise; 8] = [
     ("runs as somebody who is not root", is_nobody_great),
     ("writes nothing into its own files", |service| {
         service["read_only"] == true && has(&service["tmpfs"], "/tmp")
