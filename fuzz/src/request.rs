@@ -57,9 +57,9 @@ fn as_in_a_form((name, value): (String, Value)) -> (String, Value) {
 }
 
 fn is_settled_once(request: &StoryRequest) {
-    let settled = request.clone().settled();
+    let settled = request.clone().filled_in();
     settled.validate().expect("what is settled is valid");
     assert!(settled.mode.is_some());
-    assert_eq!(settled.clone().settled(), settled);
+    assert_eq!(settled.clone().filled_in(), settled);
     assert_eq!(settled.telling("a"), request.telling("a"));
 }
