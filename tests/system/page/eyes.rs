@@ -137,7 +137,10 @@ async fn axe_finds_nothing_while_somebody_waits_nor_on_a_contact_sheet() {
     browser.wakes().await;
     let photos = [photo("cat.jpg"), photo("dogs.jpg")];
     browser
-        .chooses("#picture", &photos.each_ref().map(|one| one.as_path()))
+        .chooses(
+            "#picture",
+            &photos.each_ref().map(PathBuf::as_path),
+        )
         .await;
     looks_at(&browser, "two pictures", &mut found).await;
     browser.press("#tell").await;
@@ -205,8 +208,11 @@ async fn the_page_is_painted_and_answers_a_click() {
         .run("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
         .await;
     let clicked = browser.run_to_its_end(CLICKED).await;
-    println!("first paint after {painted} ms, a click answered after {clicked} ms");
     // the figures are for people: a busy machine has others
+    #[expect(clippy::print_stdout, reason = "people look at them")]
+    {
+        println!("first paint after {painted} ms, a click answered after {clicked} ms");
+    }
     for figure in [painted, clicked] {
         assert!(
             figure.as_f64().is_some_and(|time| time < 30_000.0),

@@ -116,7 +116,10 @@ async fn stopping_the_rest_stops_what_is_on_its_way_and_it_can_be_tried_again() 
     browser.run(COUNTED).await;
     let photos = [photo("cat.jpg"), photo("dogs.jpg")];
     browser
-        .chooses("#picture", &photos.each_ref().map(|one| one.as_path()))
+        .chooses(
+            "#picture",
+            &photos.each_ref().map(std::path::PathBuf::as_path),
+        )
         .await;
     browser.slows_to(2_000).await;
     browser.press("#tell").await;
