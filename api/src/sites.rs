@@ -29,7 +29,7 @@ pub struct Hosts {
     /// dot, as machines of one network have. Let a proxy in front of it pass `Host` on.
     #[arg(long, env = "STORYTELLER_PUBLIC_HOSTS", value_name = "NAME", value_delimiter = ',', value_parser = name)]
     pub public_host: Vec<String>,
-    /// A site whose pages may ask this service from browsers, such as https://app.example; several with commas. They send no
+    /// A site whose pages may ask this service from browsers, such as `https://app.example`; several with commas. They send no
     /// cookies: where keys are asked for, such a page needs one of its own [default: none].
     #[arg(long, env = "STORYTELLER_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = cors::origin)]
     pub cors_origin: Vec<String>,

@@ -137,10 +137,7 @@ async fn axe_finds_nothing_while_somebody_waits_nor_on_a_contact_sheet() {
     browser.wakes().await;
     let photos = [photo("cat.jpg"), photo("dogs.jpg")];
     browser
-        .chooses(
-            "#picture",
-            &photos.each_ref().map(PathBuf::as_path),
-        )
+        .chooses("#picture", &photos.each_ref().map(PathBuf::as_path))
         .await;
     looks_at(&browser, "two pictures", &mut found).await;
     browser.press("#tell").await;
