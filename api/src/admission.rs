@@ -37,10 +37,8 @@ pub(crate) async fn admitted<'a>(
     turns: usize,
 ) -> Result<Admitted<'a>> {
     let key = idempotency_key(request)?;
-    let owner = caller.key.as_ref().map(|key| key.id);
-    let at_work = key.as_deref();
-    let at_work = at_work.map(|key| service.running.begin(owner, key));
-    let at_work = at_work.transpose()?;
+    let begin = |key: &str| service.running.begin(caller.key_id(), key);
+    let at_work = key.as_deref().map(begin).transpose()?;
     match caller.store.room(key.as_deref()).await? {
         Room::Full(limit) => Err(full(service, limit).await?),
         Room::For { stories, bytes } => Ok(Admitted {

@@ -18,6 +18,7 @@ use chrono::Utc;
 use jobs::{Actor, Credential, Key, Scope, Store, Void};
 use operation::traces;
 use tracing::Span;
+use uuid::Uuid;
 
 use crate::access::{self, Access, Belongs};
 use crate::allowance;
@@ -77,7 +78,12 @@ impl Caller {
     /// # Errors
     /// `too_many_waits`.
     pub(crate) fn waits(&self, waits: &Waits) -> Result<Option<Place>> {
-        waits.enter(self.key.as_ref().map(|key| key.id), self.from)
+        waits.enter(self.key_id(), self.from)
+    }
+
+    /// By whom what he hands in is owned.
+    pub(crate) fn key_id(&self) -> Option<Uuid> {
+        self.key.as_ref().map(|key| key.id)
     }
 
     /// Whether he would be let in now: for whoever is still listening long after he was. A database that is away revokes

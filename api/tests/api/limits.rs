@@ -21,6 +21,13 @@ async fn with(rules: Rules, limits: Limits) -> TestService {
     TestService::start_with(rules, config).await
 }
 
+/// A submit under one key.
+async fn keyed(service: &TestService) -> Answer {
+    let request = service.request(Method::POST, "/v1/stories");
+    let request = request.header("idempotency-key", "mine");
+    Answer::of(request.multipart(form(photos::jpeg(), &[]))).await
+}
+
 /// A submit of which only the beginning is sent.
 fn begun(service: &TestService) -> TcpStream {
     let mut connection = TcpStream::connect(service.address.trim_start_matches("http://")).unwrap();
@@ -95,18 +102,12 @@ async fn a_full_queue_is_said_before_the_picture_is_looked_at_but_not_to_who_ask
         ..Rules::default()
     };
     let service = with(rules, Limits::default()).await;
-    let keyed = || {
-        let request = service.request(Method::POST, "/v1/stories");
-        request
-            .header("idempotency-key", "mine")
-            .multipart(form(photos::jpeg(), &[]))
-    };
-    assert_eq!(Answer::of(keyed()).await.status, 202);
+    assert_eq!(keyed(&service).await.status, 202);
     // not even a picture: nobody has looked
     let refused = service.submit_picture(b"no picture".to_vec(), &[]).await;
     refused.problem(429, "queue_full");
     assert!(refused.header("retry-after").parse::<u64>().is_ok());
-    let again = Answer::of(keyed()).await;
+    let again = keyed(&service).await;
     assert_eq!(
         (again.status, again.header("idempotency-replayed")),
         (202, "true")
@@ -337,13 +338,7 @@ async fn pictures_that_wait_are_bounded_together_and_none_is_kept_in_vain() {
         ..Rules::default()
     };
     let service = with(rules, Limits::default()).await;
-    let keyed = || {
-        let request = service.request(Method::POST, "/v1/stories");
-        request
-            .header("idempotency-key", "mine")
-            .multipart(form(photos::jpeg(), &[]))
-    };
-    assert_eq!(Answer::of(keyed()).await.status, 202);
+    assert_eq!(keyed(&service).await.status, 202);
     let refused = service.submit(&[]).await;
     let problem = refused.problem(429, "queue_full");
     assert!(problem["detail"].as_str().unwrap().contains("MiB"));
@@ -356,7 +351,7 @@ async fn pictures_that_wait_are_bounded_together_and_none_is_kept_in_vain() {
         refused.header("ratelimit"),
         format!("\"pictures\";r={};t={again}", size - 1)
     );
-    let again = Answer::of(keyed()).await;
+    let again = keyed(&service).await;
     assert_eq!(
         (again.status, again.header("idempotency-replayed")),
         (202, "true")

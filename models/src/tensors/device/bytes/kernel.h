@@ -7,6 +7,7 @@
 // for processors that have them.
 #pragma once
 #include <cstdint>
+#include <cstring>
 
 // Outputs that lie together, as in `../packed.rs`.
 constexpr int64_t OUTS = 32;
@@ -30,6 +31,13 @@ void product_middle(const Product &);
 void product_narrow(const Product &);
 
 namespace {
+
+// Two numbers of a row in the place of one.
+inline int32_t pair_of(const int16_t *from) {
+  int32_t pair;
+  std::memcpy(&pair, from, sizeof pair);
+  return pair;
+}
 
 // OUTS outputs of ROWS rows: a weight is unpacked once for all rows
 template <typename Vector, int ROWS>

@@ -1,6 +1,5 @@
 // For AVX2.
 #include "kernel.h"
-#include <cstring>
 #include <immintrin.h>
 
 namespace {
@@ -12,11 +11,7 @@ struct Narrow {
   static Pairs unpack(const int8_t *from) {
     return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(from)));
   }
-  static Pairs spread(const int16_t *from) {
-    int32_t pair;
-    std::memcpy(&pair, from, sizeof pair);
-    return _mm256_set1_epi32(pair);
-  }
+  static Pairs spread(const int16_t *from) { return _mm256_set1_epi32(pair_of(from)); }
   static Ints add_products(Ints sum, Pairs a, Pairs b) { return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)); }
   static Floats times(Ints a, float b) { return _mm256_mul_ps(_mm256_cvtepi32_ps(a), _mm256_set1_ps(b)); }
   static Floats add(Floats a, Floats b) { return _mm256_add_ps(a, b); }
