@@ -34,6 +34,6 @@ pub use store::retention::Forgotten;
 pub use store::sharing::{Gallery, Place, Shared};
 pub use store::{
     Beat, Cancelled, Catalogue, Depth, Idempotency, Listed, NewJob, Outcome, QueueLimit, Retried,
-    Room, Store, Submitted, Swept, Written,
+    Room, Store, Submitted, Swept, Tokens, Written,
 };
 pub use style::{AddedStyle, LearntStyle, StyleDraft, StyleStanding, StyleSubmitted};

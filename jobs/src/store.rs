@@ -45,6 +45,7 @@ use crate::job::{Job, JobError, Stage, StoredImage, StoryResult, StyleEntry};
 use crate::key::{Actor, Quota};
 use crate::request::StoryRequest;
 use crate::style::LearntStyle;
+pub use chores::Tokens;
 use database::Database;
 use listener::Listener;
 use pace::Pace;

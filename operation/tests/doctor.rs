@@ -9,7 +9,7 @@ use operation::doctor::{
     Finding, State, broker, database, is_well, pictures, write_json, write_lines,
 };
 use pictures::ImageOptions;
-use pictures::images::Deployment;
+use pictures::images::{DISPUTED, Deployment};
 use testkit::{Service, postgres, rabbitmq, seaweedfs};
 use uuid::Uuid;
 
@@ -173,6 +173,17 @@ async fn a_folder_of_pictures_is_tried_and_left_as_it_was() {
     Deployment(ours).move_in(images.as_ref()).await.unwrap();
     let known = pictures(&options, None, Some(ours)).await;
     says(&known, State::Ok, "this database's", "");
+    Deployment(ours)
+        .leave(images.as_ref(), DISPUTED)
+        .await
+        .unwrap();
+    let disputed = pictures(&options, None, Some(ours)).await;
+    says(
+        &disputed,
+        State::Wrong,
+        "a copy of this database",
+        "docs/backup.md",
+    );
     let left = images.list("probe-", None).await.unwrap();
     assert!(left.is_empty(), "{left:?}");
     let nowhere = pictures(&ImageOptions::default(), None, None).await;

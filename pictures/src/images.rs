@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use futures_util::stream::{BoxStream, StreamExt as _};
 
-pub use deployment::{Deployment, Moved};
+pub use deployment::{DISPUTED, Deployment, Moved};
 pub use directory::Directory;
 pub use options::ImageOptions;
 pub use probing::{Tenants, probe};

@@ -7,6 +7,7 @@ mod chores;
 mod orphans;
 mod peers;
 mod retention;
+mod tenancy;
 mod verdict;
 
 use std::sync::Arc;

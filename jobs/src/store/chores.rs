@@ -9,6 +9,22 @@ use super::Store;
 use super::row::failed;
 use crate::error::Result;
 
+/// What a database has left with its pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// The last one that was made.
+    pub last: Option<Uuid>,
+    /// The one that lay there then.
+    pub before: Option<Uuid>,
+}
+
+impl Tokens {
+    /// Whether this one is its own.
+    pub fn know(&self, token: Uuid) -> bool {
+        [self.last, self.before].contains(&Some(token))
+    }
+}
+
 impl Store {
     /// Takes a chore if it has not been done for `every`. Whoever is told true does it; if he dies, it is due again
     /// after the interval.
@@ -40,6 +56,36 @@ impl Store {
                 .map_err(|error| failed("ask for the id of the deployment", error))
         });
         asked.await.copied()
+    }
+
+    /// The tokens that this database has left with its pictures: the last, and the one that lay there before.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn tokens(&self) -> Result<Tokens> {
+        sqlx::query_as!(
+            Tokens,
+            r#"select token as last, token_before as before from deployment"#
+        )
+        .fetch_one(&self.database)
+        .await
+        .map_err(|error| failed("ask for the tokens of the deployment", error))
+    }
+
+    /// Another token to be left with the pictures, where `lying` lies now; none if somebody else has just made one.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn next_token(&self, known: Tokens, lying: Option<Uuid>) -> Result<Option<Uuid>> {
+        sqlx::query_scalar!(
+            r#"update deployment set token = gen_random_uuid(), token_before = $2
+            where token is not distinct from $1 returning token as "token!""#,
+            known.last,
+            lying,
+        )
+        .fetch_optional(&self.database)
+        .await
+        .map_err(|error| failed("make a token of the deployment", error))
     }
 
     /// Which of these pictures, named with their jobs, no job has.

@@ -39,6 +39,13 @@ pub async fn pictures(
 fn whose(place: &str, tenants: Tenants, known: bool) -> Finding {
     let works = format!("{place}: kept, read and deleted a probe");
     match tenants {
+        Tenants { disputed: true, .. } => Finding::wrong(
+            PART,
+            format!(
+                "{works}; a copy of this database has been at work here, so no chore deletes anything"
+            ),
+            "give the copy a bucket or folder of its own, then see \"A copy of the database\" in docs/backup.md",
+        ),
         Tenants { ours: true, .. } => Finding::ok(PART, format!("{works}; it is this database's")),
         Tenants { others: 0, .. } => Finding::ok(PART, format!("{works}; nobody's pictures yet")),
         Tenants { others, .. } if known => Finding::warning(

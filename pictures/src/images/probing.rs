@@ -1,24 +1,26 @@
 //! Whether a place for pictures does all that the service asks of it, found out by doing it: `storyteller doctor`.
 //! What must stay true: what it puts there it takes away, and its name is nobody's picture.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Deployment, ImageOptions, Images};
+use super::deployment::{MARK, left_by};
+use super::{DISPUTED, Deployment, ImageOptions, Images};
 use crate::error::{Error, Result};
 
 /// Names of probes begin so: no deployment's pictures do.
 const PROBE: &str = "probe-";
-/// Names of the marks that [`Deployment::move_in`] leaves.
-const MARK: &str = "deployment-";
 
 /// Whose pictures are there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tenants {
     /// Whether the deployment that was asked for has been here.
     pub ours: bool,
+    /// Whether another copy of its database has been at work here, so that the chores of neither delete anything.
+    pub disputed: bool,
     /// How many others have.
     pub others: usize,
 }
@@ -38,15 +40,17 @@ pub async fn probe(images: &dyn Images, ours: Option<Deployment>) -> Result<Tena
         let what = "it answers with other bytes than it was given";
         return Err(Error::unexpected("read back what was kept", what));
     }
-    let mine = ours.map(|ours| format!("{MARK}{}.txt", ours.0.simple()));
+    let kept = images.list(MARK, None).await?;
+    let mut found: BTreeSet<Uuid> = kept
+        .iter()
+        .filter_map(|kept| Some(left_by(&kept.key)?.0))
+        .collect();
     let mut tenants = Tenants::default();
-    for kept in images.list(MARK, None).await? {
-        if Some(&kept.key) == mine.as_ref() {
-            tenants.ours = true;
-        } else {
-            tenants.others += 1;
-        }
+    if let Some(ours) = ours {
+        tenants.ours = found.remove(&ours.0);
+        tenants.disputed = ours.tokens(images).await?.contains(&DISPUTED);
     }
+    tenants.others = found.len();
     Ok(tenants)
 }
 

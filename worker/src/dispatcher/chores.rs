@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use jobs::Store;
 use pictures::Images;
+use pictures::images::Deployment;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::orphans::{Tidying, tidy};
 use super::retention::forget;
+use super::tenancy::{Error, Tenancy, look};
 
 /// How often pictures without a job are looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
@@ -102,7 +104,19 @@ impl Chores {
         }
     }
 
+    /// Whether the pictures are this database's alone, as far as can be seen now.
+    async fn are_ours(&self) -> Result<bool, Error> {
+        let deployment = Deployment(self.store.deployment().await?);
+        Ok(look(&self.store, &*self.images, deployment).await? != Tenancy::Disputed)
+    }
+
     async fn forget(&self) {
+        match self.are_ours().await {
+            Ok(true) => {}
+            // said by `tidy`, once an hour
+            Ok(false) => return,
+            Err(error) => return tracing::warn!(%error, "old stories are forgotten later"),
+        }
         for _ in 0..FORGET_STEPS {
             match forget(&self.store, &*self.images).await {
                 Ok(forgotten) if forgotten.count() == 0 => return,

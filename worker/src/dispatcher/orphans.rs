@@ -11,19 +11,10 @@ use pictures::Images;
 use pictures::images::{Deployment, Moved};
 use uuid::Uuid;
 
+use super::tenancy::{Error, Tenancy, sign};
+
 /// Names noted in one sweep; those beyond are found by a later one.
 const MOST_AT_ONCE: usize = 10_000;
-
-/// Why pictures were not looked at to the end.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The database did not answer.
-    #[error(transparent)]
-    Jobs(#[from] jobs::Error),
-    /// The place for pictures did not.
-    #[error(transparent)]
-    Pictures(#[from] pictures::Error),
-}
 
 /// When a picture without a job goes.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +44,8 @@ impl Default for Tidying {
 pub struct Tidied {
     /// Whether this place was met for the first time: then nothing is deleted.
     pub moved_in: bool,
+    /// Whether a copy of the database has been at work here: then nothing is deleted.
+    pub disputed: bool,
     /// Pictures looked at.
     pub looked_at: usize,
     /// Pictures without a job.
@@ -73,7 +66,18 @@ pub struct Tidied {
 pub async fn tidy(store: &Store, images: &dyn Images, tidying: Tidying) -> Result<Tidied, Error> {
     let deployment = Deployment(store.deployment().await?);
     let mut tidied = Tidied::default();
-    if deployment.move_in(images).await? == Moved::In {
+    let moved = deployment.move_in(images).await?;
+    let tenancy = sign(store, images, deployment).await?;
+    if tenancy == Tenancy::Disputed {
+        tracing::error!(
+            deployment = %deployment.0,
+            "a copy of this database is or was at work on the same pictures, so none is deleted: give the copy a bucket \
+             of its own, then see \"A copy of the database\" in docs/backup.md"
+        );
+        tidied.disputed = true;
+        return Ok(tidied);
+    }
+    if moved == Moved::In || tenancy == Tenancy::First {
         tracing::info!("this database meets these pictures for the first time; none is deleted");
         tidied.moved_in = true;
         return Ok(tidied);

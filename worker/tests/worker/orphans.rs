@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use jobs::Tokens;
 use operation::Health;
-use pictures::images::Deployment;
+use pictures::images::{DISPUTED, Deployment};
 use pictures::{Directory, Images};
 use testkit::service::new_job;
 use testkit::{Service, eventually};
@@ -181,6 +182,136 @@ async fn a_picture_whose_job_comes_back_leaves_the_trash(images: &dyn Images) {
     );
 }
 
+/// A copy of the database that knows none of the stories since, at work on the same pictures.
+async fn copy_of(original: &Service) -> Service {
+    let copy = Service::start().await;
+    let id = original.store.deployment().await.unwrap();
+    let tokens = original.store.tokens().await.unwrap();
+    let [last, before] = [tokens.last, tokens.before].map(Option::unwrap);
+    let same =
+        format!("update deployment set id = '{id}', token = '{last}', token_before = '{before}'");
+    copy.tamper(&same).await;
+    copy
+}
+
+/// The tokens taken away, as docs/backup.md says.
+async fn settle(images: &dyn Images) {
+    for kept in images.list("deployment-", None).await.unwrap() {
+        images.delete(&kept.key).await.unwrap();
+    }
+}
+
+/// Whichever of the two comes first.
+async fn of_a_database_and_its_copy_neither_deletes(images: &dyn Images) {
+    let patient = Tidying {
+        in_trash: Duration::from_secs(3600),
+        ..HASTY
+    };
+    for copy_first in [true, false] {
+        let original = Service::start().await;
+        submit(&original, images).await;
+        assert!(tidied(&original, images, HASTY).await.moved_in);
+        assert_eq!(tidied(&original, images, HASTY).await.looked_at, 1);
+        let copy = copy_of(&original).await;
+        submit(&original, images).await;
+        let (first, second) = if copy_first {
+            (&copy, &original)
+        } else {
+            (&original, &copy)
+        };
+        let kept = names(images).await;
+        // the first cannot know, and what it takes for orphans goes into the trash
+        assert!(!tidied(first, images, patient).await.disputed);
+        for service in [second, first, second] {
+            let found = tidied(service, images, HASTY).await;
+            assert!(found.disputed && found.deleted == 0, "{found:?}");
+        }
+        assert_eq!(names(images).await, kept);
+        settle(images).await;
+        assert!(
+            tidied(&original, images, HASTY).await.moved_in,
+            "as on a first day"
+        );
+        let after = tidied(&original, images, HASTY).await;
+        assert_eq!(
+            (after.disputed, after.looked_at, after.orphans),
+            (false, 2, 0)
+        );
+    }
+}
+
+/// Died between the two: the token is made and not left, or left and the old one not taken away.
+async fn a_chore_that_dies_while_it_signs_disputes_nothing(images: &dyn Images) {
+    let service = Service::start().await;
+    tidied(&service, images, HASTY).await;
+    let deployment = Deployment(service.store.deployment().await.unwrap());
+    for leaves in [false, true, false] {
+        for _ in 0..2 {
+            let known = service.store.tokens().await.unwrap();
+            let lying = deployment.tokens(images).await.unwrap();
+            let known_lying = lying.iter().find(|token| known.know(**token)).copied();
+            let made = service.store.next_token(known, known_lying).await.unwrap();
+            if leaves {
+                deployment.leave(images, made.unwrap()).await.unwrap();
+                break;
+            }
+        }
+        let after = tidied(&service, images, HASTY).await;
+        assert!(!after.disputed && !after.moved_in, "{after:?}");
+        assert_eq!(deployment.tokens(images).await.unwrap().len(), 1);
+    }
+    let known = service.store.tokens().await.unwrap();
+    let late = Tokens {
+        last: known.before,
+        ..known
+    };
+    let made = service.store.next_token(late, known.before).await.unwrap();
+    assert_eq!(made, None, "somebody else has made one since");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_the_database_forgets_no_stories_with_the_pictures_of_the_original() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = Arc::new(Directory::open(folder.path().join("pictures")).unwrap());
+    let service = Service::start().await;
+    let picture = submit(&service, &*images).await;
+    tidied(&service, &*images, HASTY).await;
+    let deployment = Deployment(service.store.deployment().await.unwrap());
+    deployment.leave(&*images, Uuid::now_v7()).await.unwrap();
+    service
+        .tamper(
+            "update jobs set state = 'cancelled', finished_at = now() - interval '10 years'; \
+                 update chores set due_at = now()",
+        )
+        .await;
+    let chores = Chores::new(
+        service.store.clone(),
+        images.clone(),
+        ChoreOptions::default(),
+    );
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(dispatcher::run(
+        None,
+        chores,
+        Health::new(),
+        shutdown.clone(),
+    ));
+    eventually("the copy is told that it is seen", async || {
+        let tokens = deployment.tokens(&*images).await.unwrap();
+        tokens.contains(&DISPUTED).then_some(())
+    })
+    .await;
+    eventually("the chore after that of old stories is taken", async || {
+        let taken =
+            "select count(*)::text from chores where name = 'forget accounts' and due_at > now()";
+        (service.ask(taken).await == "1").then_some(())
+    })
+    .await;
+    shutdown.cancel();
+    running.await.unwrap();
+    assert_eq!(names(&*images).await, [picture]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn chores_are_done_where_there_is_nothing_to_sign_webhooks_with() {
     let service = Service::start().await;
@@ -226,4 +357,6 @@ over_both![
     only_orphans_are_swept,
     a_database_that_does_not_know_the_pictures_deletes_none,
     a_picture_whose_job_comes_back_leaves_the_trash,
+    of_a_database_and_its_copy_neither_deletes,
+    a_chore_that_dies_while_it_signs_disputes_nothing,
 ];
