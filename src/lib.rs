@@ -17,7 +17,7 @@ use outbound::{Client, FetchOptions, Secrets, WebhookOptions};
 use pictures::{ImageOptions, Images};
 use tokio_util::sync::CancellationToken;
 use worker::dispatcher::{ChoreOptions, Chores};
-use worker::{Dispatcher, EngineFactory, Places, Sending, dispatcher};
+use worker::{Backends, Dispatcher, EngineFactory, Sending, dispatcher};
 
 /// What the service in one process runs on.
 #[derive(Clone, Debug)]
@@ -174,7 +174,7 @@ impl Parts {
             fetch,
             health: health.clone(),
         };
-        let places = Places {
+        let backends = Backends {
             store: store.clone(),
             queue,
             images,
@@ -191,7 +191,7 @@ impl Parts {
             served.map_err(Error::from)
         };
         let work = async {
-            let worked = worker::run(config, places, engine, shutdown.clone()).await;
+            let worked = worker::run(config, backends, engine, shutdown.clone()).await;
             // without its worker the service would take pictures and never tell one
             shutdown.cancel();
             worked.map_err(Error::from)

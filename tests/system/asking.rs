@@ -5,9 +5,9 @@ use std::process::Output;
 
 use api::view::{BatchView, SharedStoryView, StoryView, StyleState, StyleView, StylesView};
 use jobs::State;
+use scripted::ScriptedEngine;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use worker::scripted::ScriptedEngine;
 
 use crate::harness::{Service, small_picture};
 

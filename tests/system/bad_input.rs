@@ -1,7 +1,7 @@
 //! What people send by mistake or on purpose: each gets a clear problem, and the jobs beside it are unharmed.
 
 use reqwest::multipart::{Form, Part};
-use worker::scripted::ScriptedEngine;
+use scripted::ScriptedEngine;
 
 use crate::harness::{Answer, Service, small_picture};
 use testkit::photos::{self, photo};

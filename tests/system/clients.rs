@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use scripted::ScriptedEngine;
 use testkit::postgres::cache;
 use tokio::process::Command;
-use worker::scripted::ScriptedEngine;
 
 use crate::harness::{Service, small_picture};
 

@@ -2,8 +2,8 @@
 
 use std::process::Output;
 
+use scripted::ScriptedEngine;
 use testkit::receiver::{Receiver, Reply};
-use worker::scripted::ScriptedEngine;
 
 use crate::harness::{Service, small_picture};
 

@@ -5,13 +5,15 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use worker::scripted::ScriptedEngine;
+use scripted::ScriptedEngine;
 
 use crate::harness::{Service, small_picture};
 
 pub(crate) const ADDRESS: &str = "http://127.0.0.1:7878";
 /// What a document may tell people to type, beside `curl` and `storyteller`; `make` has a test of its own.
-const PLAIN: [&str; 16] = [
+const PLAIN: [&str; 18] = [
+    "rm",
+    "aws",
     "apt",
     "mkdir",
     "chown",

@@ -10,6 +10,7 @@ use outbound::FetchOptions;
 use outbound::WebhookOptions;
 use pictures::ImageOptions;
 use reqwest::multipart::{Form, Part};
+use scripted::ScriptedEngine;
 use serde_json::Value;
 use storyteller::{AllInOne, all_in_one};
 use tempfile::TempDir;
@@ -18,7 +19,6 @@ use testkit::postgres::{cache, open_folder};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::EngineFactory;
-use worker::scripted::ScriptedEngine;
 
 /// Every story is told: tests send the same picture again and again.
 fn told_anew() -> api::Config {

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 
 use outbound::{Headers, Secret, Secrets};
+use scripted::ScriptedEngine;
 use testkit::postgres::{cache, open_folder};
 use testkit::receiver::{Heard, Receiver};
 use tokio::io::AsyncWriteExt as _;
-use worker::scripted::ScriptedEngine;
 
 use crate::harness::Service;
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use outbound::{Headers, Secrets};
 use pictures::ImageOptions;
+use scripted::ScriptedEngine;
 use serde_json::Value;
-use worker::scripted::ScriptedEngine;
 
 use crate::harness::{Service, small_picture};
 use testkit::receiver::{Heard, Receiver, Reply};

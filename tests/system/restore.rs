@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use scripted::ScriptedEngine;
 use testkit::postgres::{cache, open_folder};
-use worker::scripted::ScriptedEngine;
 
 use crate::harness::{Service, small_picture};
 

@@ -1,6 +1,6 @@
 //! What the service promises about jobs, on a scripted engine that fails on demand.
 
-use worker::scripted::ScriptedEngine;
+use scripted::ScriptedEngine;
 
 use crate::harness::{Service, small_picture};
 

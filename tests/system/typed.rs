@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use models::bundle::fixture::write_bundle;
+use scripted::{ScriptedEngine, Tells};
 use testkit::postgres::cache;
-use worker::scripted::{ScriptedEngine, Tells};
 
 use super::documents::{ADDRESS, commands, documents};
 use crate::harness::{Service, small_picture};

@@ -11,7 +11,7 @@ use tch::{Device, Kind, Tensor};
 use training::course::Progress;
 use training::recipes::joint::{self, Material};
 use training::recipes::pseudo::{Mixture, Pseudo, Recognition};
-use training::recipes::word_head::{self, Lessons};
+use training::recipes::word_head::{self, LabelledPhotos};
 use training::{AdamKind, Course, Measured, Observer, Oversight, Parameters, Schedule};
 
 /// libtorch has one random generator for the whole process: one course at a time.
@@ -162,7 +162,7 @@ fn a_word_head_says_the_word_that_a_feature_stands_for() {
     let words = (0..PHOTOS)
         .map(|row| vec![(i64::from(pictures.double_value(&[row, 2]) > 0.0), 1.0)])
         .collect();
-    let lessons = Lessons {
+    let photos = LabelledPhotos {
         words,
         imagined: Vec::new(),
         count: 2,
@@ -180,7 +180,7 @@ fn a_word_head_says_the_word_that_a_feature_stands_for() {
     };
     let maps = word_head::run(
         &settings,
-        &lessons,
+        &photos,
         None,
         Oversight {
             keeper: None,

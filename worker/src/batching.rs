@@ -139,7 +139,7 @@ impl Batching {
     /// database is away, the batch is told without the mark.
     async fn mark_begun(&self, items: &[Item]) {
         let leases: Vec<Lease> = items.iter().map(|item| item.leased.lease).collect();
-        let marked = tokio::time::timeout(MARK_WITHIN, self.shared.places.store.begin(&leases));
+        let marked = tokio::time::timeout(MARK_WITHIN, self.shared.backends.store.begin(&leases));
         match marked.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {

@@ -1,6 +1,6 @@
 //! The third seam: whoever turns pictures into stories and texts into styles. The Storyteller in earnest, a scripted one in tests.
 //! The engine thread makes it, calls it and drops it. What must stay true: an engine never leaves the thread that made it
-//! (it may lend its networks to threads of its own), and it asks the watch there between any two steps of its work.
+//! (it may lend its networks to threads of its own), and it asks the observer there between any two steps of its work.
 
 pub mod storyteller;
 pub(crate) mod thread;
@@ -34,7 +34,7 @@ pub struct StyleWork {
 }
 
 /// Learns how far each story of a batch is, and says whether it is still wanted.
-pub trait Watch {
+pub trait Observer {
     /// Story `item` of the batch has done `done` of `of` steps of `stage`.
     fn stage(&mut self, item: usize, stage: &'static str, done: usize, of: usize);
     /// What has become known of story `item`.
@@ -48,7 +48,7 @@ pub trait Watch {
 /// Why a story was not told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
-    /// The watch said so.
+    /// The observer said so.
     #[error("nobody wants it any more")]
     Cancelled,
     /// Nobody knows the style; the message has the names of those that are known.
@@ -96,13 +96,13 @@ pub trait Engine {
     fn tell(
         &mut self,
         batch: &[Work],
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
     ) -> Vec<Result<StoryResult, EngineError>>;
-    /// Makes a style of a text; for the watch it is story 0 of a batch of one.
+    /// Makes a style of a text; for the observer it is story 0 of a batch of one.
     fn learn(
         &mut self,
         lesson: &StyleWork,
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
     ) -> Result<LearntStyle, EngineError>;
 }
 

@@ -16,7 +16,7 @@ use crate::shared::{HEARTBEAT, Shared, WORKER};
 /// # Errors
 /// `Hung` once the engine has not moved for as long as it is given at most.
 pub(crate) async fn run(shared: &Shared, done: CancellationToken) -> Result<(), Error> {
-    let rules = shared.places.store.rules();
+    let rules = shared.backends.store.rules();
     let mut beats = interval(rules.heartbeat);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -44,13 +44,13 @@ fn watch(shared: &Shared) -> Result<(), Error> {
         let seconds = silent.as_secs_f64();
         tracing::error!(seconds, "the engine hangs; its jobs are left to others");
         let reason = format!("the engine has not moved for {seconds:.1} s");
-        shared.places.health.not_ready(WORKER, reason);
+        shared.backends.health.not_ready(WORKER, reason);
     } else if changed {
-        shared.places.health.ready(WORKER);
+        shared.backends.health.ready(WORKER);
     }
     if silent >= shared.config.give_up_after {
         let reason = "the engine hangs for good: this process ends to be started again";
-        shared.places.health.not_alive(WORKER, reason);
+        shared.backends.health.not_alive(WORKER, reason);
         return Err(Error::Hung { silent });
     }
     Ok(())
@@ -59,16 +59,19 @@ fn watch(shared: &Shared) -> Result<(), Error> {
 /// One sign of life for every job.
 async fn beat(shared: &Shared, within: Duration) {
     let beats = shared.leases.beats();
-    match timeout(within, shared.places.store.heartbeat(&beats)).await {
+    match timeout(within, shared.backends.store.heartbeat(&beats)).await {
         Ok(Ok(standing)) => {
             for lease in shared.leases.keep(&beats, &standing) {
                 tracing::info!(job = %lease.job, lease = lease.number, "cancelled or taken away: it leaves its batch");
             }
-            shared.places.health.ready(HEARTBEAT);
+            shared.backends.health.ready(HEARTBEAT);
         }
-        Ok(Err(error)) => shared.places.health.not_ready(HEARTBEAT, error.to_string()),
+        Ok(Err(error)) => shared
+            .backends
+            .health
+            .not_ready(HEARTBEAT, error.to_string()),
         Err(_) => shared
-            .places
+            .backends
             .health
             .not_ready(HEARTBEAT, "the database does not answer in time"),
     }

@@ -80,13 +80,13 @@ async fn permits(
     // the sender lives in `shared`, so this waits for the engine to wake up
     let _ = hung.wait_for(|hung| !hung).await;
     while shared.images_doubted.load(Ordering::Relaxed) {
-        match shared.places.images.ping().await {
+        match shared.backends.images.ping().await {
             Ok(()) => {
                 shared.images_doubted.store(false, Ordering::Relaxed);
-                shared.places.health.ready(IMAGES);
+                shared.backends.health.ready(IMAGES);
             }
             Err(error) => {
-                shared.places.health.not_ready(IMAGES, error.to_string());
+                shared.backends.health.not_ready(IMAGES, error.to_string());
                 pauses.wait().await;
             }
         }
@@ -99,20 +99,20 @@ async fn permits(
 
 /// A claim is never dropped half-way, so a stop waits for it.
 async fn claim(shared: &Shared, most: usize, pauses: &mut Pauses) -> Vec<Claimed> {
-    let (config, places) = (&shared.config, &shared.places);
-    match places
+    let (config, backends) = (&shared.config, &shared.backends);
+    match backends
         .queue
         .claim(&config.name, most, config.claim_patience)
         .await
     {
         Ok(claimed) => {
-            places.health.ready(QUEUE);
+            backends.health.ready(QUEUE);
             METRICS.attempts.inc_by(claimed.len() as u64);
             pauses.reset();
             claimed
         }
         Err(error) => {
-            places.health.not_ready(QUEUE, error.to_string());
+            backends.health.not_ready(QUEUE, error.to_string());
             pauses.wait().await;
             Vec::new()
         }
@@ -170,7 +170,7 @@ impl Intake {
         let Some(earlier) = job.request.continues else {
             return Ok(String::new());
         };
-        let found = self.shared.places.store.get(earlier).await;
+        let found = self.shared.backends.store.get(earlier).await;
         let found = found.map_err(|error| returned(job, &error))?;
         let story = found.and_then(|found| found.result);
         story.map(|result| result.story).ok_or_else(|| {
@@ -182,7 +182,7 @@ impl Intake {
     }
 
     async fn lesson(&self, job: &Job) -> Result<StyleWork, Outcome> {
-        let draft = self.shared.places.store.style_draft(job.id).await;
+        let draft = self.shared.backends.store.style_draft(job.id).await;
         match draft.map_err(|error| returned(job, &error))? {
             Some(draft) => Ok(StyleWork { id: job.id, draft }),
             // removed in this moment, and its job with it: there is nothing left to write
@@ -193,7 +193,7 @@ impl Intake {
     /// A store that has just come back answers before it can read all of its objects. The wait for them takes up
     /// room, so a worker that finds only such jobs soon claims no more.
     async fn picture(&self, job: &Job, leased: &Leased) -> Result<Picture, Outcome> {
-        let images = &*self.shared.places.images;
+        let images = &*self.shared.backends.images;
         let most = self.shared.config.picture_memory.max(1);
         let memory = self.shared.memory.clone();
         let memory = memory.acquire_many_owned(memory_of(job).min(most)).await;
@@ -227,7 +227,7 @@ impl Intake {
     /// Nothing more is claimed until the picture store answers again.
     fn doubt(&self, error: &pictures::Error) {
         self.shared
-            .places
+            .backends
             .health
             .not_ready(IMAGES, error.to_string());
         self.shared.images_doubted.store(true, Ordering::Relaxed);
@@ -247,7 +247,7 @@ impl Intake {
         }
         let added = self
             .shared
-            .places
+            .backends
             .store
             .added_styles(bundle, &foreign, job.id)
             .await;

@@ -11,14 +11,13 @@ mod intake;
 mod leases;
 mod outcome;
 mod picture;
-pub mod scripted;
 mod shared;
 mod sweeper;
 mod work;
 
 pub use config::Config;
 pub use dispatcher::{Dispatcher, Sending};
-pub use engine::{Engine, EngineError, EngineFactory, StyleWork, Watch, Work};
+pub use engine::{Engine, EngineError, EngineFactory, Observer, StyleWork, Work};
 pub use error::{Error, HUNG};
-pub use shared::Places;
+pub use shared::Backends;
 pub use work::run;

@@ -19,7 +19,7 @@ use outbound::WebhookOptions;
 use pictures::ImageOptions;
 use tokio_util::sync::CancellationToken;
 use worker::dispatcher::{ChoreOptions, Chores};
-use worker::{Config, Dispatcher, EngineFactory, Places, Sending, dispatcher};
+use worker::{Backends, Config, Dispatcher, EngineFactory, Sending, dispatcher};
 
 /// Tells the stories of the jobs in a Postgres database.
 #[derive(Debug, Parser)]
@@ -174,7 +174,7 @@ async fn work(settings: Settings) -> anyhow::Result<()> {
     let database = database.context("--database-url is missing")?;
     let store = Store::connect(database, settings.rules.rules()).await?;
     store.wait_for_tables().await?;
-    let places = Places {
+    let backends = Backends {
         queue: settings.queue.open(store.clone(), prefetch(&settings)),
         store,
         images: settings.images.open(None).await.context("the pictures")?,
@@ -182,8 +182,8 @@ async fn work(settings: Settings) -> anyhow::Result<()> {
     };
     let shutdown = CancellationToken::new();
     tokio::spawn(drain_on_signal(shutdown.clone()));
-    let answering = answering(&settings, &places, &shutdown)?;
-    let working = tell_and_send(settings, places, shutdown);
+    let answering = answering(&settings, &backends, &shutdown)?;
+    let working = tell_and_send(settings, backends, shutdown);
     tokio::select! {
         worked = working => worked,
         answered = answering => {
@@ -195,17 +195,17 @@ async fn work(settings: Settings) -> anyhow::Result<()> {
 
 async fn tell_and_send(
     settings: Settings,
-    places: Places,
+    backends: Backends,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let dispatching = dispatching(&settings, &places, &shutdown)?;
+    let dispatching = dispatching(&settings, &backends, &shutdown)?;
     if settings.dispatch_only {
         dispatching.await;
         return Ok(());
     }
     let factory = factory(&settings)?;
     let worked = async {
-        let worked = worker::run(config(settings), places, factory, shutdown.clone()).await;
+        let worked = worker::run(config(settings), backends, factory, shutdown.clone()).await;
         // a worker that cannot work ends, and is started again by whoever watches it
         shutdown.cancel();
         worked
@@ -225,15 +225,15 @@ fn factory(settings: &Settings) -> anyhow::Result<EngineFactory> {
 /// The listener for health and metrics, open at once; without an address it waits for nothing, for ever.
 fn answering(
     settings: &Settings,
-    places: &Places,
+    backends: &Backends,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
     let bind =
         |address| TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"));
     let listener = settings.listen.map(bind).transpose()?;
     let status = Status {
-        store: places.store.clone(),
-        health: places.health.clone(),
+        store: backends.store.clone(),
+        health: backends.health.clone(),
         shutdown: shutdown.clone(),
     };
     Ok(async move {
@@ -255,7 +255,7 @@ fn prefetch(settings: &Settings) -> u16 {
 /// The dispatcher beside the worker, or alone; if there is no secret to sign with, only its chores.
 fn dispatching(
     settings: &Settings,
-    places: &Places,
+    backends: &Backends,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<impl Future<Output = ()> + use<>> {
     let secrets = settings.webhooks.webhook_secret.clone();
@@ -263,10 +263,10 @@ fn dispatching(
         bail!("there is nothing to sign webhooks with: set STORYTELLER_WEBHOOK_SECRET");
     }
     let client = settings.fetch.client()?;
-    let (places, shutdown) = (places.clone(), shutdown.clone());
+    let (backends, shutdown) = (backends.clone(), shutdown.clone());
     let chores = Chores::new(
-        places.store.clone(),
-        places.images.clone(),
+        backends.store.clone(),
+        backends.images.clone(),
         settings.chores.clone(),
     );
     let sending = secrets.map(|secrets| Sending {
@@ -276,8 +276,13 @@ fn dispatching(
     if sending.is_none() {
         tracing::info!("no webhooks are sent from here: there is no STORYTELLER_WEBHOOK_SECRET");
     }
-    let dispatcher = sending.map(|sending| Dispatcher::new(sending, places.store));
-    Ok(dispatcher::run(dispatcher, chores, places.health, shutdown))
+    let dispatcher = sending.map(|sending| Dispatcher::new(sending, backends.store));
+    Ok(dispatcher::run(
+        dispatcher,
+        chores,
+        backends.health,
+        shutdown,
+    ))
 }
 
 fn config(settings: Settings) -> Config {

@@ -1,6 +1,7 @@
 //! What became of a job, written into the store. With it ends the claim of the job.
-//! Intake and batching call [`write`]. What must stay true: an outcome is written until the store has answered, only after
-//! that is the job let go of, and a result whose lease is over is dropped.
+//! Intake and batching call [`write`], which takes the claim itself: a guard that is only dropped cannot wait for a database.
+//! What must stay true: an outcome is written until the store has answered, only after that is the job let go of, and a
+//! result whose lease is over is dropped.
 
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ async fn write_down(shared: &Shared, leased: &Leased, mut outcome: Outcome) {
     faults::point("finish:ready");
     loop {
         match shared
-            .places
+            .backends
             .store
             .finish(leased.lease, outcome.clone())
             .await
@@ -98,7 +99,7 @@ async fn say_the_rest(shared: &Shared, leased: &Leased) {
     if beat.said.is_empty() {
         return;
     }
-    if let Err(error) = shared.places.store.heartbeat(&[beat]).await {
+    if let Err(error) = shared.backends.store.heartbeat(&[beat]).await {
         tracing::debug!(job = %leased.lease.job, %error, "the last words before the end are not passed on");
     }
 }

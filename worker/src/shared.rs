@@ -26,7 +26,7 @@ pub(crate) const IMAGES: &str = "images";
 
 /// Where a worker's jobs and pictures are, and whom it tells about trouble.
 #[derive(Clone)]
-pub struct Places {
+pub struct Backends {
     /// The truth about jobs, already migrated.
     pub store: Store,
     /// Where jobs come from.
@@ -40,7 +40,7 @@ pub struct Places {
 /// The common ground of intake, batching and heartbeat.
 pub(crate) struct Shared {
     pub(crate) config: Config,
-    pub(crate) places: Places,
+    pub(crate) backends: Backends,
     pub(crate) leases: Leases,
     pub(crate) activity: Arc<Activity>,
     /// The bundle that the engine tells with.

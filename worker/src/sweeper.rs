@@ -9,7 +9,7 @@ use crate::shared::Shared;
 
 /// Sweeps until `done`.
 pub(crate) async fn run(shared: &Shared, done: CancellationToken) {
-    let rules = shared.places.store.rules();
+    let rules = shared.backends.store.rules();
     let mut sweeps = patient(rules.sweep_every);
     let mut forgets = patient(rules.forget_every);
     let steps = async {
@@ -34,7 +34,7 @@ fn patient(period: std::time::Duration) -> Interval {
 }
 
 async fn sweep(shared: &Shared) {
-    let swept = match shared.places.store.sweep().await {
+    let swept = match shared.backends.store.sweep().await {
         Ok(swept) => swept,
         Err(error) => {
             return tracing::warn!(%error, "could not look for jobs that were left behind");
@@ -43,13 +43,13 @@ async fn sweep(shared: &Shared) {
     if swept.requeued.is_empty() {
         return;
     }
-    if let Err(error) = shared.places.queue.publish(&swept.requeued).await {
+    if let Err(error) = shared.backends.queue.publish(&swept.requeued).await {
         tracing::warn!(%error, "could not publish jobs that were left behind");
     }
 }
 
 async fn forget(shared: &Shared) {
-    if let Err(error) = shared.places.store.forget_keys().await {
+    if let Err(error) = shared.backends.store.forget_keys().await {
         tracing::warn!(%error, "could not forget old idempotency keys");
     }
 }

@@ -19,7 +19,7 @@ use crate::engine::EngineFactory;
 use crate::engine::thread::{self, Activity, EngineThread, Event};
 use crate::error::Error;
 use crate::leases::Leases;
-use crate::shared::{Pauses, Places, Shared, WORKER};
+use crate::shared::{Backends, Pauses, Shared, WORKER};
 use crate::{heartbeat, intake, sweeper};
 
 /// A database that answers releases a batch in milliseconds; supervisors lose their patience after some seconds.
@@ -34,17 +34,17 @@ const LOADED_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// When the engine cannot be loaded, hangs for good or is gone, or when the database refuses the styles.
 pub async fn run(
     config: Config,
-    places: Places,
+    backends: Backends,
     factory: EngineFactory,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let health = places.health.clone();
+    let health = backends.health.clone();
     health.not_ready(WORKER, "the networks are being loaded");
     let activity = Arc::new(Activity::default());
     let mut engine = thread::start(factory, activity.clone())?;
     let opened = tokio::select! {
         () = shutdown.cancelled() => None,
-        opened = open(&config, &places, &mut engine) => Some(opened),
+        opened = open(&config, &backends, &mut engine) => Some(opened),
     };
     let Some(opened) = opened else {
         engine.end(config.stop_within).await;
@@ -56,7 +56,7 @@ pub async fn run(
     let memory = Arc::new(Semaphore::new(config.picture_memory.max(1) as usize));
     let shared = Arc::new(Shared {
         config,
-        places,
+        backends,
         leases: Leases::default(),
         activity,
         bundle,
@@ -77,7 +77,7 @@ pub async fn run(
 /// Waits for the engine and makes its styles known; answers with the name of their bundle and theirs.
 async fn open(
     config: &Config,
-    places: &Places,
+    backends: &Backends,
     engine: &mut EngineThread,
 ) -> Result<(String, BTreeSet<String>), Error> {
     let loaded = timeout(LOADED_WITHIN, engine.events.recv());
@@ -93,23 +93,23 @@ async fn open(
         Some(Event::Finished { .. } | Event::Free) | None => return Err(Error::EngineGone),
     };
     tracing::info!(bundle, styles = styles.len(), "the networks are loaded");
-    register(config, places, &bundle, &styles).await?;
+    register(config, backends, &bundle, &styles).await?;
     let names = styles.into_iter().map(|style| style.name).collect();
     Ok((bundle, names))
 }
 
 async fn register(
     config: &Config,
-    places: &Places,
+    backends: &Backends,
     bundle: &str,
     styles: &[StyleEntry],
 ) -> Result<(), Error> {
     let mut pauses = Pauses::of(config);
     loop {
-        match places.store.register_styles(bundle, styles).await {
+        match backends.store.register_styles(bundle, styles).await {
             Ok(()) => return Ok(()),
             Err(error) if error.is_unavailable() => {
-                places.health.not_ready(WORKER, error.to_string());
+                backends.health.not_ready(WORKER, error.to_string());
                 pauses.wait().await;
             }
             Err(error) => return Err(error.into()),
@@ -169,7 +169,7 @@ async fn release(shared: &Shared) {
         .map(|leased| async move {
             let (job, lease) = (leased.lease.job, leased.lease.number);
             match shared
-                .places
+                .backends
                 .store
                 .finish(leased.lease, Outcome::Released)
                 .await

@@ -12,7 +12,7 @@ use models::text::pieces::Pieces;
 use tch::Device;
 use training::caption_model::CaptionModel;
 use training::caption_writer::{CaptionWriter, Tokens};
-use training::recipes::captions::{self, Learner, Lessons, Recipe, Settings};
+use training::recipes::captions::{self, CaptionSet, Learner, Recipe, Settings};
 use training::{Grouping, Measured, Oversight};
 
 use crate::commands::train::progress::TrainingProgress;
@@ -60,9 +60,9 @@ impl CaptionWriterStep {
         let places = |held_out: bool| {
             (0..model.len()).filter(move |place| (place % HELD_OUT == 0) == held_out)
         };
-        let lessons = Lessons::new(&model, places(false), &pieces)?;
-        let measured = Lessons::new(&model, places(true), &pieces)?;
-        let tokens = Tokens::count(lessons.written().chain(measured.written()));
+        let captions = CaptionSet::new(&model, places(false), &pieces)?;
+        let measured = CaptionSet::new(&model, places(true), &pieces)?;
+        let tokens = Tokens::count(captions.written().chain(measured.written()));
         let chosen = self.recipe.choose(
             DEFAULTS,
             Rhythm {
@@ -95,7 +95,7 @@ impl CaptionWriterStep {
         );
         let recipe = Recipe {
             settings: &settings,
-            lessons: &lessons,
+            captions: &captions,
             learner: &learner,
             about: serde_json::json!({"base": self.base.to_string_lossy(), "kind": format!("{:?}", learner.kind())}),
         };
@@ -139,7 +139,7 @@ pub(super) fn open(
     let pieces = Pieces::of_model(base)?;
     let llama = Llama::open(base, (precision::quicker(device).kind, device))?;
     let trained = Weights::from_safetensors(trained)?;
-    let all = Lessons::new(model, 0..model.len(), &pieces)?;
+    let all = CaptionSet::new(model, 0..model.len(), &pieces)?;
     let tokens = Tokens::count(all.written());
     Ok(CaptionWriter::new(llama, pieces, &trained, &tokens)?)
 }

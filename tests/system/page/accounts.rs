@@ -1,6 +1,6 @@
 //! Where keys are asked for: the page asks for one, lets in with it, and goes on with what was begun.
 
-use worker::scripted::ScriptedEngine;
+use scripted::ScriptedEngine;
 
 use super::browser::Browser;
 use super::photo;

@@ -1,6 +1,6 @@
 //! The booth and the wall: a picture by camera, a story, a yes, and what hangs where others see it.
 
-use worker::scripted::ScriptedEngine;
+use scripted::ScriptedEngine;
 
 use super::browser::Browser;
 use crate::harness::{Service, small_picture};

@@ -1,6 +1,6 @@
 //! The camera: what it says and offers when it does not start, and that its light goes out.
 
-use worker::scripted::ScriptedEngine;
+use scripted::ScriptedEngine;
 
 use super::browser::Browser;
 use crate::harness::Service;

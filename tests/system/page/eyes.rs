@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use scripted::ScriptedEngine;
 use serde_json::Value;
 use testkit::postgres::cache;
-use worker::scripted::ScriptedEngine;
 
 use super::browser::Browser;
 use super::photo;

@@ -1,6 +1,6 @@
 //! Bad connections: none, a slow one, a reload in the middle, and two tabs on one story.
 
-use worker::scripted::ScriptedEngine;
+use scripted::ScriptedEngine;
 
 use super::browser::Browser;
 use super::photo;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use worker::scripted::ScriptedEngine;
+use scripted::ScriptedEngine;
 
 use super::browser::Browser;
 use super::photo;

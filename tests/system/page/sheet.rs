@@ -1,6 +1,6 @@
 //! Many pictures at once: all told, whatever refuses them on the way, and stopped where they are.
 
-use worker::scripted::ScriptedEngine;
+use scripted::ScriptedEngine;
 
 use super::browser::Browser;
 use super::photo;

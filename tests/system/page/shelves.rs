@@ -1,6 +1,6 @@
 //! The gallery and one's own stories: every one of them is there once, and another tab is heard.
 
-use worker::scripted::ScriptedEngine;
+use scripted::ScriptedEngine;
 
 use super::browser::Browser;
 use crate::harness::{Service, small_picture};

@@ -1,6 +1,6 @@
 //! Into the page and out of it: pasted, dropped, copied, sent, printed, drawn on a card.
 
-use worker::scripted::ScriptedEngine;
+use scripted::ScriptedEngine;
 
 use super::browser::Browser;
 use super::photo;

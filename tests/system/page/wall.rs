@@ -1,6 +1,6 @@
 //! The wall: shared stories one after the other, by themselves and by hand, and a way to the booth.
 
-use worker::scripted::ScriptedEngine;
+use scripted::ScriptedEngine;
 
 use super::browser::Browser;
 use super::photo;

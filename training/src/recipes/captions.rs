@@ -44,12 +44,12 @@ struct Example {
 
 /// Captions to learn from or to measure on.
 #[derive(Debug)]
-pub struct Lessons<'a> {
+pub struct CaptionSet<'a> {
     pieces: &'a Pieces,
-    lessons: Vec<Example>,
+    examples: Vec<Example>,
 }
 
-impl<'a> Lessons<'a> {
+impl<'a> CaptionSet<'a> {
     /// The captions of `model` at `places`.
     ///
     /// # Errors
@@ -59,34 +59,34 @@ impl<'a> Lessons<'a> {
         places: impl Iterator<Item = usize>,
         pieces: &'a Pieces,
     ) -> Result<Self> {
-        let lesson = |place: usize| {
+        let example = |place: usize| {
             let things = model.things(place).into_iter();
             Ok(Example {
                 words: things.map(str::to_owned).collect(),
                 tokens: pieces.encode_plain(&format!(" {}{END}", model.caption(place)))?,
             })
         };
-        let lessons = places.map(lesson).collect::<Result<_>>()?;
-        Ok(Self { pieces, lessons })
+        let examples = places.map(example).collect::<Result<_>>()?;
+        Ok(Self { pieces, examples })
     }
 
     /// Every token of every caption.
     pub fn written(&self) -> impl Iterator<Item = i64> {
-        let all = self.lessons.iter();
-        all.flat_map(|lesson| lesson.tokens.iter().copied())
+        let all = self.examples.iter();
+        all.flat_map(|example| example.tokens.iter().copied())
     }
 
     /// The captions at `places`, each behind words drawn from it: what comes before, and the caption.
     fn draw(&self, places: &[usize], random: &mut ChaCha8Rng) -> Result<Vec<(Vec<i64>, &[i64])>> {
         let mut drawn = |&place: &usize| {
-            let lesson = &self.lessons[place];
+            let example = &self.examples[place];
             let told = TOLD.choose_weighted(random, |&(_, often)| often);
             let told = told.map_or(0, |&(told, _)| told);
-            let mut words: Vec<&String> = lesson.words.iter().collect();
+            let mut words: Vec<&String> = example.words.iter().collect();
             words.shuffle(random);
             words.truncate(told);
             let before = self.pieces.encode_plain(&asked(&words))?;
-            Ok((before, lesson.tokens.as_slice()))
+            Ok((before, example.tokens.as_slice()))
         };
         places.iter().map(&mut drawn).collect()
     }
@@ -139,7 +139,7 @@ pub struct Recipe<'a> {
     /// Sizes, rate, length and seed.
     pub settings: &'a Settings,
     /// What is learnt from.
-    pub lessons: &'a Lessons<'a>,
+    pub captions: &'a CaptionSet<'a>,
     /// The network with `parameters` beside its layers.
     pub learner: &'a Learner,
     /// What besides settings and captions decides the outcome, for the checkpoint.
@@ -154,8 +154,8 @@ impl Recipe<'_> {
     pub fn run(&self, parameters: Parameters, oversight: Oversight) -> Result<Weights> {
         let settings = self.settings;
         let seed = settings.course.seed;
-        let lengths = self.lessons.lessons.iter();
-        let lengths = lengths.map(|lesson| lesson.tokens.len()).collect();
+        let lengths = self.captions.examples.iter();
+        let lengths = lengths.map(|example| example.tokens.len()).collect();
         let mut rounds = Rounds::new(lengths, Grouping::Similar, settings.batch, seed);
         if rounds.batches() == 0 {
             let reason = "there are none of 7 to 20 plain English words to learn from";
@@ -163,12 +163,12 @@ impl Recipe<'_> {
         }
         let oversight = oversight.of(|| {
             serde_json::json!({
-                "trains": "captions", "settings": settings, "captions": self.lessons.lessons.len(), "about": self.about,
+                "trains": "captions", "settings": settings, "captions": self.captions.examples.len(), "about": self.about,
             })
         });
         let trained = follow(&settings.course, parameters, oversight, &mut |_, update| {
             let mut random = luck(seed, update as u64);
-            let rows = self.lessons.draw(rounds.batch(update), &mut random)?;
+            let rows = self.captions.draw(rounds.batch(update), &mut random)?;
             let losses = self.learner.losses(&rows);
             let told = losses.size()[0] as usize;
             Ok(Step {
@@ -185,12 +185,12 @@ impl Recipe<'_> {
 ///
 /// # Errors
 /// When a word has no tokens.
-pub fn held_out(learner: &Learner, lessons: &Lessons, at_once: usize) -> Result<f64> {
+pub fn held_out(learner: &Learner, captions: &CaptionSet, at_once: usize) -> Result<f64> {
     let mut random = ChaCha8Rng::seed_from_u64(1);
-    let places: Vec<usize> = (0..lessons.lessons.len()).collect();
+    let places: Vec<usize> = (0..captions.examples.len()).collect();
     let (mut sum, mut tokens) = (0.0, 0);
     for part in places.chunks(at_once.max(1)) {
-        let rows = lessons.draw(part, &mut random)?;
+        let rows = captions.draw(part, &mut random)?;
         let losses = no_grad(|| learner.losses(&rows));
         sum += losses.sum(Kind::Double).double_value(&[]);
         tokens += losses.size()[0];

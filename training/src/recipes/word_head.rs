@@ -30,7 +30,7 @@ pub struct Settings {
 
 /// What is learnt from.
 #[derive(Debug)]
-pub struct Lessons {
+pub struct LabelledPhotos {
     /// Standardised features (N, F) of photos.
     pub pictures: Tensor,
     /// For each photo, (word, share of its captions that use it).
@@ -47,24 +47,24 @@ pub struct Lessons {
 /// When there are fewer photos than a batch has, or as `follow`.
 pub fn run(
     settings: &Settings,
-    lessons: &Lessons,
+    photos: &LabelledPhotos,
     pseudo: Option<&Pseudo>,
     oversight: Oversight,
 ) -> Result<Weights> {
     let seed = settings.course.seed;
-    let lengths = vec![1; lessons.words.len()];
+    let lengths = vec![1; photos.words.len()];
     let mut rounds = Rounds::new(lengths, Grouping::Random, settings.mixture.batch, seed);
     if rounds.batches() == 0 {
         let reason = "there are fewer of them than a batch has";
         return Err(Error::format("the photos to train on", reason));
     }
     tch::manual_seed(seed as i64);
-    let parameters = initial(settings.rank, lessons);
+    let parameters = initial(settings.rank, photos);
     let oversight = oversight.of(|| {
-        let sum = lessons.pictures.sum(Kind::Double).double_value(&[]);
+        let sum = photos.pictures.sum(Kind::Double).double_value(&[]);
         serde_json::json!({
-            "trains": "word head", "settings": settings, "words": lessons.count, "pictures": sum,
-            "imagined": lessons.imagined.len(),
+            "trains": "word head", "settings": settings, "words": photos.count, "pictures": sum,
+            "imagined": photos.imagined.len(),
         })
     });
     let trained = follow(
@@ -73,14 +73,14 @@ pub fn run(
         oversight,
         &mut |parameters, update| {
             let batch = rounds.batch(update);
-            let (seen, wanted) = lessons.of(batch);
+            let (seen, wanted) = photos.of(batch);
             let mut cost = surprise(parameters, settings.dropout, &seen, &wanted);
             if let Some(pseudo) = pseudo {
                 let mut random = ChaCha8Rng::seed_from_u64(seed);
                 random.set_stream(update as u64 + 1);
                 let count = settings.mixture.pseudo;
-                let (seen, captions) = pseudo.draw(&lessons.pictures, count, &mut random);
-                let wanted = lessons.imagined_words(&captions);
+                let (seen, captions) = pseudo.draw(&photos.pictures, count, &mut random);
+                let wanted = photos.imagined_words(&captions);
                 cost += surprise(parameters, settings.dropout, &seen, &wanted)
                     * settings.mixture.pseudo_weight;
             }
@@ -95,28 +95,28 @@ pub fn run(
 }
 
 /// The biases begin at the words' log odds, so that training begins with what is usual.
-fn initial(rank: i64, lessons: &Lessons) -> Parameters {
-    let mut usual = vec![0f32; lessons.count as usize];
-    for (word, share) in lessons.words.iter().flatten() {
-        usual[*word as usize] += share / lessons.words.len() as f32;
+fn initial(rank: i64, photos: &LabelledPhotos) -> Parameters {
+    let mut usual = vec![0f32; photos.count as usize];
+    for (word, share) in photos.words.iter().flatten() {
+        usual[*word as usize] += share / photos.words.len() as f32;
     }
     let odds: Vec<f32> = usual
         .iter()
         .map(|&p| (p.max(1e-5) / (1.0 - p.min(0.99))).ln())
         .collect();
-    let features = lessons.pictures.size()[1];
+    let features = photos.pictures.size()[1];
     let mut parameters = Parameters::new();
     parameters.uniform("down", [rank, features], (features as f64).sqrt().recip());
     parameters.uniform(
         "up",
-        [lessons.count, rank],
+        [photos.count, rank],
         (rank as f64).sqrt().recip() * 0.1,
     );
     parameters.add("bias", Tensor::from_slice(&odds));
     parameters
 }
 
-impl Lessons {
+impl LabelledPhotos {
     /// The features (B, F) of some photos, and the words wanted of each (B, W).
     fn of(&self, photos: &[usize]) -> (Tensor, Tensor) {
         let rows: Vec<i64> = photos.iter().map(|&photo| photo as i64).collect();

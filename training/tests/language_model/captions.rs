@@ -6,7 +6,7 @@ use models::text::pieces::Pieces;
 use models::{Result, Weights};
 use training::caption_model::{Asking, CaptionModel};
 use training::caption_writer::{CaptionWriter, Tokens};
-use training::recipes::captions::{self, Learner, Lessons, Recipe, Settings};
+use training::recipes::captions::{self, CaptionSet, Learner, Recipe, Settings};
 use training::{AdamKind, Course, Measured, Observer, Oversight, Parameters, Progress, Schedule};
 
 #[rustfmt::skip]
@@ -60,14 +60,14 @@ fn trained(model: &CaptionModel, pieces: &Pieces, tokens: &Tokens) -> Result<Wei
             seed: 4,
         },
     };
-    let lessons = Lessons::new(model, 0..model.len(), pieces)?;
+    let captions = CaptionSet::new(model, 0..model.len(), pieces)?;
     let llama = crate::tiny::llama(pieces.size() as i64);
     let parameters = captions::initial(&llama, &settings);
     let learner = Learner::new(llama, &parameters, &tokens.ids())?;
-    let before = captions::held_out(&learner, &lessons, 16)?;
+    let before = captions::held_out(&learner, &captions, 16)?;
     let recipe = Recipe {
         settings: &settings,
-        lessons: &lessons,
+        captions: &captions,
         learner: &learner,
         about: serde_json::Value::Null,
     };
@@ -76,7 +76,7 @@ fn trained(model: &CaptionModel, pieces: &Pieces, tokens: &Tokens) -> Result<Wei
         observer: &mut Quiet,
     };
     let trained = recipe.run(parameters, overseen)?;
-    let after = captions::held_out(&learner, &lessons, 16)?;
+    let after = captions::held_out(&learner, &captions, 16)?;
     assert!(after < 0.8 && after < before / 3.0, "{before} {after}");
     Ok(trained)
 }
@@ -88,8 +88,8 @@ fn a_taught_model_writes_what_it_is_asked_for_and_nobody_wrote() {
     let model = CaptionModel::read(read.iter().map(String::as_str));
     assert_eq!(model.len(), read.len());
     let pieces = Pieces::of_model(&crate::tiny::base()).unwrap();
-    let lessons = Lessons::new(&model, 0..model.len(), &pieces).unwrap();
-    let tokens = Tokens::count(lessons.written());
+    let captions = CaptionSet::new(&model, 0..model.len(), &pieces).unwrap();
+    let tokens = Tokens::count(captions.written());
     let weights = trained(&model, &pieces, &tokens).unwrap();
     let llama = crate::tiny::llama(pieces.size() as i64);
     let writer = CaptionWriter::new(llama, pieces, &weights, &tokens).unwrap();

@@ -18,7 +18,7 @@ use models::pipeline::style_from_text::Draft;
 use models::tensors::device::choose;
 use models::text::sentences::all_sentences;
 
-use super::{Engine, EngineError, EngineFactory, StyleWork, Watch, Work};
+use super::{Engine, EngineError, EngineFactory, Observer, StyleWork, Work};
 
 /// A mean over more hardly moves, and stories wait meanwhile.
 const MOST_PASSAGES: usize = 500;
@@ -71,7 +71,7 @@ impl Engine for StorytellerEngine {
     fn learn(
         &mut self,
         lesson: &StyleWork,
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
     ) -> Result<LearntStyle, EngineError> {
         let draft = Draft {
             name: lesson.draft.name.clone(),
@@ -81,8 +81,8 @@ impl Engine for StorytellerEngine {
             most_passages: MOST_PASSAGES,
         };
         let made = self.storyteller.learn(&draft, &mut |done, of| {
-            watch.stage(0, "reading", done, of);
-            !watch.cancelled(0)
+            observer.stage(0, "reading", done, of);
+            !observer.cancelled(0)
         });
         let made = made.map_err(|error| match error {
             models::Error::Cancelled => EngineError::Cancelled,
@@ -102,7 +102,7 @@ impl Engine for StorytellerEngine {
     fn tell(
         &mut self,
         batch: &[Work],
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
     ) -> Vec<Result<StoryResult, EngineError>> {
         let options: Vec<_> = batch.iter().map(|work| self.options(work)).collect();
         // what cannot even be asked for is left out, and the others keep their places
@@ -119,7 +119,7 @@ impl Engine for StorytellerEngine {
             .collect();
         let bundle = self.bundle();
         let mut watcher = Positions {
-            watch,
+            observer,
             places: &places,
             batch,
             bundle: &bundle,
@@ -133,7 +133,7 @@ impl Engine for StorytellerEngine {
             let none = || EngineError::Failed("no result came back for this story".to_owned());
             let story = stories.next().ok_or_else(none)?.map_err(reason)?;
             if !said.contains(&place) {
-                say_sentences(watch, place, &story.text);
+                say_sentences(observer, place, &story.text);
             }
             Ok(result_of(
                 story,
@@ -192,7 +192,7 @@ fn result_of(story: Story, request: &StoryRequest, bundle: &str, timings: &Timin
 }
 
 /// Says the sentences of a story that were not final before all of it was: lines, if it is in lines.
-fn say_sentences(watch: &mut dyn Watch, item: usize, story: &str) {
+fn say_sentences(observer: &mut dyn Observer, item: usize, story: &str) {
     let each = if story.contains('\n') {
         story.lines().collect()
     } else {
@@ -200,7 +200,7 @@ fn say_sentences(watch: &mut dyn Watch, item: usize, story: &str) {
     };
     for (index, text) in (0..).zip(each) {
         let text = text.to_owned();
-        watch.say(item, Said::Sentence { index, text });
+        observer.say(item, Said::Sentence { index, text });
     }
 }
 
@@ -264,7 +264,7 @@ fn used_caption(caption: storyteller::UsedCaption) -> UsedCaption {
 
 /// Passes on what the networks say, with the places that the stories have in the whole batch.
 struct Positions<'a> {
-    watch: &'a mut dyn Watch,
+    observer: &'a mut dyn Observer,
     places: &'a [usize],
     batch: &'a [Work],
     bundle: &'a str,
@@ -280,13 +280,13 @@ impl Watcher for Positions<'_> {
             Stage::Thinking => "thinking",
             Stage::Writing => "writing",
         };
-        self.watch.stage(self.places[item], name, done, of);
+        self.observer.stage(self.places[item], name, done, of);
     }
 
     fn captions(&mut self, item: usize, found: &[storyteller::UsedCaption]) {
         let captions = found.iter().take(CAPTIONS_SAID).cloned().map(used_caption);
         let captions = captions.collect();
-        self.watch
+        self.observer
             .say(self.places[item], Said::Captions { captions });
     }
 
@@ -294,21 +294,21 @@ impl Watcher for Positions<'_> {
         let place = self.places[item];
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         let text = text.to_owned();
-        self.watch.say(place, Said::Sentence { index, text });
+        self.observer.say(place, Said::Sentence { index, text });
         self.said.insert(place);
     }
 
     fn told(&mut self, item: usize, story: &Story, timings: &Timings) {
         let place = self.places[item];
         if self.said.insert(place) {
-            say_sentences(self.watch, place, &story.text);
+            say_sentences(self.observer, place, &story.text);
         }
         let request = &self.batch[place].request;
         let result = result_of(story.clone(), request, self.bundle, timings);
-        self.watch.told(place, result);
+        self.observer.told(place, result);
     }
 
     fn cancelled(&mut self, item: usize) -> bool {
-        self.watch.cancelled(self.places[item])
+        self.observer.cancelled(self.places[item])
     }
 }

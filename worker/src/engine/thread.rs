@@ -12,7 +12,7 @@ use jobs::{LearntStyle, Said, Stage, StoryResult, StyleEntry};
 use operation::metrics::METRICS;
 use tokio::sync::mpsc as channel;
 
-use super::{Engine, EngineError, EngineFactory, StyleWork, Watch, Work};
+use super::{Engine, EngineError, EngineFactory, Observer, StyleWork, Work};
 use crate::leases::{Leased, names};
 
 /// A prepared job.
@@ -162,9 +162,9 @@ impl Teller {
     fn learn(&self, engine: &mut dyn Engine, lesson: &StyleWork, leased: Arc<Leased>) {
         let span = leased.span.clone();
         let _named = span.enter();
-        let mut watch = Progress::of(self, vec![leased.clone()]);
-        let learnt = catch_unwind(AssertUnwindSafe(|| engine.learn(lesson, &mut watch)));
-        drop(watch);
+        let mut observer = Progress::of(self, vec![leased.clone()]);
+        let learnt = catch_unwind(AssertUnwindSafe(|| engine.learn(lesson, &mut observer)));
+        drop(observer);
         let result = learnt.unwrap_or_else(|panic| {
             let reason = format!("the engine panicked: {}", words(&*panic));
             tracing::error!(job = %lesson.id, reason, "a style was not learnt");
@@ -208,10 +208,10 @@ impl Teller {
     ) -> Vec<(LeasedWork, Result<StoryResult, EngineError>)> {
         let jobs = names(batch.iter().map(|(_, leased)| leased.lease));
         let (works, leases): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let mut watch = Progress::of(self, leases);
+        let mut observer = Progress::of(self, leases);
         // an engine keeps nothing of a batch, so nothing half-done is seen after a panic
-        let told = catch_unwind(AssertUnwindSafe(|| engine.tell(&works, &mut watch)));
-        let leases = watch.end();
+        let told = catch_unwind(AssertUnwindSafe(|| engine.tell(&works, &mut observer)));
+        let leases = observer.end();
         let results = match told {
             Ok(results) if results.len() == works.len() => results,
             Ok(results) => {
@@ -302,7 +302,7 @@ impl Drop for Progress<'_> {
     }
 }
 
-impl Watch for Progress<'_> {
+impl Observer for Progress<'_> {
     fn stage(&mut self, item: usize, stage: &'static str, done: usize, of: usize) {
         self.lives();
         self.time(stage);

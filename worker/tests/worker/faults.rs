@@ -175,7 +175,7 @@ async fn the_jobs_of_a_hung_engine_are_told_by_another_worker() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_whose_networks_do_not_load_says_why_and_ends() {
     let service = Service::start().await;
-    let tells = worker::scripted::ScriptedEngine::new().tells();
+    let tells = scripted::ScriptedEngine::new().tells();
     let broken = Box::new(|| Err("the bundle is empty".to_owned()));
     let worker = service.worker_on(Config::default(), tells, broken).await;
     let health = worker.health.clone();

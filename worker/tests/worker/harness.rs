@@ -16,6 +16,7 @@ use jobs::{
 use operation::Health;
 use pictures::images::{Deployment, Kept, Reading};
 use pictures::{Directory, Images};
+use scripted::{SCRIPT, ScriptedEngine, Tells};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use testkit::postgres::{open_folder, settings};
@@ -23,8 +24,7 @@ use testkit::{PATIENCE, eventually};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use worker::scripted::{SCRIPT, ScriptedEngine, Tells};
-use worker::{Config, EngineFactory, Error, Places};
+use worker::{Backends, Config, EngineFactory, Error};
 
 /// Quick beats and no waits between attempts.
 pub(crate) fn rules() -> Rules {
@@ -232,7 +232,7 @@ impl Service {
         // connections of its own, as another process has
         let store = self.store_with(self.rules.clone()).await;
         let queue = Arc::new(PostgresQueue::new(store.clone()));
-        self.run(config, self.places(store, queue), tells, factory)
+        self.run(config, self.backends(store, queue), tells, factory)
     }
 
     /// A worker that hears of jobs through a broker.
@@ -245,11 +245,11 @@ impl Service {
         let store = self.store_with(self.rules.clone()).await;
         let queue = Arc::new(RabbitQueue::open(store.clone(), settings));
         let tells = engine.tells();
-        self.run(config, self.places(store, queue), tells, engine.factory())
+        self.run(config, self.backends(store, queue), tells, engine.factory())
     }
 
-    fn places(&self, store: Store, queue: Arc<dyn Queue>) -> Places {
-        Places {
+    fn backends(&self, store: Store, queue: Arc<dyn Queue>) -> Backends {
+        Backends {
             queue,
             store,
             images: self.pictures.clone(),
@@ -260,12 +260,12 @@ impl Service {
     fn run(
         &self,
         config: Config,
-        places: Places,
+        backends: Backends,
         tells: Arc<Tells>,
         factory: EngineFactory,
     ) -> Running {
-        let (health, shutdown) = (places.health.clone(), CancellationToken::new());
-        let handle = tokio::spawn(worker::run(config, places, factory, shutdown.clone()));
+        let (health, shutdown) = (backends.health.clone(), CancellationToken::new());
+        let handle = tokio::spawn(worker::run(config, backends, factory, shutdown.clone()));
         Running {
             health,
             tells,

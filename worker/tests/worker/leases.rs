@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jobs::{Cancelled, LearntStyle, RabbitSettings, Rules, State, StoryResult, StyleEntry};
+use scripted::ScriptedEngine;
 use uuid::Uuid;
-use worker::scripted::ScriptedEngine;
-use worker::{Config, Engine, EngineError, EngineFactory, StyleWork, Watch, Work};
+use worker::{Config, Engine, EngineError, EngineFactory, Observer, StyleWork, Work};
 
 use crate::harness::{Service, patient, together};
 use testkit::eventually;
@@ -130,17 +130,17 @@ impl Engine for Noticed {
     fn tell(
         &mut self,
         batch: &[Work],
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
     ) -> Vec<Result<StoryResult, EngineError>> {
-        self.engine.tell(batch, watch)
+        self.engine.tell(batch, observer)
     }
 
     fn learn(
         &mut self,
-        lesson: &StyleWork,
-        watch: &mut dyn Watch,
+        work: &StyleWork,
+        observer: &mut dyn Observer,
     ) -> Result<LearntStyle, EngineError> {
-        self.engine.learn(lesson, watch)
+        self.engine.learn(work, observer)
     }
 }
 
@@ -197,7 +197,8 @@ async fn the_result_of_a_lost_lease_is_dropped() {
         update sweeps set trusted_from = now() - interval '2 hours', seen_at = now()";
     testkit::postgres::tamper(&service.database_url(), silent).await;
     let sweeper = service.store_with(Rules::default()).await;
-    assert_eq!(sweeper.sweep().await.unwrap().requeued, [id]);
+    // the worker's own sweeper may have come first
+    sweeper.sweep().await.unwrap();
     eventually("it is claimed again", async || {
         (service.job(id).await.attempts == 2).then_some(())
     })

@@ -2,8 +2,8 @@
 //! What must stay true: nothing is fetched for it, the bundle is made on the spot.
 
 use jobs::{Compat, Mode, State, StoryRequest};
+use scripted::ScriptedEngine;
 use worker::Config;
-use worker::scripted::ScriptedEngine;
 
 use crate::harness::{Service, picture};
 

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use operation::health::ask;
 use operation::{Status, status};
-use worker::scripted::ScriptedEngine;
+use scripted::ScriptedEngine;
 
 use crate::harness::{Service, together};
 use testkit::eventually;

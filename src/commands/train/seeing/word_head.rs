@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use models::Weights;
 use models::text::words::{plain_words, stem};
-use training::recipes::word_head::{self, Lessons, Settings};
+use training::recipes::word_head::{self, LabelledPhotos, Settings};
 
 use super::{Chosen, Photos, Texts};
 use crate::commands::train::progress::TrainingProgress;
@@ -85,7 +85,7 @@ impl WordHeadStep {
             .collect();
         std::fs::write(&self.words_out, list)
             .with_context(|| format!("cannot write {}", self.words_out.display()))?;
-        let lessons = Lessons {
+        let photos = LabelledPhotos {
             words: lexicon.shares(&chosen),
             imagined: more
                 .iter()
@@ -100,7 +100,7 @@ impl WordHeadStep {
         let pseudo = imagined.as_ref().map(|(pseudo, _)| pseudo);
         let trained = word_head::run(
             &settings,
-            &lessons,
+            &photos,
             pseudo,
             training::Oversight {
                 keeper: Some(&keeper),

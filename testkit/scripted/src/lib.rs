@@ -1,7 +1,7 @@
 //! An engine that does what each job's label `script` says: for tests of everything around the networks.
 //! Scripts: `ok`, `error` (this story fails), `panic` (the engine panics on its batch), `poison` (every story of its
 //! batch fails), `flaky` (fails the first time), `slow:200ms`, `gate` (until [`Tells::open`] or cancelled), `hang` (the
-//! same, but deaf to the watch). The first line of a story is said before its script is played. What must stay true: it counts a story only when it is really told.
+//! same, but deaf to the observer). The first line of a story is said before its script is played. What must stay true: it counts a story only when it is really told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,7 @@ use jobs::{
     UsedCaption,
 };
 use uuid::Uuid;
-
-use crate::engine::{Engine, EngineError, EngineFactory, StyleWork, Watch, Work};
+use worker::engine::{Engine, EngineError, EngineFactory, Observer, StyleWork, Work};
 
 /// The label of a request that holds its script.
 pub const SCRIPT: &str = "script";
@@ -154,7 +153,7 @@ impl Engine for ScriptedEngine {
     fn tell(
         &mut self,
         batch: &[Work],
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
     ) -> Vec<Result<StoryResult, EngineError>> {
         self.begin(batch);
         let is = |wanted: &str| batch.iter().any(|work| script(work) == wanted);
@@ -166,16 +165,16 @@ impl Engine for ScriptedEngine {
         let mut tell = |item: usize| {
             let work = &batch[item];
             let captions = captions();
-            watch.say(item, Said::Captions { captions });
-            watch.stage(item, "writing", 0, 1);
+            observer.say(item, Said::Captions { captions });
+            observer.stage(item, "writing", 0, 1);
             let story = story(work);
             let mut lines = (0..).zip(story.story.lines());
-            say(watch, item, lines.by_ref().take(1));
-            self.play(work, || watch.cancelled(item))?;
-            watch.stage(item, "writing", 1, 1);
+            say(observer, item, lines.by_ref().take(1));
+            self.play(work, || observer.cancelled(item))?;
+            observer.stage(item, "writing", 1, 1);
             *self.tells.seen().told.entry(work.id).or_default() += 1;
-            say(watch, item, lines);
-            watch.told(item, story.clone());
+            say(observer, item, lines);
+            observer.told(item, story.clone());
             Ok(story)
         };
         // who waits at the gate holds up no neighbour, as in the networks
@@ -189,19 +188,19 @@ impl Engine for ScriptedEngine {
     /// The text is the script: `ok`, `unusable`, `panic`, or `gate`.
     fn learn(
         &mut self,
-        lesson: &StyleWork,
-        watch: &mut dyn Watch,
+        work: &StyleWork,
+        observer: &mut dyn Observer,
     ) -> Result<LearntStyle, EngineError> {
-        self.tells.seen().begun.insert(lesson.id);
-        watch.stage(0, "reading", 0, 1);
-        match lesson.draft.text.as_str() {
+        self.tells.seen().begun.insert(work.id);
+        observer.stage(0, "reading", 0, 1);
+        match work.draft.text.as_str() {
             "unusable" => return Err(EngineError::Text("the script says so".to_owned())),
             "panic" => panic!("the script says so"),
-            "gate" => wait(|| self.tells.gate(), || watch.cancelled(0))?,
+            "gate" => wait(|| self.tells.gate(), || observer.cancelled(0))?,
             _ => {}
         }
-        watch.stage(0, "reading", 1, 1);
-        *self.tells.seen().told.entry(lesson.id).or_default() += 1;
+        observer.stage(0, "reading", 1, 1);
+        *self.tells.seen().told.entry(work.id).or_default() += 1;
         Ok(LearntStyle {
             bundle: self.bundle(),
             passages: 30,
@@ -212,10 +211,10 @@ impl Engine for ScriptedEngine {
     }
 }
 
-fn say<'a>(watch: &mut dyn Watch, item: usize, lines: impl Iterator<Item = (u32, &'a str)>) {
+fn say<'a>(observer: &mut dyn Observer, item: usize, lines: impl Iterator<Item = (u32, &'a str)>) {
     for (index, text) in lines {
         let text = text.to_owned();
-        watch.say(item, Said::Sentence { index, text });
+        observer.say(item, Said::Sentence { index, text });
     }
 }
 
