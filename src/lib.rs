@@ -7,7 +7,6 @@ pub mod client;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::ApiState;
 use embedded::{EmbeddedPostgres, Settings};
@@ -17,7 +16,7 @@ use outbound::{Client, FetchOptions, Secrets, WebhookOptions};
 use pictures::{ImageOptions, Images};
 use tokio_util::sync::CancellationToken;
 use worker::dispatcher::{ChoreOptions, Chores};
-use worker::{Backends, Dispatcher, EngineFactory, Sending, dispatcher};
+use worker::{Backends, Dispatcher, EngineFactory, Sending, WorkOptions, dispatcher};
 
 /// What the service in one process runs on.
 #[derive(Clone, Debug)]
@@ -30,8 +29,6 @@ pub struct AllInOne {
     pub database_url: Option<String>,
     /// The folder of the Postgres programs, if they are not to be looked for.
     pub postgres_bin: Option<PathBuf>,
-    /// How many stories are told together at most.
-    pub max_batch: usize,
     /// Where workers hear of jobs, if not from Postgres.
     pub queue: QueueOptions,
     /// Where pictures are kept, if not with the data.
@@ -40,8 +37,8 @@ pub struct AllInOne {
     pub webhooks: WebhookOptions,
     /// Whom webhooks and `image_url` may reach.
     pub fetch: FetchOptions,
-    /// How long a stop waits for running stories.
-    pub drain: Duration,
+    /// How stories are told.
+    pub work: WorkOptions,
     /// What the HTTP side allows.
     pub api: api::Config,
     /// How jobs live.
@@ -129,7 +126,7 @@ impl Parts {
     async fn open(settings: &AllInOne, database: &str) -> Result<Self, Error> {
         let store = Store::connect(database, settings.rules.rules()).await?;
         store.migrate().await?;
-        let prefetch = u16::try_from(2 * settings.max_batch).unwrap_or(u16::MAX);
+        let prefetch = settings.work.prefetch();
         let folder = settings.data.join("images");
         Ok(Self {
             queue: settings.queue.open(store.clone(), prefetch),
@@ -180,10 +177,7 @@ impl Parts {
             images,
             health,
         };
-        let config = worker::Config {
-            drain: settings.drain,
-            ..worker::Config::with_max_batch(settings.max_batch)
-        };
+        let config = settings.work.config();
         let http = settings.api;
         let api = async {
             let served = api::run(http, state, listener, shutdown.clone()).await;

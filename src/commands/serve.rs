@@ -48,22 +48,9 @@ pub(crate) struct ServiceOptions {
     /// Whom webhooks and `image_url` may reach.
     #[command(flatten)]
     fetch: FetchOptions,
-    /// How many stories are told together at most.
-    #[arg(
-        long,
-        env = "STORYTELLER_MAX_BATCH",
-        default_value_t = 8,
-        value_name = "N"
-    )]
-    max_batch: usize,
-    /// How many seconds a stop waits for running stories before it leaves them to the next start.
-    #[arg(
-        long,
-        env = "STORYTELLER_DRAIN_SECONDS",
-        default_value_t = 60,
-        value_name = "S"
-    )]
-    drain_seconds: u64,
+    /// How stories are told.
+    #[command(flatten)]
+    work: worker::WorkOptions,
     /// The names under which it may be asked.
     #[command(flatten)]
     hosts: api::Hosts,
@@ -120,12 +107,11 @@ impl ServiceOptions {
             cache: cache.clone(),
             database_url: self.places.database_url.clone(),
             postgres_bin: self.places.postgres_bin.clone(),
-            max_batch: self.max_batch,
             queue: self.places.queue.clone(),
             images: self.places.images.clone(),
             webhooks: self.webhooks.clone(),
             fetch: self.fetch.clone(),
-            drain: Duration::from_secs(self.drain_seconds),
+            work: self.work.clone(),
             api: api::Config {
                 hosts: self.hosts.clone(),
                 access: self.access.clone(),

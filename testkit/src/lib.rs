@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+pub mod disk;
 pub mod link;
 pub mod photos;
+pub mod ports;
 pub mod postgres;
 pub mod rabbitmq;
 pub mod receiver;
@@ -10,5 +12,6 @@ pub mod seaweedfs;
 pub mod service;
 mod waits;
 
+pub use disk::SmallDisk;
 pub use service::Service;
 pub use waits::{PATIENCE, eventually};

@@ -2,7 +2,7 @@
 //! What must stay true: nothing of it is left running, whatever happens to the test program.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, LazyLock};
@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use uuid::Uuid;
+
+use crate::ports;
 
 /// Debian's wrapper in /usr/sbin insists on the user rabbitmq; this is the program behind it.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
@@ -88,7 +90,7 @@ impl Broker {
             }
         }
         fs::write(folder.path().join("settings.conf"), settings).unwrap();
-        let ports = free_ports();
+        let ports = ports::several();
         let broker = Broker {
             program: spawn(&folder, ports, names.port, node),
             names: names.clone(),
@@ -202,7 +204,7 @@ struct Names {
 impl Names {
     /// In the foreground, where it can be ended.
     fn start() -> Names {
-        let [port] = free_ports();
+        let port = ports::reserve();
         let program = Command::new("epmd")
             .args(["-address", "127.0.0.1", "-port", &port.to_string()])
             .stdin(Stdio::null())
@@ -219,11 +221,6 @@ impl Drop for Names {
         let _ = self.program.kill();
         let _ = self.program.wait();
     }
-}
-
-fn free_ports<const N: usize>() -> [u16; N] {
-    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
 }
 
 /// Kills everything the broker's script started, all of its process group; whether anything was left to kill.

@@ -3,7 +3,6 @@
 //! Its data is thrown away: it is killed, never asked to stop, which would take 20 s.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
@@ -13,6 +12,7 @@ use pictures::images::{S3Keys, S3Settings};
 use pictures::{Images as _, S3};
 use uuid::Uuid;
 
+use crate::ports;
 use crate::postgres::cache;
 
 const FOLDERS: &str = "storyteller-weed-tests-";
@@ -58,7 +58,7 @@ impl Weed {
         );
         let folder = std::env::temp_dir().join(run);
         fs::create_dir(&folder).unwrap();
-        let ports = free_ports(11);
+        let ports = ports::several::<11>().to_vec();
         Weed {
             program: spawn(&program, &folder, &ports),
             folder,
@@ -168,16 +168,6 @@ pub fn guard(server: &Weed, name: &str) {
         .stderr(Stdio::null())
         .status();
     assert!(begun.unwrap().success());
-}
-
-fn free_ports(count: usize) -> Vec<u16> {
-    // all held at once, so that they differ
-    let held: Vec<_> = (0..count)
-        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
-        .collect();
-    held.iter()
-        .map(|listener| listener.local_addr().unwrap().port())
-        .collect()
 }
 
 fn remove_folders_of_earlier_runs() {

@@ -118,8 +118,10 @@ impl Service {
             cache: cache(),
             database_url: None,
             postgres_bin: None,
-            max_batch: 8,
-            drain: Duration::from_secs(30),
+            work: worker::WorkOptions {
+                drain_seconds: 30,
+                ..worker::WorkOptions::default()
+            },
             api: told_anew(),
             chores: worker::dispatcher::ChoreOptions::default(),
             rules,

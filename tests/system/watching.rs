@@ -3,7 +3,6 @@
 //! Names that are exported are compared in `operation/tests/metrics.rs`. What must stay true: the numbers are those of real scrapes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -123,9 +122,7 @@ struct Program {
 
 impl Program {
     fn start(name: &str, database: &str, pictures: &Path) -> Program {
-        let held = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = held.local_addr().unwrap().to_string();
-        drop(held);
+        let address = format!("127.0.0.1:{}", testkit::ports::reserve());
         let path = Path::new(env!("CARGO_BIN_EXE_storyteller")).with_file_name(name);
         assert!(
             path.exists(),

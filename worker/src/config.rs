@@ -62,3 +62,87 @@ impl Config {
         }
     }
 }
+
+/// What a program that runs a worker may be told about it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct WorkOptions {
+    /// How many stories are told together at most.
+    #[arg(
+        long,
+        env = "STORYTELLER_MAX_BATCH",
+        value_name = "N",
+        default_value_t = 8
+    )]
+    pub max_batch: usize,
+    /// How many seconds a stop waits for running stories before it leaves them to other workers, or to the next start.
+    #[arg(long, env = "STORYTELLER_DRAIN_SECONDS", value_name = "S", default_value_t = Config::default().drain.as_secs())]
+    pub drain_seconds: u64,
+    /// After how many seconds without a sign of life from the networks their stories are given to others. After three times
+    /// as long the process ends with code 70, to be started again.
+    #[arg(long, env = "STORYTELLER_HUNG_SECONDS", value_name = "S", default_value_t = Config::default().hung_after.as_secs(),
+        value_parser = clap::value_parser!(u64).range(5..=3600))]
+    pub hung_seconds: u64,
+}
+
+impl Default for WorkOptions {
+    fn default() -> Self {
+        let usual = Config::default();
+        WorkOptions {
+            max_batch: usual.batch.items,
+            drain_seconds: usual.drain.as_secs(),
+            hung_seconds: usual.hung_after.as_secs(),
+        }
+    }
+}
+
+impl WorkOptions {
+    /// The settings that are asked for.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        let hung_after = Duration::from_secs(self.hung_seconds);
+        Config {
+            drain: Duration::from_secs(self.drain_seconds),
+            hung_after,
+            give_up_after: hung_after * 3,
+            ..Config::with_max_batch(self.max_batch)
+        }
+    }
+
+    /// How many messages a broker may send ahead: as many as are claimed.
+    #[must_use]
+    pub fn prefetch(&self) -> u16 {
+        u16::try_from(2 * self.max_batch).unwrap_or(u16::MAX)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use clap::{Args as _, FromArgMatches as _};
+
+    use super::*;
+
+    fn options(arguments: &[&str]) -> Result<WorkOptions, clap::Error> {
+        let command = WorkOptions::augment_args(clap::Command::new("test").no_binary_name(true));
+        // whatever the environment of this test run says
+        let command = command.mut_args(|argument| argument.env(clap::builder::Resettable::Reset));
+        WorkOptions::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    }
+
+    #[test]
+    fn without_options_a_worker_works_as_usual() {
+        let usual = format!("{:?}", Config::default());
+        assert_eq!(format!("{:?}", options(&[]).unwrap().config()), usual);
+        assert_eq!(format!("{:?}", WorkOptions::default().config()), usual);
+    }
+
+    #[test]
+    fn a_worker_ends_after_three_times_what_its_engine_may_be_silent() {
+        let config = options(&["--hung-seconds=60", "--drain-seconds=5", "--max-batch=2"]);
+        let config = config.unwrap().config();
+        let seconds = [config.hung_after, config.give_up_after, config.drain];
+        assert_eq!(seconds.map(|time| time.as_secs()), [60, 180, 5]);
+        assert_eq!(config.batch.items, 2);
+        assert!(options(&["--hung-seconds=1"]).is_err());
+    }
+}

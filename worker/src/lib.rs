@@ -15,7 +15,7 @@ mod shared;
 mod sweeper;
 mod work;
 
-pub use config::Config;
+pub use config::{Config, WorkOptions};
 pub use dispatcher::{Dispatcher, Sending};
 pub use engine::{Engine, EngineError, EngineFactory, Observer, StyleWork, Work};
 pub use error::{Error, HUNG};

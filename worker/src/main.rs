@@ -6,7 +6,6 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
@@ -19,7 +18,7 @@ use outbound::WebhookOptions;
 use pictures::ImageOptions;
 use tokio_util::sync::CancellationToken;
 use worker::dispatcher::{ChoreOptions, Chores};
-use worker::{Backends, Config, Dispatcher, EngineFactory, Sending, dispatcher};
+use worker::{Backends, Config, Dispatcher, EngineFactory, Sending, WorkOptions, dispatcher};
 
 /// Tells the stories of the jobs in a Postgres database.
 #[derive(Debug, Parser)]
@@ -87,22 +86,9 @@ struct Settings {
         default_value = "auto"
     )]
     device: String,
-    /// How many stories are told together at most.
-    #[arg(
-        long,
-        env = "STORYTELLER_MAX_BATCH",
-        value_name = "N",
-        default_value_t = 8
-    )]
-    max_batch: usize,
-    /// How many seconds a stop waits for running stories before it leaves them to other workers.
-    #[arg(
-        long,
-        env = "STORYTELLER_DRAIN_SECONDS",
-        value_name = "S",
-        default_value_t = 60
-    )]
-    drain_seconds: u64,
+    /// How it works.
+    #[command(flatten)]
+    work: WorkOptions,
     /// Answer `/livez`, `/readyz` and `/metrics` here [default: nowhere].
     #[arg(long, env = "STORYTELLER_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -249,7 +235,7 @@ fn prefetch(settings: &Settings) -> u16 {
     if settings.dispatch_only {
         return 0;
     }
-    u16::try_from(2 * settings.max_batch).unwrap_or(u16::MAX)
+    settings.work.prefetch()
 }
 
 /// The dispatcher beside the worker, or alone; if there is no secret to sign with, only its chores.
@@ -286,10 +272,7 @@ fn dispatching(
 }
 
 fn config(settings: Settings) -> Config {
-    let config = Config {
-        drain: Duration::from_secs(settings.drain_seconds),
-        ..Config::with_max_batch(settings.max_batch)
-    };
+    let config = settings.work.config();
     // in containers every process has the number 1, and the machine's name tells them apart
     let in_container = || {
         std::env::var("HOSTNAME")

@@ -9,7 +9,7 @@ use api::{Config, Limits};
 use jobs::{ErrorKind, JobError, Outcome, Rules};
 use reqwest::Method;
 use serde_json::json;
-use testkit::{PATIENCE, photos};
+use testkit::{PATIENCE, SmallDisk, photos};
 
 use crate::harness::{Answer, TestService, form, told};
 
@@ -264,40 +264,12 @@ async fn the_numbers_of_the_limits_are_in_the_help_and_methods_are_counted_by_na
     service.stop().await;
 }
 
-/// A picture folder of one mebibyte.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mounted = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
-            .arg(folder.path())
-            .output()
-            .unwrap();
-        assert!(
-            mounted.status.success(),
-            "this test mounts a small tmpfs, for which it needs root: {mounted:?}"
-        );
-        SmallDisk(folder)
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount")
-            .arg("--lazy")
-            .arg(self.0.path())
-            .status();
-    }
-}
-
 #[tokio::test]
 async fn on_a_full_disk_accepted_stories_stay_and_new_ones_are_told_to_come_again() {
-    let disk = SmallDisk::mount();
-    let service = TestService::start_in(disk.0.path().join("pictures"), 0).await;
+    let disk = SmallDisk::mount("1m");
+    let service = TestService::start_in(disk.path().join("pictures"), 0).await;
     let id = service.accepted(&[]).await;
-    std::fs::write(disk.0.path().join("others"), vec![7; 2 << 20]).unwrap_err();
+    std::fs::write(disk.path().join("others"), vec![7; 2 << 20]).unwrap_err();
     let full = service.submit(&[]).await;
     full.problem(503, "unavailable");
     assert!(full.header("retry-after").parse::<u64>().is_ok());
@@ -305,7 +277,7 @@ async fn on_a_full_disk_accepted_stories_stay_and_new_ones_are_told_to_come_agai
     let picture = service.get(&format!("/v1/stories/{id}/image")).await;
     assert_eq!((picture.status, picture.bytes), (200, photos::jpeg()));
 
-    std::fs::remove_file(disk.0.path().join("others")).unwrap();
+    std::fs::remove_file(disk.path().join("others")).unwrap();
     assert_eq!(service.get("/readyz").await.status, 200);
     assert_eq!(service.submit(&[]).await.status, 202);
     tokio::time::timeout(Duration::from_secs(60), service.stop())
@@ -315,17 +287,17 @@ async fn on_a_full_disk_accepted_stories_stay_and_new_ones_are_told_to_come_agai
 
 #[tokio::test]
 async fn the_last_of_a_disk_is_left_to_others_and_reading_goes_on() {
-    let disk = SmallDisk::mount();
-    let service = TestService::start_in(disk.0.path().join("pictures"), 512 << 10).await;
+    let disk = SmallDisk::mount("1m");
+    let service = TestService::start_in(disk.path().join("pictures"), 512 << 10).await;
     let id = service.accepted(&[]).await;
-    std::fs::write(disk.0.path().join("others"), vec![7; 700 << 10]).unwrap();
+    std::fs::write(disk.path().join("others"), vec![7; 700 << 10]).unwrap();
     let refused = service.submit(&[]).await;
     refused.problem(503, "unavailable");
     assert!(refused.header("retry-after").parse::<u64>().is_ok());
     assert_eq!(service.get("/readyz").await.status, 200);
     let picture = service.get(&format!("/v1/stories/{id}/image")).await;
     assert_eq!((picture.status, picture.bytes), (200, photos::jpeg()));
-    std::fs::remove_file(disk.0.path().join("others")).unwrap();
+    std::fs::remove_file(disk.path().join("others")).unwrap();
     assert_eq!(service.submit(&[]).await.status, 202);
     service.stop().await;
 }

@@ -18,6 +18,14 @@ pub struct RuleOptions {
     #[arg(long, env = "STORYTELLER_LEASE_SECONDS", value_name = "S", default_value_t = Rules::default().lease_timeout.as_secs(),
         value_parser = clap::value_parser!(u64).range(4..=3600))]
     pub lease_seconds: u64,
+    /// How often a worker looks for jobs that were left behind and deadlines that have passed, in milliseconds; a dead
+    /// worker's jobs wait for that on top of its lease.
+    #[arg(long, env = "STORYTELLER_SWEEP_MILLIS", value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    pub sweep_millis: u64,
+    /// How often it forgets old idempotency keys, in seconds.
+    #[arg(long, env = "STORYTELLER_FORGET_KEYS_SECONDS", value_name = "S", default_value_t = Rules::default().forget_every.as_secs(),
+        value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub forget_keys_seconds: u64,
     /// How many jobs may wait; more are refused (429).
     #[arg(long, env = "STORYTELLER_MAX_QUEUED", value_name = "N", default_value_t = Rules::default().max_queued)]
     pub max_queued: u32,
@@ -51,6 +59,8 @@ impl Default for RuleOptions {
         RuleOptions {
             max_attempts: rules.max_attempts,
             lease_seconds: rules.lease_timeout.as_secs(),
+            sweep_millis: 500,
+            forget_keys_seconds: rules.forget_every.as_secs(),
             max_queued: rules.max_queued,
             max_queued_mib: rules.max_queued_bytes >> 20,
             max_queued_text_mib: rules.max_queued_text >> 20,
@@ -79,6 +89,8 @@ impl RuleOptions {
             max_attempts: self.max_attempts.max(1),
             heartbeat: lease / BEATS_A_LEASE,
             lease_timeout: lease,
+            sweep_every: Duration::from_millis(self.sweep_millis),
+            forget_every: Duration::from_secs(self.forget_keys_seconds),
             max_queued: self.max_queued,
             max_queued_bytes: self.max_queued_mib << 20,
             max_queued_text: self.max_queued_text_mib << 20,
@@ -140,6 +152,8 @@ mod tests {
         let rules = options(&[
             "--max-attempts=5",
             "--lease-seconds=8",
+            "--sweep-millis=250",
+            "--forget-keys-seconds=60",
             "--max-queued=7",
             "--max-queued-mib=80",
             "--max-queued-text-mib=1",
@@ -156,6 +170,10 @@ mod tests {
             (8, 2)
         );
         assert_eq!(
+            (rules.sweep_every.as_millis(), rules.forget_every.as_secs()),
+            (250, 60)
+        );
+        assert_eq!(
             (rules.max_queued_bytes, rules.max_queued_text),
             (80 << 20, 1 << 20)
         );
@@ -170,6 +188,7 @@ mod tests {
             "--keep-for=failed=soon",
             "--keep-for=failed",
             "--lease-seconds=0",
+            "--sweep-millis=1",
             "--max-queued-mib=79",
         ] {
             assert!(options(&[nonsense]).is_err(), "{nonsense}");

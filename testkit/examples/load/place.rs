@@ -2,7 +2,7 @@
 //! What must stay true: it is what a person gets who starts these programs, but for the room in the queue; everything is stopped and
 //! removed at the end.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -141,8 +141,7 @@ async fn in_bucket(program: &mut Command, weed: &Weed) {
 }
 
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    ([127, 0, 0, 1], testkit::ports::reserve()).into()
 }
 
 async fn is_up(address: SocketAddr) {

@@ -2,7 +2,6 @@
 //! What must stay true: everything ends with the tests, and each life of a program has a name of its own, so that the
 //! log of attempts says whom a job was lost with.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -345,11 +344,11 @@ pub(super) async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send +
 
 fn players(plan: &Plan) -> Vec<Arc<Player>> {
     let player = |role, name: String| {
-        let held = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = testkit::ports::reserve();
         Arc::new(Player {
             name,
             role,
-            address: held.local_addr().unwrap().to_string(),
+            address: format!("127.0.0.1:{port}"),
             life: Mutex::default(),
         })
     };

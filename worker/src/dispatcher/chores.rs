@@ -16,16 +16,15 @@ use super::orphans::{Tidying, tidy};
 use super::retention::forget;
 use super::tenancy::{Error, Tenancy, look};
 
-/// How often pictures without a job are looked for.
-const TIDY_EVERY: Duration = Duration::from_secs(3600);
-/// How often stories whose time is over are forgotten, and in how many steps at most.
-const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// How often old sessions and deeds are forgotten.
+const HOURLY: Duration = Duration::from_secs(3600);
+/// In how many steps stories whose time is over are forgotten at most; what is left has its turn the next time.
 const FORGET_STEPS: usize = 100;
 /// Rows of sessions and deeds forgotten in one step, more than come in an hour.
 const ACCOUNTS_AT_ONCE: u32 = 100_000;
 /// Seconds of a day.
 const DAY: u64 = 24 * 3600;
-/// How often it is seen whether a chore is due.
+/// How often it is seen whether a chore is due, if none comes more often.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// The chores of the service.
@@ -46,6 +45,14 @@ pub struct ChoreOptions {
     /// For how many days a picture without a job stays before it is deleted.
     #[arg(long, env = "STORYTELLER_ORPHAN_DAYS", value_name = "DAYS", default_value_t = Tidying::default().in_trash.as_secs() / DAY)]
     pub orphan_days: u64,
+    /// How often pictures without a job are looked for, in minutes.
+    #[arg(long, env = "STORYTELLER_ORPHAN_EVERY_MINUTES", value_name = "MIN", default_value_t = 60,
+        value_parser = clap::value_parser!(u64).range(1..=10_080))]
+    pub orphan_every_minutes: u64,
+    /// How often stories whose time is over (--keep-for) are forgotten, in seconds.
+    #[arg(long, env = "STORYTELLER_FORGET_EVERY_SECONDS", value_name = "S", default_value_t = 60,
+        value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub forget_every_seconds: u64,
 }
 
 impl Default for ChoreOptions {
@@ -54,11 +61,22 @@ impl Default for ChoreOptions {
         ChoreOptions {
             orphan_share: tidying.most,
             orphan_days: tidying.in_trash.as_secs() / DAY,
+            orphan_every_minutes: 60,
+            forget_every_seconds: 60,
         }
     }
 }
 
 impl ChoreOptions {
+    fn tidy_every(&self) -> Duration {
+        Duration::from_secs(60 * self.orphan_every_minutes)
+    }
+
+    /// How often it is seen whether a chore is due.
+    fn look_every(&self) -> Duration {
+        LOOK_EVERY.min(Duration::from_secs(self.forget_every_seconds))
+    }
+
     fn tidying(&self) -> Tidying {
         Tidying {
             most: self.orphan_share,
@@ -84,20 +102,25 @@ impl Chores {
                 () = shutdown.cancelled() => return,
                 () = self.look() => {}
             }
-            let _ = timeout(LOOK_EVERY, shutdown.cancelled()).await;
+            let _ = timeout(self.options.look_every(), shutdown.cancelled()).await;
         }
     }
 
     async fn look(&self) {
-        match self.store.take_chore("tidy pictures", TIDY_EVERY).await {
+        match self
+            .store
+            .take_chore("tidy pictures", self.options.tidy_every())
+            .await
+        {
             Ok(true) => self.tidy().await,
             Ok(false) => {}
             Err(error) => tracing::debug!(%error, "could not see whether a chore is due"),
         }
-        if let Ok(true) = self.store.take_chore("forget stories", FORGET_EVERY).await {
+        let forget_every = Duration::from_secs(self.options.forget_every_seconds);
+        if let Ok(true) = self.store.take_chore("forget stories", forget_every).await {
             self.forget().await;
         }
-        if let Ok(true) = self.store.take_chore("forget accounts", TIDY_EVERY).await
+        if let Ok(true) = self.store.take_chore("forget accounts", HOURLY).await
             && let Err(error) = self.store.forget_accounts(ACCOUNTS_AT_ONCE).await
         {
             tracing::warn!(%error, "old sessions and deeds are forgotten later");

@@ -11,8 +11,7 @@ use crate::harness::{Service, together};
 use testkit::eventually;
 
 fn free() -> SocketAddr {
-    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    socket.local_addr().unwrap()
+    (Ipv4Addr::LOCALHOST, testkit::ports::reserve()).into()
 }
 
 async fn page(address: SocketAddr, path: &str) -> String {
