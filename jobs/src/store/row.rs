@@ -137,8 +137,22 @@ pub(super) fn read_optional<T: DeserializeOwned>(
     value.map(|value| read(doing, value)).transpose()
 }
 
+/// A value as JSON that Postgres keeps: without NUL, which a network can write, and for which the whole statement would be
+/// refused, with what it says about other jobs.
 pub(super) fn write<T: Serialize>(doing: &'static str, value: &T) -> Result<Value> {
-    serde_json::to_value(value).map_err(|error| Error::unexpected(doing, error))
+    let written = serde_json::to_value(value);
+    let mut value = written.map_err(|error| Error::unexpected(doing, error))?;
+    drop_nul(&mut value);
+    Ok(value)
+}
+
+fn drop_nul(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('\0') => text.retain(|letter| letter != '\0'),
+        Value::Array(items) => items.iter_mut().for_each(drop_nul),
+        Value::Object(fields) => fields.values_mut().for_each(drop_nul),
+        _ => {}
+    }
 }
 
 /// Counts are never negative in the table.

@@ -2,7 +2,7 @@
 
 use jobs::{Beat, Event, Outcome, Said, Stage, State, UsedCaption, What, Written};
 use testkit::Service;
-use testkit::service::{told, trouble};
+use testkit::service::{story, told, trouble};
 use uuid::Uuid;
 
 async fn names(service: &Service, id: Uuid, after: u32) -> Vec<(u32, &'static str)> {
@@ -188,4 +188,32 @@ async fn standings_and_the_line_tell_of_many_jobs_at_once() {
     );
     let line = service.store.waiting_order().await.unwrap();
     assert_eq!((line.len(), line[&ids[1]], line[&ids[2]]), (2, 0, 1));
+}
+
+#[tokio::test]
+async fn what_a_network_writes_is_kept_whatever_letters_it_is_made_of() {
+    let service = Service::start().await;
+    let (id, neighbour) = (service.submit().await.id, service.submit().await.id);
+    let (lease, other) = (service.claim().await.lease, service.claim().await.lease);
+    let text = "A nul\0 and a bell \u{7}, half a pair \u{fffd}, and 🐕.".to_owned();
+    let beat = |lease, said| Beat {
+        lease,
+        stage: None,
+        said,
+    };
+    let sentence = vec![Said::Sentence {
+        index: 0,
+        text: text.clone(),
+    }];
+    let beats = [beat(lease, sentence), beat(other, Vec::new())];
+    assert_eq!(service.store.heartbeat(&beats).await.unwrap().len(), 2);
+    assert_eq!(names(&service, id, 2).await, [(3, "sentence")]);
+    let outcome = Outcome::Succeeded(story(&text));
+    assert_eq!(
+        service.store.finish(lease, outcome).await.unwrap(),
+        Written::Done
+    );
+    let job = service.job(id).await;
+    assert_eq!(job.result.unwrap().story, text.replace('\0', ""));
+    assert_eq!(service.job(neighbour).await.state, State::Running);
 }
