@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::harness::Service;
+use testkit::eventually;
 use testkit::photos::photo;
 
 /// Narrow and few enough to be told in seconds on one core.
@@ -155,6 +156,28 @@ async fn a_story_is_the_same_alone_and_among_others() {
         assert_eq!(job["state"], "succeeded", "{job}");
         assert_eq!(name == "coffee.jpg", text(&job) == alone, "{name}: {job}");
     }
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_story_that_comes_while_another_is_written_joins_it_and_is_the_same_as_alone() {
+    let service = Service::real().await;
+    let alone = text(&story(&service, "coffee.jpg", "romance").await);
+    let long = [("style", "sea"), ("max_words", "200"), ("count", "3")];
+    let long = service.accepted(&photo("dogs.jpg"), &long).await;
+    let path = format!("/v1/stories/{long}");
+    eventually("the long one is being written", async || {
+        let job = service.get(&path).await.json();
+        (job["stage"] == "writing").then_some(())
+    })
+    .await;
+    let joined = story(&service, "coffee.jpg", "romance").await;
+    assert_eq!(text(&joined), alone);
+    if std::thread::available_parallelism().unwrap().get() > 1 {
+        let long = service.get(&path).await.json();
+        assert_eq!(long["state"], "running", "it was waited for");
+    }
+    assert_eq!(service.finished(&long).await["state"], "succeeded");
     service.stop().await;
 }
 

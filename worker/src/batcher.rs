@@ -51,6 +51,8 @@ pub enum Closed {
     Drain,
     /// Its item must not share a batch.
     Alone,
+    /// It is one item that joins another batch.
+    Joins,
 }
 
 impl Closed {
@@ -63,6 +65,7 @@ impl Closed {
             Closed::Deadline => "deadline",
             Closed::Drain => "drain",
             Closed::Alone => "alone",
+            Closed::Joins => "joins",
         }
     }
 }
@@ -170,6 +173,16 @@ impl<T> Batcher<T> {
         }
         self.waiting = rest;
         Some(Batch { items, closed })
+    }
+
+    /// The next item for an engine that is at work and has room for one more, unless it must be alone: those behind it wait
+    /// as well, so that it has its turn.
+    pub fn join(&mut self) -> Option<Batch<T>> {
+        let first = self.waiting.pop_front_if(|first| !first.terms.alone)?;
+        Some(Batch {
+            items: vec![first.item],
+            closed: Closed::Joins,
+        })
     }
 
     /// When to ask a free engine's question again if nothing is pushed before.

@@ -1,6 +1,7 @@
 //! Between intake and engine: forms batches, hands them to the engine, writes down what comes of them.
 //! [`crate::run`] runs it until intake has ended and everything is written. What must stay true: the engine has at
-//! most one batch, the next one is formed meanwhile, and at a stop or a hang what was not begun is released.
+//! most one batch, with those that join it while it has a lane free; the next one is formed meanwhile, and at a stop or a
+//! hang what was not begun is released.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::batcher::Batcher;
+use crate::batcher::{Batch, Batcher, Closed};
 use crate::engine::thread::{EngineThread, Event, Item};
 use crate::error::Error;
 use crate::intake::Prepared;
@@ -30,19 +31,26 @@ pub(crate) struct Batching {
     batcher: Batcher<Item>,
     /// Outcomes on their way into the store; dropped with this.
     writing: JoinSet<()>,
-    busy: bool,
+    /// Items that the engine has.
+    running: usize,
+    /// Whether one of them must not share a batch.
+    alone: bool,
+    /// How many stories the engine tells side by side.
+    lanes: usize,
     open: bool,
 }
 
 impl Batching {
     /// Before an engine that has loaded.
-    pub(crate) fn new(shared: Arc<Shared>, engine: EngineThread) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, engine: EngineThread, lanes: usize) -> Self {
         Batching {
             batcher: Batcher::new(shared.config.batch.clone()),
-            shared,
             engine,
             writing: JoinSet::new(),
-            busy: false,
+            running: 0,
+            alone: false,
+            lanes: lanes.min(shared.config.batch.items),
+            shared,
             open: true,
         }
     }
@@ -63,11 +71,12 @@ impl Batching {
             self.clear(stopping);
             self.batcher.expect(*coming.borrow_and_update());
             self.feed().await?;
-            if !self.open && !self.busy && self.batcher.is_empty() && self.writing.is_empty() {
+            if !self.open && self.running == 0 && self.batcher.is_empty() && self.writing.is_empty()
+            {
                 self.engine.end(self.shared.config.stop_within).await;
                 return Ok(());
             }
-            let wake = self.batcher.wake_at().filter(|_| !self.busy);
+            let wake = self.batcher.wake_at().filter(|_| self.running == 0);
             let until = wake.unwrap_or_else(Instant::now);
             tokio::select! {
                 next = prepared.recv(), if self.open => self.receive(next),
@@ -106,31 +115,41 @@ impl Batching {
         }
     }
 
-    /// Gives a free engine its next batch.
-    async fn feed(&mut self) -> Result<(), Error> {
-        if self.busy {
-            return Ok(());
+    /// What the engine gets next: a batch if it is free, one story if it has a lane for one more.
+    fn due(&mut self) -> Option<Batch<Item>> {
+        if self.running == 0 {
+            let batch = self.batcher.take(Instant::now())?;
+            self.alone = batch.closed == Closed::Alone;
+            return Some(batch);
         }
-        if let Some(batch) = self.batcher.take(Instant::now()) {
+        let joins = self.running < self.lanes && !self.alone;
+        joins.then(|| self.batcher.join())?
+    }
+
+    /// Gives the engine what it has room for.
+    async fn feed(&mut self) -> Result<(), Error> {
+        while let Some(batch) = self.due() {
             let stories = batch.items.len();
             let jobs = names(batch.items.iter().map(|item| item.leased.lease));
             tracing::info!(
                 jobs,
                 stories,
                 closed = batch.closed.name(),
-                "a batch begins"
+                "the engine gets stories"
             );
             METRICS
                 .batches
                 .with_label_values(&[batch.closed.name()])
                 .inc();
-            METRICS.batch_stories.observe(stories as f64);
+            if batch.closed != Closed::Joins {
+                METRICS.batch_stories.observe(stories as f64);
+            }
             self.mark_begun(&batch.items).await;
             self.engine
                 .batches
                 .send(batch.items)
                 .map_err(|_| Error::EngineGone)?;
-            self.busy = true;
+            self.running += stories;
         }
         Ok(())
     }
@@ -158,10 +177,10 @@ impl Batching {
     fn hear(&mut self, event: Event) -> Result<(), Error> {
         match event {
             Event::Finished { leased, result } => {
+                self.running = self.running.saturating_sub(1);
                 let outcome = outcome::of(&leased, result);
                 self.write(leased, outcome);
             }
-            Event::Free => self.busy = false,
             // said once, before there was anything to do
             Event::Loaded { .. } => {}
             Event::Broken(reason) => return Err(Error::Engine(reason)),

@@ -2,8 +2,11 @@
 //! The engine thread makes it, calls it and drops it. What must stay true: an engine never leaves the thread that made it
 //! (it may lend its networks to threads of its own), and it asks the observer there between any two steps of its work.
 
+pub(crate) mod activity;
 pub mod storyteller;
 pub(crate) mod thread;
+
+use std::sync::Arc;
 
 use jobs::{AddedStyle, LearntStyle, Said, StoryRequest, StoryResult, StyleDraft, StyleEntry};
 use models::Picture;
@@ -15,7 +18,7 @@ pub struct Work {
     /// The job.
     pub id: Uuid,
     /// Its picture.
-    pub picture: Picture,
+    pub picture: Arc<Picture>,
     /// How to tell it.
     pub request: StoryRequest,
     /// The styles it asks for that are not in the bundle.
@@ -43,6 +46,11 @@ pub trait Observer {
     fn told(&mut self, item: usize, result: StoryResult);
     /// Whether nobody wants story `item` any more; asked between all steps.
     fn cancelled(&mut self, item: usize) -> bool;
+    /// A story that joins the batch now, if one waits and `fits`. It is the next item after those there are, and its result
+    /// comes after theirs. An engine asks only while it tells fewer than its lanes.
+    fn newcomer(&mut self, _fits: &dyn Fn(&Work) -> bool) -> Option<Work> {
+        None
+    }
 }
 
 /// Why a story was not told.
@@ -92,7 +100,11 @@ pub trait Engine {
     fn bundle(&self) -> String;
     /// The styles it can tell in.
     fn styles(&self) -> Vec<StyleEntry>;
-    /// Tells a batch: one result for each work, in their order.
+    /// How many stories it tells side by side; with 1 none ever joins a batch.
+    fn lanes(&self) -> usize {
+        1
+    }
+    /// Tells a batch: one result for each work, in their order, then one for each newcomer.
     fn tell(
         &mut self,
         batch: &[Work],

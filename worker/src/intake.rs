@@ -157,7 +157,7 @@ impl Intake {
         let picture = self.picture(job, leased).await?;
         Ok(Task::Tell(Work {
             id: job.id,
-            picture,
+            picture: Arc::new(picture),
             request: job.request.clone(),
             added,
             before,

@@ -12,7 +12,7 @@ use pictures::Images;
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
-use crate::engine::thread::Activity;
+use crate::engine::activity::Activity;
 use crate::leases::Leases;
 
 /// The worker's own entry in the health: loading, hung, stopping.

@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::batching::Batching;
 use crate::config::Config;
 use crate::engine::EngineFactory;
-use crate::engine::thread::{self, Activity, EngineThread, Event};
+use crate::engine::activity::Activity;
+use crate::engine::thread::{self, EngineThread, Event};
 use crate::error::Error;
 use crate::leases::Leases;
 use crate::shared::{Backends, Pauses, Shared, WORKER};
@@ -50,8 +51,7 @@ pub async fn run(
         engine.end(config.stop_within).await;
         return Ok(());
     };
-    let (bundle, styles) =
-        opened.inspect_err(|error| health.not_ready(WORKER, error.to_string()))?;
+    let opened = opened.inspect_err(|error| health.not_ready(WORKER, error.to_string()))?;
     health.ready(WORKER);
     let memory = Arc::new(Semaphore::new(config.picture_memory.max(1) as usize));
     let shared = Arc::new(Shared {
@@ -59,27 +59,34 @@ pub async fn run(
         backends,
         leases: Leases::default(),
         activity,
-        bundle,
-        styles,
+        bundle: opened.bundle,
+        styles: opened.styles,
         coming: watch::Sender::new(0),
         images_doubted: AtomicBool::new(false),
         memory,
         hung: watch::Sender::new(false),
     });
     let worked = tokio::select! {
-        worked = work(&shared, engine, &shutdown) => worked,
+        worked = work(&shared, Batching::new(shared.clone(), engine, opened.lanes), &shutdown) => worked,
         () = late(&shared, &shutdown) => Ok(()),
     };
     health.not_ready(WORKER, "the worker has stopped");
     worked
 }
 
-/// Waits for the engine and makes its styles known; answers with the name of their bundle and theirs.
+/// An engine that is ready.
+struct Opened {
+    bundle: String,
+    styles: BTreeSet<String>,
+    lanes: usize,
+}
+
+/// Waits for the engine and makes its styles known.
 async fn open(
     config: &Config,
     backends: &Backends,
     engine: &mut EngineThread,
-) -> Result<(String, BTreeSet<String>), Error> {
+) -> Result<Opened, Error> {
     let loaded = timeout(LOADED_WITHIN, engine.events.recv());
     let loaded = loaded.await.map_err(|_| {
         let minutes = LOADED_WITHIN.as_secs() / 60;
@@ -87,15 +94,22 @@ async fn open(
             "the networks have not been loaded within {minutes} minutes: the disk or the device hangs"
         ))
     })?;
-    let (bundle, styles) = match loaded {
-        Some(Event::Loaded { bundle, styles }) => (bundle, styles),
+    let (bundle, styles, lanes) = match loaded {
+        Some(Event::Loaded {
+            bundle,
+            styles,
+            lanes,
+        }) => (bundle, styles, lanes),
         Some(Event::Broken(reason)) => return Err(Error::Engine(reason)),
-        Some(Event::Finished { .. } | Event::Free) | None => return Err(Error::EngineGone),
+        Some(Event::Finished { .. }) | None => return Err(Error::EngineGone),
     };
     tracing::info!(bundle, styles = styles.len(), "the networks are loaded");
     register(config, backends, &bundle, &styles).await?;
-    let names = styles.into_iter().map(|style| style.name).collect();
-    Ok((bundle, names))
+    Ok(Opened {
+        bundle,
+        styles: styles.into_iter().map(|style| style.name).collect(),
+        lanes,
+    })
 }
 
 async fn register(
@@ -120,14 +134,14 @@ async fn register(
 /// Intake, batching, heartbeat and sweeper side by side; the heartbeat ends last, because jobs are held until then.
 async fn work(
     shared: &Arc<Shared>,
-    engine: EngineThread,
+    batching: Batching,
     shutdown: &CancellationToken,
 ) -> Result<(), Error> {
     // bounded: what does not fit waits in intake, whose room for jobs is bounded as well
     let (sender, receiver) = mpsc::channel(shared.config.batch.items);
     let done = CancellationToken::new();
     let intake = intake::run(shared.clone(), sender, shutdown.clone());
-    let batching = Batching::new(shared.clone(), engine).run(receiver, shutdown.clone());
+    let batching = batching.run(receiver, shutdown.clone());
     let busy = async {
         // an engine that is gone ends batching, and then there is nothing to take in for
         let worked = tokio::try_join!(infallible(intake), batching).map(|_| ());

@@ -136,6 +136,14 @@ impl Language {
     }
 }
 
+/// How many stories are written side by side on a device: on a processor one a core.
+pub(super) fn lanes(device: Device) -> usize {
+    if device.is_cuda() {
+        return 1;
+    }
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// The manner of each style that has one.
 fn manners(bundle: &Bundle) -> BTreeMap<String, String> {
     let styles = bundle.manifest().styles.iter();

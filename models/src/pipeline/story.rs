@@ -5,12 +5,22 @@ use crate::error::Result;
 use crate::pipeline::explanation::Explanation;
 use crate::pipeline::options::Options;
 use crate::pipeline::picture::Picture;
+use std::sync::Arc;
 
 /// A picture with what is wanted.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     /// The picture.
     pub picture: &'a Picture,
+    /// The wishes.
+    pub options: Options,
+}
+
+/// A request that joins others that are being told.
+#[derive(Clone, Debug)]
+pub struct Newcomer {
+    /// The picture.
+    pub picture: Arc<Picture>,
     /// The wishes.
     pub options: Options,
 }
@@ -66,6 +76,15 @@ pub trait Watcher {
     fn told(&mut self, _item: usize, _story: &Story, _timings: &Timings) {}
     /// Whether request `item` shall be dropped; asked between all steps.
     fn cancelled(&mut self, item: usize) -> bool;
+    /// Whether requests may join while others are told; then [`Watcher::newcomer`] is asked. Not every pipeline does.
+    fn is_open(&self) -> bool {
+        false
+    }
+    /// A request that joins now, if there is one. Its number is the next after those of the batch and of the newcomers before
+    /// it, and its result stands there.
+    fn newcomer(&mut self) -> Option<Newcomer> {
+        None
+    }
 }
 
 /// Watches nothing and never cancels.
@@ -82,7 +101,7 @@ impl Watcher for NoWatcher {
 /// What came of a batch.
 #[derive(Debug)]
 pub struct ToldBatch {
-    /// One result a request, in their order.
+    /// One result a request, in their order, then one a newcomer.
     pub stories: Vec<Result<Story>>,
     /// Where the time went, for the batch as a whole.
     pub timings: Timings,

@@ -7,10 +7,10 @@
 use crate::bundle::styles::Styles;
 use crate::bundle::{Bundle, Style};
 use crate::error::Result;
-use crate::pipeline::language::Language;
+use crate::pipeline::language::{Language, lanes};
 use crate::pipeline::recurrent::Recurrent;
 pub use crate::pipeline::story::{
-    NoWatcher, Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher,
+    Newcomer, NoWatcher, Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher,
 };
 use crate::pipeline::style_from_text::{Draft, GoOn, Made};
 use std::path::Path;
@@ -100,6 +100,15 @@ impl Storyteller {
     /// Name, version and sum of the bundle.
     pub fn bundle_name(&self) -> &str {
         &self.name
+    }
+
+    /// How many stories are written side by side. A watcher that is open is asked for newcomers while there are fewer; with
+    /// 1 nobody is asked.
+    pub fn lanes(&self) -> usize {
+        match &self.networks {
+            Networks::Recurrent(_) => 1,
+            Networks::Language(_) => lanes(self.device),
+        }
     }
 
     /// Where it computes.

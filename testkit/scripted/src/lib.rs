@@ -33,6 +33,7 @@ struct Seen {
     begun: BTreeSet<Uuid>,
     failed_once: BTreeSet<Uuid>,
     batches: Vec<Vec<Uuid>>,
+    joined: Vec<Uuid>,
     open: bool,
 }
 
@@ -52,6 +53,11 @@ impl Tells {
     /// The jobs of every batch, in the order in which the engine got them.
     pub fn batches(&self) -> Vec<Vec<Uuid>> {
         self.seen().batches.clone()
+    }
+
+    /// The jobs that joined a batch.
+    pub fn joined(&self) -> Vec<Uuid> {
+        self.seen().joined.clone()
     }
 
     /// Lets everything go on that waits at the gate, now and later.
@@ -78,6 +84,7 @@ impl Tells {
 #[derive(Debug, Default)]
 pub struct ScriptedEngine {
     tells: Arc<Tells>,
+    lanes: usize,
 }
 
 impl ScriptedEngine {
@@ -88,7 +95,15 @@ impl ScriptedEngine {
 
     /// An engine that counts on where another one has ended.
     pub fn counting(tells: Arc<Tells>) -> Self {
-        ScriptedEngine { tells }
+        ScriptedEngine { tells, lanes: 1 }
+    }
+
+    /// An engine that lets stories join while others wait at the gate, as long as it has fewer than `lanes`.
+    pub fn with_lanes(lanes: usize) -> Self {
+        ScriptedEngine {
+            lanes,
+            ..ScriptedEngine::default()
+        }
     }
 
     /// What it tells, also after it was given away.
@@ -108,6 +123,7 @@ impl ScriptedEngine {
         seen.batches.push(ids);
     }
 
+    /// Plays a story's script; whoever waits at the gate lets others in meanwhile.
     fn play(&self, work: &Work, mut cancelled: impl FnMut() -> bool) -> Result<(), EngineError> {
         let failed = |why: &str| Err(EngineError::Failed(why.to_owned()));
         match script(work) {
@@ -133,6 +149,51 @@ impl ScriptedEngine {
             },
         }
     }
+
+    /// Tells one story of the batch.
+    fn tell_one(&self, item: usize, work: &Work, batch: &mut Batch) -> Told {
+        let captions = captions();
+        batch.observer.say(item, Said::Captions { captions });
+        batch.observer.stage(item, "writing", 0, 1);
+        let story = story(work);
+        let mut lines = (0..).zip(story.story.lines());
+        say(batch.observer, item, lines.by_ref().take(1));
+        self.play(work, || {
+            if script(work) == "gate" {
+                self.welcome(batch);
+            }
+            batch.observer.cancelled(item)
+        })?;
+        batch.observer.stage(item, "writing", 1, 1);
+        *self.tells.seen().told.entry(work.id).or_default() += 1;
+        say(batch.observer, item, lines);
+        batch.observer.told(item, story.clone());
+        Ok(story)
+    }
+
+    /// Tells those that have come to join, if there are lanes beside the one that waits.
+    fn welcome(&self, batch: &mut Batch) {
+        let fits = |work: &Work| script(work) != "gate";
+        while self.lanes > 1
+            && let Some(work) = batch.observer.newcomer(&fits)
+        {
+            self.tells.seen().joined.push(work.id);
+            let item = batch.stories + batch.joined.len();
+            let told = self.tell_one(item, &work, batch);
+            batch.joined.push(told);
+        }
+    }
+}
+
+/// What comes of a story.
+type Told = Result<StoryResult, EngineError>;
+
+/// A batch that is being told.
+struct Batch<'a> {
+    observer: &'a mut dyn Observer,
+    /// How many it began with.
+    stories: usize,
+    joined: Vec<Told>,
 }
 
 impl Engine for ScriptedEngine {
@@ -150,11 +211,11 @@ impl Engine for ScriptedEngine {
         STYLES.into_iter().map(entry).collect()
     }
 
-    fn tell(
-        &mut self,
-        batch: &[Work],
-        observer: &mut dyn Observer,
-    ) -> Vec<Result<StoryResult, EngineError>> {
+    fn lanes(&self) -> usize {
+        self.lanes.max(1)
+    }
+
+    fn tell(&mut self, batch: &[Work], observer: &mut dyn Observer) -> Vec<Told> {
         self.begin(batch);
         let is = |wanted: &str| batch.iter().any(|work| script(work) == wanted);
         assert!(!is("panic"), "the script says so");
@@ -162,27 +223,19 @@ impl Engine for ScriptedEngine {
             let poisoned = Err(EngineError::Failed("the batch is poisoned".to_owned()));
             return vec![poisoned; batch.len()];
         }
-        let mut tell = |item: usize| {
-            let work = &batch[item];
-            let captions = captions();
-            observer.say(item, Said::Captions { captions });
-            observer.stage(item, "writing", 0, 1);
-            let story = story(work);
-            let mut lines = (0..).zip(story.story.lines());
-            say(observer, item, lines.by_ref().take(1));
-            self.play(work, || observer.cancelled(item))?;
-            observer.stage(item, "writing", 1, 1);
-            *self.tells.seen().told.entry(work.id).or_default() += 1;
-            say(observer, item, lines);
-            observer.told(item, story.clone());
-            Ok(story)
+        let mut telling = Batch {
+            observer,
+            stories: batch.len(),
+            joined: Vec::new(),
         };
         // who waits at the gate holds up no neighbour, as in the networks
         let mut order: Vec<usize> = (0..batch.len()).collect();
         order.sort_by_key(|&item| script(&batch[item]) == "gate");
-        let mut results: Vec<_> = order.into_iter().map(|item| (item, tell(item))).collect();
+        let mut tell = |item| (item, self.tell_one(item, &batch[item], &mut telling));
+        let mut results: Vec<_> = order.into_iter().map(&mut tell).collect();
         results.sort_by_key(|&(item, _)| item);
-        results.into_iter().map(|(_, result)| result).collect()
+        let results = results.into_iter().map(|(_, result)| result);
+        results.chain(telling.joined).collect()
     }
 
     /// The text is the script: `ok`, `unusable`, `panic`, or `gate`.

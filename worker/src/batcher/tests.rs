@@ -184,3 +184,15 @@ fn check(batch: &Batch<usize>, all: &[(Terms, Instant)]) {
         assert!(items.iter().all(|&item| !all[item].0.alone));
     }
 }
+
+#[test]
+fn one_at_a_time_joins_an_engine_at_work_and_none_passes_one_that_must_be_alone() {
+    let now = Instant::now();
+    let mut batcher = filled(&[cost(60), cost(60), alone(), cost(1)], now);
+    for item in 0..2 {
+        let batch = batcher.join().unwrap();
+        assert_eq!((batch.items, batch.closed), (vec![item], Closed::Joins));
+    }
+    assert!(batcher.join().is_none());
+    assert_eq!(batcher.len(), 2);
+}

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use jobs::{
-    Compat, Form, LearntStyle, Mode, Said, StoryRequest, StoryResult, StyleEntry, UsedCaption,
+    AddedStyle, Compat, Form, LearntStyle, Mode, Said, StoryRequest, StoryResult, StyleEntry,
+    UsedCaption,
 };
 use models::Storyteller;
 use models::pipeline::options::{self as wanted, Options};
 use models::pipeline::storyteller;
-use models::pipeline::storyteller::{Request, Stage, Story, Timings, Watcher};
+use models::pipeline::storyteller::{Newcomer, Request, Stage, Story, Timings, Watcher};
 use models::pipeline::style_from_text::Draft;
 use models::tensors::device::choose;
 use models::text::sentences::all_sentences;
@@ -106,70 +107,79 @@ impl Engine for StorytellerEngine {
     ) -> Vec<Result<StoryResult, EngineError>> {
         let options: Vec<_> = batch.iter().map(|work| self.options(work)).collect();
         // what cannot even be asked for is left out, and the others keep their places
-        let places: Vec<usize> = (0..batch.len())
-            .filter(|&place| options[place].is_ok())
-            .collect();
-        let requests: Vec<Request<'_>> = places
-            .iter()
-            .filter_map(|&place| {
-                let options = options[place].clone().ok()?;
-                let picture = &batch[place].picture;
-                Some(Request { picture, options })
+        let asked = batch.iter().zip(&options).enumerate();
+        let (places, requests): (Vec<usize>, Vec<Request<'_>>) = asked
+            .filter_map(|(place, (work, options))| {
+                let request = Request {
+                    picture: &work.picture,
+                    options: options.clone().ok()?,
+                };
+                Some((place, request))
             })
-            .collect();
-        let bundle = self.bundle();
-        let mut watcher = Positions {
+            .unzip();
+        let mut positions = Positions {
             observer,
-            places: &places,
-            batch,
-            bundle: &bundle,
+            storyteller: &self.storyteller,
+            places,
+            asked: batch.iter().map(|work| work.request.clone()).collect(),
             said: BTreeSet::new(),
         };
-        let told = self.storyteller.tell(&requests, &mut watcher);
-        let said = watcher.said;
-        let mut stories = told.stories.into_iter();
-        let mut result = |options: Result<Options, EngineError>, place: usize| {
-            options?;
-            let none = || EngineError::Failed("no result came back for this story".to_owned());
-            let story = stories.next().ok_or_else(none)?.map_err(reason)?;
-            if !said.contains(&place) {
-                say_sentences(observer, place, &story.text);
-            }
-            Ok(result_of(
-                story,
-                &batch[place].request,
-                &bundle,
-                &told.timings,
+        let told = self.storyteller.tell(&requests, &mut positions);
+        let mut results: Vec<_> = options.into_iter().map(|o| o.err().map(Err)).collect();
+        results.resize(positions.asked.len(), None);
+        for (story, place) in told.stories.into_iter().zip(positions.places.clone()) {
+            let result = story.map_err(reason);
+            results[place] = Some(result.map(|story| positions.end(place, story, &told.timings)));
+        }
+        let none = || {
+            Err(EngineError::Failed(
+                "no result came back for this story".to_owned(),
             ))
         };
-        let each = options.into_iter().zip(0..);
-        each.map(|(options, place)| result(options, place))
+        results
+            .into_iter()
+            .map(|result| result.unwrap_or_else(none))
             .collect()
+    }
+
+    fn lanes(&self) -> usize {
+        self.storyteller.lanes()
     }
 }
 
 impl StorytellerEngine {
     /// What a story's request means for the networks, once they know the styles it brings along.
     fn options(&mut self, work: &Work) -> Result<Options, EngineError> {
-        let mut options = Options {
-            before: work.before.clone(),
-            ..options(&work.request)?
-        };
         for style in &work.added {
-            // by its job: another style of the same name may come after it
-            let known_as = format!("{} of {}", style.name, style.job);
-            if !self.storyteller.knows(&known_as) {
-                let added = self.storyteller.add_style(&known_as, &style.vector);
+            let name = known_as(style);
+            if !self.storyteller.knows(&name) {
+                let added = self.storyteller.add_style(&name, &style.vector);
                 added.map_err(reason)?;
             }
-            let asked = options
-                .style
-                .iter_mut()
-                .filter(|(name, _)| *name == style.name);
-            asked.for_each(|(name, _)| name.clone_from(&known_as));
         }
-        Ok(options)
+        wishes(work)
     }
+}
+
+/// By its job: another style of the same name may come after it.
+fn known_as(style: &AddedStyle) -> String {
+    format!("{} of {}", style.name, style.job)
+}
+
+/// What a story's request means where the styles it brings along are known.
+fn wishes(work: &Work) -> Result<Options, EngineError> {
+    let mut options = Options {
+        before: work.before.clone(),
+        ..options(&work.request)?
+    };
+    for style in &work.added {
+        let asked = options
+            .style
+            .iter_mut()
+            .filter(|(name, _)| *name == style.name);
+        asked.for_each(|(name, _)| *name = known_as(style));
+    }
+    Ok(options)
 }
 
 /// What a job gets of a story that a bundle told.
@@ -262,14 +272,27 @@ fn used_caption(caption: storyteller::UsedCaption) -> UsedCaption {
     }
 }
 
-/// Passes on what the networks say, with the places that the stories have in the whole batch.
+/// Passes on what the networks say, with the places that the stories have in the whole batch, and lets others join.
 struct Positions<'a> {
     observer: &'a mut dyn Observer,
-    places: &'a [usize],
-    batch: &'a [Work],
-    bundle: &'a str,
+    storyteller: &'a Storyteller,
+    /// The place of each that is told, as the networks count.
+    places: Vec<usize>,
+    /// What was asked for at each place.
+    asked: Vec<StoryRequest>,
     /// The places of those whose sentences have been said.
     said: BTreeSet<usize>,
+}
+
+impl Positions<'_> {
+    /// What a job gets of its story; what was not said of it is said.
+    fn end(&mut self, place: usize, story: Story, timings: &Timings) -> StoryResult {
+        if self.said.insert(place) {
+            say_sentences(self.observer, place, &story.text);
+        }
+        let bundle = self.storyteller.bundle_name();
+        result_of(story, &self.asked[place], bundle, timings)
+    }
 }
 
 impl Watcher for Positions<'_> {
@@ -300,15 +323,32 @@ impl Watcher for Positions<'_> {
 
     fn told(&mut self, item: usize, story: &Story, timings: &Timings) {
         let place = self.places[item];
-        if self.said.insert(place) {
-            say_sentences(self.observer, place, &story.text);
-        }
-        let request = &self.batch[place].request;
-        let result = result_of(story.clone(), request, self.bundle, timings);
+        let result = self.end(place, story.clone(), timings);
         self.observer.told(place, result);
     }
 
     fn cancelled(&mut self, item: usize) -> bool {
         self.observer.cancelled(self.places[item])
+    }
+
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    /// One that brings a style along which is not known yet waits: the networks are not changed while they tell.
+    fn newcomer(&mut self) -> Option<Newcomer> {
+        let storyteller = self.storyteller;
+        let fits = |work: &Work| {
+            let known = |style: &AddedStyle| storyteller.knows(&known_as(style));
+            work.added.iter().all(known) && wishes(work).is_ok()
+        };
+        let work = self.observer.newcomer(&fits)?;
+        let options = wishes(&work).ok()?;
+        self.places.push(self.asked.len());
+        self.asked.push(work.request);
+        Some(Newcomer {
+            picture: work.picture,
+            options,
+        })
     }
 }

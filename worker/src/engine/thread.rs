@@ -1,17 +1,20 @@
 //! The one thread that owns the engine and every tensor; async ends here.
-//! Batching sends it batches and hears of every story as soon as it is told. What must stay true: an engine that
-//! panics or fails on a whole batch gets it again in halves, so that only a story that fails alone is charged, and
-//! every item that goes in comes out once.
+//! Batching sends it batches, stories that join one while it has a lane free, and hears of every story as soon as it is told.
+//! What must stay true: an engine that panics or fails on a whole batch gets it again in halves, so that only a story that
+//! fails alone is charged, and every item that goes in comes out once.
 
 use std::any::Any;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use jobs::{LearntStyle, Said, Stage, StoryResult, StyleEntry};
 use operation::metrics::METRICS;
 use tokio::sync::mpsc as channel;
 
+use super::activity::Activity;
 use super::{Engine, EngineError, EngineFactory, Observer, StyleWork, Work};
 use crate::leases::{Leased, names};
 
@@ -47,6 +50,7 @@ pub(crate) enum Event {
     Loaded {
         bundle: String,
         styles: Vec<StyleEntry>,
+        lanes: usize,
     },
     /// There will be no engine, and this is why.
     Broken(String),
@@ -55,8 +59,6 @@ pub(crate) enum Event {
         leased: Arc<Leased>,
         result: Result<Product, EngineError>,
     },
-    /// All of a batch is told.
-    Free,
 }
 
 /// The way to the engine's thread. The thread ends after its batch once this is dropped.
@@ -82,25 +84,6 @@ impl EngineThread {
     }
 }
 
-/// When the engine last gave a sign of life, if it is at work.
-#[derive(Debug, Default)]
-pub(crate) struct Activity(Mutex<Option<Instant>>);
-
-impl Activity {
-    /// How long an engine at work has said nothing.
-    pub(crate) fn silent_for(&self) -> Duration {
-        self.last().map_or(Duration::ZERO, |last| last.elapsed())
-    }
-
-    fn set(&self, last: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = last;
-    }
-
-    fn last(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Starts the thread; it loads the engine first and says so.
 ///
 /// # Errors
@@ -111,7 +94,15 @@ pub(crate) fn start(
 ) -> std::io::Result<EngineThread> {
     let (batches, incoming) = mpsc::channel();
     let (said, events) = channel::unbounded_channel();
-    let body = move || own(factory, &incoming, &Teller { said, activity });
+    let body = move || {
+        let teller = Teller {
+            said,
+            activity,
+            incoming,
+            aside: RefCell::default(),
+        };
+        own(factory, &teller);
+    };
     std::thread::Builder::new()
         .name("engine".to_owned())
         .spawn(body)?;
@@ -119,7 +110,7 @@ pub(crate) fn start(
 }
 
 /// The life of the thread.
-fn own(factory: EngineFactory, batches: &mpsc::Receiver<Vec<Item>>, teller: &Teller) {
+fn own(factory: EngineFactory, teller: &Teller) {
     let made = catch_unwind(AssertUnwindSafe(factory))
         .unwrap_or_else(|panic| Err(format!("loading them panicked: {}", words(&*panic))));
     let mut engine = match made {
@@ -129,12 +120,12 @@ fn own(factory: EngineFactory, batches: &mpsc::Receiver<Vec<Item>>, teller: &Tel
     teller.say(Event::Loaded {
         bundle: engine.bundle(),
         styles: engine.styles(),
+        lanes: engine.lanes(),
     });
-    while let Ok(batch) = batches.recv() {
+    while let Some(batch) = teller.next() {
         teller.activity.set(Some(Instant::now()));
         teller.work(&mut *engine, batch);
         teller.activity.set(None);
-        teller.say(Event::Free);
     }
 }
 
@@ -142,9 +133,41 @@ fn own(factory: EngineFactory, batches: &mpsc::Receiver<Vec<Item>>, teller: &Tel
 struct Teller {
     said: channel::UnboundedSender<Event>,
     activity: Arc<Activity>,
+    incoming: mpsc::Receiver<Vec<Item>>,
+    /// What has come to join a batch and could not.
+    aside: RefCell<VecDeque<Vec<Item>>>,
 }
 
 impl Teller {
+    /// The next batch; none once nobody sends any.
+    fn next(&self) -> Option<Vec<Item>> {
+        let aside = self.aside.borrow_mut().pop_front();
+        aside.or_else(|| self.incoming.recv().ok())
+    }
+
+    /// A story that has come to join, if it fits. One that does not is next after the batch, and nobody passes it.
+    fn newcomer(&self, fits: &dyn Fn(&Work) -> bool) -> Option<LeasedWork> {
+        let mut aside = self.aside.borrow_mut();
+        if !aside.is_empty() {
+            return None;
+        }
+        let mut came = self.incoming.try_recv().ok()?;
+        match (came.pop(), came.is_empty()) {
+            (
+                Some(Item {
+                    task: Task::Tell(work),
+                    leased,
+                }),
+                true,
+            ) if fits(&work) => Some((work, leased)),
+            (last, _) => {
+                came.extend(last);
+                aside.push_back(came);
+                None
+            }
+        }
+    }
+
     /// Does what a batch asks for.
     fn work(&self, engine: &mut dyn Engine, batch: Vec<Item>) {
         let mut stories = Vec::new();
@@ -162,7 +185,7 @@ impl Teller {
     fn learn(&self, engine: &mut dyn Engine, lesson: &StyleWork, leased: Arc<Leased>) {
         let span = leased.span.clone();
         let _named = span.enter();
-        let mut observer = Progress::of(self, vec![leased.clone()]);
+        let mut observer = Progress::of(self, vec![leased.clone()], false);
         let learnt = catch_unwind(AssertUnwindSafe(|| engine.learn(lesson, &mut observer)));
         drop(observer);
         let result = learnt.unwrap_or_else(|panic| {
@@ -177,10 +200,14 @@ impl Teller {
     /// Tells stories, and again in halves what may have failed because of a neighbour.
     fn tell(&self, engine: &mut dyn Engine, batch: Vec<LeasedWork>) {
         let mut batches = vec![batch];
+        let mut is_open = true;
         while let Some(batch) = batches.pop() {
-            let single = batch.len() == 1;
+            let told = self.tell_once(engine, batch, is_open);
+            let single = told.len() == 1;
+            // nobody is to suffer from those that are tried again
+            is_open = false;
             let mut again = Vec::new();
-            for ((work, leased), result) in self.tell_once(engine, batch) {
+            for ((work, leased), result) in told {
                 match result {
                     Err(error) if !single && error.may_be_a_neighbours() => {
                         again.push((work, leased));
@@ -205,13 +232,14 @@ impl Teller {
         &self,
         engine: &mut dyn Engine,
         batch: Vec<LeasedWork>,
+        is_open: bool,
     ) -> Vec<(LeasedWork, Result<StoryResult, EngineError>)> {
-        let jobs = names(batch.iter().map(|(_, leased)| leased.lease));
-        let (works, leases): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let mut observer = Progress::of(self, leases);
+        let (mut works, leases): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let mut observer = Progress::of(self, leases, is_open);
         // an engine keeps nothing of a batch, so nothing half-done is seen after a panic
         let told = catch_unwind(AssertUnwindSafe(|| engine.tell(&works, &mut observer)));
-        let leases = observer.end();
+        let (joined, leases) = observer.end();
+        works.extend(joined);
         let results = match told {
             Ok(results) if results.len() == works.len() => results,
             Ok(results) => {
@@ -221,8 +249,9 @@ impl Teller {
             }
             Err(panic) => {
                 let reason = format!("the engine panicked: {}", words(&*panic));
+                let left = leases.iter().flatten().map(|leased| leased.lease);
                 tracing::error!(
-                    jobs,
+                    jobs = names(left),
                     stories = works.len(),
                     reason,
                     "a batch was not finished"
@@ -252,23 +281,34 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 struct Progress<'a> {
     /// None for those whose story is told.
     leases: Vec<Option<Arc<Leased>>>,
+    /// Those that joined, after those that the batch began with.
+    joined: Vec<Work>,
+    is_open: bool,
     teller: &'a Teller,
     /// What the batch is at, and since when.
     stage: Option<(&'static str, Instant)>,
 }
 
 impl<'a> Progress<'a> {
-    fn of(teller: &'a Teller, leases: Vec<Arc<Leased>>) -> Self {
+    fn of(teller: &'a Teller, leases: Vec<Arc<Leased>>, is_open: bool) -> Self {
         Self {
             leases: leases.into_iter().map(Some).collect(),
+            joined: Vec::new(),
+            is_open,
             teller,
             stage: None,
         }
     }
 
-    /// The leases of those that were not told.
-    fn end(mut self) -> Vec<Option<Arc<Leased>>> {
-        std::mem::take(&mut self.leases)
+    /// Those that joined, and the leases of all that were not told.
+    fn end(mut self) -> (Vec<Work>, Vec<Option<Arc<Leased>>>) {
+        let joined = std::mem::take(&mut self.joined);
+        (joined, std::mem::take(&mut self.leases))
+    }
+
+    /// Whether it is one of those that the batch began with.
+    fn was_there(&self, item: usize) -> bool {
+        item < self.leases.len() - self.joined.len()
     }
 
     /// The engine has given a sign of life.
@@ -277,7 +317,7 @@ impl<'a> Progress<'a> {
         self.teller.activity.set(Some(Instant::now()));
     }
 
-    /// The stories of a batch go through the stages together: a new name is the end of the one before.
+    /// The stories that a batch began with go through the stages together: a new name is the end of the one before.
     fn time(&mut self, next: &'static str) {
         if self.stage.is_some_and(|(stage, _)| stage == next) {
             return;
@@ -305,7 +345,9 @@ impl Drop for Progress<'_> {
 impl Observer for Progress<'_> {
     fn stage(&mut self, item: usize, stage: &'static str, done: usize, of: usize) {
         self.lives();
-        self.time(stage);
+        if self.was_there(item) {
+            self.time(stage);
+        }
         let count = |steps: usize| u32::try_from(steps).unwrap_or(u32::MAX);
         if let Some(leased) = &self.leases[item] {
             leased.set_stage(Stage {
@@ -336,5 +378,15 @@ impl Observer for Progress<'_> {
         self.leases[item]
             .as_ref()
             .is_none_or(|leased| leased.is_lost())
+    }
+
+    fn newcomer(&mut self, fits: &dyn Fn(&Work) -> bool) -> Option<Work> {
+        if !self.is_open {
+            return None;
+        }
+        let (work, leased) = self.teller.newcomer(fits)?;
+        self.leases.push(Some(leased));
+        self.joined.push(work.clone());
+        Some(work)
     }
 }

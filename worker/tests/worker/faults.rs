@@ -6,7 +6,8 @@ use std::time::Duration;
 use jobs::{ErrorKind, Job, State, StoryRequest};
 use worker::{Config, Error};
 
-use crate::harness::{Service, picture, request};
+use crate::harness::{Service, picture, request, together};
+use scripted::ScriptedEngine;
 use testkit::eventually;
 
 fn failed_as(job: &Job) -> (State, ErrorKind) {
@@ -102,6 +103,38 @@ async fn a_told_story_waits_for_no_neighbour() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_story_joins_an_engine_that_has_a_lane_free_and_ends_before_those_it_joined() {
+    let service = Service::start().await;
+    let engine = ScriptedEngine::with_lanes(2);
+    let worker = service.worker_of(together(4), engine).await;
+    let slow = service.submit("gate").await;
+    eventually("the story is begun", async || {
+        worker.tells.has_begun(slow).then_some(())
+    })
+    .await;
+    let quick = service.submit_many(3, "ok").await;
+    for &id in &quick {
+        assert_eq!(service.finished(id).await.state, State::Succeeded);
+    }
+    assert_eq!(worker.tells.joined().len(), 3);
+    assert_eq!(service.job(slow).await.state, State::Running);
+    // one that fails beside others is tried alone, and only then charged
+    let bad = service.submit("error").await;
+    eventually("it has joined", async || {
+        worker.tells.joined().contains(&bad).then_some(())
+    })
+    .await;
+    worker.tells.open();
+    assert_eq!(service.finished(slow).await.state, State::Succeeded);
+    assert_eq!(service.finished(bad).await.state, State::Failed);
+    for id in quick.into_iter().chain([slow]) {
+        assert_eq!(service.outcomes(id).await, ["succeeded"]);
+        assert_eq!(worker.tells.of(&id.to_string()), 1);
+    }
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_story_that_failed_once_is_told_the_second_time() {
     let service = Service::start().await;
     let id = service.submit("flaky").await;
@@ -175,7 +208,7 @@ async fn the_jobs_of_a_hung_engine_are_told_by_another_worker() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_whose_networks_do_not_load_says_why_and_ends() {
     let service = Service::start().await;
-    let tells = scripted::ScriptedEngine::new().tells();
+    let tells = ScriptedEngine::new().tells();
     let broken = Box::new(|| Err("the bundle is empty".to_owned()));
     let worker = service.worker_on(Config::default(), tells, broken).await;
     let health = worker.health.clone();

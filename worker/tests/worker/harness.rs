@@ -218,7 +218,11 @@ impl Service {
     }
 
     pub(crate) async fn worker_with(&self, config: Config) -> Running {
-        let engine = ScriptedEngine::new();
+        self.worker_of(config, ScriptedEngine::new()).await
+    }
+
+    /// A worker on an engine of the test's own.
+    pub(crate) async fn worker_of(&self, config: Config, engine: ScriptedEngine) -> Running {
         let tells = engine.tells();
         self.worker_on(config, tells, engine.factory()).await
     }

@@ -29,7 +29,7 @@ pub(super) fn told(
     words: &[usize],
     heard: Heard,
 ) -> Result<Told> {
-    let wording = match unit(language, item.options) {
+    let wording = match unit(language, &item.options) {
         Unit::Sentence => &language.part.request,
         Unit::Line => &language.part.lyrics_request,
     };

@@ -26,7 +26,7 @@ pub(super) fn explain(language: &Language, ready: &Ready) -> Result<Explanation>
         subject.content.shallow_clone(),
         &subject.thought - &language.mean,
     );
-    let (names, styles) = styles(language, item.options)?;
+    let (names, styles) = styles(language, &item.options)?;
     let near = |thought: &Tensor| nearest(language, thought);
     let shifts = |thought: &Tensor| cosines(&styles, thought);
     let moved = shifts(&before)?.into_iter().zip(shifts(&after)?);

@@ -6,9 +6,9 @@ use crate::pipeline::options::Options;
 use crate::pipeline::seeing::{Found, Look};
 
 /// A request on its way.
-pub(super) struct Item<'a> {
+pub(super) struct Item {
     pub(super) place: usize,
-    pub(super) options: &'a Options,
+    pub(super) options: Options,
     pub(super) mix: Mix,
     pub(super) look: Look,
     pub(super) found: Vec<Found>,

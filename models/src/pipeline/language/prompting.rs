@@ -59,8 +59,8 @@ pub(super) struct Subject {
 }
 
 /// A story with all that is known before it is written.
-pub(super) struct Ready<'a> {
-    pub(super) item: Item<'a>,
+pub(super) struct Ready {
+    pub(super) item: Item,
     pub(super) subject: Subject,
 }
 
@@ -84,7 +84,7 @@ pub(super) fn think(language: &Language, item: &Item) -> Result<Subject> {
         style: style.shallow_clone(),
     };
     let told = told(language, item, &words, heard)?;
-    let unit = unit(language, item.options);
+    let unit = unit(language, &item.options);
     let earlier = match unit {
         Unit::Sentence => last_sentences(&item.options.before),
         Unit::Line => last_lines(&item.options.before),
@@ -138,7 +138,7 @@ fn words(language: &Language, item: &Item, content: &Tensor, style: &Tensor) -> 
     let of_style = if says_style(language, &item.mix) {
         0
     } else {
-        words_of_style_told(language, item.options)
+        words_of_style_told(language, &item.options)
     };
     let mut words = words_of_content(language, item, content, language.part.words_told - of_style);
     if of_style > 0 {

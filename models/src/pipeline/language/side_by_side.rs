@@ -1,17 +1,18 @@
-//! The stories of a batch, written side by side: on a processor each core takes the next one.
-//! `telling` calls it. What must stay true: the watcher is asked on the caller's thread only, and a story is the same
-//! whoever writes it and whenever.
+//! The stories of a batch, written side by side: on a processor each core takes the next one, and when there is none, one
+//! that has come meanwhile.
+//! `telling` calls it. What must stay true: the watcher is asked on the caller's thread only, a story is the same whoever
+//! writes it and whenever, and no thread waits for a story once this has ended, however it ends.
 
-use super::Language;
 use super::prompting::Ready;
 use super::writing::write;
+use super::{Language, lanes};
 use crate::error::{Error, Result};
 use crate::pipeline::story::{Stage, Story, Watcher};
 use crate::tensors::device::shared::{OneThread, Shared};
-use std::sync::Mutex;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
-use std::thread::available_parallelism;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What a writing thread has to say.
 enum Word {
@@ -20,10 +21,182 @@ enum Word {
     Written(usize, Result<Story>),
 }
 
+/// Whose stories they are.
+pub(super) trait Batch {
+    /// Hears of each story as soon as it has ended: the place of its request, and what came of it.
+    fn ended(&mut self, place: usize, story: Result<Story>, watcher: &mut dyn Watcher);
+    /// A story that joins, ready to be written, if there is one now.
+    fn joining(&mut self, watcher: &mut dyn Watcher) -> Option<Ready>;
+}
+
+/// Writes all stories, and those that join.
+pub(super) fn write_all(
+    language: &Language,
+    ready: Vec<Ready>,
+    batch: &mut dyn Batch,
+    watcher: &mut dyn Watcher,
+) {
+    let most = lanes(language.writer.device());
+    let threads = if watcher.is_open() {
+        most
+    } else {
+        most.min(ready.len())
+    };
+    if threads < 2 || ready.is_empty() {
+        return one_by_one(language, ready, batch, watcher);
+    }
+    let _products = OneThread::begin();
+    let (queue, language) = (Queue::default(), Shared::lend(language));
+    let (words, heard) = channel();
+    std::thread::scope(|scope| {
+        let _last = Closing {
+            queue: &queue,
+            after_a_panic: false,
+        };
+        for _ in 0..threads {
+            let (words, queue) = (words.clone(), &queue);
+            scope.spawn(move || write_those_left(language.get(), queue, &words));
+        }
+        drop(words);
+        let mut listener = Listener {
+            queue: &queue,
+            batch,
+            dropped: BTreeMap::new(),
+            lanes: threads,
+        };
+        for ready in ready {
+            listener.hand_out(ready);
+        }
+        listener.listen(&heard, watcher);
+    });
+}
+
+/// A story that waits for a thread, and whether nobody wants it any more.
+struct Waiting {
+    ready: Ready,
+    dropped: Arc<AtomicBool>,
+}
+
+/// The stories that no thread has taken yet.
+#[derive(Default)]
+struct Queue {
+    left: Mutex<Left>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Left {
+    stories: VecDeque<Waiting>,
+    closed: bool,
+}
+
+impl Queue {
+    fn push(&self, waiting: Waiting) {
+        // a tensor may move to another thread, but not be seen by two: each story's own go to who writes it
+        self.left().stories.push_back(waiting);
+        self.changed.notify_one();
+    }
+
+    /// The next one; none once it is closed and empty.
+    fn next(&self) -> Option<Waiting> {
+        let mut left = self.left();
+        loop {
+            if let Some(next) = left.stories.pop_front() {
+                return Some(next);
+            }
+            if left.closed {
+                return None;
+            }
+            let waited = self.changed.wait(left);
+            left = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Nothing comes any more; after a panic nothing that waits is written either.
+    fn close(&self) {
+        let mut left = self.left();
+        left.closed = true;
+        if std::thread::panicking() {
+            left.stories.clear();
+        }
+        self.changed.notify_all();
+    }
+
+    fn left(&self) -> MutexGuard<'_, Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes a queue when it goes, or only if a panic takes it along: then the other threads end, and the listener hears that.
+struct Closing<'a> {
+    queue: &'a Queue,
+    after_a_panic: bool,
+}
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        if !self.after_a_panic || std::thread::panicking() {
+            self.queue.close();
+        }
+    }
+}
+
+/// The caller's thread, while others write.
+struct Listener<'a> {
+    queue: &'a Queue,
+    batch: &'a mut dyn Batch,
+    /// Those under way.
+    dropped: BTreeMap<usize, Arc<AtomicBool>>,
+    lanes: usize,
+}
+
+impl Listener<'_> {
+    fn hand_out(&mut self, ready: Ready) {
+        let dropped = Arc::new(AtomicBool::new(false));
+        self.dropped.insert(ready.item.place, dropped.clone());
+        self.queue.push(Waiting { ready, dropped });
+    }
+
+    /// Until every story has ended, or a thread has panicked.
+    fn listen(&mut self, heard: &Receiver<Word>, watcher: &mut dyn Watcher) {
+        while !self.dropped.is_empty() {
+            let Ok(word) = heard.recv() else { return };
+            self.hear(word, watcher);
+            while self.dropped.len() < self.lanes
+                && let Some(ready) = self.batch.joining(watcher)
+            {
+                self.hand_out(ready);
+            }
+        }
+    }
+
+    fn hear(&mut self, word: Word, watcher: &mut dyn Watcher) {
+        let place = match word {
+            Word::Stage(place, stage, done, of) => {
+                watcher.stage(place, stage, done, of);
+                place
+            }
+            Word::Sentence(place, index, text) => {
+                watcher.sentence(place, index, &text);
+                place
+            }
+            Word::Written(place, story) => {
+                self.dropped.remove(&place);
+                return self.batch.ended(place, story, watcher);
+            }
+        };
+        if watcher.cancelled(place)
+            && let Some(dropped) = self.dropped.get(&place)
+        {
+            dropped.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Speaks for the watcher on a writing thread.
 struct Messenger<'a> {
-    words: Sender<Word>,
-    dropped: &'a [AtomicBool],
+    words: &'a Sender<Word>,
+    dropped: &'a AtomicBool,
 }
 
 impl Watcher for Messenger<'_> {
@@ -35,94 +208,44 @@ impl Watcher for Messenger<'_> {
         self.say(Word::Sentence(item, index, text.to_owned()));
     }
 
-    fn cancelled(&mut self, item: usize) -> bool {
-        self.dropped[item].load(Ordering::Relaxed)
+    fn cancelled(&mut self, _item: usize) -> bool {
+        self.dropped.load(Ordering::Relaxed)
     }
 }
 
 impl Messenger<'_> {
     fn say(&self, word: Word) {
-        // the caller listens until the last thread is done
+        // the listener is there until the last story has ended
         let _ = self.words.send(word);
     }
 }
 
-/// Hears of each story as soon as it has ended: the place of its request, and what came of it.
-pub(super) type End<'a> = &'a mut dyn FnMut(usize, Result<Story>, &mut dyn Watcher);
-
-/// Writes all stories.
-pub(super) fn write_all(
-    language: &Language,
-    ready: Vec<Ready>,
-    watcher: &mut dyn Watcher,
-    end: End,
-) {
-    if language.writer.device().is_cuda() {
-        return one_by_one(language, ready, watcher, end);
-    }
-    let cores = available_parallelism().map_or(1, usize::from);
-    let threads = ready.len().min(cores);
-    let _products = OneThread::begin();
-    if threads < 2 {
-        return one_by_one(language, ready, watcher, end);
-    }
-    let places = ready.iter().map(|ready| ready.item.place + 1).max();
-    let places = 0..places.unwrap_or_default();
-    let dropped: Vec<AtomicBool> = places.map(|_| AtomicBool::new(false)).collect();
-    // a tensor may move to another thread, but not be seen by two: each story's own go to who writes it
-    let (left, language) = (Mutex::new(ready.into_iter()), Shared::lend(language));
-    let (words, heard) = channel();
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            let mut messenger = Messenger {
-                words: words.clone(),
-                dropped: &dropped,
-            };
-            let left = &left;
-            scope.spawn(move || write_those_left(language.get(), left, &mut messenger));
-        }
-        drop(words);
-        for word in heard {
-            let place = match word {
-                Word::Stage(place, stage, done, of) => {
-                    watcher.stage(place, stage, done, of);
-                    place
-                }
-                Word::Sentence(place, index, text) => {
-                    watcher.sentence(place, index, &text);
-                    place
-                }
-                Word::Written(place, story) => {
-                    end(place, story, watcher);
-                    continue;
-                }
-            };
-            if watcher.cancelled(place) {
-                dropped[place].store(true, Ordering::Relaxed);
-            }
-        }
-    });
-}
-
 /// The life of a writing thread.
-fn write_those_left<'a>(
-    language: &Language,
-    left: &Mutex<impl Iterator<Item = Ready<'a>>>,
-    messenger: &mut Messenger,
-) {
+fn write_those_left(language: &Language, queue: &Queue, words: &Sender<Word>) {
     let _no_grad = tch::no_grad_guard();
-    loop {
-        let next = left.lock().ok().and_then(|mut left| left.next());
-        let Some(ready) = next else { return };
-        let story = told(language, &ready, messenger);
+    let _end_all = Closing {
+        queue,
+        after_a_panic: true,
+    };
+    while let Some(Waiting { ready, dropped }) = queue.next() {
+        let mut messenger = Messenger {
+            words,
+            dropped: &dropped,
+        };
+        let story = told(language, &ready, &mut messenger);
         messenger.say(Word::Written(ready.item.place, story));
     }
 }
 
-fn one_by_one(language: &Language, ready: Vec<Ready>, watcher: &mut dyn Watcher, end: End) {
+fn one_by_one(
+    language: &Language,
+    ready: Vec<Ready>,
+    batch: &mut dyn Batch,
+    watcher: &mut dyn Watcher,
+) {
     for ready in &ready {
         let story = told(language, ready, watcher);
-        end(ready.item.place, story, watcher);
+        batch.ended(ready.item.place, story, watcher);
     }
 }
 

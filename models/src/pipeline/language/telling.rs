@@ -1,109 +1,170 @@
 //! One batch, stage by stage, as in `recurrent::stages`; each story is written for itself, in a block of one shape.
-//! `Language::tell` calls it; what goes wrong with one request ends that request only.
+//! Others may join while it is written, and go through the same stages. `Language::tell` calls it; what goes wrong with one
+//! request ends that request only.
 
 use super::Language;
 use super::item::Item;
 use super::prompting::{Ready, think};
-use super::side_by_side::write_all;
+use super::side_by_side::{Batch, write_all};
 use super::writing::captions;
 use crate::bundle::styles::Mix;
 use crate::error::{Error, Result};
 use crate::pipeline::options::{Mode, Options};
-use crate::pipeline::story::{Request, Stage, Story, Timings, ToldBatch, Watcher};
-use std::time::Instant;
+use crate::pipeline::story::{Newcomer, Request, Stage, Story, Timings, ToldBatch, Watcher};
+use std::time::{Duration, Instant};
 
 /// Captions that are told of as used.
 const CAPTIONS_SHOWN: usize = 100;
 
-/// The results so far; none yet for those still on their way.
-type Stories = Vec<Option<Result<Story>>>;
+/// For so long others may join, and none after one that was not told: what failed is known to the caller at the end only.
+const OPEN_FOR: Duration = Duration::from_secs(60);
 
-/// Tells the stories of a batch.
+/// Tells the stories of a batch, and those that join it.
 pub(super) fn tell(
     language: &Language,
     requests: &[Request],
     watcher: &mut dyn Watcher,
 ) -> ToldBatch {
-    let mut stories: Stories = requests.iter().map(|_| None).collect();
-    let mut timings = Timings::default();
-    let mut clock = Instant::now();
-    let mut lap = || {
-        std::mem::replace(&mut clock, Instant::now())
-            .elapsed()
-            .as_secs_f64()
+    let mut telling = Telling {
+        language,
+        begun: Instant::now(),
+        stories: Vec::new(),
+        spent: Vec::new(),
     };
-    let mut items = look(language, requests, watcher, &mut stories);
-    timings.looking = lap();
-    for item in &mut items {
-        let count = item.options.captions.min(CAPTIONS_SHOWN);
-        item.found = language
-            .seeing
-            .find(&item.look, &language.readings, count, Some);
-        watcher.captions(item.place, &captions(language, item));
-        watcher.stage(item.place, Stage::Captioning, 1, 1);
-    }
-    timings.captioning = lap();
-    let mut ready = Vec::with_capacity(items.len());
-    for item in items {
-        match think(language, &item) {
-            Ok(subject) => {
-                watcher.stage(item.place, Stage::Thinking, 1, 1);
-                ready.push(Ready { item, subject });
+    let ready = telling.prepare(requests, watcher);
+    write_all(language, ready, &mut telling, watcher);
+    telling.end()
+}
+
+/// Where the time of a request went; those that are prepared together have spent it together.
+#[derive(Clone, Copy)]
+struct Spent {
+    timings: Timings,
+    writing_since: Instant,
+}
+
+/// A batch on its way.
+struct Telling<'a> {
+    language: &'a Language,
+    begun: Instant,
+    /// The results so far; none yet for those still on their way.
+    stories: Vec<Option<Result<Story>>>,
+    spent: Vec<Spent>,
+}
+
+impl Telling<'_> {
+    /// Looks, finds and thinks for requests that come next.
+    fn prepare(&mut self, requests: &[Request], watcher: &mut dyn Watcher) -> Vec<Ready> {
+        let first = self.stories.len();
+        self.stories.extend(requests.iter().map(|_| None));
+        let (language, mut timings) = (self.language, Timings::default());
+        let mut clock = Instant::now();
+        let mut lap = || {
+            std::mem::replace(&mut clock, Instant::now())
+                .elapsed()
+                .as_secs_f64()
+        };
+        let places = first..;
+        let mut items: Vec<Item> = places
+            .zip(requests)
+            .filter_map(|(place, request)| self.look(place, request, watcher))
+            .collect();
+        timings.looking = lap();
+        for item in &mut items {
+            let count = item.options.captions.min(CAPTIONS_SHOWN);
+            item.found = language
+                .seeing
+                .find(&item.look, &language.readings, count, Some);
+            watcher.captions(item.place, &captions(language, item));
+            watcher.stage(item.place, Stage::Captioning, 1, 1);
+        }
+        timings.captioning = lap();
+        let mut ready = Vec::with_capacity(items.len());
+        for item in items {
+            match think(language, &item) {
+                Ok(subject) => {
+                    watcher.stage(item.place, Stage::Thinking, 1, 1);
+                    ready.push(Ready { item, subject });
+                }
+                Err(error) => self.stories[item.place] = Some(Err(error)),
             }
-            Err(error) => stories[item.place] = Some(Err(error)),
+        }
+        timings.thinking = lap();
+        let spent = Spent {
+            timings,
+            writing_since: Instant::now(),
+        };
+        self.spent.resize(self.stories.len(), spent);
+        ready
+    }
+
+    /// Checks the wishes and looks at the picture.
+    fn look(&mut self, place: usize, request: &Request, watcher: &mut dyn Watcher) -> Option<Item> {
+        if watcher.cancelled(place) {
+            self.stories[place] = Some(Err(Error::Cancelled));
+            return None;
+        }
+        let mix = check(self.language, &request.options);
+        let mix = mix.map_err(|error| self.stories[place] = Some(Err(error)));
+        let mix = mix.ok()?;
+        watcher.stage(place, Stage::Looking, 0, 1);
+        let look = self.language.eyes.look(&[request.picture]).pop()?;
+        watcher.stage(place, Stage::Looking, 1, 1);
+        Some(Item {
+            place,
+            options: request.options.clone(),
+            mix,
+            look,
+            found: Vec::new(),
+        })
+    }
+
+    /// What came of it; the time of the batch is that of those it began with, until the last story was written.
+    fn end(self) -> ToldBatch {
+        let writing = self.spent.iter().map(|spent| spent.timings.writing);
+        let writing = writing.fold(0.0, f64::max);
+        let first = self.spent.first().map(|spent| spent.timings);
+        let done = self.stories.into_iter();
+        ToldBatch {
+            stories: done
+                .map(|story| story.unwrap_or(Err(Error::Cancelled)))
+                .collect(),
+            timings: Timings {
+                writing,
+                ..first.unwrap_or_default()
+            },
         }
     }
-    timings.thinking = lap();
-    let begun = Instant::now();
-    let mut end = |place: usize, story: Result<Story>, watcher: &mut dyn Watcher| {
-        timings.writing = begun.elapsed().as_secs_f64();
-        if let Ok(story) = &story {
-            watcher.told(place, story, &timings);
-        }
-        stories[place] = Some(story);
-    };
-    write_all(language, ready, watcher, &mut end);
-    let done = stories
-        .into_iter()
-        .map(|story| story.unwrap_or(Err(Error::Cancelled)));
-    ToldBatch {
-        stories: done.collect(),
-        timings,
+
+    fn is_open(&self) -> bool {
+        let failed = |story: &Option<Result<Story>>| matches!(story, Some(Err(_)));
+        self.begun.elapsed() < OPEN_FOR && !self.stories.iter().any(failed)
     }
 }
 
-/// Checks the wishes and looks at the pictures.
-fn look<'a>(
-    language: &Language,
-    requests: &'a [Request],
-    watcher: &mut dyn Watcher,
-    stories: &mut Stories,
-) -> Vec<Item<'a>> {
-    let mut items = Vec::new();
-    for (place, request) in requests.iter().enumerate() {
-        if watcher.cancelled(place) {
-            stories[place] = Some(Err(Error::Cancelled));
-            continue;
+impl Batch for Telling<'_> {
+    fn ended(&mut self, place: usize, story: Result<Story>, watcher: &mut dyn Watcher) {
+        let spent = &mut self.spent[place];
+        spent.timings.writing = spent.writing_since.elapsed().as_secs_f64();
+        if let Ok(story) = &story {
+            watcher.told(place, story, &spent.timings);
         }
-        match check(language, &request.options) {
-            Ok(mix) => {
-                watcher.stage(place, Stage::Looking, 0, 1);
-                let options = &request.options;
-                for look in language.eyes.look(&[request.picture]) {
-                    items.push(Item {
-                        place,
-                        options,
-                        mix: mix.clone(),
-                        look,
-                        found: Vec::new(),
-                    });
-                }
-                watcher.stage(place, Stage::Looking, 1, 1);
-            }
-            Err(error) => stories[place] = Some(Err(error)),
-        }
+        self.stories[place] = Some(story);
     }
-    items
+
+    fn joining(&mut self, watcher: &mut dyn Watcher) -> Option<Ready> {
+        while watcher.is_open() && self.is_open() {
+            let Newcomer { picture, options } = watcher.newcomer()?;
+            let request = Request {
+                picture: &picture,
+                options,
+            };
+            if let Some(ready) = self.prepare(&[request], watcher).pop() {
+                return Some(ready);
+            }
+        }
+        None
+    }
 }
 
 /// Refuses what these networks cannot do.

@@ -69,7 +69,7 @@ fn version(
     watcher: &mut dyn Watcher,
 ) -> Result<Version> {
     let (item, subject) = (&ready.item, &ready.subject);
-    let mut rules = rules(item.options, subject.unit);
+    let mut rules = rules(&item.options, subject.unit);
     rules.seed = rules.seed.wrapping_add(number as u64);
     // both the choice of sentences and the count of tokens tell the watcher, each while the other is not at it
     let watcher = RefCell::new(watcher);
