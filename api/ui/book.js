@@ -3,9 +3,9 @@
 
 import { announce, conceal, el, make, pressed, reveal } from "./elements.js";
 import { add, addVersion, inBooth } from "./mine.js";
-import { forget, say } from "./pictures.js";
-import { at, enter, entitle, go } from "./rooms.js";
-import { call, ended, follow, told, upload, wordsOf } from "./service.js";
+import { forget } from "./pictures.js";
+import { at, enter, entitle, go, say } from "./rooms.js";
+import { call, ended, follow, newKey, patiently, told, upload, wordsOf } from "./service.js";
 import { addSentence, clearSentences, clearStory, reveal as showStory } from "./told.js";
 import { duration, t } from "./words.js";
 
@@ -17,9 +17,11 @@ const doing = {
   writing: ["writing", t("Writing the story …")],
 };
 const SEEN = 4; // captions that are shown while it works
+const SENDS = 4; // 14 seconds with their pauses: by then somebody wants to know
 let job = null;
 let waited = false; // whether somebody saw it before it was told
 let following = null;
+let back = ""; // where what is being sent was asked for
 const owed = new Set(); // stories that somebody in the booth did not want
 
 /** The job on the page, if there is one. */
@@ -39,15 +41,32 @@ export function openStory(id) {
   listen(id);
 }
 
-/** Sends a form with a picture and shows what becomes of it, maybe another version `of` a story; a refusal goes back to the asking. */
-export async function send(fields, url, of = null) {
-  open(url, t("Sending the picture …"));
+/**
+ * Sends a form with a picture and shows what becomes of it, maybe another version `of` a story; a refusal goes back to where it was
+ * asked for. Under the same key each time: an answer that was lost on its way costs no second story.
+ */
+export async function send(fields, url, { of = null, from = "" } = {}) {
+  const words = t("Sending the picture …"), key = newKey();
+  let sending = null, over = false;
+  const ask = async () => {
+    if (over) throw new DOMException("", "AbortError");
+    tell(words);
+    sending = upload("/v1/stories", fields, { advance, key });
+    return sending.done;
+  };
+  const again = ({ status }) => {
+    if (over || status === 429) return false;
+    tell(t("The service does not answer just now. Trying again …"));
+    return true;
+  };
+  open(url, words);
   step("upload");
-  const sending = upload("/v1/stories", fields, { advance });
-  following = { stop: sending.abort };
+  back = from;
+  following = { stop: () => { over = true; sending?.abort(); } };
   reveal("cancel");
   try {
-    const accepted = await sending.done;
+    const accepted = await patiently(ask, SENDS, again);
+    if (over) return;
     add(accepted.id);
     if (of) addVersion(of, accepted.id);
     forget();
@@ -55,8 +74,8 @@ export async function send(fields, url, of = null) {
     show(accepted);
     if (!ended(accepted)) listen(accepted.id);
   } catch (error) {
-    if (error.name === "AbortError") return;
-    go("");
+    if (over) return;
+    go(back);
     say(wordsOf(error));
   }
 }
@@ -72,7 +91,6 @@ function open(url, words) {
   if (url) el("shown").src = url; else el("shown").removeAttribute("src");
   el("shown").alt = t("The picture the story is about");
   announce("book-title", t("The story"));
-  say(null);
   tell(words);
 }
 
@@ -135,7 +153,7 @@ function gone() {
 }
 
 function showSeen(captions) {
-  const lines = captions.slice(0, SEEN).map((one) => (one.text ?? one).replace(/ ([.,!?;:])/g, "$1"));
+  const lines = captions.slice(0, SEEN).map((one) => one.text.replace(/ ([.,!?;:])/g, "$1"));
   if (lines.length === 0 || !el("story").hidden) return;
   reveal("seen");
   el("seen").replaceChildren(...lines.map((line) => make("li", { lang: "en" }, line)));
@@ -185,7 +203,7 @@ async function cancel() {
   tell(t("Stopping …"));
   if (!job) { // still on its way
     following?.stop();
-    return go("");
+    return go(back);
   }
   try { show(await call(`/v1/stories/${job.id}/cancel`, { method: "POST" })); } catch { reveal("cancel"); }
 }
