@@ -47,11 +47,11 @@ export function openStory(id) {
  */
 export async function send(fields, url, { of = null, from = "" } = {}) {
   const words = t("Sending the picture …"), key = newKey();
-  let sending = null, over = false;
+  let sending = null, over = false, whole = false;
   const ask = async () => {
     if (over) throw new DOMException("", "AbortError");
     tell(words);
-    sending = upload("/v1/stories", fields, { advance, key });
+    sending = upload("/v1/stories", fields, { key, advance: (done, of) => { whole = done === of; advance(done, of); } });
     return sending.done;
   };
   const again = ({ status }) => {
@@ -62,13 +62,15 @@ export async function send(fields, url, { of = null, from = "" } = {}) {
   open(url, words);
   step("upload");
   back = from;
-  following = { stop: () => { over = true; sending?.abort(); } };
+  // what has arrived is told all the same: its answer says where, to be kept or deleted
+  const own = following = { unwanted: false, stop: () => { over = true; if (!whole) sending?.abort(); } };
   reveal("cancel");
   try {
     const accepted = await patiently(ask, SENDS, again);
-    if (over) return;
+    if (own.unwanted) return owe(accepted.id);
     add(accepted.id);
     if (of) addVersion(of, accepted.id);
+    if (over) return;
     forget();
     at(`#${accepted.id}`);
     show(accepted);
@@ -128,8 +130,7 @@ function show(now) {
     step("queued");
     tell(place(now));
   } else if (now.state === "running") {
-    const stage = Object.keys(doing).find((name) => now.stage?.toLowerCase().startsWith(name));
-    const [part, words] = doing[stage] ?? ["looking", t("The storyteller has your picture …")];
+    const [part, words] = doing[now.stage] ?? ["looking", t("The storyteller has your picture …")];
     step(part);
     if (now.progress?.of > 1) advance(now.progress.done, now.progress.of);
     tell(words);
@@ -202,7 +203,7 @@ async function cancel() {
   el("book-title").focus(); // the button is gone
   tell(t("Stopping …"));
   if (!job) { // still on its way
-    following?.stop();
+    following.unwanted = true;
     return go(back);
   }
   try { show(await call(`/v1/stories/${job.id}/cancel`, { method: "POST" })); } catch { reveal("cancel"); }
@@ -225,8 +226,13 @@ async function retry() {
 
 /** In the booth nothing is kept that nobody asked to keep. Whether all of that is gone. */
 export function abandon() {
-  if (job && !job.shared) owed.add(job.id);
+  if (following) following.unwanted = true;
   following?.stop();
+  return job && !job.shared ? owe(job.id) : settle();
+}
+
+function owe(id) {
+  owed.add(id);
   return settle();
 }
 

@@ -83,7 +83,6 @@ export const messages = {
   "QR code that leads to the booth": ["QR-Code, der zur Fotokabine führt", "Código QR que lleva a la cabina"],
   "Reading the text …": ["Liest den Text …", "Leyendo el texto …"],
   "Really delete?": ["Wirklich löschen?", "¿Borrar de verdad?"],
-  "Rooms": ["Räume", "Salas"],
   "Save the card": ["Karte speichern", "Guardar la tarjeta"],
   "Selected: copy it now": ["Markiert: jetzt kopieren", "Seleccionada: cópiala ahora"],
   "Send it …": ["Verschicken …", "Enviarla …"],

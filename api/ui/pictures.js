@@ -80,7 +80,7 @@ function show() {
   if (second) {
     reveal("thumbs");
     el("thumbs").append(...pictures.map((one) =>
-      make("li", {}, make("img", { src: one.url, alt: one.file.name || t("pasted picture"), decoding: "async" }))));
+      make("li", {}, make("img", { src: one.url, alt: one.file.name || t("pasted picture") }))));
   } else {
     reveal("preview");
     el("preview").src = first.url;

@@ -25,6 +25,7 @@ const remedies = {
   queue_full: t("Too many pictures are waiting just now. Try again in a minute."),
   quota_exceeded: t("You have had your share for now. Try again later."),
   request_in_progress: later,
+  storage_unavailable: later,
   unauthorized: t("Log in with your key first."),
   scope_missing: t("Your key may only look."),
   data_removed: t("This story was deleted."),
@@ -187,7 +188,7 @@ export function follow(id, heard) {
       const number = Number(event.lastEventId), isNew = number > heardOf;
       heardOf = Math.max(heardOf, number);
       // a place in line that moves has the number of before
-      if (!over && (isNew || name === "state" || name === "end")) act(parsed(event.data) ?? {}, isNew);
+      if (!over && (isNew || name === "state" || name === "end")) act(JSON.parse(event.data), isNew);
     });
     on("state", (change, isNew) => {
       if (isNew && change.state === "running") heard.anew();
@@ -196,7 +197,7 @@ export function follow(id, heard) {
     on("progress", (stage) => last && seen({ ...last, state: "running", stage: stage.stage, progress: stage }));
     on("captions", (found) => heard.captions(found.captions));
     on("sentence", (one) => heard.sentence(one.index, one.text));
-    on("end", (job) => (job.id ? seen(job) : look()));
+    on("end", seen);
   };
   const turned = () => { listen(); look(); };
   document.addEventListener("visibilitychange", turned);

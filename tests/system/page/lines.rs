@@ -285,3 +285,49 @@ async fn trouble_is_seen_in_whichever_room_it_happens_and_takes_no_story_away() 
     browser.close().await;
     service.stop().await;
 }
+
+/// The answer to an upload arrives when `answer` is called.
+const ANSWER_HELD: &str = "
+    window.XMLHttpRequest = class extends XMLHttpRequest {
+      constructor() {
+        super();
+        const hold = (event) => {
+          event.stopImmediatePropagation();
+          window.answer = () => { this.removeEventListener('load', hold); this.dispatchEvent(new ProgressEvent('load')); };
+        };
+        this.addEventListener('load', hold);
+      }
+    };
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrived_before_somebody_left_is_kept_for_them_and_what_nobody_wants_is_deleted() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    browser.prepares(ANSWER_HELD).await;
+    browser.visit(&service.address).await;
+    browser.wakes().await;
+    browser.chooses("#picture", &[&photo("cat.jpg")]).await;
+    browser.press("#tell").await;
+    browser.finds("window.answer").await;
+    browser.enter("#gallery").await;
+    browser.run("answer(); delete window.answer").await;
+    browser.enter("#mine").await;
+    browser.sees("#mine-tiles .tile").await;
+
+    browser.enter("").await;
+    browser.press("#tell").await;
+    browser.finds("window.answer").await;
+    browser.press("#cancel").await;
+    browser.sees("#form").await;
+    browser.run("answer()").await;
+    let listed = service.get("/v1/stories").await.json();
+    let [unwanted, kept] = listed["stories"].as_array().unwrap().as_slice() else {
+        panic!("{listed}");
+    };
+    service.is_removed(unwanted["id"].as_str().unwrap()).await;
+    let kept = service.finished(kept["id"].as_str().unwrap()).await;
+    assert_eq!(kept["state"], "succeeded", "{kept}");
+    browser.close().await;
+    service.stop().await;
+}
