@@ -98,6 +98,7 @@ impl Browser {
             "--use-fake-device-for-media-stream=device-count=2",
             "--use-fake-ui-for-media-stream",
             "--window-size=1100,900",
+            "--hide-scrollbars",
             &format!("--user-data-dir={}", profile.path().display()),
         ];
         let wishes = json!({
@@ -244,7 +245,7 @@ impl Browser {
     }
 
     /// Speaks Chromium's own protocol: lines, colours, sizes.
-    async fn tells_chromium(&self, command: &str, parameters: Value) -> Value {
+    pub(super) async fn tells_chromium(&self, command: &str, parameters: Value) -> Value {
         let body = json!({"cmd": command, "params": parameters});
         self.driver("goog/cdp/execute", body).await
     }
@@ -315,6 +316,11 @@ impl Browser {
         let size = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
         self.tells_chromium("Emulation.setDeviceMetricsOverride", size)
             .await;
+        self.prefers(scheme).await;
+    }
+
+    /// In which colours the person likes it.
+    pub(super) async fn prefers(&self, scheme: &str) {
         let colours = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]});
         self.tells_chromium("Emulation.setEmulatedMedia", colours)
             .await;
