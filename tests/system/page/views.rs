@@ -163,23 +163,7 @@ async fn asking_and_waiting_fit_every_screen() {
     walk.browser.press(".finer summary").await;
     walk.chooses(&["dogs.jpg"]).await;
     walk.looks_at("chosen").await;
-    walk.browser.press("#open-styles").await;
-    walk.looks_at("styles").await;
-    walk.browser.run("const second = document.getElementById('second'); second.value = 'sea'; second.dispatchEvent(new Event('change'))").await;
-    walk.browser.press("#own-style summary").await;
-    walk.browser
-        .run("document.getElementById('style-room').scrollTo(0, 99999)")
-        .await;
-    walk.looks_at("mixing").await;
-    walk.browser.run(OWN_STYLE).await;
-    walk.browser
-        .finds("document.getElementById('own-status').textContent.includes('passages were kept')")
-        .await;
-    walk.looks_at("own-style").await;
-    walk.browser
-        .run("const radio = document.querySelector('.card input'); radio.click()")
-        .await;
-    walk.browser.press("#close-styles").await;
+    styles(&mut walk).await;
     walk.browser.press("#use-camera").await;
     walk.browser
         .finds("!document.getElementById('shoot').disabled")
@@ -193,6 +177,12 @@ async fn asking_and_waiting_fit_every_screen() {
     walk.browser.sees("#choose-instead").await;
     walk.looks_at("camera-none").await;
 
+    waiting(&mut walk).await;
+    walk.end().await;
+}
+
+/// Many pictures, and one that is told, stopped, or fails.
+async fn waiting(walk: &mut Walk) {
     walk.visits("").await;
     walk.chooses(&PHOTOS).await;
     walk.looks_at("several").await;
@@ -219,7 +209,29 @@ async fn asking_and_waiting_fit_every_screen() {
         }
     }
     walk.gate.store(true, Ordering::Relaxed);
-    walk.end().await;
+}
+
+/// The styles: tasted, mixed, and made.
+async fn styles(walk: &mut Walk) {
+    walk.browser.press("#open-styles").await;
+    walk.looks_at("styles").await;
+    walk.browser.run("const second = document.getElementById('second'); second.value = 'sea'; second.dispatchEvent(new Event('change'))").await;
+    walk.browser
+        .run("document.getElementById('own-style').open = true")
+        .await;
+    walk.browser
+        .run("document.getElementById('style-room').scrollTo(0, 99999)")
+        .await;
+    walk.looks_at("mixing").await;
+    walk.browser.run(OWN_STYLE).await;
+    walk.browser
+        .finds("document.getElementById('own-status').textContent.includes('passages were kept')")
+        .await;
+    walk.looks_at("own-style").await;
+    walk.browser
+        .run("const radio = document.querySelector('.card input'); radio.click()")
+        .await;
+    walk.browser.press("#close-styles").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -245,6 +257,12 @@ async fn a_story_and_all_that_is_around_it_fit_every_screen() {
             ))
             .await;
     }
+    beside(&mut walk).await;
+    walk.end().await;
+}
+
+/// What is opened beside a story, and what hangs where it came from.
+async fn beside(walk: &mut Walk) {
     walk.browser.press("#edit-title").await;
     walk.looks_at("versions").await;
     walk.browser.types("#title-field", "\n").await;
@@ -272,7 +290,6 @@ async fn a_story_and_all_that_is_around_it_fit_every_screen() {
         .finds("document.querySelectorAll('#mine-tiles img').length === 5")
         .await;
     walk.looks_at("mine").await;
-    walk.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -306,6 +323,12 @@ async fn the_booth_and_the_wall_fit_every_screen() {
     walk.browser.sees("#gallery-tiles img").await;
     walk.browser.run_to_its_end(&super::sheet::drop(0)).await;
     walk.looks_at("gallery-trouble").await;
+    booth(&mut walk).await;
+    walk.end().await;
+}
+
+/// The booth from its first view to its thanks, and the page in other languages.
+async fn booth(walk: &mut Walk) {
     walk.visits("?booth").await;
     walk.looks_at("booth").await;
     walk.browser.press("#start-booth").await;
@@ -339,5 +362,4 @@ async fn the_booth_and_the_wall_fit_every_screen() {
         walk.visits(&format!("?lang={language}")).await;
         walk.looks_at(&format!("first-{language}")).await;
     }
-    walk.end().await;
 }
