@@ -144,6 +144,14 @@ chaos: setup-tests ## kill, pause and cut off everything while jobs run: make ch
 	@STORYTELLER_CHAOS_SECONDS=$$(($(MINUTES) * 60)) STORYTELLER_CHAOS_JOBS=$(JOBS) STORYTELLER_CHAOS_SEED=$(SEED) \
 	  OMP_NUM_THREADS=1 $(cargo) test -p storyteller --test system chaos -- --nocapture
 
+# Outside the clone: some two hundred pictures.
+VIEWS ?= $(STORYTELLER_CACHE)/screenshots
+.PHONY: screenshots
+screenshots: setup-tests ## pictures of every view of the page, at three sizes, light and dark: make screenshots VIEWS=/tmp/views
+	@mkdir -p "$(VIEWS)"
+	@STORYTELLER_SCREENSHOTS="$(abspath $(VIEWS))" OMP_NUM_THREADS=1 $(cargo) test -p storyteller --test system page::views
+	@echo "look at $(VIEWS)"
+
 BEFORE ?=
 .PHONY: upgrade-check
 upgrade-check: setup-tests ## an earlier version and this one side by side while jobs flow: make upgrade-check BEFORE=<commit>

@@ -3,9 +3,9 @@
 
 import { announce, conceal, el, make, pressed, reveal } from "./elements.js";
 import { add, addVersion, inBooth } from "./mine.js";
-import { forget, say } from "./pictures.js";
-import { at, enter, entitle, go } from "./rooms.js";
-import { call, ended, follow, told, upload, wordsOf } from "./service.js";
+import { forget } from "./pictures.js";
+import { at, enter, entitle, go, say } from "./rooms.js";
+import { call, ended, follow, newKey, patiently, told, upload, wordsOf } from "./service.js";
 import { addSentence, clearSentences, clearStory, reveal as showStory } from "./told.js";
 import { duration, t } from "./words.js";
 
@@ -17,9 +17,11 @@ const doing = {
   writing: ["writing", t("Writing the story …")],
 };
 const SEEN = 4; // captions that are shown while it works
+const SENDS = 4; // 14 seconds with their pauses: by then somebody wants to know
 let job = null;
 let waited = false; // whether somebody saw it before it was told
 let following = null;
+let back = ""; // where what is being sent was asked for
 const owed = new Set(); // stories that somebody in the booth did not want
 
 /** The job on the page, if there is one. */
@@ -39,24 +41,43 @@ export function openStory(id) {
   listen(id);
 }
 
-/** Sends a form with a picture and shows what becomes of it, maybe another version `of` a story; a refusal goes back to the asking. */
-export async function send(fields, url, of = null) {
-  open(url, t("Sending the picture …"));
+/**
+ * Sends a form with a picture and shows what becomes of it, maybe another version `of` a story; a refusal goes back to where it was
+ * asked for. Under the same key each time: an answer that was lost on its way costs no second story.
+ */
+export async function send(fields, url, { of = null, from = "" } = {}) {
+  const words = t("Sending the picture …"), key = newKey();
+  let sending = null, over = false, whole = false;
+  const ask = async () => {
+    if (over) throw new DOMException("", "AbortError");
+    tell(words);
+    sending = upload("/v1/stories", fields, { key, advance: (done, of) => { whole = done === of; advance(done, of); } });
+    return sending.done;
+  };
+  const again = ({ status }) => {
+    if (over || status === 429) return false;
+    tell(t("The service does not answer just now. Trying again …"));
+    return true;
+  };
+  open(url, words);
   step("upload");
-  const sending = upload("/v1/stories", fields, { advance });
-  following = { stop: sending.abort };
+  back = from;
+  // what has arrived is told all the same: its answer says where, to be kept or deleted
+  const own = following = { unwanted: false, stop: () => { over = true; if (!whole) sending?.abort(); } };
   reveal("cancel");
   try {
-    const accepted = await sending.done;
+    const accepted = await patiently(ask, SENDS, again);
+    if (own.unwanted) return owe(accepted.id);
     add(accepted.id);
     if (of) addVersion(of, accepted.id);
+    if (over) return;
     forget();
     at(`#${accepted.id}`);
     show(accepted);
     if (!ended(accepted)) listen(accepted.id);
   } catch (error) {
-    if (error.name === "AbortError") return;
-    go("");
+    if (over) return;
+    go(back);
     say(wordsOf(error));
   }
 }
@@ -72,7 +93,6 @@ function open(url, words) {
   if (url) el("shown").src = url; else el("shown").removeAttribute("src");
   el("shown").alt = t("The picture the story is about");
   announce("book-title", t("The story"));
-  say(null);
   tell(words);
 }
 
@@ -110,8 +130,7 @@ function show(now) {
     step("queued");
     tell(place(now));
   } else if (now.state === "running") {
-    const stage = Object.keys(doing).find((name) => now.stage?.toLowerCase().startsWith(name));
-    const [part, words] = doing[stage] ?? ["looking", t("The storyteller has your picture …")];
+    const [part, words] = doing[now.stage] ?? ["looking", t("The storyteller has your picture …")];
     step(part);
     if (now.progress?.of > 1) advance(now.progress.done, now.progress.of);
     tell(words);
@@ -135,7 +154,7 @@ function gone() {
 }
 
 function showSeen(captions) {
-  const lines = captions.slice(0, SEEN).map((one) => (one.text ?? one).replace(/ ([.,!?;:])/g, "$1"));
+  const lines = captions.slice(0, SEEN).map((one) => one.text.replace(/ ([.,!?;:])/g, "$1"));
   if (lines.length === 0 || !el("story").hidden) return;
   reveal("seen");
   el("seen").replaceChildren(...lines.map((line) => make("li", { lang: "en" }, line)));
@@ -184,8 +203,8 @@ async function cancel() {
   el("book-title").focus(); // the button is gone
   tell(t("Stopping …"));
   if (!job) { // still on its way
-    following?.stop();
-    return go("");
+    following.unwanted = true;
+    return go(back);
   }
   try { show(await call(`/v1/stories/${job.id}/cancel`, { method: "POST" })); } catch { reveal("cancel"); }
 }
@@ -207,8 +226,13 @@ async function retry() {
 
 /** In the booth nothing is kept that nobody asked to keep. Whether all of that is gone. */
 export function abandon() {
-  if (job && !job.shared) owed.add(job.id);
+  if (following) following.unwanted = true;
   following?.stop();
+  return job && !job.shared ? owe(job.id) : settle();
+}
+
+function owe(id) {
+  owed.add(id);
   return settle();
 }
 

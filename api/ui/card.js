@@ -6,7 +6,7 @@ import { el, pressed } from "./elements.js";
 const WIDTH = 1080, HEIGHT = 1350, MARGIN = 64;
 const LARGEST = 56, SMALLEST = 30; // on a phone's 360 points: 19 and 10
 const PAPER = "#f7f1e3", INK = "#2b2420", FADED = "#6f6256", RED = "#8a3b2a";
-const FACE = '"Iowan Old Style", "Palatino Linotype", Palatino, "URW Palladio L", P052, Georgia, "Liberation Serif", serif';
+const FACE = getComputedStyle(document.body).fontFamily;
 let saved = null;
 
 export function startCard() {

@@ -25,11 +25,11 @@ export function startGallery() {
 export async function shared(after = null, limit = PAGE) {
   const query = new URLSearchParams({ limit, ...(after ? { cursor: after } : {}) });
   const page = await call(`/v1/gallery?${query}`);
-  return { items: page.stories ?? page.items ?? [], next: page.next ?? null };
+  return { items: page.stories, next: page.next };
 }
 
 /** Where a shared story's picture is. */
-export const pictureOf = (item) => item.image?.url ?? item.image ?? `/v1/stories/${item.id}/image`;
+export const pictureOf = (item) => item.image?.url ?? `/v1/stories/${item.id}/image`;
 
 export async function openGallery() {
   enter("gallery", { title: t("Gallery") });

@@ -8,8 +8,8 @@ import { addressOf, el, pressed } from "./elements.js";
 import { openGallery, openMine, startGallery } from "./gallery.js";
 import { startKiosk } from "./kiosk.js";
 import { startLogin } from "./login.js";
-import { choose, pictures, say, startPictures } from "./pictures.js";
-import { enter, go } from "./rooms.js";
+import { choose, pictures, startPictures } from "./pictures.js";
+import { enter, go, say } from "./rooms.js";
 import { Refusal } from "./service.js";
 import { openSheet, sendAll, startSheet } from "./sheet.js";
 import { openSlideshow, startSlideshow } from "./slideshow.js";
@@ -61,7 +61,7 @@ const WISHES = ["style", "style_strength", "form", "captions", "beam_width", "ma
 /** Asks for a story like one that is told, but for what `changes` says; maybe as another `version` of it. */
 async function tellAgain(changes, version = false) {
   const { id, request } = current();
-  const of = version ? id : null;
+  const where = { of: version ? id : null, from: `#${id}` };
   const fields = new FormData();
   for (const name of WISHES) {
     const value = changes[name] ?? request[name];
@@ -69,15 +69,15 @@ async function tellAgain(changes, version = false) {
   }
   if (changes.seed) fields.append("seed", changes.seed);
   // what goes on is told of the picture that it began with, which the service has
-  if (fields.has("continue")) return send(fields, `/v1/stories/${id}/image`, of);
+  if (fields.has("continue")) return send(fields, `/v1/stories/${id}/image`, where);
   el("another").disabled = true;
   try {
     const file = await samePicture(current());
     if (current()?.id !== id) return; // somebody went on
     fields.append("image", file);
-    send(fields, addressOf(file), of);
+    send(fields, addressOf(file), where);
   } catch {
-    el("status").textContent = t("Its picture could not be fetched. Choose one.");
+    say(t("Its picture could not be fetched. Choose one."));
   } finally { el("another").disabled = false; }
 }
 
@@ -87,7 +87,7 @@ pressed("restyle", async () => {
     go("");
     choose([file]);
     openStyles(() => el("form").requestSubmit());
-  } catch (refusal) { el("status").textContent = refusal.message; }
+  } catch (refusal) { say(refusal.message); }
 });
 pressed("another", () => tellAgain({ seed: anySeed() }, true));
 pressed("tell-on", () => tellAgain({ continue: current().id }));

@@ -2,7 +2,7 @@
 // What must stay true: a file that cannot be told is refused here with a reason, and the others are kept.
 
 import { addressOf, conceal, el, make, reveal, takeBack } from "./elements.js";
-import { go } from "./rooms.js";
+import { go, say } from "./rooms.js";
 import { number, t } from "./words.js";
 
 const READABLE = ["image/jpeg", "image/png", "image/webp", "image/gif"];
@@ -38,14 +38,15 @@ export function choose(files) {
   say(null);
   if (files.length === 0) return;
   const good = files.filter((file) => !fault(file));
+  if (good.length > 0) {
+    forget();
+    for (const file of good) pictures.push({ file, url: addressOf(file) });
+    show();
+    if (el("form").hidden) go("");
+    document.dispatchEvent(new CustomEvent("chosen"));
+  }
   const bad = files.find(fault);
   if (bad) say(files.length === 1 ? fault(bad) : t("{n} file is left out. {why}|{n} files are left out. {why}", { n: files.length - good.length, why: fault(bad) }));
-  if (good.length === 0) return;
-  forget();
-  for (const file of good) pictures.push({ file, url: addressOf(file) });
-  show();
-  if (el("form").hidden) go("");
-  document.dispatchEvent(new CustomEvent("chosen"));
 }
 
 /** Puts the page back to where it asks for a picture. The book may still show one. */
@@ -53,12 +54,6 @@ export function forget() {
   pictures.length = 0;
   show();
   takeBack();
-}
-
-/** Shows what is wrong with what was asked for, or nothing. */
-export function say(words) {
-  el("trouble").hidden = !words;
-  el("trouble").textContent = words ?? "";
 }
 
 function fault(file) {
@@ -85,7 +80,7 @@ function show() {
   if (second) {
     reveal("thumbs");
     el("thumbs").append(...pictures.map((one) =>
-      make("li", {}, make("img", { src: one.url, alt: one.file.name || t("pasted picture"), decoding: "async" }))));
+      make("li", {}, make("img", { src: one.url, alt: one.file.name || t("pasted picture") }))));
   } else {
     reveal("preview");
     el("preview").src = first.url;

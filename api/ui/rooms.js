@@ -1,5 +1,6 @@
 // One page, several rooms: asking, contact sheet, book, gallery, own stories, slideshow. One is shown at a time.
-// What must stay true: whoever enters a room says how it is left, so nothing goes on asking in a room that is closed.
+// What must stay true: whoever enters a room says how it is left, so nothing goes on asking in a room that is closed; what went
+// wrong is said in whichever room it went wrong in, and stays behind in it.
 
 import { conceal, el, reveal, takeBack } from "./elements.js";
 import { t } from "./words.js";
@@ -12,6 +13,7 @@ let entered = false;
 export function enter(room, { title = "", leaving = null } = {}) {
   leave?.();
   leave = leaving;
+  say(null);
   conceal(...rooms.filter((one) => one !== room));
   reveal(room);
   document.body.dataset.room = room;
@@ -26,6 +28,13 @@ export function enter(room, { title = "", leaving = null } = {}) {
   if (entered) scrollTo({ top: 0 });
   entered = true;
   takeBack();
+}
+
+/** Shows under the room what went wrong in it, or nothing. */
+export function say(words) {
+  el("trouble").hidden = !words;
+  el("trouble").textContent = words ?? "";
+  if (words) el("trouble").scrollIntoView({ block: "nearest" });
 }
 
 /** Names the room in the browser's tab. */

@@ -8,6 +8,10 @@ const PATIENT = 5000; // how often a story is looked at while its events arrive:
 const WAITING = 2000; // in line: the place changes with every story that is told before
 const ALONE = 1000; // without events
 const RAREST = 30000; // how often at least a stream that is refused is asked for again
+const LONGEST = 60; // seconds that the service may ask for between two tries: for more a person is asked
+
+// refusals that pass by themselves
+const PASSING = [0, 429, 502, 503, 504];
 
 const strange = t("Something went wrong.");
 const large = t("This file is too large. Choose a smaller one.");
@@ -20,14 +24,10 @@ const remedies = {
   body_too_large: large,
   queue_full: t("Too many pictures are waiting just now. Try again in a minute."),
   quota_exceeded: t("You have had your share for now. Try again later."),
+  request_in_progress: later,
+  storage_unavailable: later,
   unauthorized: t("Log in with your key first."),
   scope_missing: t("Your key may only look."),
-  rate_limited: later,
-  too_many_waits: later,
-  request_in_progress: later,
-  unavailable: later,
-  busy: later,
-  storage_unavailable: later,
   data_removed: t("This story was deleted."),
   image_missing: t("Its picture could not be fetched. Choose one."),
   invalid_parameter: t("One of the settings is not taken. Change it."),
@@ -48,6 +48,7 @@ export class Refusal extends Error {
     super(told(problem, status));
     this.status = status;
     this.after = Number(after) || 0;
+    this.passes = PASSING.includes(status) || /in_progress$/.test(problem?.type);
   }
 }
 
@@ -65,7 +66,7 @@ export function told(problem, status = 200) {
   const own = problem?.detail ?? problem?.message ?? problem?.title;
   // English has the service's own words: they name the numbers; but about keys they speak to programs
   if (own && language === "en" && kind !== "unauthorized") return sentence(own);
-  return remedies[kind] ?? (own ? strange : t("The service answered with {code} and no reason.", { code: status }));
+  return remedies[kind] ?? (PASSING.includes(status) ? later : strange);
 }
 
 /** Asks; the answer's JSON, or nothing for 204 and 304. */
@@ -90,6 +91,16 @@ export function put(path, value) {
 
 /** A key for a request: sent again under the same one, it is done once. */
 export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+
+/** Asks up to so many times, as long as `again(refusal)` says so: for what a refusal that passes, or a lost answer, is no reason to give up. */
+export async function patiently(ask, tries, again) {
+  for (let count = 1; ; count += 1) {
+    try { return await ask(); } catch (refusal) {
+      if (!refusal.passes || refusal.after > LONGEST || count === tries || !again(refusal)) throw refusal;
+      await new Promise((resume) => { setTimeout(resume, 1000 * (refusal.after || Math.min(2 ** count, 30))); });
+    }
+  }
+}
 
 /** Sends a form and says how much of it is on its way: fetch cannot tell that. */
 export function upload(path, fields, { advance, key = null }) {
@@ -177,24 +188,22 @@ export function follow(id, heard) {
       const number = Number(event.lastEventId), isNew = number > heardOf;
       heardOf = Math.max(heardOf, number);
       // a place in line that moves has the number of before
-      if (!over && (isNew || name === "state" || name === "end")) act(parsed(event.data) ?? {}, isNew);
+      if (!over && (isNew || name === "state" || name === "end")) act(JSON.parse(event.data), isNew);
     });
     on("state", (change, isNew) => {
       if (isNew && change.state === "running") heard.anew();
       if (isNew || change.state === "queued") look();
     });
-    on("progress", (stage) => last && seen({ ...last, state: "running", stage: stage.stage ?? stage.name, progress: progressOf(stage) }));
-    on("captions", (found) => heard.captions(found.captions ?? found));
+    on("progress", (stage) => last && seen({ ...last, state: "running", stage: stage.stage, progress: stage }));
+    on("captions", (found) => heard.captions(found.captions));
     on("sentence", (one) => heard.sentence(one.index, one.text));
-    on("end", (job) => (job.id ? seen(job) : look()));
+    on("end", seen);
   };
   const turned = () => { listen(); look(); };
   document.addEventListener("visibilitychange", turned);
   look();
   return { stop };
 }
-
-const progressOf = (stage) => stage.progress ?? (stage.of ? { done: stage.done, of: stage.of } : null);
 
 export function parsed(text) {
   try { return JSON.parse(text); } catch { return null; }

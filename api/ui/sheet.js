@@ -7,14 +7,13 @@ import { announce, el, make, pressed } from "./elements.js";
 import { add, firstWords } from "./mine.js";
 import { forget } from "./pictures.js";
 import { enter } from "./rooms.js";
-import { call, ended, newKey, upload, wordsOf } from "./service.js";
+import { call, ended, newKey, patiently, upload, wordsOf } from "./service.js";
 import { label, tile } from "./tiles.js";
 import { t } from "./words.js";
 
 const SENDING = 3; // at the same time
 const PAUSE = 1000; // between two looks at all that are not told yet
 const TRIES = 10; // with their pauses more than four minutes: a full queue has room by then
-const LONGEST = 60; // seconds that the service may ask for between two of them; for more a person is asked
 let frames = [];
 let watched = null;
 
@@ -69,25 +68,24 @@ async function sendThem(some) {
 }
 
 async function sendOne(frame) {
-  for (let tries = 1; !frame.over; tries += 1) {
-    try {
-      const job = await (frame.old ? call(`/v1/stories/${frame.old.id}/retry`, { method: "POST" }) : sent(frame));
-      frame.job = job;
-      if (frame.over) return cancel(job); // stopped when it had arrived
-      add(job.id);
-      frame.tile.querySelector("a").href = `#${job.id}`;
-      show(frame);
-      return count();
-    } catch (error) {
-      if (frame.over) return;
-      if (![0, 429, 503].includes(error.status) || error.after > LONGEST || tries === TRIES) finish(frame, wordsOf(error), "trouble");
-      else {
-        progress(frame, t("waiting to be sent"));
-        await new Promise((resume) => { setTimeout(resume, 1000 * (error.after || Math.min(2 ** tries, 30))); });
-      }
-      count();
-    }
+  const ask = () => (frame.old ? call(`/v1/stories/${frame.old.id}/retry`, { method: "POST" }) : sent(frame));
+  const again = () => {
+    if (!frame.over) progress(frame, t("waiting to be sent"));
+    return !frame.over;
+  };
+  try {
+    const job = await patiently(async () => !frame.over && ask(), TRIES, again);
+    if (!job) return;
+    frame.job = job;
+    if (frame.over) return cancel(job); // stopped when it had arrived
+    add(job.id);
+    frame.tile.querySelector("a").href = `#${job.id}`;
+    show(frame);
+  } catch (error) {
+    if (frame.over) return;
+    finish(frame, wordsOf(error), "trouble");
   }
+  count();
 }
 
 /** The same key each time: what has arrived, although nobody heard of it, is not told twice. */
@@ -123,7 +121,7 @@ function show(frame) {
 
 function progress(frame, words, done = 0, of = 0) {
   label(frame.tile, words);
-  const bar = make("progress", { "aria-label": t("Progress of the story") });
+  const bar = make("progress", { "aria-label": t("Progress") });
   if (of > 1) Object.assign(bar, { max: of, value: done });
   frame.tile.querySelector(".words").append(bar);
 }

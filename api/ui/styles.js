@@ -53,10 +53,8 @@ async function load(pause = 500) {
 
 /** `romance:0.7,sea:0.3` as pairs. */
 const parts = (style) => style.split(",").map((part) => part.split(":"));
-const manner = (style) => (parts(style).length === 1 ? style : parts(style).map(([name, share]) => `${name} ${Math.round(share * 100)} %`).join(", "));
-
 /** How a style is named to people, a mix too. */
-export { manner };
+export const manner = (style) => (parts(style).length === 1 ? style : parts(style).map(([name, share]) => `${name} ${Math.round(share * 100)} %`).join(", "));
 
 function select(style) {
   if (!style) return;
@@ -129,7 +127,6 @@ async function makeOwn() {
   if (button.ariaDisabled === "true") return;
   const file = el("own-text").files[0];
   const name = el("own-name").value;
-  if (!file) return announce("own-status", t("Choose a text file first."));
   button.ariaDisabled = "true"; // a disabled one would lose the focus
   const fields = new FormData();
   fields.append("name", name);

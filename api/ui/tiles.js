@@ -7,7 +7,7 @@ export function tile({ id, picture, alt }) {
   const made = make("li", { class: "tile" });
   const link = make("a", id ? { href: `#${id}` } : {});
   link.append(
-    make("img", { src: picture, alt, loading: "lazy", decoding: "async" }),
+    make("img", { src: picture, alt, loading: "lazy" }),
     make("span", { class: "words" }),
   );
   made.append(link);

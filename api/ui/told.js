@@ -4,7 +4,7 @@
 import { openCard } from "./card.js";
 import { announce, conceal, el, make, pressed, reveal as unhide } from "./elements.js";
 import { drop, firstWords, ids, inBooth, isPrivate, setPrivate, setTitle, titleOf, versionsOf } from "./mine.js";
-import { entitle, go } from "./rooms.js";
+import { entitle, go, say } from "./rooms.js";
 import { call, put } from "./service.js";
 import { manner } from "./styles.js";
 import { showWhy } from "./why.js";
@@ -221,6 +221,6 @@ async function remove() {
     document.dispatchEvent(new CustomEvent("deleted"));
     go("#mine");
   } catch (refusal) {
-    announce("status", refusal.message);
+    say(refusal.message);
   }
 }

@@ -53,7 +53,7 @@ function list(title, entries) {
 function measured(text, similarity) {
   const line = make("li", { lang: "en" }, text.replace(/ ([.,!?;:])/g, "$1")); // captions come cut into tokens
   if (typeof similarity !== "number") return line;
-  line.append(make("meter", { min: 0, max: 1, value: Math.max(0, similarity), "aria-hidden": "true" }), make("span", {}, number(Number(similarity.toFixed(3)))));
+  line.append(make("progress", { max: 1, value: Math.max(0, similarity), "aria-hidden": "true" }), make("span", {}, number(Number(similarity.toFixed(3)))));
   return line;
 }
 

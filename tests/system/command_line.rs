@@ -57,6 +57,40 @@ fn tell_prints_one_json_object_with_story_style_captions_and_timings() {
 }
 
 #[test]
+fn a_demo_shows_the_picture_and_the_story_and_its_log_goes_to_a_file() {
+    let data = testkit::postgres::open_folder();
+    let photo = "tests/fixtures/photos/dogs.jpg";
+    let folder = data.path().to_str().unwrap();
+    let told = storyteller(&[
+        "demo",
+        photo,
+        "--data",
+        folder,
+        "--k",
+        "20",
+        "--beam",
+        "3",
+        "--max-words",
+        "40",
+    ]);
+    let complaint = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.success(), "{complaint}");
+    assert_eq!(complaint, "", "a person waits for a story only");
+    let said = String::from_utf8(told.stdout).unwrap();
+    let lines: Vec<&str> = said
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let [first, story @ .., last] = lines.as_slice() else {
+        panic!("{said}");
+    };
+    assert_eq!((*first, last.trim()), (photo, "in the manner of romance"));
+    assert!(story.concat().split_whitespace().count() >= 10, "{said}");
+    let log = std::fs::read_to_string(data.path().join("demo.log")).unwrap();
+    assert!(log.contains("INFO"), "{log}");
+}
+
+#[test]
 fn a_strict_story_is_refused_by_the_starter_with_what_to_do() {
     let photo = "tests/fixtures/photos/cat.jpg";
     let told = storyteller(&["tell", photo, "--compat", "strict"]);

@@ -65,13 +65,13 @@ impl Answer {
 impl Service {
     /// A service whose engine does what each request's metadata tells it to.
     pub(crate) async fn scripted(engine: ScriptedEngine) -> Self {
-        Self::start(engine.factory()).await
+        Self::telling(engine.factory()).await
     }
 
     /// A service on the starter bundle.
     pub(crate) async fn real() -> Self {
         let bundle = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/bundles/starter");
-        Self::start(worker::engine::storyteller::factory(
+        Self::telling(worker::engine::storyteller::factory(
             bundle,
             cache(),
             "cpu".to_owned(),
@@ -79,7 +79,8 @@ impl Service {
         .await
     }
 
-    async fn start(engine: EngineFactory) -> Self {
+    /// A service whose engine is the caller's.
+    pub(crate) async fn telling(engine: EngineFactory) -> Self {
         Self::start_in(open_folder(), engine).await
     }
 

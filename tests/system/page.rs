@@ -1,6 +1,7 @@
 //! The page in a real browser, with a camera that shows a turning disc, on a service whose engine is scripted.
 //! `reading` is one person with one story, `taking` what goes in and out, `accounts` one who logs in, `sheet` fifty pictures at once, `shelves` gallery and own
-//! stories, `camera`, `booth` and `wall` an event, `lines` bad connections, `eyes` everybody who looks or listens in another way. Every test ends with a browser
+//! stories, `camera`, `booth` and `wall` an event, `lines` bad connections, `eyes` everybody who looks or listens in another way,
+//! `views` every view on every screen. Every test ends with a browser
 //! that complained of nothing.
 
 mod accounts;
@@ -13,6 +14,8 @@ mod reading;
 mod sheet;
 mod shelves;
 mod taking;
+mod teller;
+mod views;
 mod wall;
 
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::wd::PrintConfiguration;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -15,6 +16,9 @@ use tempfile::TempDir;
 
 /// A busy machine with two cores opens a page and tells a scripted story well within it.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// More than a page has places for the focus.
+const MOST_TABS: usize = 60;
 
 /// chromedriver on a free port, stopped when dropped.
 struct Driver {
@@ -91,9 +95,10 @@ impl Browser {
             "--disable-dev-shm-usage",
             "--lang=en",
             "--force-prefers-reduced-motion",
-            "--use-fake-device-for-media-stream",
+            "--use-fake-device-for-media-stream=device-count=2",
             "--use-fake-ui-for-media-stream",
             "--window-size=1100,900",
+            "--hide-scrollbars",
             &format!("--user-data-dir={}", profile.path().display()),
         ];
         let wishes = json!({
@@ -198,6 +203,25 @@ impl Browser {
         self.sees(css).await.send_keys(text).await.unwrap();
     }
 
+    /// Strikes a key, wherever the keyboard is.
+    pub(crate) async fn strikes(&self, key: char) {
+        let strike = KeyActions::new("keyboard".to_owned())
+            .then(KeyAction::Down { value: key })
+            .then(KeyAction::Up { value: key });
+        self.client.perform_actions(strike).await.unwrap();
+    }
+
+    /// Goes on with the tabulator until the element of this id has the focus; once around the page is all it takes.
+    pub(crate) async fn tabs_to(&self, id: &str) {
+        for _ in 0..MOST_TABS {
+            self.strikes('\u{e004}').await;
+            if self.run("return document.activeElement.id").await == id {
+                return;
+            }
+        }
+        panic!("the tabulator does not lead to #{id}");
+    }
+
     /// Chooses files; the field itself is hidden behind its label.
     pub(crate) async fn chooses(&self, css: &str, files: &[&Path]) {
         let names: Vec<_> = files.iter().map(|file| file.to_str().unwrap()).collect();
@@ -221,7 +245,7 @@ impl Browser {
     }
 
     /// Speaks Chromium's own protocol: lines, colours, sizes.
-    async fn tells_chromium(&self, command: &str, parameters: Value) -> Value {
+    pub(super) async fn tells_chromium(&self, command: &str, parameters: Value) -> Value {
         let body = json!({"cmd": command, "params": parameters});
         self.driver("goog/cdp/execute", body).await
     }
@@ -292,6 +316,11 @@ impl Browser {
         let size = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
         self.tells_chromium("Emulation.setDeviceMetricsOverride", size)
             .await;
+        self.prefers(scheme).await;
+    }
+
+    /// In which colours the person likes it.
+    pub(super) async fn prefers(&self, scheme: &str) {
         let colours = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]});
         self.tells_chromium("Emulation.setEmulatedMedia", colours)
             .await;

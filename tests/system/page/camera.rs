@@ -23,6 +23,18 @@ const SLOW: &str = "
     window.lend = () => Promise.all(waiting.map((one) => one()));
 ";
 
+/// Remembers what was counted, how often it beeped, and which camera was asked for.
+const WATCHED: &str = "
+    window.counted = [];
+    window.beeps = 0;
+    window.sides = [];
+    window.AudioContext = class extends AudioContext { constructor() { super(); window.beeps += 1; } };
+    const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = (wish) => { sides.push(wish.video.facingMode); return real(wish); };
+    new MutationObserver(([{ target }]) => { if (target.textContent) counted.push(target.textContent); })
+      .observe(document.getElementById('count-down'), { childList: true });
+";
+
 const LIT: &str =
     "lent.filter((one) => one.getTracks().some((track) => track.readyState === 'live')).length";
 
@@ -77,6 +89,41 @@ async fn a_camera_that_is_lent_after_its_dialog_was_closed_goes_out() {
     assert_eq!(browser.run(&format!("return {LIT}")).await, 1);
     browser.press("#close-camera").await;
     assert_eq!(browser.run(&format!("return {LIT}")).await, 0);
+    browser.close().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_camera_counts_down_in_silence_unless_sound_is_wished_for_and_turns_round() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    browser.visit(&service.address).await;
+    browser.run(WATCHED).await;
+    browser.press("#use-camera").await;
+    // two cameras: there is another side
+    browser.press("#turn").await;
+    let ready = "sides.length === 2 && !document.getElementById('shoot').disabled";
+    browser.finds(ready).await;
+    assert_eq!(
+        browser.run("return sides").await,
+        serde_json::json!(["user", "environment"])
+    );
+    browser.press("#shoot").await;
+    browser.sees("#taken").await;
+    let counted = serde_json::json!(["5", "4", "3", "2", "1"]);
+    assert_eq!(browser.run("return counted").await, counted);
+    assert_eq!(browser.run("return beeps").await, 0);
+
+    browser.press("#retake").await;
+    browser
+        .finds("sides.length === 3 && !document.getElementById('shoot').disabled")
+        .await;
+    browser.press("#sound").await;
+    browser.press("#shoot").await;
+    browser.sees("#taken").await;
+    assert_eq!(browser.run("return beeps").await, 6);
+    browser.press("#keep").await;
+    browser.sees("#preview").await;
     browser.close().await;
     service.stop().await;
 }

@@ -10,6 +10,9 @@ use super::browser::Browser;
 use super::photo;
 use crate::harness::{Service, small_picture};
 
+/// The key of this name, as WebDriver writes it.
+const ENTER: char = '\u{e007}';
+
 /// The narrowest telephones, and a desk.
 const WIDTHS: [u32; 2] = [360, 1280];
 
@@ -99,9 +102,34 @@ async fn axe_finds_nothing_in_any_room_and_no_room_is_wider_than_a_telephone() {
             .await;
         looks_at(&browser, room, &mut found).await;
     }
+    assert!(found.is_empty(), "{found:#?}");
+    browser.close().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn axe_finds_nothing_in_the_booth_from_its_camera_to_its_question() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    let mut found = Vec::new();
     browser.visit(&format!("{}/?booth", service.address)).await;
-    browser.run(&axe).await;
+    browser.run(&axe()).await;
+    browser.wakes().await;
     looks_at(&browser, "booth", &mut found).await;
+    browser.press("#start-booth").await;
+    browser
+        .finds("!document.getElementById('shoot').disabled")
+        .await;
+    looks_at(&browser, "booth's camera", &mut found).await;
+    browser.press("#shoot").await;
+    browser.sees("#taken").await;
+    looks_at(&browser, "booth's photo", &mut found).await;
+    browser.press("#keep").await;
+    browser.sees("#booth-cards .card").await;
+    looks_at(&browser, "booth's styles", &mut found).await;
+    browser.press("#tell").await;
+    browser.sees("#consent").await;
+    looks_at(&browser, "booth's question", &mut found).await;
     assert!(found.is_empty(), "{found:#?}");
     browser.close().await;
     service.stop().await;
@@ -195,27 +223,40 @@ const CLICKED: &str = "
     requestAnimationFrame(() => setTimeout(() => end(performance.now() - begun)));
 ";
 
+/// What is promised on loopback, in milliseconds.
+const PAINTED: f64 = 1000.0;
+const ANSWERED: f64 = 100.0;
+/// A busy machine is slow for a while; a page that is slow is so each time.
+const TRIES: usize = 20;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_is_painted_and_answers_a_click() {
+async fn the_page_is_painted_within_a_second_and_answers_a_click_at_once() {
     let service = Service::scripted(ScriptedEngine::new()).await;
     let browser = Browser::open().await;
     browser.visit(&service.address).await;
     browser.wakes().await;
-    let painted = browser
-        .run("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
-        .await;
-    let clicked = browser.run_to_its_end(CLICKED).await;
-    // the figures are for people: a busy machine has others
+    let (mut painted, mut clicked) = (f64::MAX, f64::MAX);
+    for _ in 0..TRIES {
+        browser.reload().await;
+        browser.wakes().await;
+        let paint = browser
+            .run("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+            .await;
+        painted = painted.min(paint.as_f64().unwrap());
+        let click = browser.run_to_its_end(CLICKED).await;
+        clicked = clicked.min(click.as_f64().unwrap());
+        if painted < PAINTED && clicked < ANSWERED {
+            break;
+        }
+    }
     #[expect(clippy::print_stdout, reason = "people look at them")]
     {
         println!("first paint after {painted} ms, a click answered after {clicked} ms");
     }
-    for figure in [painted, clicked] {
-        assert!(
-            figure.as_f64().is_some_and(|time| time < 30_000.0),
-            "{figure}"
-        );
-    }
+    assert!(
+        painted < PAINTED && clicked < ANSWERED,
+        "{painted}, {clicked}"
+    );
     browser.close().await;
     service.stop().await;
 }
@@ -262,6 +303,34 @@ async fn a_story_can_be_told_with_the_keyboard_alone() {
             .finds(&format!("document.activeElement.id === '{place}'"))
             .await;
     }
+    browser.close().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tab_and_enter_lead_from_the_picture_to_a_shared_story() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let browser = Browser::open().await;
+    browser.visit(&service.address).await;
+    browser.wakes().await;
+    browser.tabs_to("picture").await;
+    // what the browser's own dialog answers
+    browser.chooses("#picture", &[&photo("cat.jpg")]).await;
+    browser.tabs_to("open-styles").await;
+    browser.strikes(ENTER).await;
+    browser.sees("#style-cards").await;
+    browser.tabs_to("close-styles").await;
+    browser.strikes(ENTER).await;
+    browser.tabs_to("tell").await;
+    browser.strikes(ENTER).await;
+    browser.sees("#told-actions").await;
+    browser.tabs_to("share").await;
+    browser.strikes(ENTER).await;
+    browser
+        .finds("document.activeElement.id === 'unshare'")
+        .await;
+    let shared = service.get("/v1/gallery").await.json();
+    assert_eq!(shared["stories"].as_array().unwrap().len(), 1, "{shared}");
     browser.close().await;
     service.stop().await;
 }

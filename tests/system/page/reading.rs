@@ -170,6 +170,13 @@ async fn what_cannot_be_told_is_said_in_words_that_help_and_in_the_readers_langu
     service.stop().await;
 }
 
+/// Drops a text where a style is made of it.
+const DROP_TEXT: &str = "
+    const things = new DataTransfer();
+    things.items.add(new File(['ok'], 'My Novel.txt', { type: 'text/plain' }));
+    document.getElementById('own-style').dispatchEvent(new DragEvent('drop', { dataTransfer: things, bubbles: true, cancelable: true }));
+";
+
 /// The first look at a style of one's own gets no answer.
 const LOST: &str = "
     const real = window.fetch;
@@ -199,11 +206,11 @@ async fn styles_are_tasted_mixed_and_made_of_a_text_of_ones_own() {
         .finds("document.getElementById('style').value === 'romance:0.5,sea:0.5'")
         .await;
 
-    let folder = tempfile::tempdir().unwrap();
-    let novel = folder.path().join("My Novel.txt");
-    std::fs::write(&novel, "ok").unwrap();
+    browser.run("const strength = document.getElementById('style_strength'); strength.value = 1.6; strength.dispatchEvent(new Event('input'))").await;
+    assert_eq!(browser.text("output[for=style_strength]").await, "1.6");
+
     browser.press("#own-style summary").await;
-    browser.chooses("#own-text", &[&novel]).await;
+    browser.run(DROP_TEXT).await;
     browser.run(LOST).await;
     let pressed = "const button = document.querySelector('#own-form button'); button.click(); return button.ariaDisabled";
     // pressed again, it would be made twice; and one lost answer ends nothing
@@ -221,6 +228,9 @@ async fn styles_are_tasted_mixed_and_made_of_a_text_of_ones_own() {
     browser.chooses("#picture", &[&photo("cat.jpg")]).await;
     browser.press("#tell").await;
     assert!(browser.text("#colophon").await.contains("my-novel"));
+    let listed = service.get("/v1/stories").await.json();
+    let wish = &listed["stories"][0]["request"];
+    assert_eq!(wish["style_strength"], 1.6, "{wish}");
     // the same picture again, in another style
     browser.press("#restyle").await;
     browser.sees("#style-cards").await;

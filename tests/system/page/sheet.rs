@@ -7,7 +7,7 @@ use super::photo;
 use crate::harness::Service;
 
 /// Drops so many small pictures and a text onto the page.
-fn drop(pictures: usize) -> String {
+pub(super) fn drop(pictures: usize) -> String {
     format!("const MANY = {pictures};{DROP}")
 }
 

@@ -13,6 +13,18 @@ const AWAKE: &str = "
     Object.defineProperty(Navigator.prototype, 'wakeLock', { configurable: true, value: { request } });
 ";
 
+/// Names the timers that are under way for the next slide: in twenty seconds.
+const TIMED: &str = "
+    window.due = new Set();
+    const set = window.setTimeout, clear = window.clearTimeout;
+    window.setTimeout = (act, after, ...more) => {
+      const timer = set((...all) => { due.delete(timer); act(...all); }, after, ...more);
+      if (after === 20000) due.add(timer);
+      return timer;
+    };
+    window.clearTimeout = (timer) => { due.delete(timer); clear(timer); };
+";
+
 /// Whether the code on the wall is the one for this address.
 const CODE: &str = "
     const end = arguments[0];
@@ -78,6 +90,34 @@ async fn the_wall_goes_on_by_itself_and_by_hand_and_leads_to_the_booth() {
     browser.finds("awake === 1").await;
     browser.enter("#gallery").await;
     browser.finds("awake === 0").await;
+    browser.close().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wall_that_is_paused_stays_until_it_is_let_go_on() {
+    let service = Service::scripted(ScriptedEngine::new()).await;
+    let ids = shared(&service).await;
+    let browser = Browser::open().await;
+    browser.prepares(TIMED).await;
+    let wall = format!("{}/#slideshow", service.address);
+    browser.visit(&wall).await;
+    shows(&browser, &ids[0]).await;
+    browser.finds("due.size === 1").await;
+    browser.press("#slide-pause").await;
+    browser.sees("#slide-pause[aria-pressed=true]").await;
+    browser.finds("due.size === 0").await;
+    // by hand it goes on, and stays again
+    browser.press("#slide-on").await;
+    shows(&browser, &ids[1]).await;
+    browser.sees("#slide.enters").await;
+    browser.finds("due.size === 0").await;
+    // the space bar is for whoever has a keyboard
+    browser
+        .run("document.getElementById('slideshow-title').focus(); document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: ' ', bubbles: true, cancelable: true }))")
+        .await;
+    browser.sees("#slide-pause[aria-pressed=false]").await;
+    browser.finds("due.size === 1").await;
     browser.close().await;
     service.stop().await;
 }
