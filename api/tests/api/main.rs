@@ -23,6 +23,7 @@ mod sites;
 mod stories;
 mod styles;
 mod taken_back;
+mod uploads;
 mod waits;
 mod who_asks;
 mod wishes;
