@@ -10,6 +10,7 @@ mod connections;
 mod cors;
 mod docs;
 mod documents;
+mod examples;
 mod explaining;
 mod following;
 mod harness;
