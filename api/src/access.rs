@@ -76,7 +76,9 @@ impl Access {
                 // it is told again, and costs what it cost before
                 access.submits = rest == ["retry"];
             }
-            ["stories" | "batches" | "styles"] => access.submits = *method == Method::POST,
+            ["stories" | "batches" | "styles" | "uploads"] => {
+                access.submits = *method == Method::POST;
+            }
             _ => {}
         }
         access
@@ -108,6 +110,7 @@ mod tests {
         assert_eq!(of(Method::POST, "/v1/stories").least, Some(Scope::Write));
         assert_eq!(of(Method::PATCH, "/v1/anything").least, Some(Scope::Write));
         assert!(of(Method::POST, "/v1/stories").submits);
+        assert!(of(Method::POST, "/v1/uploads").submits);
         assert!(of(Method::POST, "/v1/stories/ID/retry").submits);
         assert!(!of(Method::POST, "/v1/stories/ID/cancel").submits);
         for open in ["/", "/metrics", "/docs/errors", "/v1/gallery"] {

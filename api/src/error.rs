@@ -210,7 +210,8 @@ impl ResponseError for Error {
 
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
-        if status.is_server_error() {
+        // what is not offered has not failed
+        if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
             tracing::error!(kind = self.kind().name(), cause = %self, "a request failed");
         }
         let mut answer = HttpResponse::build(status);

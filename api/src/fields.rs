@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::nearest::nearest;
 
 /// The fields besides those of the request itself.
-const PICTURE: [&str; 2] = ["image", "image_url"];
+const PICTURE: [&str; 3] = ["image", "image_url", "upload"];
 
 /// The request that these fields describe.
 ///

@@ -41,6 +41,7 @@ mod source;
 mod stories;
 mod styles;
 mod submit;
+mod uploads;
 pub mod view;
 mod wait;
 mod waits;

@@ -40,6 +40,7 @@ use security::Keys;
         crate::image::image,
         crate::events::follow,
         crate::stories::remove,
+        crate::uploads::upload,
         crate::batches::submit,
         crate::batches::see,
         crate::gallery::share,

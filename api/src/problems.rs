@@ -12,6 +12,10 @@ use crate::error::{Error, Kind, Problem, Result};
 
 /// A type of problem.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "type": "/problems/queue_full", "kind": "queue_full", "title": "The queue is full", "status": 429, "retryable": true,
+    "meaning": "As many stories wait as this service accepts. Come back after Retry-After."
+}))]
 pub struct ProblemType {
     /// The `type` itself.
     #[serde(rename = "type")]

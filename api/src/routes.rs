@@ -9,7 +9,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder};
 use crate::error::{Error, Kind};
 use crate::{
     batches, deliveries, docs, events, explain, gallery, health, image, openapi, page, problems,
-    session, stories, styles, submit,
+    session, stories, styles, submit, uploads,
 };
 
 /// Bodies of JSON that are more than this are not what such an address takes.
@@ -34,6 +34,11 @@ pub(crate) fn all(config: &mut ServiceConfig) {
                 .default_service(web::to(|| refused("POST"))),
         )
         .service(reading("/v1/batches/{id}", batches::see))
+        .service(
+            web::resource("/v1/uploads")
+                .route(web::post().to(uploads::upload))
+                .default_service(web::to(|| refused("POST"))),
+        )
         .service(reading("/v1/gallery", gallery::list))
         .service(
             reading("/v1/session", session::see)

@@ -1,4 +1,4 @@
-//! Where the picture of a submit comes from: the body itself, or an address in it.
+//! Where the picture of a submit comes from: the body itself, or an address or the id of an upload in it.
 //! `submit.rs` asks. What must stay true: an address is reached only through the client that guards our own network,
 //! and a request that came before is known by its address, without fetching again what may have changed or gone.
 
@@ -10,9 +10,10 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::Fetch;
 use crate::seen::find;
 use crate::service::Service;
+use crate::uploads::Upload;
 
-/// Pictures of earlier stories come from one place, and share its turns; no host is called so.
-const EARLIER: &str = "an earlier story";
+/// Pictures that are in the store already come from one place, and share its turns; no host is called so.
+const STORE: &str = "the picture store";
 
 /// A picture, or where one is.
 pub(crate) enum Source {
@@ -20,33 +21,39 @@ pub(crate) enum Source {
     Sent(Bytes),
     /// Its address.
     Address(String),
+    /// What was sent to the store by itself.
+    Uploaded(Upload),
     /// The picture of the story that this one goes on from.
     Earlier(Uuid),
 }
 
 impl Source {
-    /// The one of the two that was given, or the picture of an earlier story where neither was.
+    /// The one of the three that was given, or the picture of an earlier story where none was.
     ///
     /// # Errors
-    /// `invalid_parameter` if there is none, or both were given.
+    /// `invalid_parameter` if there is none, or several were given.
     pub(crate) fn of(
         sent: Option<Bytes>,
         address: Option<String>,
+        upload: Option<Upload>,
         earlier: Option<Uuid>,
     ) -> Result<Source> {
-        if let (None, None, Some(earlier)) = (&sent, &address, earlier) {
-            return Ok(Source::Earlier(earlier));
-        }
-        match (sent, address) {
-            (Some(image), None) => Ok(Source::Sent(image)),
-            (None, Some(address)) => Ok(Source::Address(address.trim().to_owned())),
-            (None, None) => Err(Error::field(
+        match (sent, address, upload, earlier) {
+            (Some(image), None, None, _) => Ok(Source::Sent(image)),
+            (None, Some(address), None, _) => Ok(Source::Address(address.trim().to_owned())),
+            (None, None, Some(upload), _) => Ok(Source::Uploaded(upload)),
+            (None, None, None, Some(earlier)) => Ok(Source::Earlier(earlier)),
+            (None, None, None, None) => Err(Error::field(
                 "image",
                 "`image` is missing: send the picture in this field of a form, or its address in `image_url`",
             )),
-            (Some(_), Some(_)) => Err(Error::field(
+            (_, Some(_), None, _) => Err(Error::field(
                 "image_url",
                 "`image` and `image_url` are both given: send the picture or its address",
+            )),
+            (_, _, Some(_), _) => Err(Error::field(
+                "upload",
+                "`upload` is given beside `image` or `image_url`: name the upload, or the picture, or its address",
             )),
         }
     }
@@ -56,15 +63,24 @@ impl Source {
         match self {
             Source::Sent(_) => None,
             Source::Address(address) => Some(address.clone()),
+            Source::Uploaded(upload) => Some(upload.id.to_string()),
             Source::Earlier(story) => Some(story.to_string()),
+        }
+    }
+
+    /// The upload, which is of no use any more when its story is accepted.
+    pub(crate) fn upload(&self) -> Option<Upload> {
+        match self {
+            Source::Uploaded(upload) => Some(*upload),
+            _ => None,
         }
     }
 
     /// The bytes, fetched if need be, and the turn that they came by: it is held until they are no longer needed.
     ///
     /// # Errors
-    /// `busy`, `fetch_blocked`, `fetch_failed`, `image_too_large`, `invalid_parameter` for an address that leads to none, or
-    /// `data_removed` for a story that has none any more.
+    /// `busy`, `fetch_blocked`, `fetch_failed`, `image_too_large`, `invalid_parameter` for an address that leads to none,
+    /// `upload_missing` or `upload_expired` for an upload, or `data_removed` for a story that has none any more.
     pub(crate) async fn bytes(self, service: &Service) -> Result<(Bytes, Option<Fetch<'_>>)> {
         let turns = &service.turns;
         match self {
@@ -77,8 +93,12 @@ impl Source {
                 let fetched = service.state.fetch.picture(&address, most).await;
                 Ok((fetched.map_err(refusal)?, Some(turn)))
             }
+            Source::Uploaded(upload) => {
+                let turn = turns.fetch(STORE).await?;
+                Ok((upload.bytes(service).await?, Some(turn)))
+            }
             Source::Earlier(story) => {
-                let turn = turns.fetch(EARLIER).await?;
+                let turn = turns.fetch(STORE).await?;
                 Ok((earlier_picture(service, story).await?, Some(turn)))
             }
         }

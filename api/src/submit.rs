@@ -27,6 +27,7 @@ use crate::seen::{Seen, see, shown};
 use crate::service::Service;
 use crate::sites::OwnSite;
 use crate::source::Source;
+use crate::uploads::Upload;
 use crate::view::StoryView;
 use crate::{allowance, wait};
 
@@ -41,8 +42,9 @@ struct Wanted {
     room: u64,
 }
 
-/// The form of a submit. Only `image` is needed, or `image_url` or `continue` in its place.
+/// The form of a submit. Only `image` is needed, or `image_url`, `upload` or `continue` in its place.
 #[derive(ToSchema)]
+#[schema(example = json!({"image": "(the file)", "style": "romance"}))]
 #[expect(
     dead_code,
     reason = "describes the form to readers of the OpenAPI document; `fields` reads it"
@@ -71,6 +73,36 @@ pub(crate) struct StoryByAddress {
     request: StoryRequest,
 }
 
+/// The same in JSON, with the `upload` that the picture was sent to in its place.
+#[derive(ToSchema)]
+#[schema(example = json!({"upload": "01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11", "style": "romance"}))]
+#[expect(
+    dead_code,
+    reason = "describes the body to readers of the OpenAPI document; `fields` reads it"
+)]
+pub(crate) struct StoryByUpload {
+    /// The `id` that `POST /v1/uploads` answered with.
+    upload: Uuid,
+    /// How it is to be told.
+    #[serde(flatten)]
+    request: StoryRequest,
+}
+
+/// In JSON the picture is named, not sent.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[schema(example = json!({"image_url": "https://example.com/dogs.jpg", "style": "romance"}))]
+#[expect(
+    dead_code,
+    reason = "describes the body to readers of the OpenAPI document; `fields` reads it"
+)]
+pub(crate) enum StoryInJson {
+    /// By its address.
+    Address(StoryByAddress),
+    /// By its upload.
+    Upload(StoryByUpload),
+}
+
 /// Asks for a story about a picture.
 #[utoipa::path(post, path = "/v1/stories", tag = "stories",
     params(
@@ -78,7 +110,7 @@ pub(crate) struct StoryByAddress {
         ("Cache-Control" = Option<String>, Header, description = "`no-cache`: tell it anew, even if the same story is known or is just being told", example = "no-cache"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating the same request harmless for 24 h: 1 to 255 visible ASCII characters"),
     ),
-    request_body(content((StoryForm = "multipart/form-data"), (StoryByAddress = "application/json"))),
+    request_body(content((StoryForm = "multipart/form-data"), (StoryInJson = "application/json"))),
     responses(
         (status = 202, description = "Accepted: it will not be lost. Poll the `Location`", body = StoryView, headers(
             ("Location" = String, description = "Where the job can be polled"),
@@ -93,8 +125,10 @@ pub(crate) struct StoryByAddress {
         )),
         (status = 400, description = "`malformed_request`", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`cross_site`: a browser sent it for a page of another site", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`upload_missing`", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`body_too_slow`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`request_in_progress`: one with this `Idempotency-Key` is still being answered", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "`upload_expired`, or `data_removed` for the picture of a story to go on from", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`image_too_large` or `body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`image_unreadable`, `image_animated`, `fetch_blocked`, `fetch_failed`, `unknown_style`, `invalid_parameter` or `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
@@ -118,13 +152,14 @@ pub(crate) async fn submit(
     let mut form = FormBody::read(&request, payload, FileField::picture(&service)).await?;
     let file = form.take_file();
     // until the picture is stored; an address takes no room
-    let upload = file.is_some().then_some(admitted.turns);
+    let turns = file.is_some().then_some(admitted.turns);
     let address = form.take_text("image_url");
+    let upload = Upload::named(form.take_text("upload"), &caller)?;
     let wishes = fields::request_of(form.fields)?;
     check_styles(&caller.store, &wishes).await?;
     check_webhook(&service, &wishes)?;
     check_earlier(&caller.store, &wishes).await?;
-    let source = Source::of(file, address, wishes.continues)?;
+    let source = Source::of(file, address, upload, wishes.continues)?;
     let waiter = caller.clone();
     let wanted = Wanted {
         caller,
@@ -134,7 +169,7 @@ pub(crate) async fn submit(
     };
     let (job, replayed) = take(&service, admitted.key, wanted, source).await?;
     // whoever asks again is told of this story now, also while this one waits for its end
-    drop((upload, admitted.at_work));
+    drop((turns, admitted.at_work));
     let patience = wait::preferred(&request);
     let seen = seen_after(&service, &waiter, job.id, patience).await?;
     let ended = seen.ended;
@@ -195,6 +230,7 @@ async fn take(
         }
         idempotency = Some(asked);
     }
+    let upload = source.upload();
     let ready = picture_of(service, source, wishes.compat).await?;
     if let (Some(key), None) = (key, &idempotency) {
         let fingerprint = fingerprint(wishes, &ready.picture.sha256)?;
@@ -209,7 +245,11 @@ async fn take(
     if let Some(limit) = too_large {
         return Err(full(service, limit).await?);
     }
-    accept(service, idempotency, wanted, ready).await
+    let accepted = accept(service, idempotency, wanted, ready).await?;
+    if let Some(upload) = upload {
+        upload.let_go(service).await;
+    }
+    Ok(accepted)
 }
 
 /// Keeps the picture, then the job; the other order could accept a job without a picture.

@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use jobs::{Cache, State, StoryRequest};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde_json::{Value, json};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 pub use batches::{BatchItemState, BatchItemView, BatchView};
@@ -88,7 +90,7 @@ pub struct StoryView {
 
 /// How far a stage is.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = Progress)]
+#[schema(as = Progress, example = json!({"done": 12, "of": 120}))]
 pub struct ProgressView {
     /// Steps done.
     pub done: u32,
@@ -98,7 +100,10 @@ pub struct ProgressView {
 
 /// One attempt at a story.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = Attempt)]
+#[schema(as = Attempt, example = json!({
+    "started_at": "2026-11-23T09:30:00.480Z", "ended_at": "2026-11-23T09:30:04.700Z", "outcome": "lost",
+    "error": {"type": "/problems/worker_lost", "kind": "worker_lost", "message": "the worker died", "retryable": true}
+}))]
 pub struct AttemptView {
     /// When a worker took it.
     pub started_at: DateTime<Utc>,
@@ -112,7 +117,10 @@ pub struct AttemptView {
 
 /// The stored picture.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = Image)]
+#[schema(as = Image, example = json!({
+    "url": "/v1/stories/01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11/image", "media_type": "image/jpeg",
+    "width": 640, "height": 480, "bytes": 81234
+}))]
 pub struct ImageView {
     /// Where it is.
     pub url: String,
@@ -128,7 +136,11 @@ pub struct ImageView {
 
 /// A story that was told.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = StoryResult)]
+#[schema(as = StoryResult, example = json!({
+    "story": "She had never seen the sea so still.", "others": [], "style": "romance",
+    "captions": [{"text": "A woman stands on the beach .", "similarity": 0.61}],
+    "timings": {"looking": 0.11, "writing": 17.9}, "bundle": "starter-0.1.0-5f2c9a1e"
+}))]
 pub struct ResultView {
     /// The story itself.
     pub story: String,
@@ -147,7 +159,7 @@ pub struct ResultView {
 
 /// A caption of the gallery that is near the picture.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = UsedCaption)]
+#[schema(as = UsedCaption, example = json!({"text": "A woman stands on the beach .", "similarity": 0.61}))]
 pub struct CaptionView {
     /// Its text, as the networks read it.
     pub text: String,
@@ -157,7 +169,9 @@ pub struct CaptionView {
 
 /// Why a job ended without a story.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = JobError)]
+#[schema(as = JobError, example = json!({
+    "type": "/problems/worker_lost", "kind": "worker_lost", "message": "the worker died", "retryable": true
+}))]
 pub struct ErrorView {
     /// `/problems/{kind}`.
     #[serde(rename = "type")]
@@ -172,7 +186,7 @@ pub struct ErrorView {
 
 /// A page of jobs, the newest first.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = StoryPage)]
+#[schema(as = StoryPage, example = PageView::example)]
 pub struct PageView {
     /// The jobs of this page.
     pub stories: Vec<StoryView>,
@@ -180,10 +194,25 @@ pub struct PageView {
     pub next: Option<String>,
 }
 
+impl PageView {
+    fn example() -> Value {
+        json!({"stories": [example_of::<StoryView>()], "next": "01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11"})
+    }
+}
+
+/// What the document shows of a shape, to be shown in another one as well.
+fn example_of<T: PartialSchema>() -> Option<Value> {
+    match T::schema() {
+        RefOr::T(Schema::Object(object)) => object.example,
+        _ => None,
+    }
+}
+
 /// The styles this service can tell in.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Styles, example = json!({"bundle": "starter-0.1.0-5f2c9a1e", "styles": [
-    {"name": "romance", "description": "Novels of love and marriage", "passages": 14000, "source": "Austen, the Brontës, Flaubert"}
+    {"name": "romance", "description": "Novels of love and marriage", "passages": 14000, "source": "Austen, the Brontës, Flaubert",
+        "state": "ready", "progress": null, "error": null}
 ]}))]
 pub struct StylesView {
     /// The weights that have them; `null` until a worker has loaded some.
@@ -194,7 +223,10 @@ pub struct StylesView {
 
 /// A style a story can be told in.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = Style)]
+#[schema(as = Style, example = json!({
+    "name": "romance", "description": "Novels of love and marriage", "passages": 14000, "source": "Austen, the Brontës, Flaubert",
+    "state": "ready", "progress": null, "error": null
+}))]
 pub struct StyleView {
     /// The name to ask for.
     pub name: String,

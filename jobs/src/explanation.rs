@@ -9,6 +9,14 @@ use utoipa::ToSchema;
 /// Where the thought of a story came from, and where the style moved it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(example = json!({
+    "captions": [{"text": "A woman stands on the beach .", "similarity": 0.61, "reasons": {"joint": 0.61, "agreement": 0.08}}],
+    "words": ["sea", "quiet"],
+    "before": [{"text": "A woman by the water .", "similarity": 0.72}],
+    "after": [{"text": "A woman dreams of the water .", "similarity": 0.55}],
+    "styles": [{"name": "romance", "before": 0.12, "after": 0.58}],
+    "map": [{"kind": "before", "label": "", "x": -0.4, "y": 0.1}, {"kind": "style", "label": "romance", "x": 0.8, "y": 0.3}]
+}))]
 pub struct Explanation {
     /// The captions it was told from, the nearest first, and what each was chosen for; the first twenty.
     pub captions: Vec<ChosenCaption>,
@@ -26,7 +34,7 @@ pub struct Explanation {
 
 /// A caption, and how near it is to a picture or a thought.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[schema(as = NearCaption)]
+#[schema(as = NearCaption, example = json!({"text": "A woman by the water .", "similarity": 0.72}))]
 pub struct UsedCaption {
     /// The caption's words.
     pub text: String,
@@ -43,6 +51,7 @@ fn number_or_nothing<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error
 /// A caption that was chosen for a picture.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(example = json!({"text": "A woman stands on the beach .", "similarity": 0.61, "reasons": {"joint": 0.61, "agreement": 0.08}}))]
 pub struct ChosenCaption {
     /// Its text.
     pub text: String,
@@ -58,6 +67,7 @@ pub struct ChosenCaption {
 /// What the shift did to the nearness of one style.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(example = json!({"name": "romance", "before": 0.12, "after": 0.58}))]
 pub struct StyleShift {
     /// Its name.
     pub name: String,
@@ -70,6 +80,7 @@ pub struct StyleShift {
 /// Something on the map.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(example = json!({"kind": "style", "label": "romance", "x": 0.8, "y": 0.3}))]
 pub struct MapPoint {
     /// `caption`, `style`, or the thought itself: `before` and `after` it was moved.
     pub kind: String,

@@ -131,7 +131,7 @@ fn are_digits(text: &str, count: usize) -> bool {
 
 /// How much a key may ask for; none is as much as the service does for anybody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = KeyLimits)]
+#[schema(as = KeyLimits, example = json!({"requests_a_minute": 600, "submits_a_minute": null, "waiting": 20, "stories_a_day": 500}))]
 pub struct KeyLimits {
     /// Requests of any kind in a minute.
     pub requests_a_minute: Option<u32>,

@@ -37,6 +37,7 @@ const LARGEST_SEED: u64 = (1 << 53) - 1;
 /// refused by [`StoryRequest::read`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(example = json!({"style": "romance:0.7,adventure:0.3", "max_words": 150, "metadata": {"album": "2026"}}))]
 pub struct StoryRequest {
     /// A style's name, or a mix such as `romance:0.7,adventure:0.3`.
     #[schema(default = "romance")]

@@ -6,12 +6,16 @@
 mod address;
 mod options;
 mod resolver;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
+use reqwest::dns::Resolve;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
@@ -22,7 +26,7 @@ pub use options::FetchOptions;
 use crate::error::{Error, Result};
 use crate::signing::{Headers, ID, SIGNATURE, TIMESTAMP};
 use address::Rule;
-use resolver::{Barred, Resolver};
+use resolver::{Barred, Resolver, System};
 
 /// A receiver of webhooks has so long from the connection to the status, as Standard Webhooks recommends.
 const WEBHOOK_TIME: Duration = Duration::from_secs(15);
@@ -81,10 +85,22 @@ impl Client {
     /// # Errors
     /// `Unexpected`, if the certificates of this machine cannot be read.
     pub fn new(allowed: Allowed) -> Result<Client> {
+        Self::asking(Arc::new(System), allowed)
+    }
+
+    /// The same with somebody else to ask where names lead.
+    fn asking(names: Arc<dyn Resolve>, allowed: Allowed) -> Result<Client> {
         let allowed = Arc::new(allowed);
+        let client = |rule| {
+            client(Resolver {
+                names: Arc::clone(&names),
+                allowed: Arc::clone(&allowed),
+                rule,
+            })
+        };
         Ok(Client {
-            open: client(Rule::Public, &allowed)?,
-            inside: client(Rule::AllowedOnly, &allowed)?,
+            open: client(Rule::Public)?,
+            inside: client(Rule::AllowedOnly)?,
             allowed,
         })
     }
@@ -198,13 +214,10 @@ pub fn host_of(url: &str) -> Option<String> {
     parse(url).ok()?.host_str().map(str::to_lowercase)
 }
 
-fn client(rule: Rule, allowed: &Arc<Allowed>) -> Result<reqwest::Client> {
+fn client(resolver: Resolver) -> Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(AGENT)
-        .dns_resolver(Arc::new(Resolver {
-            allowed: Arc::clone(allowed),
-            rule,
-        }))
+        .dns_resolver(Arc::new(resolver))
         // a proxy would resolve names by itself
         .no_proxy()
         .redirect(Policy::none())

@@ -44,10 +44,19 @@ pub struct Kept {
     pub at: SystemTime,
 }
 
-/// An address with which anybody may do one thing with one picture for a while.
+/// What is going to be put to a signed address: nothing else is taken there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announced<'a> {
+    /// Its media type, such as `image/jpeg`.
+    pub media_type: &'a str,
+    /// How many bytes it has.
+    pub bytes: u64,
+}
+
+/// An address to which anybody may put one picture for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedUrl {
-    /// `GET` or `PUT`.
+    /// The method to ask with.
     pub method: &'static str,
     /// The address; whoever has it may use it until it expires.
     pub url: String,
@@ -69,7 +78,7 @@ pub trait Images: Send + Sync {
 
     /// The bytes kept under a name. Fails as [`Images::open`] and the stream that it answers with.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Bytes>> {
-        async move { collect(self.open(key).await?).await }.boxed()
+        async move { self.open(key).await?.to_end().await }.boxed()
     }
 
     /// Forgets a name; whether it was there makes no difference. Fails with `Key` or `Unavailable`.
@@ -94,36 +103,32 @@ pub trait Images: Send + Sync {
     /// Whether pictures can be reached now. Fails with `Unavailable`.
     fn ping(&self) -> BoxFuture<'_, Result<()>>;
 
-    /// An address under which the picture can be read for `valid`; none if the store has no addresses.
-    /// Fails with `Key`.
-    fn download_url<'a>(
-        &'a self,
-        key: &'a str,
-        valid: Duration,
-    ) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
-        let _ = (key, valid);
-        ready(Ok(None)).boxed()
-    }
-
-    /// An address to which a picture of this name can be put, once, within `valid`; none if the store has no
-    /// addresses. Fails with `Key`.
+    /// An address to which the picture that is announced can be put under this name, once, within `valid`; none if the
+    /// store has no addresses. Fails with `Key`.
     fn upload_url<'a>(
         &'a self,
         key: &'a str,
+        announced: Announced<'a>,
         valid: Duration,
     ) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
-        let _ = (key, valid);
+        let _ = (key, announced, valid);
         ready(Ok(None)).boxed()
     }
 }
 
-async fn collect(mut reading: Reading) -> Result<Bytes> {
-    // at most LARGEST, which every store checks when it opens
-    let mut bytes = BytesMut::with_capacity(usize::try_from(reading.bytes).unwrap_or(0));
-    while let Some(chunk) = reading.chunks.next().await {
-        bytes.extend_from_slice(&chunk?);
+impl Reading {
+    /// All bytes that there are.
+    ///
+    /// # Errors
+    /// `Unavailable` if the store stops in the middle.
+    pub async fn to_end(mut self) -> Result<Bytes> {
+        // at most LARGEST, which every store checks when it opens
+        let mut bytes = BytesMut::with_capacity(usize::try_from(self.bytes).unwrap_or(0));
+        while let Some(chunk) = self.chunks.next().await {
+            bytes.extend_from_slice(&chunk?);
+        }
+        Ok(bytes.freeze())
     }
-    Ok(bytes.freeze())
 }
 
 /// Every store checks names with this before it uses them.

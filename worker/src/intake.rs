@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use jobs::{AddedStyle, Claimed, ErrorKind, Job, JobError, JobKind, Outcome};
+use jobs::{AddedStyle, Claimed, ErrorKind, Job, JobError, JobKind, Lease, Outcome};
 use models::Picture;
 use operation::metrics::METRICS;
 use operation::traces;
@@ -50,7 +50,7 @@ pub(crate) async fn run(
                 alone,
                 ticket,
             } = claimed;
-            let span = span_of(&job);
+            let span = span_of(&job, lease);
             let leased = shared.leases.take(lease, span.clone(), ticket, permit);
             let intake = Intake {
                 shared: shared.clone(),
@@ -63,9 +63,11 @@ pub(crate) async fn run(
     while preparing.join_next().await.is_some() {}
 }
 
-/// Everything about one attempt at a job, in the trace of whoever handed it in.
-fn span_of(job: &Job) -> Span {
-    let span = tracing::info_span!("attempt", job = %job.id, attempt = job.attempts);
+/// Everything about one attempt at a job, in the trace of whoever handed it in. A later one names the one before it by its
+/// lease, which no two attempts at a job share: their number is not raised by one that is charged to nobody.
+fn span_of(job: &Job, lease: Lease) -> Span {
+    let retry_of = (lease.number > 1).then(|| lease.number - 1);
+    let span = tracing::info_span!("attempt", job = %job.id, attempt = job.attempts, lease = lease.number, retry_of);
     traces::follow(&span, job.traceparent.as_deref());
     span
 }

@@ -41,6 +41,7 @@ const AT_ONCE: usize = 4;
 
 /// The form of a batch: pictures, their addresses, or both, and the fields of a story, which hold for all of them.
 #[derive(ToSchema)]
+#[schema(example = json!({"image": ["(a file)", "(another one)"], "style": "romance"}))]
 #[expect(
     dead_code,
     reason = "describes the form to readers of the OpenAPI document; `fields` reads it"
@@ -189,6 +190,10 @@ fn addresses_of(fields: &mut Map<String, Value>) -> Result<Vec<String>> {
     if fields.contains_key("image_url") {
         let message = "a batch has `image_urls`, a list, in place of `image_url`";
         return Err(Error::field("image_url", message));
+    }
+    if fields.contains_key("upload") {
+        let message = "a batch takes no `upload`: ask for its story alone, at POST /v1/stories";
+        return Err(Error::field("upload", message));
     }
     let list = match fields.remove("image_urls") {
         None | Some(Value::Null) => return Ok(Vec::new()),

@@ -21,6 +21,12 @@ pub enum Kind {
     FetchBlocked,
     /// The address of the picture led to no picture.
     FetchFailed,
+    /// There is no such upload of this caller's, or nothing has been sent to it.
+    UploadMissing,
+    /// The time in which a story could be asked for with this upload is over.
+    UploadExpired,
+    /// Pictures are kept where callers cannot send them by themselves.
+    UploadsNotOffered,
     /// The body is cut off or is not the form it claims to be.
     MalformedRequest,
     /// The body is not a form.

@@ -25,6 +25,7 @@ const RETRY: u64 = 2;
 
 /// The form of a new style.
 #[derive(ToSchema)]
+#[schema(example = json!({"name": "sea", "text": "The whole text of the book.", "description": "Novels of the sea", "source": "Melville"}))]
 #[expect(
     dead_code,
     reason = "describes the form to readers of the OpenAPI document"

@@ -44,7 +44,10 @@ pub struct BatchView {
 
 /// One picture of a batch.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = BatchItem)]
+#[schema(as = BatchItem, example = json!({
+    "number": 0, "state": "succeeded", "id": "01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a12",
+    "url": "/v1/stories/01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a12", "story": "She had never seen the sea so still.", "error": null
+}))]
 pub struct BatchItemView {
     /// Its place among the pictures, from 0.
     pub number: u32,

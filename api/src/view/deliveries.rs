@@ -4,15 +4,24 @@
 use chrono::{DateTime, Utc};
 use jobs::delivery::{Delivery, DeliveryAttempt, DeliveryState, message_id};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::example_of;
+
 /// The webhooks of one story.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = Deliveries)]
+#[schema(as = Deliveries, example = DeliveriesView::example)]
 pub struct DeliveriesView {
     /// In the order of the ends they tell of.
     pub deliveries: Vec<DeliveryView>,
+}
+
+impl DeliveriesView {
+    fn example() -> Value {
+        json!({"deliveries": [example_of::<DeliveryView>()]})
+    }
 }
 
 /// One message to a webhook.
@@ -49,7 +58,9 @@ pub struct DeliveryView {
 
 /// One attempt at a delivery.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = DeliveryAttempt)]
+#[schema(as = DeliveryAttempt, example = json!({
+    "started_at": "2026-11-23T09:30:24.200Z", "ended_at": "2026-11-23T09:30:24.310Z", "status": 204, "error": null
+}))]
 pub struct DeliveryAttemptView {
     /// When it was taken up.
     pub started_at: DateTime<Utc>,

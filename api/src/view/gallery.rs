@@ -5,10 +5,11 @@
 use chrono::{DateTime, Utc};
 use jobs::{Form, Job};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::ImageView;
+use super::{ImageView, example_of};
 
 /// A story that everybody may see.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -35,12 +36,18 @@ pub struct SharedStoryView {
 
 /// A page of the gallery, the story that was shared last first.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = GalleryPage)]
+#[schema(as = GalleryPage, example = GalleryView::example)]
 pub struct GalleryView {
     /// The stories of this page.
     pub stories: Vec<SharedStoryView>,
     /// `?cursor=` of the next page; `null` on the last one.
     pub next: Option<String>,
+}
+
+impl GalleryView {
+    fn example() -> Value {
+        json!({"stories": [example_of::<SharedStoryView>()], "next": null})
+    }
 }
 
 impl SharedStoryView {

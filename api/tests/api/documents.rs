@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::harness::{Answer, TestService};
 
 /// Every address of the API with its methods. The page and its files are for people and not in the document.
-const ADDRESSES: [(&str, &str); 22] = [
+const ADDRESSES: [(&str, &str); 23] = [
     ("/v1/stories", "GET, HEAD, POST"),
     ("/v1/stories/{id}", "GET, HEAD, DELETE"),
     ("/v1/stories/{id}/image", "GET, HEAD"),
@@ -18,6 +18,7 @@ const ADDRESSES: [(&str, &str); 22] = [
     ("/v1/stories/{id}/cancel", "POST"),
     ("/v1/stories/{id}/retry", "POST"),
     ("/v1/stories/{id}/shared", "PUT"),
+    ("/v1/uploads", "POST"),
     ("/v1/batches", "POST"),
     ("/v1/batches/{id}", "GET, HEAD"),
     ("/v1/gallery", "GET, HEAD"),
@@ -107,8 +108,12 @@ async fn the_document_has_no_dangling_reference_and_shows_examples() {
             "{described} has no example"
         );
     }
-    // both ways to ask are what is shown, and where the picture is
-    for (asked, own) in [("StoryForm", "image"), ("StoryByAddress", "image_url")] {
+    // all ways to ask are what is shown, and where the picture is
+    for (asked, own) in [
+        ("StoryForm", "image"),
+        ("StoryByAddress", "image_url"),
+        ("StoryByUpload", "upload"),
+    ] {
         let parts = schemas[asked]["allOf"].as_array().unwrap();
         let request = serde_json::json!("#/components/schemas/StoryRequest");
         assert!(parts.iter().any(|part| part["$ref"] == request), "{asked}");

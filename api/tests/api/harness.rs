@@ -2,6 +2,8 @@
 //! Each has a database and a folder of its own, so tests run side by side on one server. What must stay true:
 //! nothing here sleeps to wait; it polls, with a deadline.
 
+mod answer;
+
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,8 +17,7 @@ use jobs::{
 };
 use operation::Health;
 use outbound::Client;
-use pictures::Directory;
-use reqwest::header::HeaderMap;
+use pictures::{Directory, Images, S3};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
@@ -26,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 
 use testkit::photos;
 use testkit::postgres as database;
+
+pub(crate) use answer::Answer;
 
 /// A running API and everything it stands on.
 pub(crate) struct TestService {
@@ -50,6 +53,8 @@ struct Place {
     pictures: PathBuf,
     /// As many bytes of the disk stay free.
     leaving: u64,
+    /// Where pictures are in place of the folder.
+    bucket: Option<S3>,
 }
 
 impl Place {
@@ -59,16 +64,20 @@ impl Place {
             url: url.to_owned(),
             pictures: folder.path().join("pictures"),
             leaving: 0,
+            bucket: None,
             folder,
         }
     }
-}
 
-/// An answer, read to its end.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) bytes: Vec<u8>,
+    fn images(&self) -> Arc<dyn Images> {
+        match &self.bucket {
+            Some(bucket) => Arc::new(bucket.clone()),
+            None => {
+                let pictures = Directory::open(self.pictures.clone()).unwrap();
+                Arc::new(pictures.leaving(self.leaving))
+            }
+        }
+    }
 }
 
 impl TestService {
@@ -98,14 +107,28 @@ impl TestService {
             folder: Arc::new(TempDir::new().unwrap()),
             pictures,
             leaving,
+            bucket: None,
         };
         Self::start_at(place, None, Rules::default(), Config::default()).await
     }
 
+    /// A service whose pictures are in this bucket of an S3 server.
+    pub(crate) async fn start_on(bucket: S3, config: Config) -> Self {
+        let place = Place {
+            bucket: Some(bucket),
+            ..Place::on(&database::fresh().await)
+        };
+        Self::start_at(place, None, Rules::default(), config).await
+    }
+
     /// Another process of the same service: the same database and pictures.
     pub(crate) async fn another(&self) -> Self {
-        let place = self.place.clone();
-        Self::start_at(place, None, Rules::default(), Config::default()).await
+        self.another_with(Config::default()).await
+    }
+
+    /// The same with limits of its own.
+    pub(crate) async fn another_with(&self, config: Config) -> Self {
+        Self::start_at(self.place.clone(), None, Rules::default(), config).await
     }
 
     /// A service that tells nothing twice. All others tell every story anew: their tests send the same picture again and
@@ -135,11 +158,10 @@ impl TestService {
         store.migrate().await.unwrap();
         let queue: Arc<dyn Queue> = Arc::new(PostgresQueue::new(store.clone()));
         let health = Health::new();
-        let pictures = Directory::open(place.pictures.clone()).unwrap();
         let state = ApiState {
             store: store.clone(),
             queue: queue.clone(),
-            images: Arc::new(pictures.leaving(place.leaving)),
+            images: place.images(),
             fetch: Client::new("127.0.0.1".parse().unwrap()).unwrap(),
             health: health.clone(),
         };
@@ -326,51 +348,6 @@ impl Stranded {
                 .multipart(form(photos::jpeg(), &[])),
         )
         .await
-    }
-}
-
-impl Answer {
-    /// Sends the request and reads the answer.
-    pub(crate) async fn of(request: RequestBuilder) -> Self {
-        let answer = request.send().await.unwrap();
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Answer {
-            status,
-            headers,
-            bytes: answer.bytes().await.unwrap().to_vec(),
-        }
-    }
-
-    /// The body as JSON.
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.bytes)
-            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
-    }
-
-    /// The body as text.
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
-    }
-
-    /// A header's value, or nothing.
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
-    }
-
-    /// Checks that this is a problem of this kind, in the documented form, and answers with its body.
-    pub(crate) fn problem(&self, status: u16, kind: &str) -> Value {
-        assert_eq!(self.status, status, "{}", self.text());
-        assert_eq!(self.header("content-type"), "application/problem+json");
-        let problem = self.json();
-        assert_eq!(problem["type"], format!("/problems/{kind}"), "{problem}");
-        assert_eq!(problem["status"], status);
-        assert!(
-            problem["retryable"].is_boolean() && !problem["title"].as_str().unwrap().is_empty()
-        );
-        assert!(!problem["detail"].as_str().unwrap().is_empty(), "{problem}");
-        problem
     }
 }
 

@@ -57,6 +57,18 @@ impl Deployment {
         format!("{MARK}{}", self.0.simple())
     }
 
+    /// What the names of its uploads begin with: pictures that callers send to the store themselves.
+    pub fn uploads(&self) -> String {
+        format!("{}upload-", self.prefix())
+    }
+
+    /// The name under which an upload lies until its story is asked for. It has the owner in it, so that whoever else
+    /// knows the id finds nothing, and no ending, so that it is the picture of no job.
+    pub fn upload(&self, owner: Option<Uuid>, id: Uuid) -> String {
+        let owner = owner.unwrap_or_default();
+        format!("{}{}-{}", self.uploads(), owner.simple(), id.simple())
+    }
+
     /// Marks the place as this deployment's unless it is marked already.
     ///
     /// # Errors

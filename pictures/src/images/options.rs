@@ -40,7 +40,8 @@ pub struct ImageOptions {
     /// The S3 server, such as http://127.0.0.1:8333.
     #[arg(long, env = "S3_ENDPOINT", value_name = "URL")]
     pub s3_endpoint: Option<String>,
-    /// The S3 server as callers outside reach it, for signed addresses [default: as `--s3-endpoint`].
+    /// The S3 server as callers outside reach it, for pictures that they send to it themselves (`POST /v1/uploads`)
+    /// [default: as `--s3-endpoint`].
     #[arg(long, env = "S3_PUBLIC_ENDPOINT", value_name = "URL")]
     pub s3_public_endpoint: Option<String>,
     /// The region that requests are signed for; most servers other than Amazon's take any.

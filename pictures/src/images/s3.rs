@@ -13,14 +13,14 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
+use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, StreamExt as _};
 use uuid::Uuid;
 
-use super::{Images, Kept, Reading, SignedUrl, check_key, check_size};
+use super::{Announced, Images, Kept, Reading, SignedUrl, check_key, check_size};
 use crate::error::{Error, Result};
 pub use connection::Settings;
 use connection::{check_endpoint, client};
@@ -199,22 +199,6 @@ impl S3 {
             cause: format!("{}: {refusal}", self.place).into(),
         }
     }
-
-    fn signed(
-        &self,
-        method: &'static str,
-        signed: Result<PresignedRequest, Refusal>,
-    ) -> Result<Option<SignedUrl>> {
-        let signed = signed.map_err(|refusal| self.trouble("sign an address", refusal))?;
-        let headers = signed
-            .headers()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Ok(Some(SignedUrl {
-            method,
-            url: signed.uri().to_owned(),
-            headers: headers.collect(),
-        }))
-    }
 }
 
 impl Images for S3 {
@@ -301,30 +285,31 @@ impl Images for S3 {
         .boxed()
     }
 
-    fn download_url<'a>(
-        &'a self,
-        key: &'a str,
-        valid: Duration,
-    ) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
-        async move {
-            check_key(key)?;
-            let get = self.signer.get_object().bucket(&self.bucket).key(key);
-            let signed = get.presigned(validity(valid)?).await;
-            self.signed("GET", signed.map_err(Refusal::of))
-        }
-        .boxed()
-    }
-
     fn upload_url<'a>(
         &'a self,
         key: &'a str,
+        announced: Announced<'a>,
         valid: Duration,
     ) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
         async move {
             check_key(key)?;
+            check_size(key, announced.bytes)?;
             let put = self.signer.put_object().bucket(&self.bucket).key(key);
-            let signed = put.if_none_match("*").presigned(validity(valid)?).await;
-            self.signed("PUT", signed.map_err(Refusal::of))
+            let put = put
+                .if_none_match("*")
+                .content_type(announced.media_type)
+                .content_length(i64::try_from(announced.bytes).unwrap_or(i64::MAX));
+            let signed = put.presigned(validity(valid)?).await;
+            let signed =
+                signed.map_err(|error| self.trouble("sign an address", Refusal::of(error)))?;
+            let headers = signed
+                .headers()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()));
+            Ok(Some(SignedUrl {
+                method: "PUT",
+                url: signed.uri().to_owned(),
+                headers: headers.collect(),
+            }))
         }
         .boxed()
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use pictures::images::{Deployment, LARGEST, Moved};
+use pictures::images::{Announced, Deployment, LARGEST, Moved};
 use pictures::{Directory, Error, Images};
 use uuid::Uuid;
 
@@ -247,18 +247,10 @@ suites! {
 #[tokio::test]
 async fn a_directory_has_no_addresses_to_give_away() {
     let (_folder, images) = directory().await;
-    assert_eq!(
-        images
-            .download_url("a", Duration::from_secs(1))
-            .await
-            .unwrap(),
-        None
-    );
-    assert_eq!(
-        images
-            .upload_url("a", Duration::from_secs(1))
-            .await
-            .unwrap(),
-        None
-    );
+    let announced = Announced {
+        media_type: "image/jpeg",
+        bytes: 1,
+    };
+    let asked = images.upload_url("a", announced, Duration::from_secs(1));
+    assert_eq!(asked.await.unwrap(), None);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::{Credentials, Region};
 use bytes::Bytes;
-use pictures::images::{S3Keys, S3Settings, SignedUrl};
+use pictures::images::{Announced, S3Keys, S3Settings, SignedUrl};
 use pictures::{Error, Images, S3};
 use uuid::Uuid;
 
@@ -37,59 +37,48 @@ async fn ask(signed: &SignedUrl, body: &'static [u8]) -> (u16, Bytes) {
 }
 
 #[tokio::test]
-async fn a_signed_address_gives_one_picture_to_anybody_for_a_while() {
-    let images = seaweedfs::bucket().await;
-    let (key, other) = (name(), name());
-    for key in [&key, &other] {
-        images
-            .put(key, Bytes::from_static(b"picture"))
-            .await
-            .unwrap();
-    }
-    let signed = images.download_url(&key, MINUTE).await.unwrap().unwrap();
-    assert_eq!(
-        ask(&signed, b"").await,
-        (200, Bytes::from_static(b"picture"))
-    );
-
-    let stolen = SignedUrl {
-        url: signed.url.replace(&key, &other),
-        ..signed.clone()
-    };
-    assert_eq!(ask(&stolen, b"").await.0, 403);
-    let delete = SignedUrl {
-        method: "DELETE",
-        ..signed
-    };
-    assert_eq!(ask(&delete, b"").await.0, 403);
-    let brief = images
-        .download_url(&key, Duration::from_secs(1))
-        .await
-        .unwrap()
-        .unwrap();
-    eventually("the address expires", async || {
-        (ask(&brief, b"").await.0 == 403).then_some(())
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_signed_address_takes_one_picture_once() {
+async fn a_signed_address_takes_the_announced_picture_once_and_for_a_while() {
     let images = seaweedfs::bucket().await;
     let key = name();
-    let signed = images.upload_url(&key, MINUTE).await.unwrap().unwrap();
-    assert_eq!(ask(&signed, b"first").await.0, 200);
-    assert_eq!(ask(&signed, b"second").await.0, 412);
-    let without = SignedUrl {
-        headers: Vec::new(),
-        ..signed
+    let announced = Announced {
+        media_type: "image/jpeg",
+        bytes: 5,
     };
-    assert_eq!(
-        ask(&without, b"third").await.0,
-        403,
-        "the condition is part of what is signed"
-    );
+    let signed = images.upload_url(&key, announced, MINUTE);
+    let signed = signed.await.unwrap().unwrap();
+    for header in ["content-length", "content-type", "if-none-match"] {
+        let told = signed.headers.iter().any(|(name, _)| name == header);
+        assert!(told, "{header}: {signed:?}");
+        assert!(signed.url.contains(header), "{header}: {signed:?}");
+    }
+    let without = |header: &str| {
+        let mut less = signed.clone();
+        less.headers.retain(|(name, _)| name != header);
+        less
+    };
+    for body in [&b"longer"[..], b"less"] {
+        let unannounced = ask(&without("content-length"), body).await;
+        assert_eq!(unannounced.0, 403, "{} bytes", body.len());
+    }
+    for header in ["content-type", "if-none-match"] {
+        let answer = ask(&without(header), b"first").await;
+        assert_eq!(answer.0, 403, "{header} is part of what is signed");
+    }
+    let elsewhere = SignedUrl {
+        url: signed.url.replace(&key, &name()),
+        ..signed.clone()
+    };
+    assert_eq!(ask(&elsewhere, b"first").await.0, 403);
+    assert_eq!(ask(&signed, b"first").await.0, 200);
+    assert_eq!(ask(&signed, b"other").await.0, 412);
     assert_eq!(images.get(&key).await.unwrap(), "first");
+
+    let brief = images.upload_url(&key, announced, Duration::from_secs(1));
+    let brief = brief.await.unwrap().unwrap();
+    eventually("the address expires", async || {
+        (ask(&brief, b"first").await.0 == 403).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jobs::UsedCaption;
 use jobs::{Explanation, Form, LearntStyle, MapPoint, Said, StoryResult, StyleEntry, StyleShift};
 use serde::Deserialize;
-use worker::engine::{Engine, EngineError, StyleWork, Watch, Work};
+use worker::engine::{Engine, EngineError, Observer, StyleWork, Work};
 
 /// How often somebody at the gate looks whether it is open.
 const STEP: Duration = Duration::from_millis(20);
@@ -174,7 +174,7 @@ impl Teller {
         &mut self,
         work: &Work,
         item: usize,
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
     ) -> Result<StoryResult, EngineError> {
         let script = work
             .request
@@ -187,26 +187,26 @@ impl Teller {
             ));
         }
         let captions = self.captions(work);
-        watch.say(
+        observer.say(
             item,
             Said::Captions {
                 captions: captions.clone(),
             },
         );
         if script == "gate" {
-            watch.stage(item, "captioning", 40, 100);
-            self.waits(item, watch)?;
+            observer.stage(item, "captioning", 40, 100);
+            self.waits(item, observer)?;
         }
         let size = (work.picture.width, work.picture.height);
         let before = self.told.get(&size).copied().unwrap_or_default();
         let story = self.story(work, before);
-        watch.stage(item, "writing", 2, 8);
+        observer.stage(item, "writing", 2, 8);
         for (index, text) in (0..).zip(story.split_inclusive(['.', '\n'])) {
             if index == 2 && script == "written" {
-                self.waits(item, watch)?;
+                self.waits(item, observer)?;
             }
             let text = text.trim().to_owned();
-            watch.say(item, Said::Sentence { index, text });
+            observer.say(item, Said::Sentence { index, text });
         }
         *self.told.entry(size).or_default() += 1;
         let explanation = Some(Box::new(self.explanation(work)));
@@ -221,9 +221,9 @@ impl Teller {
         })
     }
 
-    fn waits(&self, item: usize, watch: &mut dyn Watch) -> Result<(), EngineError> {
+    fn waits(&self, item: usize, observer: &mut dyn Observer) -> Result<(), EngineError> {
         while !self.open.load(Ordering::Relaxed) {
-            if watch.cancelled(item) {
+            if observer.cancelled(item) {
                 return Err(EngineError::Cancelled);
             }
             std::thread::sleep(STEP);
@@ -250,19 +250,19 @@ impl Engine for Teller {
     fn tell(
         &mut self,
         batch: &[Work],
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
     ) -> Vec<Result<StoryResult, EngineError>> {
         let told = batch.iter().enumerate();
-        told.map(|(item, work)| self.tell_one(work, item, watch))
+        told.map(|(item, work)| self.tell_one(work, item, observer))
             .collect()
     }
 
     fn learn(
         &mut self,
         lesson: &StyleWork,
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
     ) -> Result<LearntStyle, EngineError> {
-        watch.stage(0, "reading", 1, 1);
+        observer.stage(0, "reading", 1, 1);
         let found = u32::try_from(lesson.draft.text.len()).unwrap();
         Ok(LearntStyle {
             bundle: self.bundle(),

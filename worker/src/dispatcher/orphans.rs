@@ -1,5 +1,5 @@
-//! Pictures that no job has: left by a submit that never reached its row, or by a delete that failed.
-//! The dispatcher's chores call [`tidy`]. What must stay true: only a picture is deleted that this database's own service
+//! Pictures that no job has: left by a submit that never reached its row, by a delete that failed, or by a caller who sent
+//! one to the store and never asked for its story. The dispatcher's chores call [`tidy`]. What must stay true: only a picture is deleted that this database's own service
 //! has put, that is older than any submit takes, that no job had for the whole time in the trash, and that is one of
 //! few: a database that knows little of what is there is more likely a wrong or an old one than right.
 
@@ -54,6 +54,8 @@ pub struct Tidied {
     pub refused: bool,
     /// Those that were deleted.
     pub deleted: usize,
+    /// Uploads that were deleted, because no story was asked for while there was time.
+    pub abandoned: usize,
     /// Half-written ones that were removed.
     pub unfinished: usize,
 }
@@ -82,6 +84,7 @@ pub async fn tidy(store: &Store, images: &dyn Images, tidying: Tidying) -> Resul
         tidied.moved_in = true;
         return Ok(tidied);
     }
+    tidied.abandoned = delete_uploads(images, deployment, tidying.age).await?;
     let found = find(store, images, deployment, tidying.age).await?;
     (tidied.looked_at, tidied.orphans) = (found.looked_at, found.orphans);
     METRICS.orphans.set(tidied.orphans as f64);
@@ -105,6 +108,29 @@ pub async fn tidy(store: &Store, images: &dyn Images, tidying: Tidying) -> Resul
     let prefix = deployment.prefix();
     tidied.unfinished = images.clear_unfinished(&prefix, tidying.age).await?;
     Ok(tidied)
+}
+
+/// Deletes the uploads that are older than `age`. They need no trash: whoever sent one has it, and its time was told.
+async fn delete_uploads(
+    images: &dyn Images,
+    deployment: Deployment,
+    age: Duration,
+) -> Result<usize, Error> {
+    let (prefix, now) = (deployment.uploads(), SystemTime::now());
+    let (mut deleted, mut after) = (0, None::<String>);
+    loop {
+        let page = images.list(&prefix, after.as_deref()).await?;
+        let Some(last) = page.last() else {
+            return Ok(deleted);
+        };
+        after = Some(last.key.clone());
+        for upload in page {
+            if now.duration_since(upload.at).unwrap_or_default() > age {
+                images.delete(&upload.key).await?;
+                deleted += 1;
+            }
+        }
+    }
 }
 
 /// The pictures that no job has.

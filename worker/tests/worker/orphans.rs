@@ -334,6 +334,28 @@ async fn chores_are_done_where_there_is_nothing_to_sign_webhooks_with() {
     running.await.unwrap();
 }
 
+async fn uploads_whose_story_nobody_asked_for_go_when_their_time_is_over(images: &dyn Images) {
+    let service = Service::start().await;
+    let ours = Deployment(service.store.deployment().await.unwrap());
+    let picture = submit(&service, images).await;
+    let upload = |deployment: Deployment| deployment.upload(Some(Uuid::now_v7()), Uuid::now_v7());
+    let anothers = upload(Deployment(Uuid::now_v7()));
+    for key in [upload(ours), upload(ours), anothers.clone()] {
+        keep(images, &key).await;
+    }
+    tidied(&service, images, HASTY).await;
+    let young = Tidying {
+        age: Duration::from_secs(3600),
+        ..HASTY
+    };
+    assert_eq!(tidied(&service, images, young).await.abandoned, 0);
+    let old = tidied(&service, images, HASTY).await;
+    assert_eq!((old.abandoned, old.looked_at, old.orphans), (2, 1, 0));
+    let mut left = vec![picture, anothers];
+    left.sort();
+    assert_eq!(names(images).await, left);
+}
+
 macro_rules! over_both {
     ($($promise:ident),* $(,)?) => {
         mod in_a_directory {
@@ -359,4 +381,5 @@ over_both![
     a_picture_whose_job_comes_back_leaves_the_trash,
     of_a_database_and_its_copy_neither_deletes,
     a_chore_that_dies_while_it_signs_disputes_nothing,
+    uploads_whose_story_nobody_asked_for_go_when_their_time_is_over,
 ];
