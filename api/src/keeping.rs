@@ -50,10 +50,3 @@ pub(crate) async fn keep(service: &Service, job: Uuid, ready: Ready<'_>) -> Resu
     service.state.images.put(&image.key, picture.bytes).await?;
     Ok(image)
 }
-
-/// Deletes a picture that was kept for a job that is not accepted. One that cannot be deleted now is swept up.
-pub(crate) async fn let_go(service: &Service, key: &str) {
-    if let Err(error) = service.state.images.delete(key).await {
-        tracing::warn!(key, cause = %error, "a picture that no job has could not be deleted");
-    }
-}

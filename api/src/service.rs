@@ -83,3 +83,12 @@ pub(crate) struct Service {
     /// The end: nobody is kept waiting.
     pub(crate) shutdown: CancellationToken,
 }
+
+impl Service {
+    /// Deletes a picture that no job has. One that cannot be deleted now is swept up.
+    pub(crate) async fn let_go(&self, key: &str) {
+        if let Err(error) = self.state.images.delete(key).await {
+            tracing::warn!(key, cause = %error, "a picture that no job has could not be deleted");
+        }
+    }
+}

@@ -19,7 +19,7 @@ use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, FormBody};
-use crate::keeping::{Ready, keep, let_go, picture_of};
+use crate::keeping::{Ready, keep, picture_of};
 use crate::nearest::nearest;
 use crate::repeated::{REPLAYED, fingerprint, key_reused};
 use crate::reuse::Reuse;
@@ -277,7 +277,7 @@ async fn accept(
         .await?;
     faults::point("submit:committed");
     if !matches!(submitted, Submitted::New(_)) {
-        let_go(service, &kept).await;
+        service.let_go(&kept).await;
     }
     answered(service, submitted).await
 }

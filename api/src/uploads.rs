@@ -18,7 +18,6 @@ use uuid::Uuid;
 
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
-use crate::keeping::let_go;
 use crate::service::Service;
 use crate::sites::OwnSite;
 
@@ -181,7 +180,7 @@ impl Upload {
     /// sending the picture twice.
     pub(crate) async fn let_go(self, service: &Service) {
         match self.key(service).await {
-            Ok(key) => let_go(service, &key).await,
+            Ok(key) => service.let_go(&key).await,
             Err(error) => tracing::warn!(upload = %self.id, cause = %error, "swept up later"),
         }
     }

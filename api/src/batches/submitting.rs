@@ -23,7 +23,7 @@ use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::fields;
 use crate::form::{FileField, FormBody};
-use crate::keeping::{keep, let_go, picture_of};
+use crate::keeping::{keep, picture_of};
 use crate::repeated::{REPLAYED, fingerprint, key_reused};
 use crate::reuse::Reuse;
 use crate::service::Service;
@@ -301,7 +301,7 @@ async fn sorted(
     }
     if let Some(failure) = failure {
         for (_, job) in &jobs {
-            let_go(service, &job.image.key).await;
+            service.let_go(&job.image.key).await;
         }
         return Err(failure);
     }
@@ -325,7 +325,7 @@ async fn accept(service: &Service, caller: &Caller, batch: NewBatch) -> Result<B
     let submitted = caller.store.submit_batch(batch).await?;
     let BatchSubmitted::New(caches) = &submitted else {
         for key in &keys {
-            let_go(service, key).await;
+            service.let_go(key).await;
         }
         return Ok(submitted);
     };
