@@ -33,8 +33,10 @@ const FAULTS: &str = "
       const { left, right } = range.getBoundingClientRect();
       if (left < 0 || right > innerWidth + 1) found.push(`beyond the edge: ${named(one)}`);
     }
-    const lies = (one) => ['sticky', 'fixed'].includes(getComputedStyle(one).position);
-    const pressed = seen.filter((one) => one.matches('button, a, select, summary, input, .card, .tile') && !lies(one));
+    // what stays where it is while the rest is scrolled away below it
+    const stays = (one) => one && !one.matches('dialog, body')
+      && (['sticky', 'fixed'].includes(getComputedStyle(one).position) || stays(one.parentElement));
+    const pressed = seen.filter((one) => one.matches('button, a, select, summary, input, .card, .tile') && !stays(one));
     const boxes = pressed.map((one) => [one, one.getBoundingClientRect()]);
     boxes.forEach(([one, a], place) => boxes.slice(place + 1).forEach(([other, b]) => {
       const [x, y] = [Math.min(a.right, b.right) - Math.max(a.left, b.left), Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top)];
