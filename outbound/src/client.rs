@@ -189,7 +189,8 @@ impl Client {
             "https" => Ok(Rule::Public),
             _ if !self.allowed.is_empty() => Ok(Rule::AllowedOnly),
             _ => Err(FetchError::Address(
-                "begins with http:; webhooks are sent to https: only".to_owned(),
+                "begins with http:; webhooks are sent to https:, without it only to what --allow-addresses opens"
+                    .to_owned(),
             )),
         }
     }

@@ -12,6 +12,7 @@ use operation::doctor::{
     write_lines,
 };
 
+use crate::commands::exits::said;
 use crate::commands::place::{Locations, Weights};
 use crate::commands::progress::LoadingBar;
 use crate::commands::runtime::block_on;
@@ -91,7 +92,7 @@ impl Doctor {
             Ok(folder) => folder,
             Err(error) => {
                 let todo = "name it with --data";
-                return vec![Finding::wrong("data folder", format!("{error:#}"), todo)];
+                return vec![Finding::wrong("data folder", said(&error), todo)];
             }
         };
         let (mut findings, url) = match &self.places.database_url {
@@ -157,7 +158,7 @@ impl Doctor {
 fn found(part: &'static str, looked: anyhow::Result<String>, todo: &str) -> Finding {
     match looked {
         Ok(found) => Finding::ok(part, found),
-        Err(error) => Finding::wrong(part, format!("{error:#}"), todo),
+        Err(error) => Finding::wrong(part, said(&error), todo),
     }
 }
 

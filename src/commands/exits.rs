@@ -37,7 +37,18 @@ pub(crate) struct TooLong {
     reason = "the last word of a command goes to the person who typed it"
 )]
 pub(crate) fn complain(error: &anyhow::Error) {
-    eprintln!("storyteller: {error:#}");
+    eprintln!("storyteller: {}", said(error));
+}
+
+/// An error and what caused it, in one line. Many an error ends with its cause already: that one is not said twice.
+pub(crate) fn said(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !line.ends_with(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
 }
 
 /// The exit code after an error.
@@ -102,6 +113,20 @@ mod tests {
             let told = Err::<(), _>(error).context("on the way");
             assert_eq!(after(&told.expect_err("it is one")), code);
         }
+    }
+
+    #[test]
+    fn every_cause_is_said_once() {
+        let gone = || std::io::Error::other("no such file");
+        let file = models::Error::file("read", "novel.txt".as_ref(), gone());
+        let told = Err::<(), _>(file)
+            .context("no style")
+            .expect_err("it is one");
+        assert_eq!(said(&told), "no style: cannot read novel.txt: no such file");
+        let told = Err::<(), _>(gone())
+            .context("no style")
+            .expect_err("it is one");
+        assert_eq!(said(&told), "no style: no such file");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use models::pipeline::storyteller::{Request, Story, ToldBatch};
 use models::{Picture, Storyteller};
 use serde_json::json;
 
+use crate::commands::exits::said;
 use crate::commands::place::Weights;
 use crate::commands::progress::{LoadingBar, StoryBar};
 use crate::commands::telling::{Telling, checked};
@@ -149,5 +150,5 @@ pub(crate) fn read_picture(path: &Path, compat: Compat) -> anyhow::Result<Pictur
     reason = "a person waits for this word about their picture"
 )]
 fn complain(path: &Path, error: &anyhow::Error) {
-    eprintln!("storyteller: {}: {error:#}", path.display());
+    eprintln!("storyteller: {}: {}", path.display(), said(error));
 }
