@@ -113,10 +113,14 @@ async fn fifty_jobs_survive_a_kill_and_none_is_told_twice() {
         "all were told before the kill: it proves nothing"
     );
 
-    let program = Program::start(folder.path());
+    let mut program = Program::start(folder.path());
     let client = Client::new(&program.address).unwrap();
     for &id in &ids {
-        let job = client.finished(id, |_| {}).await.unwrap();
+        let job = client.finished(id, |_| {}).await;
+        let job = job.unwrap_or_else(|error| {
+            let ended = program.child.try_wait();
+            panic!("{error}; the program that is started anew: {ended:?}")
+        });
         assert_eq!(job.state, State::Succeeded, "{job:?}");
         let attempts = job.history.iter().flatten();
         let told = attempts
