@@ -149,7 +149,7 @@ VIEWS ?= $(STORYTELLER_CACHE)/screenshots
 .PHONY: screenshots
 screenshots: setup-tests ## pictures of every view of the page, at three sizes, light and dark: make screenshots VIEWS=/tmp/views
 	@mkdir -p "$(VIEWS)"
-	@STORYTELLER_SCREENSHOTS="$(abspath $(VIEWS))" OMP_NUM_THREADS=1 $(cargo) test -p storyteller --test system page::views
+	@STORYTELLER_SCREENSHOTS="$(abspath $(VIEWS))" OMP_NUM_THREADS=1 $(cargo) test --workspace --exclude fuzz --test system page::views
 	@echo "look at $(VIEWS)"
 
 BEFORE ?=
