@@ -220,8 +220,9 @@ async fn whoever_stands_in_line_reads_how_many_are_before_and_how_long_it_takes(
     let engine = ScriptedEngine::new();
     let tells = engine.tells();
     let service = Service::scripted(engine).await;
-    // the pace is known by the first that was told
-    let first = service.accepted(&small_picture(0), &[]).await;
+    // the pace is known by the first that was told, and seconds are told only where there are some
+    let slow = ("metadata", r#"{"script":"slow:2000ms"}"#);
+    let first = service.accepted(&small_picture(0), &[slow]).await;
     service.finished(&first).await;
     for seed in 1..=CROWD {
         let gate = ("metadata", r#"{"script":"gate"}"#);
