@@ -7,6 +7,9 @@ use std::time::Duration;
 use super::{BEATS_A_LEASE, KeepFor, Rules};
 use crate::job::State;
 
+/// As [`Rules::default`] sweeps.
+const SWEEP_MILLIS: u64 = 500;
+
 /// How jobs live, the same for all programs on one database.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Jobs")]
@@ -20,7 +23,7 @@ pub struct RuleOptions {
     pub lease_seconds: u64,
     /// How often a worker looks for jobs that were left behind and deadlines that have passed, in milliseconds; a dead
     /// worker's jobs wait for that on top of its lease.
-    #[arg(long, env = "STORYTELLER_SWEEP_MILLIS", value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    #[arg(long, env = "STORYTELLER_SWEEP_MILLIS", value_name = "MS", default_value_t = SWEEP_MILLIS, value_parser = clap::value_parser!(u64).range(50..=60_000))]
     pub sweep_millis: u64,
     /// How often it forgets old idempotency keys, in seconds.
     #[arg(long, env = "STORYTELLER_FORGET_KEYS_SECONDS", value_name = "S", default_value_t = Rules::default().forget_every.as_secs(),
@@ -59,7 +62,7 @@ impl Default for RuleOptions {
         RuleOptions {
             max_attempts: rules.max_attempts,
             lease_seconds: rules.lease_timeout.as_secs(),
-            sweep_millis: 500,
+            sweep_millis: SWEEP_MILLIS,
             forget_keys_seconds: rules.forget_every.as_secs(),
             max_queued: rules.max_queued,
             max_queued_mib: rules.max_queued_bytes >> 20,

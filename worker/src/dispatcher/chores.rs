@@ -16,6 +16,9 @@ use super::orphans::{Tidying, tidy};
 use super::retention::forget;
 use super::tenancy::{Error, Tenancy, look};
 
+/// How often pictures without a job are looked for, and old stories forgotten, unless it is said otherwise.
+const ORPHAN_EVERY_MINUTES: u64 = 60;
+const FORGET_EVERY_SECONDS: u64 = 60;
 /// How often old sessions and deeds are forgotten.
 const HOURLY: Duration = Duration::from_secs(3600);
 /// In how many steps stories whose time is over are forgotten at most; what is left has its turn the next time.
@@ -46,11 +49,11 @@ pub struct ChoreOptions {
     #[arg(long, env = "STORYTELLER_ORPHAN_DAYS", value_name = "DAYS", default_value_t = Tidying::default().in_trash.as_secs() / DAY)]
     pub orphan_days: u64,
     /// How often pictures without a job are looked for, in minutes.
-    #[arg(long, env = "STORYTELLER_ORPHAN_EVERY_MINUTES", value_name = "MIN", default_value_t = 60,
+    #[arg(long, env = "STORYTELLER_ORPHAN_EVERY_MINUTES", value_name = "MIN", default_value_t = ORPHAN_EVERY_MINUTES,
         value_parser = clap::value_parser!(u64).range(1..=10_080))]
     pub orphan_every_minutes: u64,
     /// How often stories whose time is over (--keep-for) are forgotten, in seconds.
-    #[arg(long, env = "STORYTELLER_FORGET_EVERY_SECONDS", value_name = "S", default_value_t = 60,
+    #[arg(long, env = "STORYTELLER_FORGET_EVERY_SECONDS", value_name = "S", default_value_t = FORGET_EVERY_SECONDS,
         value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub forget_every_seconds: u64,
 }
@@ -61,8 +64,8 @@ impl Default for ChoreOptions {
         ChoreOptions {
             orphan_share: tidying.most,
             orphan_days: tidying.in_trash.as_secs() / DAY,
-            orphan_every_minutes: 60,
-            forget_every_seconds: 60,
+            orphan_every_minutes: ORPHAN_EVERY_MINUTES,
+            forget_every_seconds: FORGET_EVERY_SECONDS,
         }
     }
 }

@@ -2,9 +2,12 @@
 //! The chores that delete ask first. What must stay true: from the first chore that a copy does on, the next chore of
 //! either sees it, and then neither deletes until somebody has taken the tokens away.
 
+use std::collections::BTreeSet;
+
 use jobs::Store;
 use pictures::Images;
 use pictures::images::{DISPUTED, Deployment};
+use uuid::Uuid;
 
 /// Why it could not be seen, or what was begun could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +38,12 @@ pub(super) async fn look(
     deployment: Deployment,
 ) -> Result<Tenancy, Error> {
     let lying = deployment.tokens(images).await?;
+    judge(store, &lying).await
+}
+
+/// What the tokens that lie there mean. What is known is asked after they were seen: one that was made in between is no
+/// copy's.
+async fn judge(store: &Store, lying: &BTreeSet<Uuid>) -> Result<Tenancy, Error> {
     if lying.is_empty() {
         return Ok(Tenancy::First);
     }
@@ -55,12 +64,12 @@ pub(super) async fn sign(
 ) -> Result<Tenancy, Error> {
     // asked before the place is looked at: a token made in between is somebody else's, and `next_token` sees that
     let known = store.tokens().await?;
-    let tenancy = look(store, images, deployment).await?;
+    let lying = deployment.tokens(images).await?;
+    let tenancy = judge(store, &lying).await?;
     if tenancy == Tenancy::Disputed {
         deployment.leave(images, DISPUTED).await?;
         return Ok(tenancy);
     }
-    let lying = deployment.tokens(images).await?;
     // written down before it is left: whoever dies in between still knows the one that lies there
     let Some(next) = store.next_token(known, lying.first().copied()).await? else {
         return Ok(Tenancy::First);
