@@ -172,9 +172,9 @@ async fn time_in_which_nobody_could_be_heard_ends_no_lease() {
         said: Vec::new(),
     };
     service.store.heartbeat(&[beat]).await.unwrap();
-    // a whole lease later
+    // a whole lease later; heard in the future, because a pause of this test is no silence of the database
     service
-        .tamper("update sweeps set trusted_from = now()")
+        .tamper("update sweeps set trusted_from = now(), seen_at = now() + interval '1 h'")
         .await;
     let swept = service.store.sweep().await.unwrap();
     assert_eq!(swept.requeued, [claimed[1].job.id], "one did not come back");
@@ -193,10 +193,10 @@ async fn a_lease_is_as_long_as_its_holder_was_told_whoever_sweeps() {
     service.submit().await;
     let id = service.claim().await.job.id;
     let silent = async |how: &str| {
-        let sweeps = "update sweeps set trusted_from = now() - interval '1 h', seen_at = now()";
-        service.tamper(sweeps).await;
+        // heard in the future, because a pause of this test is no silence of the database
+        let sweeps = "update sweeps set trusted_from = now() - interval '1 h', seen_at = now() + interval '1 h'";
         let beat = "update jobs set heartbeat_at = now() - interval";
-        service.tamper(&format!("{beat} {how}")).await;
+        service.tamper(&format!("{sweeps}; {beat} {how}")).await;
     };
     silent("'20 s'").await;
     assert_eq!(hasty.sweep().await.unwrap(), Swept::default());

@@ -37,10 +37,10 @@ pub(crate) fn rules() -> Rules {
     }
 }
 
-/// Nobody counts as lost, however long he is silent.
+/// Nobody counts as lost, however long he is silent, and no pause of the machine is long enough to be a silence.
 pub(crate) fn patient() -> Rules {
     Rules {
-        lease_timeout: Duration::from_secs(3600),
+        lease_timeout: Duration::from_secs(4 * 3600),
         heartbeat: Duration::from_secs(3600),
         ..rules()
     }
