@@ -119,16 +119,14 @@ impl Llama {
 
     /// Packs all matrices of the blocks for telling, where the device can; a model that learns stays as it is.
     pub fn pack(&mut self) {
-        for block in &mut self.blocks {
-            for matrix in [
+        Projection::pack(self.blocks.iter_mut().flat_map(|block| {
+            [
                 &mut block.qkv,
                 &mut block.o,
                 &mut block.gate_up,
                 &mut block.down,
-            ] {
-                matrix.pack();
-            }
-        }
+            ]
+        }));
     }
 
     fn layer_mut(&mut self, name: &str) -> Result<&mut Projection> {

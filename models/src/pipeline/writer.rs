@@ -140,7 +140,7 @@ impl Writer {
             .collect();
         let rows = llama.output_rows(&Tensor::from_slice(&tokens).to_device(llama.device()));
         let mut output = Projection::new(rows);
-        output.pack();
+        Projection::pack([&mut output]);
         let closing = |&id: &i64| Ok(may_end_sentence(&pieces.decode(&[id])?));
         let closing = tokens.iter().map(closing).collect::<Result<_>>()?;
         let allowed = Allowed {

@@ -5,6 +5,7 @@
 //! unsafe code: loading a library, setting the allocator and mapping a file have no safe form.
 #![allow(unsafe_code)]
 
+mod large_pages;
 pub mod mapped;
 pub mod packed;
 pub mod shared;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jobs::{Cancelled, LearntStyle, RabbitSettings, Rules, State, StoryResult, StyleEntry};
+use jobs::{Cancelled, LearntStyle, RabbitSettings, State, StoryResult, StyleEntry};
 use scripted::ScriptedEngine;
 use uuid::Uuid;
 use worker::{Config, Engine, EngineError, EngineFactory, Observer, StyleWork, Work};

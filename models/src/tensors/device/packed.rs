@@ -4,6 +4,7 @@
 //! (`bytes/`): weights are rounded to 8 bits with a scale for each output, rows to 16 with a scale for each of their sections,
 //! since what a language model multiplies has a few numbers that are a thousand times as large as the others.
 
+use crate::tensors::device::large_pages::{Bytes, lay_together};
 use crate::tensors::floats::floats;
 use tch::{Device, Kind, Tensor};
 
@@ -37,7 +38,7 @@ const BEST: i64 = 0;
 #[derive(Debug)]
 pub struct Packed {
     /// (⌈out / 32⌉, pairs, 32, 2): zeros where the matrix has ended.
-    weights: Vec<i8>,
+    weights: Bytes,
     /// What a one is worth (out).
     scales: Vec<f32>,
     out: usize,
@@ -70,11 +71,18 @@ impl Packed {
             .view([-1, together, pairs, 2])
             .transpose(1, 2);
         Some(Self {
-            weights: Vec::try_from(laid.reshape([-1])).ok()?,
+            weights: Bytes::Own(Vec::try_from(laid.reshape([-1])).ok()?),
             scales: Vec::try_from(scales.reshape([-1])).ok()?,
             out: out as usize,
             inner: inner as usize,
         })
+    }
+
+    /// Lays the weights of several matrices into memory of large pages, where reading all of them one after the other takes
+    /// half the time.
+    pub fn together<'a>(matrices: impl IntoIterator<Item = &'a mut Packed>) {
+        let weights = matrices.into_iter().map(|packed| &mut packed.weights);
+        lay_together(weights);
     }
 
     /// (out, in).
@@ -122,7 +130,7 @@ impl Packed {
         let product = Product {
             rows: whole.as_ptr(),
             row_scales: row_scales.as_ptr(),
-            weights: self.weights.as_ptr(),
+            weights: self.weights.as_slice().as_ptr(),
             scales: self.scales.as_ptr(),
             found: found.as_mut_ptr(),
             count: count as i64,

@@ -1,0 +1,81 @@
+//! Bytes that are read again and again from end to end, in memory of large pages.
+//!
+//! Every token of a language model reads all its weights. In pages of four kilobytes the processor spends as long on finding
+//! where they are as on reading them. Where the system has no large pages, nothing is lost but the time.
+
+use memmap2::MmapMut;
+use std::sync::Arc;
+
+/// The nearest cache is read in lines of so many bytes: a piece begins with one.
+const LINE: usize = 64;
+
+/// Signed bytes that nobody changes.
+#[derive(Debug)]
+pub(super) enum Bytes {
+    /// As they came.
+    Own(Vec<i8>),
+    /// So many from this place on, of memory that several share.
+    Shared(Arc<MmapMut>, usize, usize),
+}
+
+impl Bytes {
+    pub(super) fn as_slice(&self) -> &[i8] {
+        match self {
+            Bytes::Own(bytes) => bytes,
+            Bytes::Shared(map, begin, length) => {
+                let bytes = &map[*begin..][..*length];
+                // SAFETY: a signed byte is as large as one without a sign, and every byte is one.
+                unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+            }
+        }
+    }
+}
+
+/// Moves bytes, each in memory of its own, into one stretch of large pages. Where there is no memory for it they stay.
+pub(super) fn lay_together<'a>(all: impl Iterator<Item = &'a mut Bytes>) {
+    let mut end = 0;
+    let mut places = Vec::new();
+    for bytes in all {
+        let length = bytes.as_slice().len();
+        places.push((bytes, end, length));
+        end += length.next_multiple_of(LINE);
+    }
+    let Ok(mut map) = MmapMut::map_anon(end) else {
+        return;
+    };
+    // a hint: a system that does not know it gives small pages
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::HugePage);
+    for (bytes, begin, length) in &mut places {
+        let from = std::mem::replace(*bytes, Bytes::Own(Vec::new()));
+        let to = map[*begin..][..*length].iter_mut();
+        to.zip(from.as_slice())
+            .for_each(|(to, &from)| *to = from as u8);
+    }
+    let map = Arc::new(map);
+    for (bytes, begin, length) in places {
+        *bytes = Bytes::Shared(map.clone(), begin, length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_the_same_wherever_they_lie() {
+        let some =
+            |count: i32, by: i32| (0..count).map(|n| (n * by % 251) as i8).collect::<Vec<_>>();
+        let wanted = [some(100, 7), Vec::new(), some(4097, 3), some(1, 5)];
+        let mut all = wanted.clone().map(Bytes::Own);
+        for _ in 0..2 {
+            lay_together(all.iter_mut());
+            for (bytes, wanted) in all.iter().zip(&wanted) {
+                assert!(matches!(bytes, Bytes::Shared(_, begin, _) if begin % LINE == 0));
+                assert_eq!(bytes.as_slice(), wanted);
+            }
+        }
+        let [first, ..] = all;
+        assert_eq!(first.as_slice(), wanted[0], "the others are gone");
+    }
+}
