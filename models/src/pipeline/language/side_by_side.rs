@@ -42,10 +42,10 @@ pub(super) fn write_all(
     } else {
         most.min(ready.len())
     };
+    let _products = OneThread::begin();
     if threads < 2 || ready.is_empty() {
         return one_by_one(language, ready, batch, watcher);
     }
-    let _products = OneThread::begin();
     let (queue, language) = (Queue::default(), Shared::lend(language));
     let (words, heard) = channel();
     std::thread::scope(|scope| {

@@ -54,27 +54,29 @@ impl Packed {
         if weight.kind() != Kind::Float || weight.device() != Device::Cpu {
             return None;
         }
-        // each output has a scale of its own, so that a large one does not coarsen the others
-        let largest = weight.abs().amax([1i64].as_slice(), true);
-        let scales = largest.clamp_min(1e-12) / f64::from(i8::MAX);
-        let bytes = (weight / &scales).round().to_kind(Kind::Int8);
-        let sections = Sections::of(inner as usize);
-        let (together, pairs) = (TOGETHER as i64, sections.padded() as i64 / 2);
-        let padding = [
-            0,
-            2 * pairs - inner,
-            0,
-            (together - out % together) % together,
-        ];
-        let laid = bytes
-            .constant_pad_nd(padding)
-            .view([-1, together, pairs, 2])
-            .transpose(1, 2);
+        let (out, inner) = (out as usize, inner as usize);
+        let padded = Sections::of(inner).padded();
+        let mut weights = vec![0i8; out.next_multiple_of(TOGETHER) * padded];
+        let mut scales = Vec::with_capacity(out);
+        let rows = floats(weight);
+        let blocks = weights.chunks_exact_mut((TOGETHER * padded).max(1));
+        for (rows, block) in rows.chunks((TOGETHER * inner).max(1)).zip(blocks) {
+            for (place, row) in rows.chunks_exact(inner).enumerate() {
+                // each output has a scale of its own, so that a large one does not coarsen the others
+                let worth = worth(row, f32::from(i8::MAX), 1e-12);
+                for (pair, to) in row.chunks(2).zip(block.chunks_exact_mut(2 * TOGETHER)) {
+                    for (x, to) in pair.iter().zip(&mut to[2 * place..]) {
+                        *to = whole(x / worth) as i8;
+                    }
+                }
+                scales.push(worth);
+            }
+        }
         Some(Self {
-            weights: Bytes::Own(Vec::try_from(laid.reshape([-1])).ok()?),
-            scales: Vec::try_from(scales.reshape([-1])).ok()?,
-            out: out as usize,
-            inner: inner as usize,
+            weights: Bytes::Own(weights),
+            scales,
+            out,
+            inner,
         })
     }
 
@@ -184,23 +186,35 @@ impl Sections {
     }
 }
 
-/// Fills `whole` and says what a one of it is worth: not a number where the section has one that is infinite or none.
-fn round(section: &[f32], whole: &mut [i16]) -> f32 {
-    // without their sign, floats are in the order of their bits, and what is no number comes last
-    let bits = |x: &f32| x.abs().to_bits() as i32;
-    let largest = section.iter().map(bits).fold(0, i32::max);
-    let largest = f32::from_bits(largest as u32);
-    if !largest.is_finite() {
-        return f32::NAN;
-    }
-    let worth = largest.max(1e-30) / f32::from(i16::MAX);
+/// Fills `to` and says what a one of it is worth: not a number where the section has one that is infinite or none.
+fn round(section: &[f32], to: &mut [i16]) -> f32 {
+    let worth = worth(section, f32::from(i16::MAX), 1e-30);
     let per_one = worth.recip();
-    for (whole, x) in whole.iter_mut().zip(section) {
-        // beside this number floats have no fractions: the last bits of the sum are the whole number
-        const NO_FRACTIONS: f32 = 12_582_912.0;
-        *whole = (x * per_one + NO_FRACTIONS).to_bits() as i16;
+    for (to, x) in to.iter_mut().zip(section) {
+        *to = whole(x * per_one) as i16;
     }
     worth
+}
+
+/// What a one is worth if the largest of these numbers, at least `least`, becomes `most`; not a number where one is infinite
+/// or none.
+fn worth(numbers: &[f32], most: f32, least: f32) -> f32 {
+    // without their sign, floats are in the order of their bits, and what is no number comes last
+    let bits = |x: &f32| x.abs().to_bits() as i32;
+    let largest = numbers.iter().map(bits).fold(0, i32::max);
+    let largest = f32::from_bits(largest as u32);
+    if largest.is_finite() {
+        largest.max(least) / most
+    } else {
+        f32::NAN
+    }
+}
+
+/// The nearest whole number, of two the even one, of numbers up to 2²²: its last bits.
+fn whole(x: f32) -> u32 {
+    // beside this number floats have no fractions: the last bits of the sum are the whole number
+    const NO_FRACTIONS: f32 = 12_582_912.0;
+    (x + NO_FRACTIONS).to_bits()
 }
 
 #[cfg(test)]
@@ -275,6 +289,22 @@ mod tests {
             assert!(found[3..].iter().all(|x| x.is_finite()), "{found:?}");
         }
         assert_eq!(packed.times(&[0.0; 4]), [0.0; 3]);
+    }
+
+    #[test]
+    fn weights_are_the_nearest_bytes_by_the_largest_of_their_output() {
+        let weight = Tensor::randn([35, 6], FLOAT);
+        let packed = Packed::new(&weight).unwrap();
+        let scales = weight.abs().amax([1i64].as_slice(), true) / 127.0;
+        let wanted = floats(&(&weight / &scales).round());
+        assert_eq!(packed.scales, floats(&scales));
+        let bytes = packed.weights.as_slice();
+        assert_eq!(bytes.len(), 64 * 6, "two blocks of outputs");
+        for (at, wanted) in wanted.into_iter().enumerate() {
+            let (out, k) = (at / 6, at % 6);
+            let place = ((out / 32 * 3 + k / 2) * 32 + out % 32) * 2 + k % 2;
+            assert_eq!(f32::from(bytes[place]), wanted, "output {out}, number {k}");
+        }
     }
 
     #[test]
