@@ -1,10 +1,11 @@
 //! Where tensors are computed, and how the process is set up for it.
 //!
 //! Called once at start, before any other use of libtorch: after one query for CUDA without the CUDA
-//! library in the process the answer stays "no" for good. With its submodule the only place of the project with
-//! unsafe code: loading a library, setting the allocator and mapping a file have no safe form.
+//! library in the process the answer stays "no" for good. With its submodules the only place of the project with
+//! unsafe code: loading a library, setting the allocator, mapping a file, our kernel and copies in one pass have no safe form.
 #![allow(unsafe_code)]
 
+pub mod copied;
 mod large_pages;
 pub mod mapped;
 pub mod packed;

@@ -9,6 +9,7 @@ mod blocks;
 mod facts;
 
 use crate::error::{Error, Result};
+use crate::tensors::device::copied::copied_numbers;
 use crate::tensors::device::mapped::Mapped;
 use crate::tensors::shape;
 pub use blocks::BlockKind;
@@ -149,7 +150,7 @@ impl Gguf {
         }
         let bytes = &self.file.bytes()[held.start..held.start + held.bytes];
         let numbers = held.kind.unpack(bytes);
-        Ok(Tensor::from_slice(&numbers).view(held.shape.as_slice()))
+        Ok(copied_numbers(&numbers, &held.shape))
     }
 
     /// The path, for messages.

@@ -6,6 +6,7 @@
 mod writer;
 
 use crate::error::{Error, Result};
+use crate::tensors::device::copied::copied;
 use crate::tensors::device::mapped::Mapped;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
@@ -133,7 +134,7 @@ impl Matrix {
                     bytes.extend_from_slice(&file.bytes()[first..first + length]);
                 }
                 let shape = [rows.len() as i64, self.width];
-                Tensor::from_data_size(&bytes, &shape, *kind).to_kind(Kind::Float)
+                copied(&bytes, &shape, *kind).to_kind(Kind::Float)
             }
         }
     }
@@ -148,7 +149,7 @@ impl Matrix {
                 let length = self.row_bytes(*kind);
                 let start = start + first as usize * length;
                 let bytes = &file.bytes()[start..start + count as usize * length];
-                Tensor::from_data_size(bytes, &[count, self.width], *kind).to_kind(Kind::Float)
+                copied(bytes, &[count, self.width], *kind).to_kind(Kind::Float)
             }
         }
     }
@@ -168,7 +169,7 @@ impl Matrix {
             Place::Mapped { file, start, kind } => {
                 let end = start + self.count as usize * self.row_bytes(*kind);
                 let shape = [self.count, self.width];
-                Tensor::from_data_size(&file.bytes()[*start..end], &shape, *kind).to_device(device)
+                copied(&file.bytes()[*start..end], &shape, *kind).to_device(device)
             }
         };
         self.release();

@@ -7,6 +7,7 @@
 
 use crate::durable;
 use crate::error::{Error, Result};
+use crate::tensors::device::copied::copied;
 use crate::tensors::device::mapped::Mapped;
 use crate::tensors::shape;
 use std::collections::BTreeMap;
@@ -65,7 +66,7 @@ impl Weights {
                 return Err(Error::format(&label, reason));
             }
             let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
-            let array = Tensor::from_data_size(view.data(), &shape, kind);
+            let array = copied(view.data(), &shape, kind);
             arrays.push((name.to_owned(), as_float(array)));
             file.release();
         }

@@ -4,6 +4,7 @@
 //! (`bytes/`): weights are rounded to 8 bits with a scale for each output, rows to 16 with a scale for each of their sections,
 //! since what a language model multiplies has a few numbers that are a thousand times as large as the others.
 
+use crate::tensors::device::copied::copied_numbers;
 use crate::tensors::device::large_pages::{Bytes, lay_together};
 use crate::tensors::floats::floats;
 use tch::{Device, Kind, Tensor};
@@ -103,10 +104,9 @@ impl Packed {
             Some(&(self.inner as i64)),
             "a row has the matrix's width"
         );
-        let found = Tensor::from_slice(&self.times(&floats(rows)));
         size.pop();
         size.push(self.out as i64);
-        found.view(size.as_slice())
+        copied_numbers(&self.times(&floats(rows)), &size)
     }
 
     /// Rows one after the other (B · in) → (B · out).

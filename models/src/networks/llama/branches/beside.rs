@@ -5,6 +5,7 @@
 
 use super::numbers::{add, add_scaled, dot, gated, rms_norm, rotate, softmax};
 use crate::networks::llama::{Block, Cache, Config, Llama};
+use crate::tensors::device::copied::copied_numbers;
 use crate::tensors::floats::floats;
 use tch::Tensor;
 
@@ -175,7 +176,7 @@ fn attend(config: &Config, queries: &[f32], text: &Standing, own: &[&Own]) -> Ve
     let shape = |last: usize| [kv as i64, (own.len() * group) as i64, last as i64];
     // which head answers a query, and whose it is
     let place = |query: usize| (query / (own.len() * group), query / group % own.len());
-    let asked = Tensor::from_slice(queries).view(shape(head));
+    let asked = copied_numbers(queries, &shape(head));
     let mut shared = floats(&asked.bmm(&text.keys));
     let mut scores = vec![0.0f32; queries.len() / head * added];
     let scale = (head as f64).powf(-0.5) as f32;
@@ -188,7 +189,7 @@ fn attend(config: &Config, queries: &[f32], text: &Standing, own: &[&Own]) -> Ve
         }
         softmax([&mut shared[at * standing..][..standing], scores], scale);
     }
-    let shares = Tensor::from_slice(&shared).view(shape(standing));
+    let shares = copied_numbers(&shared, &shape(standing));
     let mut found = floats(&shares.bmm(&text.values));
     for (at, found) in found.chunks_exact_mut(head).enumerate() {
         let (k, row) = place(at);
