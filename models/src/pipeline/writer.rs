@@ -243,14 +243,10 @@ impl Writer {
         let hidden = self.llama.extend(&input, &mut cache);
         // the last mark before the text tells its first token
         let hidden = hidden.narrow(1, begin.size()[1] - 1, longest as i64);
-        let costs = self
-            .llama
-            .logits(&hidden)
-            .to_kind(Kind::Float)
-            .log_softmax(-1, Kind::Float);
-        let costs = costs
-            .gather(-1, &shown.unsqueeze(-1), false)
-            .squeeze_dim(-1);
+        let logits = self.llama.logits(&hidden);
+        // of a whole vocabulary only these are wanted: no table of all is made a second time
+        let own = logits.gather(-1, &shown.unsqueeze(-1), false);
+        let costs = (own - logits.logsumexp([-1i64].as_slice(), true)).squeeze_dim(-1);
         let costs = costs.to_device(Device::Cpu);
         let mean = |(row, ids): (usize, &Vec<i64>)| {
             let own = costs.get(row as i64).narrow(0, 0, ids.len() as i64);
