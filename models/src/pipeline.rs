@@ -10,6 +10,7 @@ pub mod gallery;
 pub mod image_encoder;
 mod kept;
 mod language;
+mod looks;
 pub mod options;
 pub mod picture;
 mod recurrent;

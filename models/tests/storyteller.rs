@@ -123,6 +123,23 @@ fn a_story_is_the_same_alone_and_in_any_batch() {
 }
 
 #[test]
+fn a_picture_is_looked_at_once_and_other_stories_of_it_are_what_they_would_be_anyway() {
+    let folder = tempfile::tempdir().unwrap();
+    let [kept, mut anew] = [(); 2].map(|()| open(folder.path()).unwrap());
+    anew.keep_looks(0);
+    let (one, other) = (picture(1), picture(2));
+    for options in varied().into_iter().take(4) {
+        let wishes = [&one, &other, &one].map(|picture| (picture, options.clone()));
+        let [kept, anew] = [&kept, &anew].map(|teller| {
+            let stories = tell(teller, &wishes).into_iter();
+            stories.map(Result::unwrap).collect::<Vec<_>>()
+        });
+        assert_eq!(kept, anew);
+    }
+    assert_eq!((kept.seen().looked, anew.seen().looked), (2, 12));
+}
+
+#[test]
 fn another_start_tells_the_same_story_from_the_kept_vectors() {
     let folder = tempfile::tempdir().unwrap();
     let picture = picture(3);

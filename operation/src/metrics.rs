@@ -39,6 +39,8 @@ pub struct Metrics {
     pub batches: IntCounterVec,
     /// Stories in a batch.
     pub batch_stories: Histogram,
+    /// Pictures of stories by how they were `seen`: looked at by the networks, or known from before.
+    pub pictures: IntCounterVec,
     /// Time that a batch spent in each `stage`.
     pub stage_seconds: HistogramVec,
     /// From the claim of a job to its written outcome.
@@ -191,6 +193,12 @@ impl Metrics {
             ),
             batches,
             batch_stories,
+            pictures: make.counters(
+                "storyteller_pictures_total",
+                "Pictures of stories, by whether networks had to look at them",
+                &["seen"],
+                &["looked", "known"],
+            ),
             stage_seconds,
             attempt_seconds,
             webhook_attempts: make.counters(

@@ -1,10 +1,15 @@
 //! The starter bundle on real photos: the networks really run, and what they tell depends on what they are shown.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use crate::harness::Service;
+use models::pipeline::options::Options;
+use models::pipeline::storyteller::{NoWatcher, Request};
+use models::{Picture, Storyteller};
 use testkit::eventually;
 use testkit::photos::photo;
+use testkit::postgres::cache;
 
 /// Narrow and few enough to be told in seconds on one core.
 const QUICK: [(&str, &str); 3] = [("captions", "50"), ("beam_width", "5"), ("max_words", "60")];
@@ -45,6 +50,34 @@ async fn the_story_changes_with_the_picture_and_with_the_style() {
         );
     }
     service.stop().await;
+}
+
+#[test]
+fn another_style_of_a_picture_needs_no_look_and_tells_what_it_tells_after_one() {
+    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/bundles/starter");
+    let device = models::tensors::device::choose("cpu").unwrap();
+    let teller = Storyteller::open(&bundle, &cache(), device, &mut |_, _, _| {});
+    let mut teller = teller.unwrap();
+    let photo = photo("dogs.jpg");
+    let picture = Picture::decode(&photo, &pictures::Caps::default()).unwrap();
+    let tell = |teller: &Storyteller, style: &str| {
+        let options = Options {
+            style: vec![(style.to_owned(), 1.0)],
+            captions: 50,
+            max_words: 20,
+            ..Options::default()
+        };
+        let picture = &picture;
+        let told = teller.tell(&[Request { picture, options }], &mut NoWatcher);
+        told.stories.into_iter().next().unwrap().unwrap()
+    };
+    tell(&teller, "romance");
+    let known = tell(&teller, "sea");
+    let seen = teller.seen();
+    assert_eq!((seen.looked, seen.known), (1, 1));
+    teller.keep_looks(0);
+    assert_eq!(tell(&teller, "sea"), known);
+    assert_eq!(teller.seen().looked, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

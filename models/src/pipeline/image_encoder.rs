@@ -66,7 +66,8 @@ impl ImageEncoder {
                 Network::EfficientNet(network) => network.features(&batch),
                 Network::Vgg(network) => network.features(&batch),
             };
-            features.extend((0..some.len() as i64).map(|row| found.narrow(0, row, 1)));
+            // a row of its own: features are kept, and would keep their whole block
+            features.extend((0..some.len() as i64).map(|row| found.narrow(0, row, 1).copy()));
         }
         features
     }

@@ -24,10 +24,12 @@ use crate::networks::llama::Llama;
 use crate::networks::prefix::{PrefixMap, Spread};
 use crate::networks::word_head::WordHead;
 use crate::pipeline::caption_thoughts;
-use crate::pipeline::seeing::Seeing;
+use crate::pipeline::looks::Looks;
+use crate::pipeline::picture::Picture;
 use crate::pipeline::seeing::eyes::Eyes;
 use crate::pipeline::seeing::part::SeeingPart;
 use crate::pipeline::seeing::readings::Readings;
+use crate::pipeline::seeing::{Look, Seeing};
 use crate::pipeline::story::{Request, ToldBatch, Watcher};
 use crate::pipeline::style_from_text::{Draft, GoOn, Made, Reader, make};
 use crate::pipeline::writer::{Writer, allowed_tokens};
@@ -45,6 +47,7 @@ use tch::{Device, Kind, Tensor};
 pub(super) struct Language {
     part: LanguageModelPart,
     eyes: Eyes,
+    pub(super) looks: Looks<Look>,
     seeing: Seeing,
     word_head: WordHead,
     captions: Vec<String>,
@@ -61,7 +64,8 @@ pub(super) struct Language {
     writer: Writer,
 }
 
-/// Nothing of it changes once it is open but `styles`, and nobody adds one while stories are told.
+/// Nothing of it changes once it is open but `styles`, and nobody adds one while stories are told; and `looks`, behind a lock,
+/// in which no tensor is written into.
 impl ReadOnly for Language {}
 
 impl Language {
@@ -111,6 +115,7 @@ impl Language {
             manners: manners(bundle),
             part,
             eyes,
+            looks: Looks::new(Look::again),
             seeing,
             captions,
             thoughts,
@@ -128,6 +133,12 @@ impl Language {
             &Reader::Language(&self.sentences, self.writer.pieces()),
             go_on,
         )
+    }
+
+    /// What the eyes find in a picture, or found in it before.
+    fn look(&self, picture: &Picture) -> Option<Look> {
+        let look = |strange: &[&Picture]| self.eyes.look(strange);
+        self.looks.at(&[picture], look).pop()
     }
 
     /// Tells a story for each request.

@@ -17,19 +17,22 @@ use crate::networks::vse::Vse;
 use crate::pipeline::caption_vectors;
 use crate::pipeline::gallery::Gallery;
 use crate::pipeline::image_encoder::ImageEncoder;
+use crate::pipeline::looks::Looks;
 use crate::pipeline::story::{Request, ToldBatch, Watcher};
 use crate::pipeline::style_from_text::{Draft, GoOn, Made, Reader, make};
 use crate::tensors::device::give_back_freed_memory;
 use crate::tensors::matrix::Matrix;
 use crate::text::vocabulary::Vocabulary;
 use std::path::Path;
-use tch::Device;
+use tch::{Device, Tensor};
 
 /// All networks of a bundle of 2015 on one device, with the captions' vectors.
 #[derive(Debug)]
 pub(super) struct Recurrent {
     device: Device,
     image_encoder: ImageEncoder,
+    /// Features, where the networks are.
+    pub(super) looks: Looks<Tensor>,
     vse: Vse,
     skip_thoughts: SkipThoughts,
     gallery: Gallery,
@@ -70,6 +73,7 @@ impl Recurrent {
         Ok(Self {
             device,
             image_encoder,
+            looks: Looks::new(Tensor::shallow_clone),
             vse,
             skip_thoughts,
             gallery: Gallery::from_rows(captions, known.embeddings)?,

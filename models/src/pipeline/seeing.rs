@@ -263,6 +263,15 @@ impl Seeing {
 }
 
 impl Look {
+    /// The same numbers once more, not copied.
+    pub fn again(&self) -> Self {
+        Self {
+            lite0: self.lite0.shallow_clone(),
+            logits: self.logits.shallow_clone(),
+            nanodet: self.nanodet.shallow_clone(),
+        }
+    }
+
     /// All that the joint space and the word head look at (1872).
     pub fn features(&self) -> Tensor {
         Tensor::cat(&[&self.lite0, &self.nanodet], 0)

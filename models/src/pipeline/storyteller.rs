@@ -8,6 +8,7 @@ use crate::bundle::styles::Styles;
 use crate::bundle::{Bundle, Style};
 use crate::error::Result;
 use crate::pipeline::language::{Language, lanes};
+pub use crate::pipeline::looks::Seen;
 use crate::pipeline::recurrent::Recurrent;
 pub use crate::pipeline::story::{
     Newcomer, NoWatcher, Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher,
@@ -108,6 +109,23 @@ impl Storyteller {
         match &self.networks {
             Networks::Recurrent(_) => 1,
             Networks::Language(_) => lanes(self.device),
+        }
+    }
+
+    /// How often pictures were seen by the networks, and how often they were known.
+    pub fn seen(&self) -> Seen {
+        match &self.networks {
+            Networks::Recurrent(networks) => networks.looks.seen(),
+            Networks::Language(networks) => networks.looks.seen(),
+        }
+    }
+
+    /// Keeps what is seen in so many of the latest pictures from now on, and forgets what was kept. With 0 every picture is
+    /// looked at each time, for measurements; stories are the same with any number.
+    pub fn keep_looks(&mut self, most: usize) {
+        match &mut self.networks {
+            Networks::Recurrent(networks) => networks.looks.keep(most),
+            Networks::Language(networks) => networks.looks.keep(most),
         }
     }
 

@@ -14,10 +14,11 @@ use jobs::{
 use models::Storyteller;
 use models::pipeline::options::{self as wanted, Options};
 use models::pipeline::storyteller;
-use models::pipeline::storyteller::{Newcomer, Request, Stage, Story, Timings, Watcher};
+use models::pipeline::storyteller::{Newcomer, Request, Seen, Stage, Story, Timings, Watcher};
 use models::pipeline::style_from_text::Draft;
 use models::tensors::device::choose;
 use models::text::sentences::all_sentences;
+use operation::metrics::METRICS;
 
 use super::{Engine, EngineError, EngineFactory, Observer, StyleWork, Work};
 
@@ -124,7 +125,9 @@ impl Engine for StorytellerEngine {
             asked: batch.iter().map(|work| work.request.clone()).collect(),
             said: BTreeSet::new(),
         };
+        let seen = self.storyteller.seen();
         let told = self.storyteller.tell(&requests, &mut positions);
+        count_pictures(self.storyteller.seen() - seen);
         let mut results: Vec<_> = options.into_iter().map(|o| o.err().map(Err)).collect();
         results.resize(positions.asked.len(), None);
         for (story, place) in told.stories.into_iter().zip(positions.places.clone()) {
@@ -198,6 +201,12 @@ fn result_of(story: Story, request: &StoryRequest, bundle: &str, timings: &Timin
         bundle: bundle.to_owned(),
         others: story.others,
         explanation: Some(Box::new(explanation)),
+    }
+}
+
+fn count_pictures(seen: Seen) {
+    for (how, count) in [("looked", seen.looked), ("known", seen.known)] {
+        METRICS.pictures.with_label_values(&[how]).inc_by(count);
     }
 }
 

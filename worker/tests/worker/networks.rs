@@ -2,6 +2,7 @@
 //! What must stay true: nothing is fetched for it, the bundle is made on the spot.
 
 use jobs::{Compat, Mode, State, StoryRequest};
+use operation::metrics::METRICS;
 use scripted::ScriptedEngine;
 use worker::Config;
 
@@ -53,5 +54,7 @@ async fn the_networks_tell_a_story_with_captions_and_timings() {
         stories.push(result.story);
     }
     assert_ne!(stories[0], stories[2], "strict stories follow other rules");
+    let pictures = |seen| METRICS.pictures.with_label_values(&[seen]).get();
+    assert_eq!((pictures("looked"), pictures("known")), (1, 2));
     worker.stop().await;
 }

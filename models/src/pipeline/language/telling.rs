@@ -108,7 +108,7 @@ impl Telling<'_> {
         let mix = mix.map_err(|error| self.stories[place] = Some(Err(error)));
         let mix = mix.ok()?;
         watcher.stage(place, Stage::Looking, 0, 1);
-        let look = self.language.eyes.look(&[request.picture]).pop()?;
+        let look = self.language.look(request.picture)?;
         watcher.stage(place, Stage::Looking, 1, 1);
         Some(Item {
             place,

@@ -15,6 +15,7 @@ use crate::networks::skip_thoughts::Encoding;
 use crate::pipeline::ending;
 use crate::pipeline::gallery::Match;
 use crate::pipeline::options::{Mode, Options};
+use crate::pipeline::picture::Picture;
 use crate::pipeline::story::{Request, Stage, Story, Timings, ToldBatch, UsedCaption, Watcher};
 use crate::text::tokenize;
 use std::time::Instant;
@@ -105,7 +106,8 @@ fn look<'a>(
         .iter()
         .map(|&(place, _)| requests[place].picture)
         .collect();
-    let features = teller.image_encoder.look(&pictures);
+    let look = |strange: &[&Picture]| teller.image_encoder.look(strange);
+    let features = teller.looks.at(&pictures, look);
     let mut items = Vec::new();
     for ((place, mix), feature) in seen.into_iter().zip(features) {
         watcher.stage(place, Stage::Looking, 1, 1);

@@ -50,7 +50,8 @@ impl Eyes {
                 .features(&self.batch(some, block, squash::nanodet_input));
             let rows = [lite0, logits, nanodet].map(|found| found.to_device(Device::Cpu));
             for row in 0..some.len() as i64 {
-                let [lite0, logits, nanodet] = [0, 1, 2].map(|n: usize| rows[n].get(row));
+                // a row of its own: looks are kept, and would keep their whole block
+                let [lite0, logits, nanodet] = [0, 1, 2].map(|n: usize| rows[n].get(row).copy());
                 looks.push(Look {
                     lite0,
                     logits,
