@@ -5,6 +5,7 @@ mod admission;
 mod allowance;
 mod batches;
 mod callers;
+mod connections;
 mod cookies;
 mod cors;
 mod deliveries;
@@ -46,13 +47,20 @@ pub mod view;
 mod wait;
 mod waits;
 
+use std::future::ready;
 use std::net::TcpListener;
+use std::time::Duration;
 
+use actix_http::HttpService;
+use actix_service::{ServiceFactoryExt as _, map_config};
+use actix_web::dev::{AppConfig, Server, fn_service};
+use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer, middleware};
+use actix_web::{App, middleware};
 use tokio_util::sync::CancellationToken;
 
 pub use allowance::Allowance;
+use connections::Connection;
 pub use error::Error;
 use feed::Feed;
 pub use known::Access as AccessOptions;
@@ -67,6 +75,8 @@ use waits::Waits;
 
 /// Connections that are still busy after so many seconds of a stop are cut; waits end at once, so few are.
 const STOP_PATIENCE: u64 = 10;
+/// Who has not read all of his answer, or has not sent all of his body, has so long when the connection is to end.
+const PARTING: Duration = Duration::from_secs(1);
 /// Threads that answer; the work is in the database and on the blocking pool.
 const ANSWERERS: usize = 2;
 
@@ -86,11 +96,9 @@ pub async fn run(
         .access
         .check(address, state.store.has_keys().await?)?;
     let closing = CancellationToken::new();
-    let (stop_wait, connections) = (config.stop_wait, config.limits.max_connections);
-    let head_patience = config.head_patience;
+    let stop_wait = config.stop_wait;
     let feed = Feed::new(state.store.clone());
     let news = tokio::spawn(feed.clone().run(closing.clone()));
-    let hosts = Data::new(config.hosts.clone());
     let service = Data::new(Service {
         turns: Turns::new(&config.limits),
         waits: Waits::new(config.limits.max_waits),
@@ -102,25 +110,7 @@ pub async fn run(
         stopping: shutdown.clone(),
         shutdown: closing.clone(),
     });
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(service.clone())
-            .app_data(hosts.clone())
-            .wrap(middleware::from_fn(callers::around))
-            .wrap(middleware::Compress::default())
-            .wrap(cors::around(&service.config.hosts.cors_origin))
-            .wrap(middleware::from_fn(requests::around))
-            .configure(routes::all)
-    })
-    .on_connect(sites::note_address)
-    .workers(ANSWERERS)
-    // the limit is each worker's own
-    .max_connections(connections.div_ceil(ANSWERERS))
-    .client_request_timeout(head_patience)
-    .shutdown_timeout(STOP_PATIENCE)
-    .disable_signals()
-    .listen(listener)?
-    .run();
+    let server = server(&service, listener)?;
     let handle = server.handle();
     let stopper = tokio::spawn(async move {
         shutdown.cancelled().await;
@@ -133,4 +123,53 @@ pub async fn run(
     stopper.abort();
     news.abort();
     Ok(served?)
+}
+
+/// What actix's own `HttpServer` puts together, on our connections.
+fn server(service: &Data<Service>, listener: TcpListener) -> std::io::Result<Server> {
+    let Config {
+        keep_alive,
+        head_patience,
+        ..
+    } = service.config;
+    let connections = service.config.limits.max_connections;
+    let hosts = Data::new(service.config.hosts.clone());
+    let service = service.clone();
+    let builder = Server::build()
+        .workers(ANSWERERS)
+        // the limit is each worker's own
+        .max_concurrent_connections(connections.div_ceil(ANSWERERS))
+        .shutdown_timeout(STOP_PATIENCE)
+        .disable_signals();
+    let draining = builder.graceful_shutdown_signal();
+    let factory = move || {
+        let app = App::new()
+            .app_data(service.clone())
+            .app_data(hosts.clone())
+            .wrap(middleware::from_fn(callers::around))
+            .wrap(middleware::Compress::default())
+            .wrap(cors::around(&service.config.hosts.cors_origin))
+            .wrap(middleware::from_fn(requests::around))
+            .configure(routes::all);
+        let draining = draining.clone();
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let draining = draining.clone();
+                async move { draining.notified().await }
+            })
+            .keep_alive(keep_alive)
+            .client_request_timeout(head_patience)
+            .client_disconnect_timeout(PARTING)
+            .on_connect_ext(Connection::note)
+            .h1(map_config(app, |_| AppConfig::default()));
+        fn_service(move |stream: TcpStream| {
+            let from = stream.peer_addr().ok();
+            ready(Ok((
+                Connection::new(stream, keep_alive + head_patience),
+                from,
+            )))
+        })
+        .and_then(http)
+    };
+    Ok(builder.listen("api", listener, factory)?.run())
 }

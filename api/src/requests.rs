@@ -3,6 +3,7 @@
 //! `lib.rs` wraps the whole application in [`around`]. What must stay true: every answer, errors included,
 //! carries `X-Request-Id`, and nothing the page loads can come from another place than this service.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::HttpMessage as _;
@@ -21,6 +22,7 @@ use operation::traces;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use crate::connections::{Turns, UnderWay};
 use crate::error::{Error, Kind};
 use crate::service::Service;
 
@@ -58,6 +60,7 @@ pub(crate) async fn around(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let under_way = UnderWay::on(request.conn_data::<Rc<Turns>>());
     let id = request_id(&request);
     let span = tracing::info_span!(
         "request", id = %id, method = %request.method(), path = request.path(), key = tracing::field::Empty
@@ -107,7 +110,7 @@ pub(crate) async fn around(
         if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert(REQUEST_ID, id);
         }
-        Ok(answer)
+        Ok(answer.map_body(|_, body| under_way.until_the_end_of(body)))
     }
     .instrument(span)
     .await

@@ -32,7 +32,10 @@ pub struct Config {
     /// How long a stop only says that it is not ready, so that whoever sends requests here has heard of it before
     /// connections are refused.
     pub stop_wait: Duration,
-    /// How long the headers of a connection's first request may take to arrive.
+    /// How long a connection may be silent between two requests.
+    pub keep_alive: Duration,
+    /// How long the headers of a request may take to arrive: of a connection's first from its beginning, of a later one
+    /// from the end of its silence, which is taken to be as long as it may be.
     pub head_patience: Duration,
     /// How often a stream of events says that it is still there when there is nothing else to say.
     pub stream_heartbeat: Duration,
@@ -46,6 +49,8 @@ impl Default for Config {
             access: Access::default(),
             limits: Limits::default(),
             stop_wait: Duration::ZERO,
+            // a page asks for all that it needs within it
+            keep_alive: Duration::from_secs(5),
             // a packet that is lost comes again within some seconds
             head_patience: Duration::from_secs(5),
             // proxies cut what is silent for half a minute

@@ -3,7 +3,6 @@
 //! a name that somebody else owns never leads a browser into this service, however it resolves (DNS rebinding), and
 //! no page of another site changes anything here.
 
-use std::any::Any;
 use std::future::{Ready, ready};
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -40,9 +39,8 @@ pub struct Hosts {
 struct CameTo(IpAddr);
 
 /// Notes for every request of a connection to which address it came.
-pub(crate) fn note_address(connection: &dyn Any, notes: &mut Extensions) {
-    let stream = connection.downcast_ref::<TcpStream>();
-    if let Some(Ok(address)) = stream.map(TcpStream::local_addr) {
+pub(crate) fn note_address(stream: &TcpStream, notes: &mut Extensions) {
+    if let Ok(address) = stream.local_addr() {
         notes.insert(CameTo(address.ip()));
     }
 }

@@ -1,7 +1,7 @@
 //! Connections on which no request arrives as it should: headers that dribble in, and bytes that are no HTTP.
 //! What must stay true: each is answered or cut within its time, and others are served as ever.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -22,7 +22,10 @@ fn connect(service: &TestService) -> TcpStream {
 fn heard(mut connection: TcpStream) -> String {
     let mut answer = Vec::new();
     // a reset ends it as well
-    let _ = connection.read_to_end(&mut answer);
+    let ended = connection
+        .read_to_end(&mut answer)
+        .map_err(|error| error.kind());
+    assert_ne!(ended, Err(ErrorKind::WouldBlock), "nobody closes it");
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -37,23 +40,77 @@ async fn who_dribbles_headers_is_cut() {
         ..Config::default()
     };
     let service = TestService::start_with(Rules::default(), config).await;
-    let connection = connect(&service);
+    let head = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Long: ";
+    let answer = dribbled(&service, head).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert_eq!(service.get("/livez").await.status, 200);
+    service.stop().await;
+}
+
+/// What comes back when this was sent and more dribbles in, until the connection is closed.
+async fn dribbled(service: &TestService, sent: &'static [u8]) -> String {
+    let connection = connect(service);
     let mut dribbling = connection.try_clone().unwrap();
     let dribbler = std::thread::spawn(move || {
-        let head = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Long: ";
-        let letters = head.iter().chain(std::iter::repeat(&b'a'));
-        // one header of hours, a letter at a time, until nobody takes it
-        for letter in letters {
-            if dribbling.write_all(&[*letter]).is_err() {
-                return;
-            }
+        // one line of hours, a letter at a time, until nobody takes it
+        let mut dribbled = dribbling.write_all(sent);
+        while dribbled.is_ok() {
             std::thread::sleep(Duration::from_millis(20));
+            dribbled = dribbling.write_all(b"a");
         }
     });
     let answer = blocking(move || heard(connection)).await;
-    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert_eq!(service.get("/livez").await.status, 200);
     blocking(move || dribbler.join().unwrap()).await;
+    answer
+}
+
+#[tokio::test]
+async fn who_dribbles_after_an_answer_is_cut_as_well() {
+    let config = Config {
+        keep_alive: Duration::from_millis(300),
+        head_patience: Duration::from_millis(500),
+        ..Config::default()
+    };
+    let service = TestService::start_with(Rules::default(), config).await;
+    for sent in [
+        // the headers of a second request
+        &b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nX-Long: "[..],
+        // before a request
+        b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        // a body that nobody wants
+        b"GET /livez HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n",
+    ] {
+        let answer = dribbled(&service, sent).await;
+        let answers = answer.matches("HTTP/1.1 200").count();
+        assert_eq!(answers, 1, "{answer}");
+    }
+    assert_eq!(service.get("/livez").await.status, 200);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn who_takes_his_time_with_a_request_or_its_answer_is_not_cut_between_them() {
+    let config = Config {
+        keep_alive: Duration::from_millis(300),
+        head_patience: Duration::from_millis(500),
+        ..Config::default()
+    };
+    let service = TestService::start_with(Rules::default(), config).await;
+    let id = service.submit(&[]).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut connection = connect(&service);
+    let wait = format!("GET /v1/stories/{id}?wait=2 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    for part in [
+        "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        &wait,
+        "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    ] {
+        connection.write_all(part.as_bytes()).unwrap();
+    }
+    let answer = blocking(move || heard(connection)).await;
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 3, "{answer}");
     service.stop().await;
 }
 
