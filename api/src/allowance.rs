@@ -12,7 +12,7 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// A limit of one caller, and what is left of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// Of what: `requests`, `submits` and `wrong_keys` are those of a minute, `stories` those of a day, `waiting` those at once.
+    /// Of what: `requests`, `submits` and `wrong_keys` are those of a minute, `stories` those of a day, `waiting` and `uploads` those at once.
     pub name: &'static str,
     /// How many.
     pub most: u32,

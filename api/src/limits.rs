@@ -27,6 +27,11 @@ pub struct Limits {
     /// counts as four.
     #[arg(long, env = "STORYTELLER_MAX_UPLOADS", value_name = "N", default_value_t = Limits::default().max_uploads)]
     pub max_uploads: usize,
+    /// Pictures that one key may have announced at `POST /v1/uploads` and not asked the story of, each for a quarter of an
+    /// hour; without keys all callers together. Each takes up to 20 MiB at the S3 server until it is swept up, an hour
+    /// after it was sent.
+    #[arg(long, env = "STORYTELLER_MAX_OPEN_UPLOADS", value_name = "N", default_value_t = Limits::default().max_open_uploads, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_open_uploads: u32,
     /// In how many seconds a picture or text must have come in full; 15 s without a byte end it as well.
     #[arg(long, env = "STORYTELLER_UPLOAD_SECONDS", value_name = "S", default_value_t = Limits::default().upload_seconds)]
     pub upload_seconds: u64,
@@ -51,6 +56,8 @@ impl Default for Limits {
             max_connections: 1024,
             max_waits: 256,
             max_uploads: 16,
+            // an album at once, and 3 GiB of one key's at most before they are swept up
+            max_open_uploads: 32,
             upload_seconds: 120,
             max_fetches: 16,
             max_fetches_a_host: 4,

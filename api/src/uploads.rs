@@ -1,7 +1,7 @@
 //! `POST /v1/uploads`: an address at the picture store to which a caller sends a picture by himself, and what was sent there
 //! when its story is asked for. `routes.rs` leads here, the submit names an [`Upload`]. What must stay true: nothing is taken
-//! there but what was announced, once; whose it is and until when is in its id and its name, so no row can be lost or left;
-//! and what was sent passes the same intake as any picture.
+//! there but what was announced, once, and of one caller so many at a time; whose it is and until when is in its id and its
+//! name, so a row that is lost lets one more in and no stranger; and what was sent passes the same intake as any picture.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,11 +11,13 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Json};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use jobs::Opening;
 use pictures::images::{Announced, Deployment};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::allowance::{self, Allowance};
 use crate::callers::Caller;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::service::Service;
@@ -23,6 +25,8 @@ use crate::sites::OwnSite;
 
 /// In so long a picture is sent and its story asked for. What is older than an hour is swept up.
 const VALID: Duration = Duration::from_secs(15 * 60);
+/// What the limit is called in headers.
+const NAME: &str = "uploads";
 
 /// A picture that is going to be sent.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -90,6 +94,7 @@ pub(crate) struct UploadView {
         (status = 413, description = "`image_too_large` or `body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_parameter`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`quota_exceeded`: ask for the stories of those that are open first", body = Problem, content_type = "application/problem+json"),
         (status = 501, description = "`uploads_not_offered`: pictures are kept in a folder; send it with the story", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     ))]
@@ -119,7 +124,10 @@ pub(crate) async fn upload(
         let message = "pictures are kept in a folder here, and nobody can send one there by himself: send it with the story, in the field `image` of a form at POST /v1/stories";
         Error::Refused(Kind::UploadsNotOffered, message.to_owned())
     })?;
-    Ok(HttpResponse::Created()
+    let allowance = open(&service, &caller, upload.id).await?;
+    let mut answer = HttpResponse::Created();
+    allowance::append(&mut answer, &allowance);
+    Ok(answer
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(UploadView {
             id: upload.id,
@@ -128,6 +136,38 @@ pub(crate) async fn upload(
             headers: signed.headers.into_iter().collect(),
             expires_at: upload.expires_at().unwrap_or_else(Utc::now),
         }))
+}
+
+/// Counts one more that the caller has open; how many more he may.
+///
+/// # Errors
+/// `quota_exceeded` or `unavailable`.
+async fn open(service: &Service, caller: &Caller, id: Uuid) -> Result<Allowance> {
+    let most = service.config.limits.max_open_uploads;
+    let until = match caller.store.open_upload(id, VALID, most).await? {
+        Opening::Done { left } => {
+            return Ok(Allowance {
+                name: NAME,
+                most,
+                left,
+                again: None,
+            });
+        }
+        Opening::Full { until } => until,
+    };
+    let seconds = (until - Utc::now()).num_seconds().max(0).unsigned_abs() + 1;
+    Err(Error::Limited {
+        kind: Kind::QuotaExceeded,
+        message: format!(
+            "as many as {most} uploads may be open at once, and are: ask for the stories of pictures that were sent; the time of the first is over in {seconds} s"
+        ),
+        allowance: Allowance {
+            name: NAME,
+            most,
+            left: 0,
+            again: Some(seconds),
+        },
+    })
 }
 
 /// A picture that somebody has sent, or is to send, to the store by himself.
@@ -182,6 +222,10 @@ impl Upload {
         match self.key(service).await {
             Ok(key) => service.let_go(&key).await,
             Err(error) => tracing::warn!(upload = %self.id, cause = %error, "swept up later"),
+        }
+        let closed = service.state.store.close_upload(self.id, self.owner);
+        if let Err(error) = closed.await {
+            tracing::warn!(upload = %self.id, cause = %error, "counted as open until its time is over");
         }
     }
 

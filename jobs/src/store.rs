@@ -28,6 +28,7 @@ pub(crate) mod sharing;
 mod styles;
 mod submitting;
 mod sweeping;
+mod uploads;
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -52,6 +53,7 @@ use pace::Pace;
 pub use room::{QueueLimit, Room};
 pub use row::Listed;
 use row::{DATABASE, failed};
+pub use uploads::Opening;
 
 /// Health checks ask every few seconds.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);

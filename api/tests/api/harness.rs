@@ -121,6 +121,11 @@ impl TestService {
         Self::start_at(place, None, Rules::default(), config).await
     }
 
+    /// Changes rows behind the service's back, as time would.
+    pub(crate) async fn tamper(&self, statement: &str) {
+        database::tamper(&self.place.url, statement).await;
+    }
+
     /// Another process of the same service: the same database and pictures.
     pub(crate) async fn another(&self) -> Self {
         self.another_with(Config::default()).await

@@ -224,6 +224,7 @@ async fn the_numbers_of_the_limits_are_in_the_help_and_methods_are_counted_by_na
         "--max-connections",
         "--max-waits",
         "--max-uploads",
+        "--max-open-uploads",
         "--upload-seconds",
         "--max-fetches",
         "--max-fetches-a-host",

@@ -1,6 +1,6 @@
 //! Pictures that are sent to a real S3 server past the service, by HTTP, and what becomes of them when their story is asked for.
 
-use api::{AccessOptions, Config};
+use api::{AccessOptions, Config, Limits};
 use jobs::Scope;
 use pictures::{Caps, Images, S3};
 use reqwest::{Method, RequestBuilder};
@@ -52,6 +52,21 @@ fn telling(service: &TestService, id: &Value) -> RequestBuilder {
 
 async fn tell(service: &TestService, id: &Value) -> Answer {
     Answer::of(telling(service, id)).await
+}
+
+/// Who has no key is not let in, and who has one may have so many uploads open.
+fn for_keys(max_open_uploads: u32) -> Config {
+    Config {
+        access: AccessOptions {
+            require_keys: true,
+            ..AccessOptions::default()
+        },
+        limits: Limits {
+            max_open_uploads,
+            ..Limits::default()
+        },
+        ..Config::default()
+    }
 }
 
 async fn names(bucket: &S3) -> Vec<String> {
@@ -112,14 +127,7 @@ async fn nothing_is_taken_but_what_was_announced_and_nothing_is_told_before_it_i
 
 #[tokio::test]
 async fn an_upload_is_its_keys_own() {
-    let config = Config {
-        access: AccessOptions {
-            require_keys: true,
-            ..AccessOptions::default()
-        },
-        ..Config::default()
-    };
-    let service = TestService::start_on(bucket().await, config).await;
+    let service = TestService::start_on(bucket().await, for_keys(1)).await;
     let (owner, other) = (
         key(&service, Scope::Write).await,
         key(&service, Scope::Admin).await,
@@ -135,6 +143,57 @@ async fn an_upload_is_its_keys_own() {
     }
     let own = with(&owner, telling(&service, &upload["id"])).await;
     assert_eq!(own.status, 202, "{}", own.text());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_has_so_many_uploads_open_and_may_have_another_when_a_story_of_one_is_asked_for() {
+    let config = for_keys(3);
+    let service = TestService::start_on(bucket().await, config.clone()).await;
+    // the same for whichever process is asked
+    let other = service.another_with(config).await;
+    let (owner, stranger) = (
+        key(&service, Scope::Write).await,
+        key(&service, Scope::Write).await,
+    );
+    let picture = photos::jpeg();
+    let ask = async |service: &TestService, key: &str| {
+        with(key, asking(service, "image/jpeg", picture.len())).await
+    };
+    let at_once = tokio::join!(
+        ask(&service, &owner),
+        ask(&other, &owner),
+        ask(&service, &owner),
+        ask(&other, &owner),
+        ask(&service, &owner),
+    );
+    let at_once: [Answer; 5] = at_once.into();
+    let (open, refused): (Vec<_>, Vec<_>) = at_once.iter().partition(|one| one.status == 201);
+    assert_eq!(open.len(), 3);
+    for refused in refused {
+        let problem = refused.problem(429, "quota_exceeded");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("as many as 3 uploads"), "{detail}");
+        let seconds: u64 = refused.header("retry-after").parse().unwrap();
+        assert!((800..=901).contains(&seconds), "{seconds}");
+        assert!(refused.header("ratelimit").starts_with("\"uploads\";r=0"));
+    }
+    assert_eq!(ask(&other, &stranger).await.status, 201, "he has none");
+
+    let upload = open[0].json();
+    assert_eq!(send(&upload, picture.clone()).await, 200);
+    let told = with(&owner, telling(&service, &upload["id"])).await;
+    assert_eq!(told.status, 202, "{}", told.text());
+    let again = ask(&other, &owner).await;
+    assert_eq!(again.status, 201, "{}", again.text());
+    assert_eq!(again.header("ratelimit"), "\"uploads\";r=0");
+    ask(&service, &owner).await.problem(429, "quota_exceeded");
+    // a quarter of an hour passes
+    let passes = "update open_uploads set until = until - interval '16 minutes'";
+    service.tamper(passes).await;
+    let later = ask(&service, &owner).await;
+    assert_eq!(later.header("ratelimit"), "\"uploads\";r=2");
+    other.stop().await;
     service.stop().await;
 }
 
