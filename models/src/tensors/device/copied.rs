@@ -1,4 +1,5 @@
 //! Tensors made of numbers that lie somewhere else, in one pass: the bindings' own way fills them with zeros before.
+//! Files of weights and the steps of a language model go through it. What must stay true: the tensor owns its numbers.
 
 use tch::{Device, Kind, Tensor};
 
