@@ -9,6 +9,8 @@ MIRROR=${MIRROR:-http://deb.debian.org/debian}
 command -v debootstrap >/dev/null || { echo "there is no debootstrap: apt-get install debootstrap" >&2; exit 1; }
 
 BARE=${BARE:-$(mktemp -d)}
+# the user of the service goes through it too
+chmod 755 "$BARE"
 cleanup() {
   umount "$BARE/proc" 2>/dev/null || true
   [ -n "${KEEP:-}" ] || rm -rf --one-file-system "$BARE"
