@@ -15,9 +15,9 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use testkit::eventually;
 use testkit::postgres::{cache, open_folder, settings};
 use testkit::service::new_job;
+use testkit::{Program, eventually};
 
 /// Names the folder for a copy of this program that is to be killed.
 const HOLD: &str = "STORYTELLER_TEST_HOLDS";
@@ -102,16 +102,16 @@ async fn holds_a_database_until_it_is_killed() {
 #[tokio::test]
 async fn a_service_that_was_killed_keeps_nobody_out() {
     let data = open_folder();
-    let mut service = Command::new(std::env::current_exe().unwrap())
+    let mut service = Command::new(std::env::current_exe().unwrap());
+    let service = service
         .args([
             "--exact",
             "holds_a_database_until_it_is_killed",
             "--nocapture",
         ])
         .env(HOLD, data.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stdout(Stdio::piped());
+    let mut service = Program::start(service).unwrap();
     let lines = BufReader::new(service.stdout.take().unwrap()).lines();
     let id = lines
         .map_while(Result::ok)

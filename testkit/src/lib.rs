@@ -6,6 +6,7 @@ pub mod link;
 pub mod photos;
 pub mod ports;
 pub mod postgres;
+mod programs;
 pub mod rabbitmq;
 pub mod receiver;
 pub mod seaweedfs;
@@ -13,5 +14,6 @@ pub mod service;
 mod waits;
 
 pub use disk::SmallDisk;
+pub use programs::Program;
 pub use service::Service;
 pub use waits::{PATIENCE, eventually};

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::ports;
+use crate::programs::kill_group;
 
 /// Debian's wrapper in /usr/sbin insists on the user rabbitmq; this is the program behind it.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
@@ -146,10 +147,10 @@ impl Broker {
 
     /// Ends it as a power cut would.
     pub fn kill(&mut self) {
-        signal_group(self.program.id());
+        kill_group(self.program.id());
         self.program.wait().unwrap();
         // the machine that is the broker ends a moment after the script that started it
-        while signal_group(self.program.id()) {
+        while kill_group(self.program.id()) {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -221,15 +222,6 @@ impl Drop for Names {
         let _ = self.program.kill();
         let _ = self.program.wait();
     }
-}
-
-/// Kills everything the broker's script started, all of its process group; whether anything was left to kill.
-fn signal_group(group: u32) -> bool {
-    let killed = Command::new("kill")
-        .args(["-9", "--", &format!("-{group}")])
-        .stderr(Stdio::null())
-        .status();
-    killed.is_ok_and(|status| status.success())
 }
 
 fn spawn(folder: &TempDir, [amqp, distribution]: [u16; 2], names: u16, node: &str) -> Child {

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use jobs::{State, StoryRequest};
@@ -17,7 +17,7 @@ const JOBS: usize = 50;
 
 /// The program, serving on a free port; stopped when dropped.
 struct Program {
-    child: Child,
+    child: testkit::Program,
     address: String,
 }
 
@@ -27,7 +27,8 @@ impl Program {
     }
 
     fn start_with(data: &Path, flags: &[&str], log: Stdio) -> Program {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_storyteller"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_storyteller"));
+        let command = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .arg("--cache")
@@ -36,9 +37,8 @@ impl Program {
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env("OMP_NUM_THREADS", "1")
             .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+            .stderr(log);
+        let mut child = testkit::Program::start(command).unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
@@ -70,13 +70,6 @@ impl Program {
             self.child.wait().unwrap().success(),
             "a drained stop ends with exit code 0"
         );
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use scripted::ScriptedEngine;
+use testkit::Program;
 
 use crate::harness::{Service, small_picture};
 
@@ -197,36 +198,29 @@ fn every_command_and_option_in_the_documents_exists() {
 
 /// A receiver from the README, listening, stopped when dropped.
 struct Receiver {
-    child: Child,
+    _program: Program,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
     port: u16,
 }
 
 impl Receiver {
     fn start(program: &str, script: &Path, secret: &str) -> Receiver {
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        let command = command
             .arg(script)
             .env("PORT", "0")
             .env("STORYTELLER_WEBHOOK_SECRET", secret)
-            .stdout(Stdio::piped())
-            .spawn();
-        let mut child = child.unwrap_or_else(|error| {
+            .stdout(Stdio::piped());
+        let mut running = Program::start(command).unwrap_or_else(|error| {
             panic!("the README's receivers are tested, and there is no {program} here ({error}): install it")
         });
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
         let port = lines.next().expect("it says where it listens").unwrap();
         Receiver {
-            child,
+            _program: running,
             lines,
             port: port.trim().parse().unwrap(),
         }
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

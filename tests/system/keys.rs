@@ -22,6 +22,7 @@ async fn typed(data: &Path, words: &[&str], input: &str) -> Output {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .kill_on_drop(true)
         .spawn()
         .unwrap();
     let mut stdin = program.stdin.take().unwrap();

@@ -2,11 +2,12 @@
 //! And a style made of a text, changed and taken away again, in a copy of the starter bundle.
 
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use testkit::Program;
 use testkit::postgres::cache;
 
 fn storyteller(arguments: &[&str]) -> Command {
@@ -84,14 +85,14 @@ fn train(folder: &Path, out: &str) -> Command {
     command
 }
 
-fn kill_in_the_middle(mut child: Child, checkpoint: &Path) {
+fn kill_in_the_middle(mut program: Program, checkpoint: &Path) {
     let begun = Instant::now();
     while !checkpoint.exists() {
         assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint");
         std::thread::sleep(Duration::from_millis(1));
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    program.kill().unwrap();
+    program.wait().unwrap();
 }
 
 /// Updates and losses of a log: all but the times.
@@ -131,8 +132,8 @@ fn a_training_killed_with_signal_9_ends_as_one_that_was_not() {
     ]));
     finished(&mut train(folder.path(), "whole.safetensors"));
     for _ in 0..2 {
-        let child = train(folder.path(), "killed.safetensors").spawn().unwrap();
-        kill_in_the_middle(child, &path("killed.checkpoint"));
+        let training = Program::start(&mut train(folder.path(), "killed.safetensors"));
+        kill_in_the_middle(training.unwrap(), &path("killed.checkpoint"));
         assert!(!path("killed.safetensors").exists(), "killed too late");
     }
     finished(&mut train(folder.path(), "killed.safetensors"));

@@ -4,7 +4,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
@@ -13,6 +13,7 @@ use fantoccini::wd::PrintConfiguration;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::Program;
 
 /// A busy machine with two cores opens a page and tells a scripted story well within it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,9 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// More than a page has places for the focus.
 const MOST_TABS: usize = 60;
 
-/// chromedriver on a free port, stopped when dropped.
+/// chromedriver on a free port; its browser ends with it.
 struct Driver {
-    child: Child,
+    _program: Program,
     address: String,
 }
 
@@ -37,35 +38,24 @@ impl Driver {
     }
 
     fn start_once() -> Option<Driver> {
-        let child = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut child = child.unwrap_or_else(|error| {
+        let mut driver = Command::new("chromedriver");
+        let driver = driver.arg("--port=0").stdout(Stdio::piped());
+        let program = Program::start(driver.stderr(Stdio::null()));
+        let mut program = program.unwrap_or_else(|error| {
             panic!(
                 "the page is tested in a real browser, and there is no chromedriver here ({error}). Install it with \
                  Chromium: `make setup-tests` does on Debian as root; elsewhere chromium and chromedriver of one version"
             )
         });
-        let said = BufReader::new(child.stdout.take().unwrap());
-        let mut driver = Driver {
-            child,
-            address: String::new(),
-        };
+        let said = BufReader::new(program.stdout.take().unwrap());
         let port = said.lines().map_while(Result::ok).find_map(|line| {
             let port = line.split_once("successfully on port ")?.1;
             Some(port.trim_end_matches('.').to_owned())
         })?;
-        driver.address = format!("http://127.0.0.1:{port}");
-        Some(driver)
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        Some(Driver {
+            _program: program,
+            address: format!("http://127.0.0.1:{port}"),
+        })
     }
 }
 

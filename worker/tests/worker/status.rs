@@ -1,14 +1,14 @@
 //! The listener beside a worker: health with reasons and numbers, also while the networks load and while it drains.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use operation::health::ask;
 use operation::{Status, status};
 use scripted::ScriptedEngine;
 
 use crate::harness::{Service, together};
-use testkit::eventually;
+use testkit::{Program, eventually};
 
 fn free() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, testkit::ports::reserve()).into()
@@ -94,16 +94,6 @@ async fn readiness_says_that_the_networks_are_being_loaded_and_that_the_database
     running.stop().await;
 }
 
-/// Killed when the test is over.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn health(address: SocketAddr) -> (bool, String) {
     let asked = Command::new(env!("CARGO_BIN_EXE_worker"))
         .args(["health", "--listen", &address.to_string()])
@@ -127,7 +117,8 @@ async fn a_dispatcher_alone_is_asked_by_the_subcommand_health() {
         "{words}"
     );
     let pictures = tempfile::tempdir().unwrap();
-    let program = Command::new(env!("CARGO_BIN_EXE_worker"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+    let command = command
         .args(["--dispatch-only", "--listen", &address.to_string()])
         .arg("--images")
         .arg(pictures.path())
@@ -136,10 +127,8 @@ async fn a_dispatcher_alone_is_asked_by_the_subcommand_health() {
             "STORYTELLER_WEBHOOK_SECRET",
             outbound::Secret::new().reveal(),
         )
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let program = Program(program);
+        .stderr(Stdio::null());
+    let program = Program::start(command).unwrap();
     eventually("the dispatcher is ready", async || {
         Some(health(address)).filter(|(ready, _)| *ready)
     })

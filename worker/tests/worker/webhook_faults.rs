@@ -10,8 +10,8 @@ use worker::Sending;
 
 use crate::harness::Service;
 use crate::webhooks::{sending, verified};
-use testkit::eventually;
 use testkit::receiver::{Receiver, Reply};
+use testkit::{Program, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_dispatcher_was_sending_when_it_died_is_sent_again() {
@@ -136,7 +136,7 @@ async fn the_program_sends_webhooks_alone_with_both_secrets_until_it_is_asked_to
     let (old, new) = (Secret::new(), Secret::new());
     let both = format!("{},{}", new.reveal(), old.reveal());
     let id = service.ended(receiver.url("/")).await;
-    let mut dispatcher = program(&service, Some(&both)).spawn().unwrap();
+    let mut dispatcher = Program::start(&mut program(&service, Some(&both))).unwrap();
     service.delivered(id).await;
     let next = service.ended(receiver.url("/")).await;
     service.delivered(next).await;
