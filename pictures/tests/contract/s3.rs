@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::{Credentials, Region};
@@ -127,15 +129,19 @@ async fn what_was_kept_survives_a_killed_server_and_meanwhile_the_store_is_unava
 async fn a_server_that_is_killed_while_many_write_loses_nothing_it_has_confirmed() {
     let mut server = Weed::start();
     let images = seaweedfs::bucket_at(seaweedfs::settings(&server.endpoint())).await;
+    let written = Arc::new(AtomicUsize::new(0));
     let writers: Vec<_> = (0..8u8)
         .map(|number| {
-            let images = images.clone();
+            let (images, written) = (images.clone(), Arc::clone(&written));
             tokio::spawn(async move {
                 let mut confirmed = Vec::new();
                 loop {
                     let key = name();
                     match images.put(&key, Bytes::from(vec![number; 50_000])).await {
-                        Ok(()) => confirmed.push(key),
+                        Ok(()) => {
+                            confirmed.push(key);
+                            written.fetch_add(1, Ordering::Relaxed);
+                        }
                         Err(error) if error.is_unavailable() => return (number, confirmed),
                         Err(error) => panic!("{error}"),
                     }
@@ -143,7 +149,10 @@ async fn a_server_that_is_killed_while_many_write_loses_nothing_it_has_confirmed
             })
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    eventually("they are in the middle of it", async || {
+        (written.load(Ordering::Relaxed) > 40).then_some(())
+    })
+    .await;
     server.kill();
     let mut confirmed = Vec::new();
     for writer in writers {
@@ -257,14 +266,12 @@ async fn parts_of_our_pictures_whose_sender_died_are_removed_and_strangers_parts
     let young = images.clear_unfinished(&beginning, MINUTE);
     assert_eq!(young.await.unwrap(), 0);
     // clocks of stores count in seconds
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    assert_eq!(
-        images
-            .clear_unfinished(&beginning, Duration::from_millis(1))
-            .await
-            .unwrap(),
-        1
-    );
+    let cleared = eventually("it is old enough", async || {
+        let cleared = images.clear_unfinished(&beginning, Duration::from_millis(1));
+        Some(cleared.await.unwrap()).filter(|&cleared| cleared > 0)
+    })
+    .await;
+    assert_eq!(cleared, 1);
     let left = other
         .list_multipart_uploads()
         .bucket(&settings.bucket)
