@@ -16,9 +16,6 @@ use testkit::service::told;
 use testkit::{Service, eventually};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// RabbitMQ writes the register of its quorum queues to disk only seconds after a queue is declared for the first
-/// time. Killed before that, it starts again with a queue that has no leader and gets none (seen with 3.10.8).
-pub(crate) const QUEUES_ON_DISK: Duration = Duration::from_secs(6);
 
 /// A queue of the test's own on a broker.
 pub(crate) struct OnBroker {
@@ -126,7 +123,7 @@ async fn a_broker_that_is_killed_loses_no_job_and_the_outbox_drains_after_it() {
     let on = OnBroker::at(&service, broker.url(), 8).await;
     let mut ids = service.submit_many(30).await;
     let mut done = tell(&service, &on.queue, 10).await;
-    tokio::time::sleep(QUEUES_ON_DISK).await;
+    broker.sync();
     broker.kill();
     eventually("the loss is noticed", async || {
         looked(&on.queue).await.err()

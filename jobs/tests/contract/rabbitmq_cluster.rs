@@ -9,7 +9,7 @@ use std::time::Duration;
 use jobs::{Queue, Written};
 use uuid::Uuid;
 
-use crate::rabbitmq::{OnBroker, QUEUES_ON_DISK, open};
+use crate::rabbitmq::{OnBroker, open};
 use testkit::rabbitmq::Broker;
 use testkit::service::told;
 use testkit::{Service, eventually};
@@ -52,7 +52,7 @@ async fn the_loss_of_a_clusters_leader_under_load_loses_no_job_and_tells_none_tw
     let lane = format!("{}.normal", on.name);
     let led_by = leader(&cluster[0], &lane);
     let lost = cluster.iter().position(|node| node.is(&led_by)).unwrap();
-    tokio::time::sleep(QUEUES_ON_DISK).await;
+    cluster.iter().for_each(Broker::sync);
 
     let done = Arc::new(AtomicBool::new(false));
     let workers = [on.queue.clone(), other]

@@ -23,8 +23,6 @@ use testkit::seaweedfs::{self, Weed};
 
 /// The secret of a run, known to the receiver of its webhooks.
 pub(super) const SECRET: &str = "whsec_c3RvcnktZnJvbS1waWN0dXJlcy1pbi1jaGFvcw==";
-/// RabbitMQ has its queues on disk some seconds after they were declared for the first time.
-const QUEUES_ON_DISK: Duration = Duration::from_secs(8);
 /// The share of lives that are given a point to die at.
 const DOOMED: f64 = 0.3;
 /// The share of workers' lives whose engine may hang, and how likely it does at each step; a story has hundreds.
@@ -244,7 +242,7 @@ impl Cast {
             tokio::spawn(player.clone().play(scene.clone(), seed));
         }
         cast.is_ready().await;
-        tokio::time::sleep(QUEUES_ON_DISK).await;
+        cast.broker.lock().unwrap().sync();
         cast
     }
 
