@@ -103,9 +103,10 @@ bench: build ## how long a story takes on this machine, stage by stage
 
 LOAD ?=
 .PHONY: load
-load: setup ## how much the service takes and answers, without workers: make load LOAD='--seconds 30 --s3 --keep load.json'
-	@$(cargo) build --release -p api -p testkit --bin api --example load $(QUIET)
-	@$(CARGO_TARGET_DIR)/release/examples/load --api $(CARGO_TARGET_DIR)/release/api $(LOAD)
+load: setup ## how much the service takes and answers: make load LOAD='--seconds 30 --streams 200 --s3 --keep load.json'
+	@$(cargo) build --release -p api -p testkit -p scripted --bin api --example load --example teller $(QUIET)
+	@$(CARGO_TARGET_DIR)/release/examples/load --api $(CARGO_TARGET_DIR)/release/api \
+	  --teller $(CARGO_TARGET_DIR)/release/examples/teller $(LOAD)
 
 OUT ?= dist
 .PHONY: package

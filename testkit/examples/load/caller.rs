@@ -63,6 +63,18 @@ impl Caller {
         }
     }
 
+    /// What comes until these bytes, and them.
+    pub(crate) async fn until(&mut self, end: &[u8]) -> io::Result<Vec<u8>> {
+        loop {
+            let found = self.buffer.windows(end.len()).position(|part| part == end);
+            if let Some(place) = found {
+                let rest = self.buffer.split_off(place + end.len());
+                return Ok(std::mem::replace(&mut self.buffer, rest));
+            }
+            self.more().await?;
+        }
+    }
+
     async fn more(&mut self) -> io::Result<()> {
         match self.stream.read_buf(&mut self.buffer).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -130,12 +142,17 @@ pub(crate) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").into_bytes()
 }
 
-/// A form with a photo.
-pub(crate) fn form(path: &str, photo: &[u8]) -> Vec<u8> {
+/// A form with a photo, a style and further fields.
+pub(crate) fn form(path: &str, photo: &[u8], fields: &[(&str, &str)]) -> Vec<u8> {
     const EDGE: &str = "an-edge-that-no-photo-has";
-    let begin = format!(
-        "--{EDGE}\r\ncontent-disposition: form-data; name=\"style\"\r\n\r\nromance\r\n--{EDGE}\r\n\
-         content-disposition: form-data; name=\"image\"; filename=\"photo.jpg\"\r\ncontent-type: image/jpeg\r\n\r\n"
+    let mut begin = String::new();
+    for (name, value) in [&[("style", "romance")], fields].concat() {
+        begin += &format!(
+            "--{EDGE}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        );
+    }
+    begin += &format!(
+        "--{EDGE}\r\ncontent-disposition: form-data; name=\"image\"; filename=\"photo.jpg\"\r\ncontent-type: image/jpeg\r\n\r\n"
     );
     let end = format!("\r\n--{EDGE}--\r\n");
     let length = begin.len() + photo.len() + end.len();

@@ -1,5 +1,6 @@
 //! `make load`: what the service takes and answers, with the real `api` program, a Postgres of its own with fsync on, and
-//! 32 callers on this machine; no worker, so that nothing but the control plane is measured.
+//! 32 callers on this machine; without a worker, so that nothing but the control plane is measured, then with one whose engine is
+//! scripted while a crowd waits for its stories.
 //!
 //! Callers share the processors with what they measure: beside the rates stand the processor microseconds that one request costs
 //! the API and Postgres, which hardly depend on who else is busy, and the statements that it costs the database.
@@ -9,21 +10,24 @@
     reason = "a measurement that cannot go on has failed"
 )]
 
+mod busy;
 mod caller;
 mod crowd;
 mod meter;
 mod place;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
 use jobs::{Outcome, StoryRequest};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Deserialize;
 use testkit::service::{new_job, story};
 use uuid::Uuid;
 
+use busy::{Busy, Waiting};
 use caller::{Asking, ask_all, form, get};
 use meter::Meter;
 use place::Place;
@@ -50,6 +54,12 @@ struct Options {
     /// Pollers that wait at once.
     #[arg(long, default_value_t = 1000)]
     waiting: usize,
+    /// The program `teller`, which tells stories while pollers and streams wait; without it that is not measured.
+    #[arg(long)]
+    teller: Option<PathBuf>,
+    /// Event streams that are open at once while stories are told.
+    #[arg(long, default_value_t = 200)]
+    streams: usize,
     /// Also write the figures here, as JSON.
     #[arg(long, value_name = "FILE")]
     keep: Option<PathBuf>,
@@ -72,6 +82,7 @@ struct Accepted {
 #[tokio::main(worker_threads = 2)]
 async fn main() {
     let options = Options::parse();
+    allow_many_sockets();
     let mut place = Place::open(&options.api, options.s3).await;
     let mut report = Report::default();
     let asking = Asking {
@@ -80,7 +91,7 @@ async fn main() {
         time: Duration::from_secs(options.seconds),
     };
 
-    let photo = form("/v1/stories", &testkit::photos::of_bytes(100_000));
+    let photo = form("/v1/stories", &testkit::photos::of_bytes(100_000), &[]);
     let (submits, bodies) = measured(&mut place, "submit a photo of 100 KB", &asking, |_| {
         photo.clone()
     })
@@ -108,8 +119,35 @@ async fn main() {
     report.rows.push(row);
 
     report.crowd = Some(crowd::measured(&mut place, waiting, asking.time).await);
-    report.finish(&options.keep, options.json);
     place.close().await;
+    if let Some(teller) = &options.teller {
+        report.busy = Some(while_told(&options, teller).await);
+    }
+    report.finish(&options.keep, options.json);
+}
+
+/// What those who wait notice of stories that are told, in a place of their own.
+async fn while_told(options: &Options, teller: &Path) -> Busy {
+    let mut place = Place::open(&options.api, options.s3).await;
+    let waiting = Waiting {
+        pollers: options.waiting,
+        streams: options.streams,
+    };
+    let asking = Asking {
+        address: place.address,
+        callers: options.callers,
+        time: Duration::from_secs(options.seconds),
+    };
+    let busy = busy::measured(&mut place, teller, waiting, &asking).await;
+    place.close().await;
+    busy
+}
+
+/// Each who waits is a socket here, and one of the API's, which has the same limit.
+fn allow_many_sockets() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap();
 }
 
 /// What some seconds of asking cost, and the answers' bodies.

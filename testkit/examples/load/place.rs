@@ -3,14 +3,15 @@
 //! removed at the end.
 
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use embedded::EmbeddedPostgres;
 use jobs::{Rules, Store, StyleEntry};
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
+use testkit::Program;
 use testkit::postgres::{open_folder, settings};
 use testkit::seaweedfs::{self, Weed};
 
@@ -20,32 +21,17 @@ use crate::caller::{Caller, get};
 pub(crate) struct Place {
     pub(crate) address: SocketAddr,
     pub(crate) store: Store,
-    pub(crate) api: Api,
+    pub(crate) api: Program,
     pub(crate) database: PgConnection,
     /// The process id of Postgres.
     pub(crate) postmaster: u32,
     /// Whether it counts statements.
     pub(crate) counts: bool,
     postgres: EmbeddedPostgres,
-    _folder: TempDir,
+    /// Where pictures are, in the environment of programs.
+    pictures: Vec<(&'static str, String)>,
+    folder: TempDir,
     _weed: Option<Weed>,
-}
-
-/// The program, which ends with this.
-pub(crate) struct Api(Child);
-
-impl Api {
-    pub(crate) fn id(&self) -> u32 {
-        self.0.id()
-    }
-}
-
-impl Drop for Api {
-    fn drop(&mut self) {
-        // one that has ended already cannot be killed, and need not be
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 impl Place {
@@ -71,18 +57,17 @@ impl Place {
         let mut program = Command::new(api);
         program
             .args(["--database-url", &url, "--max-queued", "10000000"])
+            .args(["--max-connections", "20000"])
             .args(["--listen", &address.to_string()])
             .env_remove("S3_BUCKET")
             .stderr(std::fs::File::create(folder.path().join("api.log")).unwrap())
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        match &weed {
-            None => {
-                program.arg("--images").arg(folder.path().join("images"));
-            }
-            Some(weed) => in_bucket(&mut program, weed).await,
-        }
-        let api = Api(program.spawn().unwrap());
+        let pictures = match &weed {
+            None => vec![("STORYTELLER_IMAGES", text(folder.path().join("images")))],
+            Some(weed) => in_bucket(weed).await,
+        };
+        let api = Program::start(program.envs(pictures.clone())).unwrap();
         is_up(address).await;
         let database = PgConnection::connect(&url).await.unwrap();
         let pid = folder.path().join("postgres/data/postmaster.pid");
@@ -95,9 +80,24 @@ impl Place {
             postmaster: pid.lines().next().unwrap().trim().parse().unwrap(),
             counts,
             postgres,
-            _folder: folder,
+            pictures,
+            folder,
             _weed: weed,
         }
+    }
+
+    /// Starts a worker whose engine is scripted.
+    pub(crate) fn teller(&self, program: &Path) -> Program {
+        let log = std::fs::File::create(self.folder.path().join("teller.log"));
+        let mut teller = Command::new(program);
+        let teller = teller
+            .args(["--database-url", &self.postgres.url()])
+            .env_remove("S3_BUCKET")
+            .envs(self.pictures.clone())
+            .stderr(log.unwrap())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        Program::start(teller).unwrap()
     }
 
     /// Stops everything.
@@ -129,15 +129,20 @@ async fn counting_postgres(folder: &Path) -> (EmbeddedPostgres, bool) {
     (postgres, true)
 }
 
-async fn in_bucket(program: &mut Command, weed: &Weed) {
+async fn in_bucket(weed: &Weed) -> Vec<(&'static str, String)> {
     let settings = seaweedfs::settings(&weed.endpoint());
     let [access_key, secret_key] = seaweedfs::keys();
     seaweedfs::bucket_at(settings.clone()).await;
-    program
-        .env("S3_BUCKET", settings.bucket)
-        .env("S3_ENDPOINT", weed.endpoint())
-        .env("AWS_ACCESS_KEY_ID", access_key)
-        .env("AWS_SECRET_ACCESS_KEY", secret_key);
+    vec![
+        ("S3_BUCKET", settings.bucket),
+        ("S3_ENDPOINT", weed.endpoint()),
+        ("AWS_ACCESS_KEY_ID", access_key),
+        ("AWS_SECRET_ACCESS_KEY", secret_key),
+    ]
+}
+
+fn text(path: PathBuf) -> String {
+    path.into_os_string().into_string().unwrap()
 }
 
 fn free_address() -> SocketAddr {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::busy::{Busy, Heard};
 use crate::caller::Answers;
 use crate::crowd::Crowd;
 use crate::meter::{Cost, percentile};
@@ -16,6 +17,7 @@ use crate::meter::{Cost, percentile};
 pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
     pub(crate) crowd: Option<Crowd>,
+    pub(crate) busy: Option<Busy>,
 }
 
 /// One kind of request.
@@ -105,6 +107,29 @@ impl Report {
                 number(crowd.statements_per_second),
                 crowd.heard_p50_ms,
                 crowd.heard_p99_ms
+            ));
+        }
+        if let Some(busy) = &self.busy {
+            let soon = |Heard {
+                            ends,
+                            p50_ms,
+                            p99_ms,
+                        }: &Heard| {
+                format!("{p50_ms:.1} ms (p50), {p99_ms:.1} ms (p99) for {ends}")
+            };
+            lines.push(format!(
+                "{} pollers and {} event streams wait while {:.1} stories a second are told: from an end to the answer of a poll {}; \
+                 to its event on a stream {}; {} ends were not heard of; \
+                 others poll {:.0} times a second in {:.1} ms (p50), {:.1} ms (p99)",
+                busy.pollers,
+                busy.streams,
+                busy.told_per_second,
+                soon(&busy.by_poll),
+                soon(&busy.by_stream),
+                busy.unheard,
+                busy.polls_per_second,
+                busy.polls_p50_ms,
+                busy.polls_p99_ms
             ));
         }
         lines.join("\n")
