@@ -72,13 +72,8 @@ async fn placed(service: &Service, id: Uuid) -> Result<(Job, Option<u64>)> {
 
 /// In how many seconds a story with so many before it should be told, if stories have been told lately.
 pub(crate) async fn eta(service: &Service, position: u64) -> Result<Option<u64>> {
-    let Some(pace) = service.state.store.pace().await? else {
-        return Ok(None);
-    };
-    let before = position + service.state.store.depth().await?.running;
-    Ok(Some(
-        (pace.as_secs_f64() * (before + 1) as f64).ceil() as u64
-    ))
+    let wait = service.state.store.line().await?.wait(position);
+    Ok(wait.map(|wait| wait.as_secs_f64().ceil() as u64))
 }
 
 /// An answer with a job in it.

@@ -33,7 +33,7 @@ pub use store::removing::Removed;
 pub use store::retention::Forgotten;
 pub use store::sharing::{Gallery, Place, Shared};
 pub use store::{
-    Beat, Cancelled, Catalogue, Depth, Idempotency, Listed, NewJob, Opening, Outcome, QueueLimit,
-    Retried, Room, Store, Submitted, Swept, Tokens, Written,
+    Beat, Cancelled, Catalogue, Depth, Idempotency, Line, Listed, NewJob, Opening, Outcome,
+    QueueLimit, Retried, Room, Store, Submitted, Swept, Tokens, Written,
 };
 pub use style::{AddedStyle, LearntStyle, StyleDraft, StyleStanding, StyleSubmitted};

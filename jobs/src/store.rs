@@ -11,6 +11,7 @@ mod deliveries;
 pub(crate) mod events;
 mod finishing;
 mod keys;
+mod line;
 mod listener;
 pub mod looking;
 pub mod migrating;
@@ -48,6 +49,7 @@ use crate::request::StoryRequest;
 use crate::style::LearntStyle;
 pub use chores::Tokens;
 use database::Database;
+pub use line::Line;
 use listener::Listener;
 use pace::Pace;
 pub use room::{QueueLimit, Room};
@@ -204,6 +206,8 @@ pub struct Store {
     listener: Arc<Listener>,
     /// Of the sweeps of this process.
     pace: Arc<Pace>,
+    /// Of those that wait.
+    line: Arc<line::Latest>,
     /// Asked for once.
     deployment: Arc<OnceCell<Uuid>>,
     /// For whom it acts; the service itself is nobody.
@@ -232,6 +236,7 @@ impl Store {
             rules,
             listener,
             pace: Arc::default(),
+            line: Arc::default(),
             deployment: Arc::default(),
             actor: None,
             traceparent: None,

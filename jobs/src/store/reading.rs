@@ -114,12 +114,7 @@ impl Store {
             .collect()
     }
 
-    /// How many queued jobs are told before this one, or before the one that it waits for: 0 is next. None if that is not
-    /// queued. Beyond ten thousand it is not counted on.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn position(&self, id: Uuid) -> Result<Option<u64>> {
+    pub(super) async fn counted_position(&self, id: Uuid) -> Result<Option<u64>> {
         let ahead = sqlx::query_scalar!(
             r#"select (
                 select count(*) from (

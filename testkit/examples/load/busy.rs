@@ -153,7 +153,7 @@ pub(crate) async fn measured(
 
 /// Hands in so many stories, in order.
 async fn submitted(asking: &Asking, count: usize) -> Vec<Uuid> {
-    let photo = testkit::photos::of_bytes(5_000);
+    let photo = testkit::photos::of_bytes(20_000);
     let mut caller = Caller::open(asking.address).await.unwrap();
     let mut ids = Vec::with_capacity(count);
     for seed in 1..=count {

@@ -18,6 +18,7 @@ mod place;
 mod report;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
@@ -91,11 +92,14 @@ async fn main() {
         time: Duration::from_secs(options.seconds),
     };
 
-    let photo = form("/v1/stories", &testkit::photos::of_bytes(100_000), &[]);
-    let (submits, bodies) = measured(&mut place, "submit a photo of 100 KB", &asking, |_| {
-        photo.clone()
-    })
-    .await;
+    let photo = testkit::photos::of_bytes(100_000);
+    // of the same wishes one story would be told for all, and each submit would wait for the one before
+    let seeds = AtomicU64::new(1);
+    let submit = |_| {
+        let seed = seeds.fetch_add(1, Ordering::Relaxed).to_string();
+        form("/v1/stories", &photo, &[("seed", &seed)])
+    };
+    let (submits, bodies) = measured(&mut place, "submit a photo of 100 KB", &asking, submit).await;
     report.rows.push(submits);
     let accepted = bodies
         .iter()
