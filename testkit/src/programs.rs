@@ -17,7 +17,7 @@ impl Program {
     /// When it cannot be started: it may not be installed.
     pub fn start(command: &mut Command) -> io::Result<Program> {
         let program = Program(command.process_group(0).spawn()?);
-        guard(program.id());
+        guard(program.id(), std::process::id());
         Ok(program)
     }
 }
@@ -52,12 +52,11 @@ pub(crate) fn kill_group(group: u32) -> bool {
     killed.is_ok_and(|status| status.success())
 }
 
-/// Ends the group when this program is gone, however it went: a signal of the terminal reaches this program's own group only.
-fn guard(group: u32) {
-    let tests = std::process::id();
-    let watch = format!(
-        "while kill -0 {tests} && kill -0 -- -{group}; do sleep 1; done; kill -9 -- -{group}"
-    );
+/// Ends the group when the program of these tests is gone, however it went: a signal of the terminal reaches that program's
+/// own group only. The shell's own `kill` knows no `--`.
+fn guard(group: u32, tests: u32) {
+    let watch =
+        format!("while kill -0 {tests} && kill -0 -{group}; do sleep 1; done; kill -9 -{group}");
     let guarded = Command::new("setsid")
         .args(["--fork", "sh", "-c", &watch])
         .stdin(Stdio::null())
@@ -90,6 +89,16 @@ mod tests {
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
         // what nobody has asked about since it ended is a zombie
         stat.is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    #[tokio::test]
+    async fn what_a_program_has_started_ends_when_the_tests_are_killed() {
+        let (program, child) = with_child();
+        let mut tests = Command::new("sleep").arg("600").spawn().unwrap();
+        guard(program.id(), tests.id());
+        tests.kill().unwrap();
+        tests.wait().unwrap();
+        eventually("it has ended", async || (!runs(child)).then_some(())).await;
     }
 
     #[tokio::test]
