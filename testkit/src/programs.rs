@@ -53,17 +53,22 @@ pub(crate) fn kill_group(group: u32) -> bool {
 }
 
 /// Ends the group when the program of these tests is gone, however it went: a signal of the terminal reaches that program's
-/// own group only. The shell's own `kill` knows no `--`.
+/// own group only. The shell's own `kill` takes no `--` after a number.
 fn guard(group: u32, tests: u32) {
-    let watch =
+    let watch_of_group =
         format!("while kill -0 {tests} && kill -0 -{group}; do sleep 1; done; kill -9 -{group}");
-    let guarded = Command::new("setsid")
-        .args(["--fork", "sh", "-c", &watch])
+    watch(&watch_of_group, "program");
+}
+
+/// Starts a shell that outlives these tests; it is called by this name where processes are listed.
+pub(crate) fn watch(what: &str, name: &str) {
+    let begun = Command::new("setsid")
+        .args(["--fork", "sh", "-c", what, name])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
-    assert!(guarded.unwrap().success());
+    assert!(begun.unwrap().success());
 }
 
 #[cfg(test)]

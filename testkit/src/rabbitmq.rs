@@ -178,13 +178,7 @@ impl Broker {
             "while kill -0 {tests} && kill -0 {group}; do sleep 1; done; \
              kill -s KILL -- -{group}; kill -0 {tests} || {{ kill -s KILL {names}; sleep 1; rm -rf {folder}; }}"
         );
-        let guarded = Command::new("setsid")
-            .args(["--fork", "sh", "-c", &watch])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        assert!(guarded.unwrap().success());
+        crate::programs::watch(&watch, "broker");
     }
 
     fn wait(&self) {

@@ -161,13 +161,7 @@ pub fn guard(server: &Weed, name: &str) {
         server.program.id(),
         server.folder.display()
     );
-    let begun = Command::new("setsid")
-        .args(["--fork", "sh", "-c", &watch, name])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    assert!(begun.unwrap().success());
+    crate::programs::watch(&watch, name);
 }
 
 fn remove_folders_of_earlier_runs() {
