@@ -2,9 +2,11 @@
 //! Every handler that shows or changes one looks here; `wait.rs` looks until it changes. What must stay true: a job looks the
 //! same wherever it is shown, and its `ETag` changes exactly when something in it does.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use jobs::{Job, JobKind, State};
+use jobs::{Job, JobKind, Line, State};
 use uuid::Uuid;
 
 use crate::error::{Error, Kind, Result};
@@ -35,7 +37,7 @@ pub(crate) async fn see(service: &Service, id: Uuid) -> Result<Seen> {
     let (job, position) = placed(service, id).await?;
     let (ended, begun) = (job.state.is_final(), job.started_at.is_some());
     let mut view = StoryView::of(job);
-    view.position = position;
+    view.position = position.as_ref().map(|(position, _)| *position);
     let history = if begun {
         service.state.store.attempts(id).await?
     } else {
@@ -44,22 +46,22 @@ pub(crate) async fn see(service: &Service, id: Uuid) -> Result<Seen> {
     view.history = Some(history.into_iter().map(AttemptView::of).collect());
     let tag = etag::of_view(&view)?;
     // after the tag: an estimate that moves is no change of the job
-    if let Some(position) = view.position {
-        view.eta_seconds = eta(service, position).await?;
-    }
+    view.eta_seconds = position.and_then(|(position, line)| seconds(&line, position));
     Ok(Seen { view, tag, ended })
 }
 
-/// The job and, if it is queued, its place. A worker may take it between the two looks: then it has no place
+/// The job and, if it is queued, its place and the line that it was found in. A worker may take it between the two looks: then it has no place
 /// any more, and is looked at again rather than shown as something it never was.
-async fn placed(service: &Service, id: Uuid) -> Result<(Job, Option<u64>)> {
+async fn placed(service: &Service, id: Uuid) -> Result<(Job, Option<(u64, Arc<Line>)>)> {
     let mut job = find(service, id).await?;
     for _ in 0..LOOKS {
         if job.state != State::Queued {
             break;
         }
-        if let Some(position) = service.state.store.position(id).await? {
-            return Ok((job, Some(position)));
+        let store = &service.state.store;
+        let line = store.line().await?;
+        if let Some(position) = store.position_in(&line, id).await? {
+            return Ok((job, Some((position, line))));
         }
         // the job that it waits for is being told
         if job.follows.is_some() {
@@ -72,8 +74,12 @@ async fn placed(service: &Service, id: Uuid) -> Result<(Job, Option<u64>)> {
 
 /// In how many seconds a story with so many before it should be told, if stories have been told lately.
 pub(crate) async fn eta(service: &Service, position: u64) -> Result<Option<u64>> {
-    let wait = service.state.store.line().await?.wait(position);
-    Ok(wait.map(|wait| wait.as_secs_f64().ceil() as u64))
+    Ok(seconds(&*service.state.store.line().await?, position))
+}
+
+fn seconds(line: &Line, position: u64) -> Option<u64> {
+    let wait = line.wait(position)?;
+    Some(wait.as_secs_f64().ceil() as u64)
 }
 
 /// An answer with a job in it.

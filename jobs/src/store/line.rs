@@ -20,15 +20,15 @@ const KEPT_FOR_EACH: Duration = Duration::from_micros(10);
 #[derive(Debug)]
 pub struct Line {
     places: HashMap<Uuid, u64>,
-    pace: Option<Duration>,
-    running: u64,
+    /// And how many are being told; none if nothing was told lately.
+    pace: Option<(Duration, u64)>,
 }
 
 impl Line {
     /// In about what time a job with so many before it is told; none if nothing was told lately.
     pub fn wait(&self, before: u64) -> Option<Duration> {
-        let turns = before + self.running + 1;
-        Some(self.pace?.mul_f64(turns as f64))
+        let (pace, running) = self.pace?;
+        Some(pace.mul_f64((before + running + 1) as f64))
     }
 
     fn is_fresh(&self, read: Instant) -> bool {
@@ -65,17 +65,28 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn position(&self, id: Uuid) -> Result<Option<u64>> {
-        match self.line().await?.places.get(&id) {
+        self.position_in(&*self.line().await?, id).await
+    }
+
+    /// As [`Store::position`], for whoever has the line already.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unexpected`.
+    pub async fn position_in(&self, line: &Line, id: Uuid) -> Result<Option<u64>> {
+        match line.places.get(&id) {
             Some(place) => Ok(Some(*place)),
             None => self.counted_position(id).await,
         }
     }
 
     async fn read_line(&self) -> Result<Line> {
+        let pace = match self.pace().await? {
+            Some(pace) => Some((pace, self.depth().await?.running)),
+            None => None,
+        };
         Ok(Line {
             places: self.waiting_order().await?,
-            pace: self.pace().await?,
-            running: self.depth().await?.running,
+            pace,
         })
     }
 }

@@ -114,6 +114,7 @@ impl Store {
             .collect()
     }
 
+    /// A place in the queue, counted for this job alone.
     pub(super) async fn counted_position(&self, id: Uuid) -> Result<Option<u64>> {
         let ahead = sqlx::query_scalar!(
             r#"select (
