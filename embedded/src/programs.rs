@@ -14,7 +14,7 @@ const CHOICE: &str = "STORYTELLER_POSTGRES_BIN";
 /// Where Debian and its descendants keep every version apart.
 const DEBIAN: &str = "/usr/lib/postgresql";
 /// The programs that are needed.
-const NEEDED: [&str; 3] = ["postgres", "initdb", "pg_ctl"];
+const NEEDED: [&str; 2] = ["postgres", "initdb"];
 
 /// A folder that holds the programs of one version.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 //! Postgres ends last; and its guardian ends it when this process is gone without a word.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -30,10 +31,11 @@ const PORT: u16 = 5432;
 const LONGEST_LOG: u64 = 8 * 1024 * 1024;
 /// What an error quotes from the log.
 const QUOTED_LINES: usize = 8;
-/// Waits for a word or the end of its input. Only the end, which is this process's death, makes it stop the server. Where
-/// that is, it does not say by its path: the folder may have been moved, and another one be there now.
+/// Waits for a word or the end of its input. Only the end, which is this process's death, makes it stop the server, and
+/// that by its number: a guardian that wakes late would otherwise end the next server on this folder. The number may
+/// belong to another process by then, so it looks where that works; the folder itself may have been moved.
 const GUARDIAN: &str =
-    r#"read -r word; [ "$word" = stopped ] || exec "$0" stop -D data -m fast -w -t 30"#;
+    r#"read -r word; [ "$word" = stopped ] || ! [ "/proc/$0/cwd" -ef data ] || kill -INT "$0""#;
 /// A small database for one service on one machine.
 const OPTIONS: [&str; 6] = [
     "listen_addresses=",
@@ -104,16 +106,17 @@ impl Server {
             return Ok(());
         };
         let process = text.lines().next().unwrap_or_default().trim();
-        // the number may belong to any other process by now
-        let works_in = fs::read_link(format!("/proc/{process}/cwd"));
-        if works_in.is_ok_and(|folder| folder == self.place.cluster()) {
-            tracing::info!(
-                process,
-                "ends the Postgres that a killed service has left running"
-            );
-            return self.end();
+        if let Some(orphan) = process.parse().ok().and_then(Pid::from_raw) {
+            self.end(orphan)?;
         }
-        fs::remove_file(&note).map_err(disk("remove the note of a server that is gone", &note))
+        match fs::remove_file(&note) {
+            // its guardian may have ended it at the same time
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(disk(
+                "remove the note of a server that is gone",
+                &note,
+            )(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Makes the database if there is none. A database is there in full or not at all, whenever this is killed.
@@ -165,7 +168,7 @@ impl Server {
         command.args(OPTIONS.iter().flat_map(|option| ["-c", option]));
         command.stdin(Stdio::null()).stdout(copy).stderr(log);
         let postgres = spawn(command, &self.programs.path("postgres"))?;
-        let guardian = self.guardian()?;
+        let guardian = self.guardian(&postgres)?;
         let mut running = Running { postgres, guardian };
         match self.answers(&mut running, from).await {
             Ok(()) => Ok(running),
@@ -194,23 +197,45 @@ impl Server {
         })
     }
 
-    fn end(&self) -> Result<()> {
-        let stop = |mode| {
-            let mut stop = self.command("pg_ctl");
-            stop.args(["stop", "-w", "-m", mode])
-                .arg("-D")
-                .arg(self.place.cluster())
-                .arg(format!("--timeout={}", STOP_PATIENCE.as_secs()));
-            finish(&mut stop, "an old Postgres does not stop")
-        };
-        stop("fast").or_else(|_| stop("immediate"))
+    /// Ends a server in order, or at once if that takes too long.
+    fn end(&self, server: Pid) -> Result<()> {
+        for signal in [Signal::INT, Signal::QUIT] {
+            let end = Instant::now() + STOP_PATIENCE;
+            if !self.is_served_by(server) {
+                return Ok(());
+            }
+            tracing::info!(
+                process = server.as_raw_nonzero(),
+                "ends the Postgres that a killed service has left running"
+            );
+            // one that is gone by now is what is wanted
+            let _ = kill_process(server, signal);
+            while self.is_served_by(server) && Instant::now() < end {
+                std::thread::sleep(ASK_EVERY);
+            }
+        }
+        if !self.is_served_by(server) {
+            return Ok(());
+        }
+        Err(Error::Postgres {
+            what: format!(
+                "an old Postgres, process {}, does not stop",
+                server.as_raw_nonzero()
+            ),
+            said: format!("see {}", self.place.log().display()),
+        })
     }
 
-    fn guardian(&self) -> Result<Child> {
+    /// Whether this process works in this folder: its number may belong to any other by now.
+    fn is_served_by(&self, process: Pid) -> bool {
+        let works_in = fs::read_link(format!("/proc/{}/cwd", process.as_raw_nonzero()));
+        works_in.is_ok_and(|folder| folder == self.place.cluster())
+    }
+
+    fn guardian(&self, postgres: &Child) -> Result<Child> {
         let mut command = self.as_owner(Path::new("/bin/sh"));
-        command
-            .args(["-c", GUARDIAN])
-            .arg(self.programs.path("pg_ctl"));
+        let process = postgres.id().unwrap_or_default();
+        command.args(["-c", GUARDIAN]).arg(process.to_string());
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -99,9 +99,8 @@ async fn holds_a_database_until_it_is_killed() {
     std::future::pending::<()>().await;
 }
 
-#[tokio::test]
-async fn a_service_that_was_killed_keeps_nobody_out() {
-    let data = open_folder();
+/// A service on this folder, and the job that it was given.
+fn held_by_another(data: &Path) -> (Program, Uuid) {
     let mut service = Command::new(std::env::current_exe().unwrap());
     let service = service
         .args([
@@ -109,7 +108,7 @@ async fn a_service_that_was_killed_keeps_nobody_out() {
             "holds_a_database_until_it_is_killed",
             "--nocapture",
         ])
-        .env(HOLD, data.path())
+        .env(HOLD, data)
         .stdout(Stdio::piped());
     let mut service = Program::start(service).unwrap();
     let lines = BufReader::new(service.stdout.take().unwrap()).lines();
@@ -117,21 +116,73 @@ async fn a_service_that_was_killed_keeps_nobody_out() {
         .map_while(Result::ok)
         .find_map(|line| line.strip_prefix("holds ").map(str::to_owned))
         .unwrap();
+    (service, id.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_service_that_was_killed_keeps_nobody_out() {
+    let data = open_folder();
+    let (mut service, id) = held_by_another(data.path());
     service.kill().unwrap();
     service.wait().unwrap();
 
     let postgres = EmbeddedPostgres::start(settings(data.path()))
         .await
         .unwrap();
-    assert!(
-        store(&postgres)
-            .await
-            .get(id.parse().unwrap())
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(store(&postgres).await.get(id).await.unwrap().is_some());
     postgres.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_guardian_that_wakes_late_leaves_the_next_server_alone() {
+    let data = open_folder();
+    let (mut service, id) = held_by_another(data.path());
+    let guardian = guardian_of(&server_process(data.path()));
+    signal("STOP", &guardian);
+    service.kill().unwrap();
+    service.wait().unwrap();
+
+    let postgres = EmbeddedPostgres::start(settings(data.path()))
+        .await
+        .unwrap();
+    let next = server_process(data.path());
+    signal("CONT", &guardian);
+    let guardian = Path::new("/proc").join(guardian);
+    eventually("the guardian has done its work", async || {
+        (!guardian.exists()).then_some(())
+    })
+    .await;
+    assert!(store(&postgres).await.get(id).await.unwrap().is_some());
+    postgres.stop().await.unwrap();
+    let log = fs::read_to_string(data.path().join("postgres/log")).unwrap();
+    assert_eq!(
+        log.matches("received fast shutdown request").count(),
+        2,
+        "each server was to be ended once, {next} by its service alone:\n{log}"
+    );
+}
+
+/// The shell that watches over a server: the one process that was given its number.
+fn guardian_of(server: &str) -> String {
+    let is_guardian = |process: &PathBuf| {
+        let line = fs::read_to_string(process.join("cmdline")).unwrap_or_default();
+        line.contains("stopped")
+            && line
+                .trim_end_matches('\0')
+                .ends_with(&format!("\0{server}"))
+    };
+    let mut processes = fs::read_dir("/proc")
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let guardian = processes.find(is_guardian).unwrap();
+    guardian.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+fn signal(name: &str, process: &str) {
+    let kill = Command::new("kill")
+        .args([&format!("-{name}"), process])
+        .status();
+    assert!(kill.unwrap().success());
 }
 
 #[tokio::test]
@@ -143,13 +194,7 @@ async fn a_postgres_that_was_killed_is_started_again_at_the_same_address() {
     let store = store(&postgres).await;
     let id = submit(&store).await;
     let process = server_process(data.path());
-    assert!(
-        Command::new("kill")
-            .args(["-9", &process])
-            .status()
-            .unwrap()
-            .success()
-    );
+    signal("KILL", &process);
     // a backend of the dead server may still answer for a moment
     eventually("another server answers", async || {
         let note = fs::read_to_string(data.path().join("postgres/data/postmaster.pid")).ok()?;
