@@ -151,24 +151,16 @@ struct Round<'a> {
     rows: Vec<Row>,
     /// Which of the rows the network still has, in its order.
     open: Vec<usize>,
-    /// Of these, the logits of the next token, and how often each used each token (B, V).
+    /// Of these, the logits of the next token (B, V).
     logits: Tensor,
-    used: Tensor,
 }
 
 impl<'a> Round<'a> {
     /// `next`: logits (1, V) after the text that stands.
     fn begin(next: &Tensor, rows: Vec<Row>, rules: &'a DrawingRules) -> Self {
-        let count = rows.len() as i64;
-        let stands: Vec<i64> = rows[0].all.iter().map(|&token| token as i64).collect();
-        let stands = Tensor::from_slice(&stands).to_device(next.device());
-        let used = stands
-            .bincount::<&Tensor>(None, next.size()[1])
-            .to_kind(next.kind());
         Self {
             open: (0..rows.len()).collect(),
-            logits: next.repeat([count, 1]),
-            used: used.unsqueeze(0).repeat([count, 1]),
+            logits: next.repeat([rows.len() as i64, 1]),
             rows,
             rules,
         }
@@ -199,7 +191,6 @@ impl<'a> Round<'a> {
             if still <= patience || step == longest {
                 break;
             }
-            count(&mut self.used, &tokens);
             // dropping a branch copies the others: not for each one
             if still * 4 <= self.open.len() * 3 {
                 tokens = self.drop_closed(network, &tokens);
@@ -217,8 +208,6 @@ impl<'a> Round<'a> {
             .collect();
         let branches: Vec<i64> = kept.iter().map(|&branch| branch as i64).collect();
         network.retain(&branches);
-        let branches = Tensor::from_slice(&branches).to_device(self.used.device());
-        self.used = self.used.index_select(0, &branches);
         self.open = kept.iter().map(|&branch| self.open[branch]).collect();
         kept.iter().map(|&branch| tokens[branch]).collect()
     }
@@ -235,10 +224,29 @@ impl<'a> Round<'a> {
         self.rows.iter().map(from).collect()
     }
 
+    /// The logits, less what each use of a token takes off.
+    fn wearied(&self) -> Tensor {
+        let texts = self.open.iter().map(|&row| self.rows[row].all.as_slice());
+        let longest = texts.clone().map(<[usize]>::len).max().unwrap_or_default();
+        let (mut ids, mut costs) = (Vec::new(), Vec::new());
+        for text in texts {
+            ids.extend(text.iter().map(|&token| token as i64));
+            costs.extend(text.iter().map(|_| -self.rules.weariness as f32));
+            // one that is done may be shorter than the others
+            ids.resize(ids.len() + longest - text.len(), 0);
+            costs.resize(ids.len(), 0.0);
+        }
+        let table = [self.open.len() as i64, longest as i64];
+        let device = self.logits.device();
+        let [ids, costs] = [Tensor::from_slice(&ids), Tensor::from_slice(&costs)]
+            .map(|numbers| numbers.view(table).to_device(device));
+        self.logits.scatter_add(1, &ids, &costs)
+    }
+
     /// Takes the next token of every branch; one that is done gets some token, and nobody looks at it.
     fn choose(&mut self) -> Result<Vec<usize>> {
         let (rules, logits) = (self.rules, &self.logits);
-        let shifted = logits - &self.used * rules.weariness;
+        let shifted = self.wearied();
         for (branch, &row) in self.open.iter().enumerate() {
             let row = &self.rows[row];
             let early: &[usize] = if row.all.len() < rules.at_least {
@@ -332,16 +340,6 @@ impl Row {
         self.all.push(token);
         self.drawn.tokens.push(token);
     }
-}
-
-/// Adds one use of each row's token.
-fn count(used: &mut Tensor, tokens: &[usize]) {
-    let ids: Vec<i64> = tokens.iter().map(|&token| token as i64).collect();
-    let ids = Tensor::from_slice(&ids)
-        .unsqueeze(1)
-        .to_device(used.device());
-    let one = Tensor::ones_like(&ids).to_kind(used.kind());
-    let _ = used.scatter_add_(1, &ids, &one);
 }
 
 #[cfg(test)]

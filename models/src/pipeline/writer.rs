@@ -218,7 +218,8 @@ impl Writer {
         drawn.map(written).transpose()
     }
 
-    /// How likely each text is as the beginning of one: the mean log probability of its tokens, nats.
+    /// How likely each text is as the beginning of one: the mean log probability of its tokens, nats, among those that may be
+    /// written.
     ///
     /// # Errors
     /// When a text cannot be split into tokens.
@@ -243,11 +244,15 @@ impl Writer {
         let hidden = self.llama.extend(&input, &mut cache);
         // the last mark before the text tells its first token
         let hidden = hidden.narrow(1, begin.size()[1] - 1, longest as i64);
-        let logits = self.llama.logits(&hidden);
-        // of a whole vocabulary only these are wanted: no table of all is made a second time
-        let own = logits.gather(-1, &shown.unsqueeze(-1), false);
-        let costs = (own - logits.logsumexp([-1i64].as_slice(), true)).squeeze_dim(-1);
-        let costs = costs.to_device(Device::Cpu);
+        // a text may hold any token, but is weighed against those alone that may be written: their matrix is the faster one
+        let own = self.llama.output_rows(&shown.flatten(0, -1));
+        let own = (&hidden * own.view_as(&hidden)).sum_dim_intlist(
+            [-1i64].as_slice(),
+            false,
+            Kind::Float,
+        );
+        let all = self.allowed.output.forward(&hidden).to_kind(Kind::Float);
+        let costs = (own - all.logsumexp([-1i64].as_slice(), false)).to_device(Device::Cpu);
         let mean = |(row, ids): (usize, &Vec<i64>)| {
             let own = costs.get(row as i64).narrow(0, 0, ids.len() as i64);
             own.mean(Kind::Float).double_value(&[])

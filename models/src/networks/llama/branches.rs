@@ -6,6 +6,7 @@
 
 mod beside;
 mod numbers;
+mod product;
 
 use super::{Cache, Llama};
 use beside::Beside;
@@ -36,7 +37,11 @@ impl Llama {
     pub fn branches(&self, text: &Cache, rows: i64, more: i64) -> Branches {
         let plain = self.kind() == Kind::Float && self.device() == Device::Cpu;
         Branches(if plain {
-            Way::Beside(Beside::new(text, rows as usize, more as usize))
+            Way::Beside(Beside::new(
+                self,
+                text,
+                [rows, more].map(|count| count as usize),
+            ))
         } else {
             Way::Copied(text.branches(rows, more))
         })
@@ -76,4 +81,13 @@ impl Llama {
         self.run(&self.embed(&left.unsqueeze(0)), Some(text))
             .select(1, -1)
     }
+}
+
+/// Numbers to test with.
+#[cfg(test)]
+fn some(count: usize) -> Vec<f32> {
+    let numbers = 0..count;
+    numbers
+        .map(|i| ((i * 37 + 11) % 23) as f32 / 7.0 - 1.5)
+        .collect()
 }

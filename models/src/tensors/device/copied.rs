@@ -21,7 +21,10 @@ pub fn copied(bytes: &[u8], shape: &[i64], kind: Kind) -> Tensor {
     // SAFETY: the bytes are as many as the tensor has and lie as its numbers must; they are borrowed until the copy is
     // made, and nothing writes into what only the copy sees.
     let seen = unsafe { Tensor::from_blob(from, shape, &strides, kind, Device::Cpu) };
-    seen.copy()
+    // `Tensor::copy` begins with zeros
+    let mut own = Tensor::empty(shape, (kind, Device::Cpu));
+    own.copy_(&seen);
+    own
 }
 
 /// A tensor of this shape with a copy of these numbers.

@@ -4,9 +4,9 @@
 //! (`bytes/`): weights are rounded to 8 bits with a scale for each output, rows to 16 with a scale for each of their sections,
 //! since what a language model multiplies has a few numbers that are a thousand times as large as the others.
 
-use crate::tensors::device::copied::copied_numbers;
 use crate::tensors::device::large_pages::{Bytes, lay_together};
 use crate::tensors::floats::floats;
+use std::mem::MaybeUninit;
 use tch::{Device, Kind, Tensor};
 
 unsafe extern "C" {
@@ -106,7 +106,12 @@ impl Packed {
         );
         size.pop();
         size.push(self.out as i64);
-        copied_numbers(&self.times(&floats(rows)), &size)
+        let found = Tensor::empty(size, (Kind::Float, Device::Cpu));
+        // SAFETY: the tensor is new, so nothing else sees its numbers, which lie row after row and live as long as it does.
+        let numbers =
+            unsafe { std::slice::from_raw_parts_mut(found.data_ptr().cast(), found.numel()) };
+        self.fill(numbers, &floats(rows), BEST);
+        found
     }
 
     /// Rows one after the other (B · in) → (B · out).
@@ -118,23 +123,32 @@ impl Packed {
     }
 
     fn times_by(&self, rows: &[f32], kernel: i64) -> Vec<f32> {
+        let count = rows.len() / self.inner * self.out;
+        let mut found = Vec::with_capacity(count);
+        self.fill(&mut found.spare_capacity_mut()[..count], rows, kernel);
+        // SAFETY: so many were just filled.
+        unsafe { found.set_len(count) };
+        found
+    }
+
+    /// Fills `found` (B · out) with the product of `rows` (B · in): all of it.
+    fn fill(&self, found: &mut [MaybeUninit<f32>], rows: &[f32], kernel: i64) {
         // SAFETY: it takes nothing and answers a number.
         assert!((0..unsafe { storyteller_kernels_of_bytes() }).contains(&kernel));
         let count = rows.len() / self.inner;
         assert_eq!(
-            count * self.inner,
-            rows.len(),
+            (count * self.inner, count * self.out),
+            (rows.len(), found.len()),
             "a row has the matrix's width"
         );
         let sections = Sections::of(self.inner);
         let (whole, row_scales) = sections.rounded(rows, self.inner);
-        let mut found = vec![0.0; count * self.out];
         let product = Product {
             rows: whole.as_ptr(),
             row_scales: row_scales.as_ptr(),
             weights: self.weights.as_slice().as_ptr(),
             scales: self.scales.as_ptr(),
-            found: found.as_mut_ptr(),
+            found: found.as_mut_ptr().cast(),
             count: count as i64,
             inner: sections.padded() as i64,
             section: sections.length as i64,
@@ -144,7 +158,6 @@ impl Packed {
         // ⌈out / 32⌉ · 32 · inner weights and out scales, and writes count · out numbers: as many as these five have. The
         // kernel is there, as was just asked. It keeps none of the pointers.
         unsafe { storyteller_product_of_bytes(&raw const product, kernel) };
-        found
     }
 }
 

@@ -1,17 +1,19 @@
-//! A step of all branches on a processor: libtorch's products, and nothing else of it.
+//! A step of all branches on a processor: the matrices' products, and nothing else of libtorch.
 //!
-//! Keys and values of the text are views of its cache, shared by all; those of each branch stand in vectors of its own.
+//! Keys and values of the text are copied out of its cache once for all; those of each branch stand in vectors of its own.
 //! Queries of all branches meet the shared keys in one product a head, and their own keys one by one.
 
-use super::numbers::{add, add_scaled, dot, gated, rms_norm, rotate, softmax};
+use super::numbers::{add, add_shares, dots, gated, rms_norm, rotate, softmax};
+use super::product::product;
 use crate::networks::llama::{Block, Cache, Config, Llama};
-use crate::tensors::device::copied::copied_numbers;
 use crate::tensors::floats::floats;
 use tch::Tensor;
 
 /// The branches' keys and values.
 #[derive(Debug)]
 pub(super) struct Beside {
+    /// What each layer's norms multiply with, attention's first.
+    gains: Vec<[Vec<f32>; 2]>,
     /// For each layer.
     text: Vec<Standing>,
     /// How many tokens the text has: S.
@@ -29,8 +31,8 @@ pub(super) struct Beside {
 /// Keys (kv_heads, head, S) and values (kv_heads, S, head) of the text.
 #[derive(Debug)]
 struct Standing {
-    keys: Tensor,
-    values: Tensor,
+    keys: Vec<f32>,
+    values: Vec<f32>,
 }
 
 /// Keys and values of the tokens that a branch has read (length, kv_heads, head).
@@ -40,15 +42,25 @@ struct Own {
     values: Vec<f32>,
 }
 
+impl Own {
+    /// Keys and values from a place of the first token on.
+    fn from(&self, place: usize) -> [&[f32]; 2] {
+        [&self.keys, &self.values].map(|all| all.get(place..).unwrap_or_default())
+    }
+}
+
 impl Beside {
-    pub(super) fn new(text: &Cache, rows: usize, room: usize) -> Self {
+    /// So many branches of the text in `text`, with so much room each.
+    pub(super) fn new(llama: &Llama, text: &Cache, [rows, room]: [usize; 2]) -> Self {
         let layers = text.filled();
         let own = vec![vec![Own::default(); rows]; layers.len()];
         let text_of = |(keys, values): (Tensor, Tensor)| Standing {
-            keys: keys.get(0).transpose(1, 2),
-            values: values.get(0),
+            keys: floats(&keys.get(0).transpose(1, 2)),
+            values: floats(&values.get(0)),
         };
+        let gains = |block: &Block| [&block.attention_norm, &block.feed_forward_norm].map(floats);
         Self {
+            gains: llama.blocks.iter().map(gains).collect(),
             text: layers.into_iter().map(text_of).collect(),
             standing: text.length() as usize,
             own,
@@ -113,7 +125,8 @@ impl Llama {
         let (open, eps) = (&branches.open, self.config.norm_eps);
         let mut x = floats(embeddings);
         for (layer, block) in self.blocks.iter().enumerate() {
-            let normed = rms_norm(&x, &floats(&block.attention_norm), eps);
+            let gains = &branches.gains[layer];
+            let normed = rms_norm(&x, &gains[0], eps);
             let mut qkv = block.qkv.times(&normed);
             let own = &mut branches.own[layer];
             let rows = qkv.chunks_exact_mut(qkv_width(&self.config));
@@ -124,7 +137,7 @@ impl Llama {
             let queries = by_kv_head(&self.config, &qkv);
             let found = attend(&self.config, &queries, &branches.text[layer], &own);
             add(&mut x, &block.o.times(&found));
-            let fed = block.feed(&self.config, &x);
+            let fed = block.feed(&self.config, &rms_norm(&x, &gains[1], eps));
             add(&mut x, &fed);
         }
         let ids = Vec::<i64>::try_from(ids).expect("ids are whole numbers");
@@ -137,10 +150,9 @@ impl Llama {
 }
 
 impl Block {
-    /// The feed-forward part (B · width).
-    fn feed(&self, config: &Config, x: &[f32]) -> Vec<f32> {
-        let normed = rms_norm(x, &floats(&self.feed_forward_norm), config.norm_eps);
-        let halves = self.gate_up.times(&normed);
+    /// The feed-forward part of normed rows (B · width).
+    fn feed(&self, config: &Config, normed: &[f32]) -> Vec<f32> {
+        let halves = self.gate_up.times(normed);
         let gated = gated(&halves, config.feed_forward as usize);
         self.down.times(&gated)
     }
@@ -161,43 +173,46 @@ fn remember(config: &Config, row: &mut [f32], turn: &Turn, own: &mut Own) {
 fn by_kv_head(config: &Config, qkv: &[f32]) -> Vec<f32> {
     let (heads, kv, head) = sizes(config);
     let (row, group) = (qkv_width(config), heads / kv * head);
-    let of_head = |k: usize| {
-        let rows = qkv.chunks_exact(row);
-        rows.flat_map(move |row| &row[k * group..][..group])
-    };
-    (0..kv).flat_map(of_head).copied().collect()
+    let mut queries = Vec::with_capacity(qkv.len() / row * heads * head);
+    for k in 0..kv {
+        for row in qkv.chunks_exact(row) {
+            queries.extend_from_slice(&row[k * group..][..group]);
+        }
+    }
+    queries
 }
 
 /// Queries (kv_heads, B · group, head) → what they found (B · heads · head).
 fn attend(config: &Config, queries: &[f32], text: &Standing, own: &[&Own]) -> Vec<f32> {
     let (heads, kv, head) = sizes(config);
-    let (group, standing) = (heads / kv, text.values.size()[1] as usize);
-    let added = own.first().map_or(0, |own| own.keys.len() / (kv * head));
-    let shape = |last: usize| [kv as i64, (own.len() * group) as i64, last as i64];
-    // which head answers a query, and whose it is
-    let place = |query: usize| (query / (own.len() * group), query / group % own.len());
-    let asked = copied_numbers(queries, &shape(head));
-    let mut shared = floats(&asked.bmm(&text.keys));
-    let mut scores = vec![0.0f32; queries.len() / head * added];
+    let (group, stride) = (heads / kv, kv * head);
     let scale = (head as f64).powf(-0.5) as f32;
-    for (at, query) in queries.chunks_exact(head).enumerate() {
-        let (k, row) = place(at);
-        let scores = &mut scores[at * added..][..added];
-        let keys = own[row].keys.chunks_exact(kv * head);
-        for (score, key) in scores.iter_mut().zip(keys) {
-            *score = dot(query, &key[k * head..][..head]);
+    let (standing, added) = (
+        text.keys.len() / stride,
+        own.first().map_or(0, |own| own.keys.len() / stride),
+    );
+    let mut scores = vec![0.0f32; added];
+    let mut found = Vec::with_capacity(queries.len());
+    for (k, queries) in queries.chunks_exact(own.len() * group * head).enumerate() {
+        let [keys, values] =
+            [&text.keys, &text.values].map(|all| &all[k * standing * head..][..standing * head]);
+        let mut shared = product(queries, keys, head);
+        let mut of_own = vec![0.0f32; queries.len()];
+        let places = queries
+            .chunks_exact(head)
+            .zip(of_own.chunks_exact_mut(head));
+        for (at, (query, found)) in places.enumerate() {
+            let [keys, values] = own[at / group].from(k * head);
+            dots(query, keys, stride, &mut scores);
+            softmax(
+                [&mut shared[at * standing..][..standing], &mut scores],
+                scale,
+            );
+            add_shares(found, &scores, values, stride);
         }
-        softmax([&mut shared[at * standing..][..standing], scores], scale);
-    }
-    let shares = copied_numbers(&shared, &shape(standing));
-    let mut found = floats(&shares.bmm(&text.values));
-    for (at, found) in found.chunks_exact_mut(head).enumerate() {
-        let (k, row) = place(at);
-        let shares = &scores[at * added..][..added];
-        let values = own[row].values.chunks_exact(kv * head);
-        for (&share, value) in shares.iter().zip(values) {
-            add_scaled(found, share, &value[k * head..][..head]);
-        }
+        let mut of_both = product(&shared, values, standing);
+        add(&mut of_both, &of_own);
+        found.extend_from_slice(&of_both);
     }
     by_row(&found, kv, own.len())
 }
@@ -205,9 +220,13 @@ fn attend(config: &Config, queries: &[f32], text: &Standing, own: &[&Own]) -> Ve
 /// (kv_heads, B, …) → (B, kv_heads, …).
 fn by_row(found: &[f32], kv: usize, rows: usize) -> Vec<f32> {
     let width = found.len() / (kv * rows).max(1);
-    let places = (0..rows).flat_map(|row| (0..kv).map(move |k| (k * rows + row) * width));
-    let parts = places.flat_map(|place| &found[place..][..width]);
-    parts.copied().collect()
+    let mut moved = Vec::with_capacity(found.len());
+    for row in 0..rows {
+        for k in 0..kv {
+            moved.extend_from_slice(&found[(k * rows + row) * width..][..width]);
+        }
+    }
+    moved
 }
 
 /// Numbers of a fused row.
