@@ -24,13 +24,18 @@ pub use value::Value;
 pub fn read_pickle(bytes: &[u8]) -> Result<(Value, usize)> {
     let arena = Arena {
         nodes: Vec::new(),
-        room: Cell::new(bytes.len().saturating_mul(64).saturating_add(1 << 20)),
+        room: Cell::new(0),
     };
     let mut machine = Machine::new(bytes, 0, arena);
     let value = loop {
         match machine.step() {
             Ok(None) => {}
-            Ok(Some(whole)) => break machine.builder.value(whole, 0),
+            Ok(Some(whole)) => {
+                // by the bytes that were taken: what comes after the value does not make it another
+                let room = machine.at.saturating_mul(64).saturating_add(1 << 20);
+                machine.builder.room.set(room);
+                break machine.builder.value(whole, 0);
+            }
             Err(reason) => break Err(reason),
         }
     };
