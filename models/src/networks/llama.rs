@@ -86,9 +86,7 @@ impl Llama {
 
     /// The names and extents (out, in) of all layers that can be adapted: `blocks.0.qkv` and so on.
     pub fn adaptable(&self) -> Vec<(String, [i64; 2])> {
-        let named = |(i, block): (usize, &Block)| {
-            ADAPTED.map(|name| (format!("blocks.{i}.{name}"), block.part(name).extents()))
-        };
+        let named = |(index, block): (usize, &Block)| block.adaptable(index);
         self.blocks.iter().enumerate().flat_map(named).collect()
     }
 
@@ -98,9 +96,9 @@ impl Llama {
     /// When a matrix is missing or does not fit.
     pub fn merge(&mut self, weights: &Weights, scale: f64) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
-        for (name, extents) in self.adaptable() {
-            let adapter = Adapter::load(weights, &name, extents, scale)?;
-            self.layer_mut(&name)?.merge(adapter);
+        let blocks = self.blocks.iter_mut().enumerate();
+        for (index, block) in blocks {
+            block.merge(index, weights, scale)?;
         }
         Ok(())
     }
@@ -119,26 +117,15 @@ impl Llama {
 
     /// Packs all matrices of the blocks for telling, where the device can; a model that learns stays as it is.
     pub fn pack(&mut self) {
-        Projection::pack(self.blocks.iter_mut().flat_map(|block| {
-            [
-                &mut block.qkv,
-                &mut block.o,
-                &mut block.gate_up,
-                &mut block.down,
-            ]
-        }));
+        Projection::pack(self.blocks.iter_mut().flat_map(Block::parts_mut));
     }
 
     fn layer_mut(&mut self, name: &str) -> Result<&mut Projection> {
         let found = name.strip_prefix("blocks.").and_then(|rest| {
             let (index, part) = rest.split_once('.')?;
             let block = self.blocks.get_mut(index.parse::<usize>().ok()?)?;
-            Some(match part {
-                "qkv" => &mut block.qkv,
-                "o" => &mut block.o,
-                "gate_up" => &mut block.gate_up,
-                _ => &mut block.down,
-            })
+            let place = ADAPTED.iter().position(|&name| name == part)?;
+            block.parts_mut().into_iter().nth(place)
         });
         found.ok_or_else(|| Error::format(name, "it is no layer of this network"))
     }
@@ -221,13 +208,32 @@ fn unseen(start: i64, length: i64, options: (Kind, Device)) -> Option<Tensor> {
 }
 
 impl Block {
-    fn part(&self, name: &str) -> &Projection {
-        match name {
-            "qkv" => &self.qkv,
-            "o" => &self.o,
-            "gate_up" => &self.gate_up,
-            _ => &self.down,
+    /// The layers that an adapter changes, in the order of [`ADAPTED`].
+    fn parts_mut(&mut self) -> [&mut Projection; 4] {
+        [
+            &mut self.qkv,
+            &mut self.o,
+            &mut self.gate_up,
+            &mut self.down,
+        ]
+    }
+
+    /// Their names and extents (out, in), given which block this is.
+    fn adaptable(&self, index: usize) -> [(String, [i64; 2]); 4] {
+        let parts = [&self.qkv, &self.o, &self.gate_up, &self.down];
+        std::array::from_fn(|at| {
+            let name = format!("blocks.{index}.{}", ADAPTED[at]);
+            (name, parts[at].extents())
+        })
+    }
+
+    /// Adds an adapter file's matrices to the weights for good.
+    fn merge(&mut self, index: usize, weights: &Weights, scale: f64) -> Result<()> {
+        let named = self.adaptable(index);
+        for (part, (name, extents)) in self.parts_mut().into_iter().zip(named) {
+            part.merge(Adapter::load(weights, &name, extents, scale)?);
         }
+        Ok(())
     }
 
     /// (B, T, width) → (B, T, width).

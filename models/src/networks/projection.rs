@@ -87,15 +87,20 @@ impl Projection {
         }
     }
 
+    /// Packs the weights where the device can.
+    pub(crate) fn pack_alone(&mut self) {
+        if let Weight::Plain(weight) = &self.weight
+            && let Some(packed) = Packed::new(weight)
+        {
+            self.weight = Weight::Packed(packed);
+        }
+    }
+
     /// Packs the weights of all where the device can, and lays them together: products become faster, and gradients do not
     /// come back through them.
     pub fn pack<'a>(all: impl IntoIterator<Item = &'a mut Projection>) {
         let packed = all.into_iter().filter_map(|projection| {
-            if let Weight::Plain(weight) = &projection.weight
-                && let Some(packed) = Packed::new(weight)
-            {
-                projection.weight = Weight::Packed(packed);
-            }
+            projection.pack_alone();
             match &mut projection.weight {
                 Weight::Packed(packed) => Some(packed),
                 Weight::Plain(_) => None,

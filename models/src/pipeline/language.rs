@@ -170,9 +170,9 @@ fn adapted(
     cache: &Path,
     device: Device,
 ) -> Result<(Llama, Weights)> {
-    let mut llama = Llama::open(&fetched(cache, &part.base)?, (Kind::Float, device))?;
     let adapter = bundle.weights(&part.adapter)?.to_device(device);
-    llama.merge(&adapter, part.adapter_scale)?;
-    llama.pack();
+    let base = fetched(cache, &part.base)?;
+    let scale = part.adapter_scale;
+    let llama = Llama::open_for_telling(&base, (Kind::Float, device), &adapter, scale)?;
     Ok((llama, adapter))
 }

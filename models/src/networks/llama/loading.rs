@@ -14,15 +14,45 @@ use tch::{Device, Kind, Tensor};
 /// Where to put a model, and in which numbers.
 type Placement = (Kind, Device);
 
+/// What is done with a layer as soon as it is there, before the next one is read.
+type Settle<'a> = &'a mut dyn FnMut(usize, &mut Block) -> Result<()>;
+
 impl Llama {
     /// Opens a model from `path`: a GGUF file, or a folder with `config.json` and `model.safetensors`.
     ///
     /// # Errors
     /// When the file cannot be read, is of another family, or lacks a part.
     pub fn open(path: &Path, placement: Placement) -> Result<Self> {
+        Self::open_settled(path, placement, &mut |_, _| Ok(()))
+    }
+
+    /// As [`Llama::open`], for telling: an adapter file's matrices are added to the weights for good, which are packed where
+    /// the device can, layer by layer. So the memory of one layer's plain weights serves all.
+    ///
+    /// # Errors
+    /// As well when a matrix of the adapter is missing or does not fit.
+    pub fn open_for_telling(
+        path: &Path,
+        placement: Placement,
+        adapter: &Weights,
+        scale: f64,
+    ) -> Result<Self> {
+        let mut llama = Self::open_settled(path, placement, &mut |index, block| {
+            block.merge(index, adapter, scale)?;
+            block
+                .parts_mut()
+                .into_iter()
+                .for_each(Projection::pack_alone);
+            Ok(())
+        })?;
+        llama.pack();
+        Ok(llama)
+    }
+
+    fn open_settled(path: &Path, placement: Placement, settle: Settle) -> Result<Self> {
         let _no_grad = tch::no_grad_guard();
         if path.is_dir() {
-            return from_folder(path, placement);
+            return from_folder(path, placement, settle);
         }
         let file = Gguf::open(path)?;
         let family = file.text("general.architecture")?;
@@ -65,7 +95,7 @@ impl Llama {
                 "ffn_down",
             ],
         };
-        build(config.clone(), &names, &take, placement)
+        build(config.clone(), (&names, &take), placement, settle)
     }
 
     /// Builds a model from arrays under the names of a published safetensors file.
@@ -73,6 +103,15 @@ impl Llama {
     /// # Errors
     /// When an array is missing or has another shape.
     pub fn from_weights(weights: &Weights, config: Config, placement: Placement) -> Result<Self> {
+        Self::from_arrays(weights, config, placement, &mut |_, _| Ok(()))
+    }
+
+    fn from_arrays(
+        weights: &Weights,
+        config: Config,
+        placement: Placement,
+        settle: Settle,
+    ) -> Result<Self> {
         let names = Names {
             embedding: "model.embed_tokens",
             norm: "model.norm",
@@ -90,12 +129,8 @@ impl Llama {
                 "mlp.down_proj",
             ],
         };
-        build(
-            config,
-            &names,
-            &|name, shape| weights.tensor(name, shape),
-            placement,
-        )
+        let take: Take = &|name, shape| weights.tensor(name, shape);
+        build(config, (&names, take), placement, settle)
     }
 }
 
@@ -112,7 +147,12 @@ struct Names {
 /// Finds an array by name and shape.
 type Take<'a> = &'a dyn Fn(&str, &[i64]) -> Result<Tensor>;
 
-fn build(config: Config, names: &Names, take: Take, placement: Placement) -> Result<Llama> {
+fn build(
+    config: Config,
+    (names, take): (&Names, Take),
+    placement: Placement,
+    settle: Settle,
+) -> Result<Llama> {
     config.check()?;
     let (kind, device) = placement;
     let matrix = |name: &str, shape: &[i64]| -> Result<Tensor> {
@@ -141,14 +181,16 @@ fn build(config: Config, names: &Names, take: Take, placement: Placement) -> Res
                 0,
             )))
         };
-        blocks.push(Block {
+        let mut block = Block {
             attention_norm: gain(&part(0))?,
             qkv: join(&[(1, queries), (2, keys), (3, keys)])?,
             o: Projection::new(matrix(&part(4), &[width, queries])?),
             feed_forward_norm: gain(&part(5))?,
             gate_up: join(&[(6, config.feed_forward), (7, config.feed_forward)])?,
             down: Projection::new(matrix(&part(8), &[width, config.feed_forward])?),
-        });
+        };
+        settle(index, &mut block)?;
+        blocks.push(block);
     }
     let shape = [config.vocabulary, config.width];
     let (cos, sin) = rotary(&config, placement);
@@ -184,7 +226,7 @@ fn half_split(weight: &Tensor, heads: i64) -> Tensor {
         .reshape([out, inner])
 }
 
-fn from_folder(path: &Path, placement: Placement) -> Result<Llama> {
+fn from_folder(path: &Path, placement: Placement, settle: Settle) -> Result<Llama> {
     let file = path.join("config.json");
     let text = std::fs::read_to_string(&file).map_err(|error| Error::file("read", &file, error))?;
     let said: Published = serde_json::from_str(&text).map_err(|error| {
@@ -194,7 +236,7 @@ fn from_folder(path: &Path, placement: Placement) -> Result<Llama> {
         )
     })?;
     let weights = Weights::from_safetensors(&path.join("model.safetensors"))?;
-    Llama::from_weights(&weights, said.into(), placement)
+    Llama::from_arrays(&weights, said.into(), placement, settle)
 }
 
 /// `config.json` of a published model.
