@@ -77,8 +77,8 @@ pub struct WorkOptions {
     /// How many seconds a stop waits for running stories before it leaves them to other workers, or to the next start.
     #[arg(long, env = "STORYTELLER_DRAIN_SECONDS", value_name = "S", default_value_t = Config::default().drain.as_secs())]
     pub drain_seconds: u64,
-    /// After how many seconds without a sign of life from the networks their stories are given to others. After three times
-    /// as long the process ends with code 70, to be started again.
+    /// After how many seconds without a sign of life from the networks their stories are given to others; seconds in which
+    /// the machine had no processor for them do not count. After three times as long the process ends with code 70, to be started again.
     #[arg(long, env = "STORYTELLER_HUNG_SECONDS", value_name = "S", default_value_t = Config::default().hung_after.as_secs(),
         value_parser = clap::value_parser!(u64).range(5..=3600))]
     pub hung_seconds: u64,

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 use crate::shared::{HEARTBEAT, Shared, WORKER};
+use crate::starvation::Starvation;
 
 /// Beats until `done`.
 ///
@@ -19,12 +20,13 @@ pub(crate) async fn run(shared: &Shared, done: CancellationToken) -> Result<(), 
     let rules = shared.backends.store.rules();
     let mut beats = interval(rules.heartbeat);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut starvation = Starvation::default();
     loop {
         tokio::select! {
             () = done.cancelled() => return Ok(()),
             _ = beats.tick() => {}
         }
-        watch(shared)?;
+        watch(shared, starvation.counted(shared.activity.silent_for()))?;
         if !shared.is_hung() {
             // over a connection that died unseen it is never heard; the next one may find another dead one, which takes a
             // second to be found out, and must still come before the lease ends
@@ -33,9 +35,8 @@ pub(crate) async fn run(shared: &Shared, done: CancellationToken) -> Result<(), 
     }
 }
 
-/// Looks whether the engine still moves.
-fn watch(shared: &Shared) -> Result<(), Error> {
-    let silent = shared.activity.silent_for();
+/// Looks whether the engine still moves, which could have for so long.
+fn watch(shared: &Shared, silent: Duration) -> Result<(), Error> {
     let hung = silent >= shared.config.hung_after;
     let changed = shared
         .hung

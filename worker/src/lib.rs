@@ -12,6 +12,7 @@ mod leases;
 mod outcome;
 mod picture;
 mod shared;
+mod starvation;
 mod sweeper;
 mod work;
 
