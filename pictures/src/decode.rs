@@ -51,6 +51,17 @@ pub(crate) fn pixels(bytes: &[u8], layout: &Layout) -> Result<Decoded, Refusal> 
     })
 }
 
+/// Whether the file can be decoded in full.
+///
+/// # Errors
+/// As [`decode`].
+pub(crate) fn prove(bytes: &[u8], layout: &Layout) -> Result<(), Refusal> {
+    match layout.format {
+        ImageFormat::Jpeg => jpeg::prove(bytes, layout),
+        _ => pixels(bytes, layout).map(drop),
+    }
+}
+
 fn others(file: &[u8], layout: &Layout) -> Result<(DynamicImage, Option<Vec<u8>>), Refusal> {
     let mut reader = ImageReader::with_format(Cursor::new(file), layout.format);
     let mut limits = Limits::no_limits();
@@ -86,7 +97,7 @@ fn is_for(profile: &[u8], image: &DynamicImage) -> bool {
 }
 
 /// Which way up the EXIF entry says that the picture is.
-fn orientation(bytes: &[u8], layout: &Layout) -> Orientation {
+pub(crate) fn orientation(bytes: &[u8], layout: &Layout) -> Orientation {
     let block = layout.exif.clone().and_then(|stretch| bytes.get(stretch));
     let entry = block.and_then(|block| {
         // what else is broken in it is none of our business

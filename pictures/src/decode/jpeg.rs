@@ -25,10 +25,8 @@ pub(super) fn pixels(
     bytes: &[u8],
     layout: &Layout,
 ) -> Result<(DynamicImage, Option<Vec<u8>>), Refusal> {
-    check_memory(u64::from(layout.width) * u64::from(layout.height) * 4)?;
-    let file = layout.with_scans_ended(bytes, &NO_CODE);
-    let mut decoder = Decoder::new(file.as_slice());
-    decoder.set_color_transform(colours(&layout.jpeg)?);
+    let file = ended(bytes, layout)?;
+    let mut decoder = decoder(&file, layout)?;
     let pixels = decoder.decode().map_err(refusal)?;
     let Some(info) = decoder.info() else {
         return Err(unreadable("it has no pixels"));
@@ -56,6 +54,27 @@ pub(super) fn pixels(
     };
     let image = image.ok_or_else(|| unreadable("it has fewer pixels than it says"))?;
     Ok((image, decoder.icc_profile()))
+}
+
+/// Refuses what [`pixels`] refuses, for half of the work: every code of every scan is read, and of each block of 64 pixels
+/// only their mean is computed.
+pub(super) fn prove(bytes: &[u8], layout: &Layout) -> Result<(), Refusal> {
+    let file = ended(bytes, layout)?;
+    let mut decoder = decoder(&file, layout)?;
+    decoder.scale(1, 1).map_err(refusal)?;
+    decoder.decode().map(drop).map_err(refusal)
+}
+
+/// The file with an end to each of its scans, if there is memory for its pixels.
+fn ended(bytes: &[u8], layout: &Layout) -> Result<Vec<u8>, Refusal> {
+    check_memory(u64::from(layout.width) * u64::from(layout.height) * 4)?;
+    Ok(layout.with_scans_ended(bytes, &NO_CODE))
+}
+
+fn decoder<'a>(file: &'a [u8], layout: &Layout) -> Result<Decoder<&'a [u8]>, Refusal> {
+    let mut decoder = Decoder::new(file);
+    decoder.set_color_transform(colours(&layout.jpeg)?);
+    Ok(decoder)
 }
 
 /// What the numbers of its components mean.

@@ -1,4 +1,4 @@
-//! The file as it is kept: proven by one full decode, upright, without metadata.
+//! The file as it is kept: proven by one decode, upright, without metadata.
 //! What must stay true: a picture that stands upright keeps its bytes; one that is turned and would then be larger than is
 //! taken keeps its pixels, and an entry that is written here says which way up it is, for whoever decodes or shows it.
 
@@ -11,7 +11,7 @@ use image::{DynamicImage, ImageEncoder, ImageFormat};
 
 use super::Turning;
 use crate::caps::Caps;
-use crate::decode::{Decoded, pixels};
+use crate::decode::{Decoded, orientation, pixels, prove};
 use crate::layout::{Layout, jpeg, png, webp};
 use crate::refusal::Refusal;
 
@@ -36,16 +36,18 @@ pub(super) fn kept(
     turning: Turning,
     caps: &Caps,
 ) -> Result<Kept, Refusal> {
-    let decoded = pixels(bytes, layout)?;
-    let orientation = decoded.orientation;
-    let (mut width, mut height) = (decoded.image.width(), decoded.image.height());
+    let orientation = orientation(bytes, layout);
+    let (mut width, mut height) = (layout.width, layout.height);
     if lies_on_its_side(orientation) {
         (width, height) = (height, width);
     }
-    let turned = (orientation != Orientation::NoTransforms && turning == Turning::Upright)
-        .then(|| upright(decoded, layout))
-        .flatten()
-        .filter(|(bytes, _)| bytes.len() as u64 <= caps.bytes);
+    let turned = if orientation != Orientation::NoTransforms && turning == Turning::Upright {
+        upright(pixels(bytes, layout)?, layout)
+            .filter(|(bytes, _)| bytes.len() as u64 <= caps.bytes)
+    } else {
+        prove(bytes, layout)?;
+        None
+    };
     let (bytes, format) =
         turned.unwrap_or_else(|| (with_entry(bytes, layout, orientation), layout.format));
     caps.check_bytes(bytes.len())?;
