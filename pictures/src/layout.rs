@@ -99,12 +99,12 @@ impl Layout {
 
     /// As [`Layout::clean`], with `filler` after the data of each scan.
     pub(crate) fn with_scans_ended(&self, bytes: &[u8], filler: &[u8]) -> Vec<u8> {
-        let part = |piece: &'_ Piece| match piece {
-            Piece::Stretch(stretch) => bytes[stretch.clone()].to_vec(),
-            Piece::Written(written) => written.clone(),
-            Piece::ScanEnd => filler.to_vec(),
-        };
-        self.kept.iter().flat_map(part).collect()
+        let parts = self.kept.iter().map(|piece| match piece {
+            Piece::Stretch(stretch) => &bytes[stretch.clone()],
+            Piece::Written(written) => written,
+            Piece::ScanEnd => filler,
+        });
+        parts.collect::<Vec<_>>().concat()
     }
 }
 
