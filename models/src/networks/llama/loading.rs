@@ -95,7 +95,8 @@ impl Llama {
                 "ffn_down",
             ],
         };
-        build(config.clone(), (&names, &take), placement, settle)
+        let arrays = Arrays { names, take: &take };
+        build(config.clone(), &arrays, placement, settle)
     }
 
     /// Builds a model from arrays under the names of a published safetensors file.
@@ -130,7 +131,7 @@ impl Llama {
             ],
         };
         let take: Take = &|name, shape| weights.tensor(name, shape);
-        build(config, (&names, take), placement, settle)
+        build(config, &Arrays { names, take }, placement, settle)
     }
 }
 
@@ -147,12 +148,14 @@ struct Names {
 /// Finds an array by name and shape.
 type Take<'a> = &'a dyn Fn(&str, &[i64]) -> Result<Tensor>;
 
-fn build(
-    config: Config,
-    (names, take): (&Names, Take),
-    placement: Placement,
-    settle: Settle,
-) -> Result<Llama> {
+/// A file's matrices, by the names that its kind has for them.
+struct Arrays<'a> {
+    names: Names,
+    take: Take<'a>,
+}
+
+fn build(config: Config, arrays: &Arrays, placement: Placement, settle: Settle) -> Result<Llama> {
+    let Arrays { names, take } = arrays;
     config.check()?;
     let (kind, device) = placement;
     let matrix = |name: &str, shape: &[i64]| -> Result<Tensor> {
