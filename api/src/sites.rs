@@ -158,7 +158,12 @@ fn asked(request: &HttpRequest) -> impl Iterator<Item = Option<Authority>> {
     // with a user's name before it, or something after it that is no port, the host is not what it seems to be
     let plain = |host: &Authority| {
         let (all, name) = (host.as_str(), host.host());
-        !all.contains('@') && (all.trim_end_matches(':') == name || host.port().is_some())
+        // `http` takes a sign before a port's digits (RFC 3986 §3.2.3: there is none)
+        let has_port = host.port().is_some_and(|port| {
+            let mut digits = port.as_str().bytes();
+            digits.all(|digit| digit.is_ascii_digit())
+        });
+        !all.contains('@') && (all.trim_end_matches(':') == name || has_port)
     };
     headers.chain(line).map(move |host| host.filter(plain))
 }
