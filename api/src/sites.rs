@@ -157,13 +157,10 @@ fn asked(request: &HttpRequest) -> impl Iterator<Item = Option<Authority>> {
     let line = request.uri().authority().cloned().map(Some);
     // with a user's name before it, or something after it that is no port, the host is not what it seems to be
     let plain = |host: &Authority| {
-        let (all, name) = (host.as_str(), host.host());
-        // `http` takes a sign before a port's digits (RFC 3986 §3.2.3: there is none)
-        let has_port = host.port().is_some_and(|port| {
-            let mut digits = port.as_str().bytes();
-            digits.all(|digit| digit.is_ascii_digit())
-        });
-        !all.contains('@') && (all.trim_end_matches(':') == name || has_port)
+        // `http` takes a sign before a port's digits, and a name after an address in brackets (RFC 3986 §3.2: there is neither)
+        let rest = host.as_str().strip_prefix(host.host());
+        let is_port = |rest: &str| rest.bytes().all(|digit| digit.is_ascii_digit());
+        rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
     };
     headers.chain(line).map(move |host| host.filter(plain))
 }

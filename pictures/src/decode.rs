@@ -51,14 +51,14 @@ pub(crate) fn pixels(bytes: &[u8], layout: &Layout) -> Result<Decoded, Refusal> 
     })
 }
 
-/// Whether the file can be decoded in full.
+/// Whether the file can be decoded in full, and the width and height that it has then, not turned.
 ///
 /// # Errors
 /// As [`decode`].
-pub(crate) fn prove(bytes: &[u8], layout: &Layout) -> Result<(), Refusal> {
+pub(crate) fn prove(bytes: &[u8], layout: &Layout) -> Result<(u32, u32), Refusal> {
     match layout.format {
         ImageFormat::Jpeg => jpeg::prove(bytes, layout),
-        _ => pixels(bytes, layout).map(drop),
+        _ => pixels(bytes, layout).map(|decoded| (decoded.image.width(), decoded.image.height())),
     }
 }
 

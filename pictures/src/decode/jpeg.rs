@@ -57,12 +57,17 @@ pub(super) fn pixels(
 }
 
 /// Refuses what [`pixels`] refuses, for half of the work: every code of every scan is read, and of each block of 64 pixels
-/// only their mean is computed.
-pub(super) fn prove(bytes: &[u8], layout: &Layout) -> Result<(), Refusal> {
+/// only their mean is computed. Width and height as it would decode them.
+pub(super) fn prove(bytes: &[u8], layout: &Layout) -> Result<(u32, u32), Refusal> {
     let file = ended(bytes, layout)?;
     let mut decoder = decoder(&file, layout)?;
+    decoder.read_info().map_err(refusal)?;
+    let Some(info) = decoder.info() else {
+        return Err(unreadable("it has no pixels"));
+    };
     decoder.scale(1, 1).map_err(refusal)?;
-    decoder.decode().map(drop).map_err(refusal)
+    decoder.decode().map_err(refusal)?;
+    Ok((info.width.into(), info.height.into()))
 }
 
 /// The file with an end to each of its scans, if there is memory for its pixels.

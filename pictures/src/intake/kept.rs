@@ -37,17 +37,18 @@ pub(super) fn kept(
     caps: &Caps,
 ) -> Result<Kept, Refusal> {
     let orientation = orientation(bytes, layout);
-    let (mut width, mut height) = (layout.width, layout.height);
+    let is_turned = orientation != Orientation::NoTransforms && turning == Turning::Upright;
+    let ((mut width, mut height), turned) = if is_turned {
+        let decoded = pixels(bytes, layout)?;
+        let size = (decoded.image.width(), decoded.image.height());
+        (size, upright(decoded, layout))
+    } else {
+        (prove(bytes, layout)?, None)
+    };
     if lies_on_its_side(orientation) {
         (width, height) = (height, width);
     }
-    let turned = if orientation != Orientation::NoTransforms && turning == Turning::Upright {
-        upright(pixels(bytes, layout)?, layout)
-            .filter(|(bytes, _)| bytes.len() as u64 <= caps.bytes)
-    } else {
-        prove(bytes, layout)?;
-        None
-    };
+    let turned = turned.filter(|(bytes, _)| bytes.len() as u64 <= caps.bytes);
     let (bytes, format) =
         turned.unwrap_or_else(|| (with_entry(bytes, layout, orientation), layout.format));
     caps.check_bytes(bytes.len())?;
