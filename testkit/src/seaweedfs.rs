@@ -137,6 +137,9 @@ fn spawn(program: &Path, folder: &Path, ports: &[u16]) -> Child {
             "-s3.port.iceberg=0",
             "-s3.autoCreateBucket=false",
         ])
+        // every bucket takes volumes of its own, and without a word there are as many as would fit full:
+        // nine where 600 MB are free, and the tenth test's pictures are refused with 500
+        .arg("-volume.max=10000")
         .args(
             flags
                 .iter()
