@@ -276,7 +276,7 @@ impl Original {
     pub fn styles(&self) -> Result<Styles> {
         let weights = self.style_vectors()?;
         let size = weights.tensor("caption", &[-1])?.size()[0];
-        Styles::new(&weights, "caption", size)
+        Styles::new(&weights, "caption", size, 0)
     }
 
     /// The arrays of [`Original::styles`] by their names.

@@ -172,7 +172,8 @@ impl Arena {
         }
         let size = match &self.nodes[id] {
             Node::Plain(Value::Bytes(bytes)) => bytes.len() + 1,
-            Node::Plain(Value::Text(text)) => text.len() + 1,
+            Node::Plain(Value::Text(text) | Value::Global(text)) => text.len() + 1,
+            Node::Call { name, .. } => name.len() + 1,
             _ => 1,
         };
         let room = self.room.get().checked_sub(size);

@@ -113,7 +113,7 @@ pub(super) fn same_size(encoders: &Encoders, decoder: &Writes) -> Result<()> {
 
 pub(super) fn styles(original: &Original, size: i64) -> Result<(Vec<Style>, Weights)> {
     let vectors = original.style_vectors()?;
-    Styles::new(&vectors, "caption", size)?;
+    Styles::new(&vectors, "caption", size, 0)?;
     let names = vectors.names().filter(|name| *name != "caption");
     let styles = names.map(|name| askable(name).map(|()| super::style(name)));
     Ok((styles.collect::<Result<_>>()?, vectors))
