@@ -21,6 +21,7 @@ use crate::networks::vse::Vse;
 use crate::tensors::device::mapped::Mapped;
 use crate::tensors::matrix::Matrix;
 use crate::tensors::weights::Weights;
+use crate::text::usage::Usage;
 use crate::text::vocabulary::Vocabulary;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -179,7 +180,8 @@ impl Bundle {
         if !(emphasis.is_finite() && emphasis > 0.0) {
             return Err(self.wrong(format!("style_emphasis {emphasis} is no positive number")));
         }
-        let styles = Styles::new(&weights, &self.manifest.caption_style, size)?;
+        let words = self.usage()?.map_or(0, |usage| usage.words().len() as i64);
+        let styles = Styles::new(&weights, &self.manifest.caption_style, size, words)?;
         let styles = styles.with_emphasis(emphasis);
         match self
             .manifest
@@ -190,6 +192,17 @@ impl Bundle {
             Some(style) => Err(self.wrong(format!("style `{}` has no vector", style.name))),
             None => Ok(styles.to_device(device)),
         }
+    }
+
+    /// The words that its styles say more and less often; none where it counts none.
+    ///
+    /// # Errors
+    /// As for every part.
+    pub fn usage(&self) -> Result<Option<Usage>> {
+        let part = self.manifest.language_model.as_ref();
+        let file = part.and_then(|part| part.usage.as_ref());
+        file.map(|file| Usage::parse(file, &self.text(file)?))
+            .transpose()
     }
 
     /// The captions, without empty lines.

@@ -9,6 +9,7 @@ pub mod pieces;
 pub mod rhyme;
 pub mod sentences;
 pub mod tokenize;
+pub mod usage;
 pub mod vocabulary;
 pub mod wording;
 pub mod words;

@@ -261,6 +261,6 @@ fn compare(folder: &Path) -> anyhow::Result<()> {
     say("Cosines after the mean of all styles is taken away; what they share is prose as such.")
 }
 
-fn say(line: &str) -> anyhow::Result<()> {
+pub(crate) fn say(line: &str) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{line}").context("cannot write to standard output")
 }

@@ -14,6 +14,7 @@ mod recipe;
 pub(crate) mod seeing;
 mod storytelling;
 pub(crate) mod texts;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -62,6 +63,8 @@ enum Step {
     Bundle(storytelling::BundleStep),
     /// Finish a folder with a language model's parts: caption style, sums of all files.
     Finish(finish::Finish),
+    /// Count the words that tell a bundle's styles apart in the books of each: stories lean towards those of their style.
+    Usage(usage::UsageOfWords),
 }
 
 impl Train {
@@ -91,6 +94,7 @@ impl Train {
             Step::WordHead(step) => step.run()?,
             Step::Bundle(step) => step.run()?,
             Step::Finish(step) => step.run()?,
+            Step::Usage(step) => step.run()?,
         }
         Ok(ExitCode::SUCCESS)
     }

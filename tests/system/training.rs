@@ -228,3 +228,58 @@ fn a_text_too_small_or_in_another_language_is_refused_with_the_figures() {
     let noise = refusal(&noise);
     assert!(noise.contains("no plain text"), "{noise}");
 }
+
+#[test]
+fn the_words_of_styles_are_counted_anew_and_every_style_needs_its_books() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = copy_of_the_starter(folder.path());
+    let books = folder.path().join("books");
+    let count = || {
+        let books = books.display().to_string();
+        storyteller(&[
+            "train", "usage", "--bundle", &bundle, "--books", &books, "--words", "12",
+        ])
+    };
+    let styles = |verb: &[&str]| {
+        let shown = finished(&mut storyteller(
+            &[&["styles", "--bundle", &bundle], verb].concat(),
+        ));
+        String::from_utf8(shown.stdout).unwrap()
+    };
+    let compared = styles(&["compare"]);
+    let described = std::fs::read_to_string(Path::new(&bundle).join("bundle.toml")).unwrap();
+    let described: toml::Value = toml::from_str(&described).unwrap();
+    for style in described["styles"].as_array().unwrap() {
+        let name = style["name"].as_str().unwrap();
+        let own = books.join(name);
+        std::fs::create_dir_all(&own).unwrap();
+        let of_its_own = format!(
+            "The {} was heard, and the ship was seen. ",
+            "sea".repeat(name.len() % 2 + 1)
+        );
+        std::fs::write(own.join("tale.txt"), tale() + &of_its_own.repeat(40)).unwrap();
+    }
+    std::fs::rename(books.join("sea"), folder.path().join("away")).unwrap();
+    let missing = refused(&mut count());
+    assert!(
+        missing.contains("needs its books there, as `sea` does"),
+        "{missing}"
+    );
+    std::fs::rename(folder.path().join("away"), books.join("sea")).unwrap();
+    finished(&mut count());
+    let words = std::fs::read_to_string(Path::new(&bundle).join("usage.txt")).unwrap();
+    assert_eq!(words.lines().count(), 12, "{words}");
+    // styles are as alike as they were: their thoughts are the same
+    assert_eq!(styles(&["compare"]), compared);
+    let photo = "tests/fixtures/photos/coffee.jpg";
+    finished(&mut storyteller(&[
+        "tell",
+        photo,
+        "--bundle",
+        &bundle,
+        "--style",
+        "sea",
+        "--max-words",
+        "40",
+    ]));
+}

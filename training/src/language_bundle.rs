@@ -125,7 +125,15 @@ fn save_caption_style(path: &Path, name: &str, mean: &Tensor) -> Result<()> {
                 .map(|(name, vector)| (name.to_owned(), vector.copy())),
         );
     }
-    arrays.insert(name.to_owned(), mean.shallow_clone());
+    // the usage of words, behind the thought, stays
+    let behind = arrays.get(name).map(|held| {
+        let thought = mean.numel() as i64;
+        held.narrow(0, thought, (held.numel() as i64 - thought).max(0))
+    });
+    let whole: Vec<Tensor> = std::iter::once(mean.shallow_clone())
+        .chain(behind)
+        .collect();
+    arrays.insert(name.to_owned(), Tensor::cat(&whole, 0));
     Weights::from_tensors("styles", arrays).save(path, Kind::Float)
 }
 

@@ -19,6 +19,7 @@ pub mod recipes;
 pub mod shelf;
 pub mod standing;
 pub mod thoughts;
+pub mod usage;
 
 pub use adam::{Adam, AdamKind};
 pub use checkpoint::Keeper;

@@ -14,12 +14,19 @@ use models::bundle::{Manifest, Style, sha256_of_file};
 use models::pipeline::style_from_text::Made;
 use models::{Bundle, Error, Result, Weights, durable};
 
+/// Where the words stand that are counted, in a bundle that counted none before.
+const USAGE: &str = "usage.txt";
+/// And how far its stories lean towards them: the ship is heard in a story of the sea, and the picture still seen.
+const USAGE_PULL: f64 = 0.5;
+
 /// The styles of one bundle folder, locked against other writers for as long as this lives.
 #[derive(Debug)]
 pub struct Shelf {
     folder: PathBuf,
     manifest: Manifest,
     vectors: BTreeMap<String, Tensor>,
+    /// So many numbers at the end of each vector are the usage of words.
+    words: i64,
     _lock: File,
 }
 
@@ -38,10 +45,14 @@ impl Shelf {
             .iter()
             .map(|(name, vector)| (name.to_owned(), vector.shallow_clone()))
             .collect();
+        let words = bundle
+            .usage()?
+            .map_or(0, |usage| usage.words().len() as i64);
         let shelf = Shelf {
             folder: folder.to_owned(),
             manifest,
             vectors,
+            words,
             _lock: lock,
         };
         let manifest = &shelf.manifest;
@@ -61,7 +72,7 @@ impl Shelf {
         &self.manifest.styles
     }
 
-    /// The vector (C) of a style.
+    /// The vector of a style: its thought (C), and behind it the usage of words, where the bundle counts any.
     pub fn vector(&self, name: &str) -> Option<&Tensor> {
         self.vectors.get(name)
     }
@@ -90,6 +101,41 @@ impl Shelf {
         self.save()
     }
 
+    /// Has the bundle count these words: every style gets its usage of them (W), in place of one it has, and all is saved.
+    ///
+    /// # Errors
+    /// When the usage of a style is missing, the bundle has no language model, or the folder cannot be written.
+    pub fn count(&mut self, words: &[String], usage: &BTreeMap<String, Vec<f32>>) -> Result<()> {
+        let thought = self.thought();
+        for (name, vector) in &mut self.vectors {
+            let found = usage.get(name).filter(|found| found.len() == words.len());
+            let found = found.ok_or_else(|| Error::Bundle {
+                path: self.folder.clone(),
+                reason: format!("how often style `{name}` uses each word is not known"),
+            })?;
+            let thought = vector.narrow(0, 0, thought);
+            *vector = Tensor::cat(&[thought, Tensor::from_slice(found)], 0);
+        }
+        let Some(part) = &mut self.manifest.language_model else {
+            return Err(self.wrong("it has no [language_model]".to_owned()));
+        };
+        let file = part.usage.clone().unwrap_or_else(|| {
+            part.usage_pull = USAGE_PULL;
+            USAGE.to_owned()
+        });
+        part.usage = Some(file.clone());
+        let path = self.folder.join(&file);
+        durable::write(&path, words.join("\n") + "\n")?;
+        self.manifest.files.insert(file, sha256_of_file(&path)?);
+        self.words = words.len() as i64;
+        self.save()
+    }
+
+    /// How many numbers of a vector are its thought.
+    fn thought(&self) -> i64 {
+        self.vectors[&self.manifest.caption_style].numel() as i64 - self.words
+    }
+
     /// Takes a style away and saves.
     ///
     /// # Errors
@@ -110,14 +156,11 @@ impl Shelf {
         self.save()
     }
 
-    /// How alike the styles are, row by row in the order of [`Shelf::styles`]: the cosine between vectors from which the
+    /// How alike the styles are, row by row in the order of [`Shelf::styles`]: the cosine between thoughts from which the
     /// mean of all styles was taken. As they are, all are nearly the same: prose.
     pub fn likeness(&self) -> Vec<Vec<f64>> {
-        let rows: Vec<&Tensor> = self
-            .styles()
-            .iter()
-            .map(|style| &self.vectors[&style.name])
-            .collect();
+        let thought = |style: &Style| self.vectors[&style.name].narrow(0, 0, self.thought());
+        let rows: Vec<Tensor> = self.styles().iter().map(thought).collect();
         let rows = Tensor::stack(&rows, 0);
         let apart = models::tensors::unit_rows::unit_rows(
             &(&rows - rows.mean_dim(0i64, true, Kind::Float)),

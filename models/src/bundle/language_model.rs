@@ -29,6 +29,13 @@ pub struct LanguageModelPart {
     pub words_of_style: usize,
     /// How far a thought moves towards a style, at strength 1; prose has a spread of about 1.
     pub style_pull: f64,
+    /// The words of [`crate::text::usage`], whose frequencies stand behind the thought in the vector of each style. Without them
+    /// a style is heard in its thought and its manner alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<String>,
+    /// How far a story leans towards the words of its style, at strength 1; 1 would be as often as its books say them.
+    #[serde(default)]
+    pub usage_pull: f64,
     /// How it is asked in words, for a model that was taught to answer requests: everything before the passage, with `{manner}`,
     /// `{caption}` and `{words}` where these stand, and `{thought}` where the adapter learnt to hear soft tokens. Without it
     /// the prefix is soft tokens between fixed ones.

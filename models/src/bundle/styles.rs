@@ -4,12 +4,16 @@
 //! descriptions. With the mean thought x of a picture's captions and a style b the decoder starts from F(x) = x − c + b.
 //! Ours: mixes and strength, x − s·c + s·Σ wᵢbᵢ with weights scaled to sum 1 (s = 1 with one style is F, s = 0 retells the
 //! captions); and emphasis, b̄ + g·(b − b̄) for b with the mean b̄ of all styles. All prose lies close together, and a small
-//! decoder hears its manners apart only when they are further apart than they are; g = 1 is F.
+//! decoder hears its manners apart only when they are further apart than they are; g = 1 is F. Behind its thought a style of a
+//! language model may say how often its books use common words.
 
 use crate::error::{Error, Result};
 use crate::tensors::weights::Weights;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
+use usage::StyleUsage;
+
+mod usage;
 
 /// The named style vectors of a bundle, all of size C.
 #[derive(Debug)]
@@ -18,6 +22,7 @@ pub struct Styles {
     named: BTreeMap<String, Tensor>,
     /// Added by callers: told in like the others, but no part of what the bundle's styles have in common.
     added: BTreeMap<String, Tensor>,
+    usage: StyleUsage,
     emphasis: f64,
 }
 
@@ -51,19 +56,25 @@ impl Mix {
 }
 
 impl Styles {
-    /// Takes every array of `weights` as a style (C); the one called `caption` becomes c.
+    /// Takes every array of `weights` as a style (C, and behind it the usage of `words` words); the one called `caption`
+    /// becomes c.
     ///
     /// # Errors
-    /// When the caption style is missing or a vector has not `size` numbers.
-    pub fn new(weights: &Weights, caption: &str, size: i64) -> Result<Self> {
+    /// When the caption style is missing or a vector has not as many numbers.
+    pub fn new(weights: &Weights, caption: &str, size: i64, words: i64) -> Result<Self> {
+        let vector = |name: &str| weights.tensor(name, &[size + words]);
         let mut named = BTreeMap::new();
+        let mut usage = StyleUsage::of(words);
         for name in weights.names().filter(|&name| name != caption) {
-            named.insert(name.to_owned(), weights.tensor(name, &[size])?);
+            let vector = vector(name)?;
+            named.insert(name.to_owned(), vector.narrow(0, 0, size));
+            usage.know(name, &vector.narrow(0, size, words));
         }
         Ok(Self {
-            caption: weights.tensor(caption, &[size])?,
+            caption: vector(caption)?.narrow(0, 0, size),
             named,
             added: BTreeMap::new(),
+            usage,
             emphasis: 1.0,
         })
     }
@@ -73,19 +84,23 @@ impl Styles {
         Self { emphasis, ..self }
     }
 
-    /// Adds a style (C), or takes another vector for one that was added.
+    /// Adds a style (C, with or without the usage of words behind it), or takes another vector for one that was added.
     ///
     /// # Errors
     /// When the vector has not as many numbers as the others, or the bundle has a style of this name.
     pub fn add(&mut self, name: &str, vector: &[f32]) -> Result<()> {
         let (found, wanted) = (vector.len(), self.caption.size1()?);
+        let whole = wanted + self.usage.words();
         let reason = if self.named.contains_key(name) {
             format!("the bundle has a style `{name}` of its own")
-        } else if i64::try_from(found) != Ok(wanted) {
-            format!("style `{name}` has {found} numbers, this bundle's have {wanted}")
+        } else if ![Ok(wanted), Ok(whole)].contains(&i64::try_from(found)) {
+            format!("style `{name}` has {found} numbers, this bundle's have {whole}")
         } else {
             let vector = Tensor::from_slice(vector).to_device(self.caption.device());
-            self.added.insert(name.to_owned(), vector);
+            let behind = vector.narrow(0, wanted, found as i64 - wanted);
+            self.usage.add(name, &behind);
+            self.added
+                .insert(name.to_owned(), vector.narrow(0, 0, wanted));
             return Ok(());
         };
         Err(Error::Option {
@@ -216,6 +231,14 @@ impl Styles {
         direction
     }
 
+    /// How much more a mix uses each word than the bundle's styles do in common (W); see [`StyleUsage::leaning`].
+    ///
+    /// # Errors
+    /// When the numbers cannot be read.
+    pub fn leaning(&self, mix: &Mix) -> Result<Vec<f32>> {
+        self.usage.leaning(&mix.parts, mix.strength)
+    }
+
     /// The mean of all styles (C), or the caption style where there are none: a thought shifted by no picture.
     pub fn common(&self) -> Tensor {
         let named: Vec<&Tensor> = self.named.values().collect();
@@ -240,6 +263,7 @@ impl Styles {
                 .iter()
                 .map(|(n, t)| (n.clone(), move_one(t)))
                 .collect(),
+            usage: self.usage.clone(),
             named,
             emphasis: self.emphasis,
         }
@@ -259,7 +283,7 @@ mod tests {
             ("sea", vector([2.0, 2.0])),
         ];
         let weights = Weights::from_tensors("styles", arrays.map(|(n, t)| (n.to_owned(), t)));
-        Styles::new(&weights, "caption", 2).unwrap()
+        Styles::new(&weights, "caption", 2, 0).unwrap()
     }
 
     fn shifted(parts: &[(&str, f32)], strength: f32) -> Vec<f32> {

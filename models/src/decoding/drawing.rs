@@ -58,6 +58,8 @@ pub struct DrawingRules {
     pub top_p: f64,
     /// Taken off a token's logit for each time the text has used it.
     pub weariness: f64,
+    /// Added to the logits of these tokens, nats: what a text leans towards.
+    pub leaning: Vec<(usize, f32)>,
     /// No run of this many tokens comes twice in a text; 0 allows all.
     pub no_repeat: usize,
     /// No text ends before it has so many tokens.
@@ -117,9 +119,10 @@ pub fn draw(
     let branches = 0..rules.branches;
     let mut rows: Vec<Row> = branches.map(|row| Row::new(rules.seed, row)).collect();
     let mut next = network.begin();
+    let leaning = leaning(rules, &next);
     loop {
         network.branch(rules.branches);
-        let mut round = Round::begin(&next, rows, rules);
+        let mut round = Round::begin(&next, rows, (rules, leaning.as_ref()));
         if !round.draw(network, text.tokens.len(), judge, go_on)? {
             return Ok(None);
         }
@@ -145,9 +148,23 @@ pub fn draw(
     Ok(Some(text))
 }
 
+/// What is added to logits like these (1, V); nothing where a text leans towards nothing.
+fn leaning(rules: &DrawingRules, like: &Tensor) -> Option<Tensor> {
+    let (places, nats): (Vec<i64>, Vec<f32>) = rules
+        .leaning
+        .iter()
+        .map(|&(token, nats)| (token as i64, nats))
+        .unzip();
+    let [places, nats] = [Tensor::from_slice(&places), Tensor::from_slice(&nats)]
+        .map(|numbers| numbers.unsqueeze(0).to_device(like.device()));
+    (!rules.leaning.is_empty()).then(|| like.zeros_like().scatter_add(1, &places, &nats))
+}
+
 /// All branches from one sentence's end to the next.
 struct Round<'a> {
     rules: &'a DrawingRules,
+    /// Added to all logits (1, V).
+    leaning: Option<&'a Tensor>,
     rows: Vec<Row>,
     /// Which of the rows the network still has, in its order.
     open: Vec<usize>,
@@ -157,8 +174,13 @@ struct Round<'a> {
 
 impl<'a> Round<'a> {
     /// `next`: logits (1, V) after the text that stands.
-    fn begin(next: &Tensor, rows: Vec<Row>, rules: &'a DrawingRules) -> Self {
+    fn begin(
+        next: &Tensor,
+        rows: Vec<Row>,
+        (rules, leaning): (&'a DrawingRules, Option<&'a Tensor>),
+    ) -> Self {
         Self {
+            leaning,
             open: (0..rows.len()).collect(),
             logits: next.repeat([rows.len() as i64, 1]),
             rows,
@@ -224,8 +246,8 @@ impl<'a> Round<'a> {
         self.rows.iter().map(from).collect()
     }
 
-    /// The logits, less what each use of a token takes off.
-    fn wearied(&self) -> Tensor {
+    /// The logits with what the text leans towards, less what each use of a token takes off.
+    fn shifted(&self) -> Tensor {
         let texts = self.open.iter().map(|&row| self.rows[row].all.as_slice());
         let longest = texts.clone().map(<[usize]>::len).max().unwrap_or_default();
         let (mut ids, mut costs) = (Vec::new(), Vec::new());
@@ -240,13 +262,16 @@ impl<'a> Round<'a> {
         let device = self.logits.device();
         let [ids, costs] = [Tensor::from_slice(&ids), Tensor::from_slice(&costs)]
             .map(|numbers| numbers.view(table).to_device(device));
-        self.logits.scatter_add(1, &ids, &costs)
+        match self.leaning {
+            Some(leaning) => (&self.logits + leaning).scatter_add_(1, &ids, &costs),
+            None => self.logits.scatter_add(1, &ids, &costs),
+        }
     }
 
     /// Takes the next token of every branch; one that is done gets some token, and nobody looks at it.
     fn choose(&mut self) -> Result<Vec<usize>> {
         let (rules, logits) = (self.rules, &self.logits);
-        let shifted = self.wearied();
+        let shifted = self.shifted();
         for (branch, &row) in self.open.iter().enumerate() {
             let row = &self.rows[row];
             let early: &[usize] = if row.all.len() < rules.at_least {

@@ -9,6 +9,7 @@ mod choosing;
 mod explaining;
 mod item;
 mod kinds_of_words;
+mod leanings;
 mod prompting;
 mod side_by_side;
 mod telling;
@@ -38,6 +39,7 @@ use crate::tensors::device::shared::ReadOnly;
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use crate::text::words::WordList;
+use leanings::Leanings;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
@@ -61,6 +63,7 @@ pub(super) struct Language {
     words: WordList,
     /// The mean thought of prose (T).
     mean: Tensor,
+    leanings: Leanings,
     writer: Writer,
 }
 
@@ -107,6 +110,7 @@ impl Language {
         let readings = seeing.recall(&captions, thoughts.shallow_clone(), &read)?;
         let words = bundle.text(&part.words)?;
         let words = WordList::parse(&part.words, &words, &arrays, Device::Cpu)?;
+        let leanings = Leanings::open(bundle, &writer)?;
         give_back_freed_memory();
         Ok(Self {
             word_head: sight.word_head(bundle)?,
@@ -122,6 +126,7 @@ impl Language {
             readings,
             sentences,
             words,
+            leanings,
             writer,
         })
     }
@@ -130,7 +135,7 @@ impl Language {
     pub(super) fn learn(&self, draft: &Draft, go_on: GoOn) -> Result<Made> {
         make(
             draft,
-            &Reader::Language(&self.sentences, self.writer.pieces()),
+            &Reader::Language(&self.sentences, self.writer.pieces(), self.leanings.usage()),
             go_on,
         )
     }

@@ -49,7 +49,7 @@ pub struct Draft {
 pub struct Made {
     /// What the bundle will say about it.
     pub style: Style,
-    /// Its vector (C).
+    /// Its vector (C), and behind it how often its books use the words that the bundle counts.
     pub vector: Tensor,
     /// How many different passages the text has.
     pub found: usize,
@@ -103,7 +103,8 @@ pub fn make(draft: &Draft, reader: &Reader, go_on: GoOn) -> Result<Made> {
     }
     let read = spread(&different, draft.most_passages.max(LEAST_PASSAGES));
     let of = read.len();
-    let vector = mean_of(reader, &read, go_on)?;
+    let thought = mean_of(reader, &read, go_on)?;
+    let vector = Tensor::cat(&[thought, reader.usage(&books)], 0);
     Ok(Made {
         style: Style {
             name: draft.name.clone(),

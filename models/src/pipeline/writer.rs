@@ -13,6 +13,7 @@ use crate::text::pieces::Pieces;
 use crate::text::sentences::may_end_sentence;
 use judging::InWords;
 use passage::Passage;
+use std::collections::HashMap;
 use tch::{Device, Kind, Tensor};
 use told::{BEGIN, END, SOFT, Told};
 
@@ -172,6 +173,23 @@ impl Writer {
     /// Text to tokens and back.
     pub fn pieces(&self) -> &Pieces {
         &self.pieces
+    }
+
+    /// Where each word with a space before it stands among the tokens that may be written, as [`DrawingRules::leaning`] wants it;
+    /// none for a word that is several tokens, or may not be written.
+    ///
+    /// # Errors
+    /// When a word cannot be split into tokens.
+    pub fn places_of(&self, words: &[String]) -> Result<Vec<Option<usize>>> {
+        let places = self.allowed.ids.iter().enumerate();
+        let places: HashMap<i64, usize> = places.map(|(place, &id)| (id, place)).collect();
+        let place = |word: &String| {
+            Ok(match self.pieces.encode_plain(&format!(" {word}"))?[..] {
+                [token] => places.get(&token).copied(),
+                _ => None,
+            })
+        };
+        words.iter().map(place).collect()
     }
 
     /// The prefix of a prompt: (1, P, width).

@@ -101,6 +101,20 @@ fn english_is_likelier_than_its_words_in_disorder_alone_and_in_company() {
     }
 }
 
+#[test]
+fn a_word_stands_where_its_token_does_and_one_of_several_tokens_nowhere() {
+    let writer = writer();
+    let words = ["sea", "peregrinating"].map(str::to_owned);
+    let places = writer.places_of(&words).unwrap();
+    let sea = writer.pieces().encode_plain(" sea").unwrap();
+    // all may be written, and ends of lines, of which there are two at most, stand behind the others
+    let (&[sea], Some(place)) = (&sea[..], places[0]) else {
+        panic!("{sea:?} {places:?}")
+    };
+    assert!((sea - 2..=sea).contains(&(place as i64)), "{sea} {place}");
+    assert_eq!(places[1], None);
+}
+
 /// What stands in no book: a passage as the bundle writes them.
 const PASSAGE: &str = "It was a cold morning, and the light came slowly over the roofs. She stood at the window with the dog \
     beside her and looked down into the street, where a boy was pulling a cart of bread. Nobody else was awake. When the \

@@ -95,6 +95,7 @@ fn rules() -> DrawingRules {
         temperature: 0.9,
         top_p: 0.95,
         weariness: 0.0,
+        leaning: Vec::new(),
         no_repeat: 3,
         at_least: 10,
         at_most: 40,
@@ -206,4 +207,36 @@ fn weights_that_are_not_numbers_are_an_error_and_a_story_can_be_dropped() {
     let mut go_on = |steps| steps < 3;
     let dropped = draw(&mut Table::random(12), &rules(), &mut judge, &mut go_on);
     assert_eq!(dropped.unwrap(), None);
+}
+
+#[test]
+fn a_text_says_more_often_what_it_leans_towards_and_its_log_probability_is_still_the_networks() {
+    let said = |nats: f32| {
+        let leaning = vec![(5, nats)];
+        let texts = (0..40).map(|seed| {
+            let rules = DrawingRules {
+                leaning: leaning.clone(),
+                ..rules_of(1, seed)
+            };
+            told(0, &rules).0
+        });
+        let texts: Vec<Drawn> = texts.collect();
+        let fives = texts.iter().flat_map(|text| &text.tokens);
+        (fives.filter(|&&token| token == 5).count(), texts)
+    };
+    let (less, plain, more) = (said(-2.0), said(0.0), said(2.0));
+    assert!(less.0 < plain.0 && plain.0 < more.0);
+    assert_eq!(plain.1[3], told(0, &rules_of(1, 3)).0);
+    let table = Table::random(12).logits.log_softmax(1, Kind::Float);
+    let own = |text: &Drawn| {
+        let before = std::iter::once(0).chain(text.tokens.iter().copied());
+        let pairs = before.zip(&text.tokens);
+        let costs =
+            pairs.map(|(before, &token)| table.double_value(&[before as i64, token as i64]));
+        costs.sum::<f64>()
+    };
+    for text in &more.1 {
+        // the end of a text counts for nothing
+        assert!((own(text) - text.log_probability).abs() < 1e-4);
+    }
 }

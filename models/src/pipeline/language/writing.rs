@@ -5,6 +5,7 @@ use super::Language;
 use super::choosing::Choosing;
 use super::explaining::explain;
 use super::item::Item;
+use super::leanings;
 use super::prompting::Ready;
 use crate::decoding::drawing::DrawingRules;
 use crate::error::{Error, Result};
@@ -71,6 +72,7 @@ fn version(
     let (item, subject) = (&ready.item, &ready.subject);
     let mut rules = rules(&item.options, subject.unit);
     rules.seed = rules.seed.wrapping_add(number as u64);
+    rules.leaning = leanings::of(language, item, subject.unit)?;
     // both the choice of sentences and the count of tokens tell the watcher, each while the other is not at it
     let watcher = RefCell::new(watcher);
     // of several, nobody knows yet which is the best
@@ -144,6 +146,7 @@ fn rules(options: &Options, unit: Unit) -> DrawingRules {
         temperature,
         top_p,
         weariness: WEARINESS,
+        leaning: Vec::new(),
         no_repeat: NO_REPEAT,
         at_least: (at_most as f64 * EARLIEST_END) as usize,
         at_most,

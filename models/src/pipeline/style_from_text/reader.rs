@@ -10,8 +10,10 @@ use crate::bundle::language_model::fetched;
 use crate::error::Result;
 use crate::networks::bert::SentenceEncoder;
 use crate::networks::skip_thoughts::{Encoding, SkipThoughts};
+use crate::text::book::Book;
 use crate::text::detokenize;
 use crate::text::pieces::Pieces;
+use crate::text::usage::Usage;
 use crate::text::vocabulary::{UNK, Vocabulary};
 
 /// Among so many frequent words of the decoder a text of its language finds most of its own.
@@ -22,8 +24,8 @@ const FREQUENT_WORDS: i64 = 20_000;
 pub enum Reader<'a> {
     /// Skip-thoughts, and the words of a recurrent decoder.
     Recurrent(&'a SkipThoughts, &'a Vocabulary),
-    /// A sentence encoder, and the tokens of a language model.
-    Language(&'a SentenceEncoder, &'a Pieces),
+    /// A sentence encoder, the tokens of a language model, and the words that its styles lean towards.
+    Language(&'a SentenceEncoder, &'a Pieces, Option<&'a Usage>),
 }
 
 /// The networks of a bundle that read passages.
@@ -36,7 +38,7 @@ pub enum Networks {
     /// What [`Reader::Recurrent`] reads with.
     Recurrent(SkipThoughts, Vocabulary),
     /// What [`Reader::Language`] reads with.
-    Language(SentenceEncoder, Pieces),
+    Language(SentenceEncoder, Pieces, Option<Usage>),
 }
 
 impl Networks {
@@ -48,7 +50,7 @@ impl Networks {
         if let Some(part) = &bundle.manifest().language_model {
             let sentences = SentenceEncoder::open(&fetched(cache, &part.sentences)?, device)?;
             let pieces = Pieces::of_model(&fetched(cache, &part.base)?)?;
-            return Ok(Self::Language(sentences, pieces));
+            return Ok(Self::Language(sentences, pieces, bundle.usage()?));
         }
         let (_, words) = bundle.decoder(Device::Cpu)?;
         Ok(Self::Recurrent(bundle.skip_thoughts(device)?, words))
@@ -58,7 +60,9 @@ impl Networks {
     pub fn reader(&self) -> Reader<'_> {
         match self {
             Self::Recurrent(encoder, words) => Reader::Recurrent(encoder, words),
-            Self::Language(encoder, pieces) => Reader::Language(encoder, pieces),
+            Self::Language(encoder, pieces, usage) => {
+                Reader::Language(encoder, pieces, usage.as_ref())
+            }
         }
     }
 }
@@ -79,11 +83,21 @@ impl Reader<'_> {
                     .collect();
                 encoder.encode(&tokens, Encoding::default(), progress)
             }
-            Self::Language(encoder, _) => encoder.encode(&one_sentence_each(passages), progress)?,
+            Self::Language(encoder, ..) => {
+                encoder.encode(&one_sentence_each(passages), progress)?
+            }
         };
         Ok(vectors
             .sum_dim_intlist(0i64, false, Kind::Float)
             .to_device(Device::Cpu))
+    }
+
+    /// What stands behind the thought of a style (W): how often its books use the words that are counted, if any are.
+    pub(super) fn usage(self, books: &[Book]) -> Tensor {
+        match self {
+            Self::Language(_, _, Some(usage)) => Tensor::from_slice(&usage.of(books)),
+            _ => Tensor::zeros([0], (Kind::Float, Device::Cpu)),
+        }
     }
 
     /// Whether a token is a word of the bundle's language.
@@ -95,7 +109,7 @@ impl Reader<'_> {
                 found(token) || found(&lower)
             }
             // a frequent word is one token; those of other languages are put together from several
-            Self::Language(_, pieces) => pieces
+            Self::Language(_, pieces, _) => pieces
                 .encode_plain(&format!(" {lower}"))
                 .is_ok_and(|ids| ids.len() == 1),
         }
