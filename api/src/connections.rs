@@ -1,7 +1,7 @@
-//! A connection between two of its requests, and how long the next may take to arrive.
+//! A connection between two of its requests and in its answers: how long the next may take to arrive, and to be read.
 //! `lib.rs` serves on [`Connection`]s, `requests::around` says which request is [`UnderWay`] on one. What must stay true:
 //! actix gives a time to the headers of a connection's first request, and to silence after an answer; here nobody holds
-//! a connection by later headers that dribble in, or by the rest of a body that nobody wants.
+//! a connection by later headers that dribble in, by the rest of a body that nobody wants, or by an answer that he does not read.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -16,7 +16,7 @@ use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::sites;
 
@@ -27,6 +27,10 @@ pub(crate) struct Connection {
     patience: Duration,
     /// Made once, set anew for each pause; it wakes whoever reads.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// How long nothing of an answer may be taken.
+    answer_patience: Duration,
+    /// Runs while nothing is.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 /// Who has the word on a connection. Its thread is that of one of actix's workers.
@@ -46,13 +50,16 @@ impl Turns {
 }
 
 impl Connection {
-    /// Gives each request but the first so long from the end of the answer before until its headers are there.
-    pub(crate) fn new(stream: TcpStream, patience: Duration) -> Self {
+    /// Gives each request but the first so long from the end of the answer before until its headers are there, and each part of
+    /// an answer so long to be taken.
+    pub(crate) fn new(stream: TcpStream, patience: Duration, answer_patience: Duration) -> Self {
         Connection {
             stream,
             turns: Rc::default(),
             patience,
             alarm: None,
+            answer_patience,
+            stalled: None,
         }
     }
 
@@ -93,11 +100,22 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        if written.is_ready() {
+            this.stalled = None;
+            return written;
+        }
+        let patience = this.answer_patience;
+        let stalled = this
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(patience)));
+        let over = stalled.as_mut().poll(context);
+        over.map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

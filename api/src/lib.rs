@@ -130,6 +130,7 @@ fn server(service: &Data<Service>, listener: TcpListener) -> std::io::Result<Ser
     let Config {
         keep_alive,
         head_patience,
+        answer_patience,
         ..
     } = service.config;
     let connections = service.config.limits.max_connections;
@@ -165,7 +166,7 @@ fn server(service: &Data<Service>, listener: TcpListener) -> std::io::Result<Ser
         fn_service(move |stream: TcpStream| {
             let from = stream.peer_addr().ok();
             ready(Ok((
-                Connection::new(stream, keep_alive + head_patience),
+                Connection::new(stream, keep_alive + head_patience, answer_patience),
                 from,
             )))
         })

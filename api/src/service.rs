@@ -37,6 +37,8 @@ pub struct Config {
     /// How long the headers of a request may take to arrive: of a connection's first from its beginning, of a later one
     /// from the end of its silence, which is taken to be as long as it may be.
     pub head_patience: Duration,
+    /// How long nobody may take anything of an answer of which there is more.
+    pub answer_patience: Duration,
     /// How often a stream of events says that it is still there when there is nothing else to say.
     pub stream_heartbeat: Duration,
 }
@@ -53,6 +55,8 @@ impl Default for Config {
             keep_alive: Duration::from_secs(5),
             // a packet that is lost comes again within some seconds
             head_patience: Duration::from_secs(5),
+            // who reads at all takes some of it sooner, over whatever line
+            answer_patience: Duration::from_secs(30),
             // proxies cut what is silent for half a minute
             stream_heartbeat: Duration::from_secs(10),
         }

@@ -197,25 +197,33 @@ impl Server {
         })
     }
 
+    fn gone_within(&self, server: Pid, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        while self.is_served_by(server) {
+            if Instant::now() >= end {
+                return false;
+            }
+            std::thread::sleep(ASK_EVERY);
+        }
+        true
+    }
+
     /// Ends a server in order, or at once if that takes too long.
     fn end(&self, server: Pid) -> Result<()> {
-        for signal in [Signal::INT, Signal::QUIT] {
-            let end = Instant::now() + STOP_PATIENCE;
-            if !self.is_served_by(server) {
-                return Ok(());
-            }
+        if self.gone_within(server, Duration::ZERO) {
+            return Ok(());
+        }
+        for (signal, how) in [(Signal::INT, "in order"), (Signal::QUIT, "at once")] {
             tracing::info!(
                 process = server.as_raw_nonzero(),
+                how,
                 "ends the Postgres that a killed service has left running"
             );
             // one that is gone by now is what is wanted
             let _ = kill_process(server, signal);
-            while self.is_served_by(server) && Instant::now() < end {
-                std::thread::sleep(ASK_EVERY);
+            if self.gone_within(server, STOP_PATIENCE) {
+                return Ok(());
             }
-        }
-        if !self.is_served_by(server) {
-            return Ok(());
         }
         Err(Error::Postgres {
             what: format!(

@@ -11,10 +11,10 @@ use clap::Args;
 use jobs::Compat;
 use models::pipeline::picture::Caps;
 use models::pipeline::storyteller::{Request, Story, ToldBatch};
-use models::{Picture, Storyteller};
+use models::{Bundle, Picture, Storyteller};
 use serde_json::json;
 
-use crate::commands::exits::said;
+use crate::commands::exits::{WrongUse, said};
 use crate::commands::place::Weights;
 use crate::commands::progress::{LoadingBar, StoryBar};
 use crate::commands::telling::{Telling, checked};
@@ -53,6 +53,7 @@ impl Tell {
                 format!("cannot read {}, the story to go on from", path.display())
             })?;
         }
+        check_styles(&options.style, &self.weights)?;
         let storyteller = open(&self.weights)?;
         let mut failures = 0;
         let mut pictures = Vec::new();
@@ -114,6 +115,28 @@ impl Tell {
             writeln!(out, "Or:\n{other}\n")?;
         }
         Ok(())
+    }
+}
+
+/// Whether the bundle has these styles: known before its networks are loaded, which takes seconds.
+fn check_styles(styles: &[(String, f32)], weights: &Weights) -> anyhow::Result<()> {
+    let bundle = Bundle::open(&weights.bundle()?)?;
+    let known: Vec<&str> = bundle
+        .manifest()
+        .styles
+        .iter()
+        .map(|s| s.name.as_str())
+        .collect();
+    let strange = styles
+        .iter()
+        .find(|(name, _)| !known.contains(&name.as_str()));
+    match strange {
+        None => Ok(()),
+        Some((name, _)) => Err(WrongUse {
+            option: "--style".to_owned(),
+            why: format!("no style `{name}`; there are {}", known.join(", ")),
+        }
+        .into()),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Connections on which no request arrives as it should: headers that dribble in, and bytes that are no HTTP.
+//! Connections on which no request arrives as it should: headers that dribble in, and bytes that are no HTTP; and answers that
+//! nobody reads.
 //! What must stay true: each is answered or cut within its time, and others are served as ever.
 
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -112,6 +113,49 @@ async fn who_takes_his_time_with_a_request_or_its_answer_is_not_cut_between_them
     let answer = blocking(move || heard(connection)).await;
     assert_eq!(answer.matches("HTTP/1.1 200").count(), 3, "{answer}");
     service.stop().await;
+}
+
+#[tokio::test]
+async fn who_reads_nothing_of_an_answer_is_cut_and_who_reads_slowly_is_not() {
+    const ASKED: usize = 200;
+    let config = Config {
+        answer_patience: Duration::from_millis(600),
+        ..Config::default()
+    };
+    let service = TestService::start_with(Rules::default(), config).await;
+    let answers = async |pause: Duration| {
+        let connection = connect(&service);
+        let head = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n";
+        let last = format!("{head}Connection: close\r\n\r\n");
+        let all = format!("{head}\r\n").repeat(ASKED - 1) + &last;
+        // more than the buffers between here and there hold, so that the answers stand still
+        (&connection).write_all(all.as_bytes()).unwrap();
+        let heard = blocking(move || {
+            std::thread::sleep(pause);
+            slowly(connection)
+        });
+        heard.await
+    };
+    assert_eq!(answers(Duration::ZERO).await, ASKED);
+    assert!(answers(Duration::from_secs(3)).await < ASKED);
+    assert_eq!(service.get("/livez").await.status, 200);
+    service.stop().await;
+}
+
+/// How many answers come until the connection is closed, read with pauses.
+fn slowly(mut connection: TcpStream) -> usize {
+    let (mut answer, mut some) = (Vec::new(), vec![0; 1 << 20]);
+    loop {
+        match connection.read(&mut some) {
+            Ok(read) if read > 0 => answer.extend_from_slice(&some[..read]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("nobody closes it"),
+            _ => break,
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    String::from_utf8_lossy(&answer)
+        .matches("HTTP/1.1 200")
+        .count()
 }
 
 #[tokio::test]

@@ -231,7 +231,7 @@ impl Styles {
         direction
     }
 
-    /// How much more a mix uses each word than the bundle's styles do in common (W); see [`StyleUsage::leaning`].
+    /// How much more a mix uses each word than the bundle's styles do in common (W), within bounds; empty where none is known.
     ///
     /// # Errors
     /// When the numbers cannot be read.
