@@ -30,28 +30,24 @@ pub fn count(
         .into_iter()
         .filter(|word| is_token(word))
         .collect();
-    let usage = usage(&Usage::new(common.clone()), books);
-    let mut telling: Vec<(f32, String)> = common
-        .into_iter()
-        .enumerate()
-        .map(|(place, word)| (telling(&usage, place), word))
+    let counted = Usage::new(common.clone());
+    let usage: BTreeMap<&String, Vec<f32>> = books
+        .iter()
+        .map(|(style, books)| (style, counted.of(books)))
         .collect();
-    telling.sort_by(|(a, first), (b, second)| b.total_cmp(a).then_with(|| first.cmp(second)));
-    let mut words: Vec<String> = telling
-        .into_iter()
-        .take(most)
-        .map(|(_, word)| word)
-        .collect();
-    words.sort();
+    let mut places: Vec<usize> = (0..common.len()).collect();
+    places.sort_by(|&a, &b| telling(&usage, b).total_cmp(&telling(&usage, a)));
+    places.truncate(most);
+    // in alphabetical order again
+    places.sort_unstable();
+    let taken = |of: &Vec<f32>| places.iter().map(|&place| of[place]).collect();
     Counted {
-        usage: self::usage(&Usage::new(words.clone()), books),
-        words,
+        words: places.iter().map(|&place| common[place].clone()).collect(),
+        usage: usage
+            .iter()
+            .map(|(&style, of)| (style.clone(), taken(of)))
+            .collect(),
     }
-}
-
-fn usage(words: &Usage, books: &BTreeMap<String, Vec<Book>>) -> BTreeMap<String, Vec<f32>> {
-    let of = |(style, books): (&String, &Vec<Book>)| (style.clone(), words.of(books));
-    books.iter().map(of).collect()
 }
 
 /// Words in small letters that enough books have, in alphabetical order.
@@ -77,7 +73,7 @@ fn common_words(books: &BTreeMap<String, Vec<Book>>) -> Vec<String> {
 }
 
 /// How well the word at a place tells some style: how much more or less it says it than all do, by the root of how often all do.
-fn telling(usage: &BTreeMap<String, Vec<f32>>, place: usize) -> f32 {
+fn telling(usage: &BTreeMap<&String, Vec<f32>>, place: usize) -> f32 {
     let all: Vec<f32> = usage.values().map(|of| of[place]).collect();
     let common = all.iter().sum::<f32>() / all.len().max(1) as f32;
     let apart = all.iter().map(|one| (one - common).abs());

@@ -122,7 +122,7 @@ pub fn draw(
     let leaning = leaning(rules, &next);
     loop {
         network.branch(rules.branches);
-        let mut round = Round::begin(&next, rows, (rules, leaning.as_ref()));
+        let mut round = Round::begin(&next, rows, rules, leaning.as_ref());
         if !round.draw(network, text.tokens.len(), judge, go_on)? {
             return Ok(None);
         }
@@ -177,7 +177,8 @@ impl<'a> Round<'a> {
     fn begin(
         next: &Tensor,
         rows: Vec<Row>,
-        (rules, leaning): (&'a DrawingRules, Option<&'a Tensor>),
+        rules: &'a DrawingRules,
+        leaning: Option<&'a Tensor>,
     ) -> Self {
         Self {
             leaning,

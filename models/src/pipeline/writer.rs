@@ -184,10 +184,8 @@ impl Writer {
         let places = self.allowed.ids.iter().enumerate();
         let places: HashMap<i64, usize> = places.map(|(place, &id)| (id, place)).collect();
         let place = |word: &String| {
-            Ok(match self.pieces.encode_plain(&format!(" {word}"))?[..] {
-                [token] => places.get(&token).copied(),
-                _ => None,
-            })
+            let token = self.pieces.token_of(word)?;
+            Ok(token.and_then(|token| places.get(&token).copied()))
         };
         words.iter().map(place).collect()
     }

@@ -116,6 +116,17 @@ impl Pieces {
         self.encode(&text.replace("<|", "|"))
     }
 
+    /// The token that is a space and this word; none where these are several.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot read it.
+    pub fn token_of(&self, word: &str) -> Result<Option<i64>> {
+        Ok(match self.encode_plain(&format!(" {word}"))?[..] {
+            [token] => Some(token),
+            _ => None,
+        })
+    }
+
     /// Token ids between the marks that a sentence encoder wants around them, at most `longest`, the last mark kept.
     ///
     /// # Errors

@@ -101,7 +101,7 @@ impl WordList {
     pub fn for_pieces(&self, pieces: &Pieces) -> Result<Self> {
         let (mut words, mut rows) = (Vec::new(), Vec::new());
         for (row, word) in self.words.iter().enumerate() {
-            if let [token] = pieces.encode_plain(&format!(" {}", word.text))?[..] {
+            if let Some(token) = pieces.token_of(&word.text)? {
                 words.push(Word::new(&word.text, token, word.kept));
                 rows.push(row as i64);
             }

@@ -48,10 +48,7 @@ impl UsageOfWords {
             bar.show("reading books", done, manifest.styles.len());
             books.insert(style.name.clone(), self.books_of(&style.name)?);
         }
-        let is_token = |word: &str| {
-            let tokens = pieces.encode_plain(&format!(" {word}"));
-            tokens.is_ok_and(|tokens| tokens.len() == 1)
-        };
+        let is_token = |word: &str| pieces.token_of(word).is_ok_and(|token| token.is_some());
         let mut counted = count(&books, self.words, &is_token);
         let captions = Book {
             name: manifest.caption_style.clone(),

@@ -109,9 +109,9 @@ impl Reader<'_> {
                 found(token) || found(&lower)
             }
             // a frequent word is one token; those of other languages are put together from several
-            Self::Language(_, pieces, _) => pieces
-                .encode_plain(&format!(" {lower}"))
-                .is_ok_and(|ids| ids.len() == 1),
+            Self::Language(_, pieces, _) => {
+                pieces.token_of(&lower).is_ok_and(|token| token.is_some())
+            }
         }
     }
 }
