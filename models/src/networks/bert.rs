@@ -12,8 +12,9 @@ use tch::{Device, Kind, Tensor};
 
 /// Tokens of a text, the first and last mark included: sentences are shorter, and training never saw longer ones.
 pub const LONGEST: usize = 64;
-/// Texts of similar length that go through together.
+/// Texts of similar length that go through together; a graphics card is not busy with fewer than many.
 const BATCH: usize = 32;
+const BATCH_ON_A_CARD: usize = 512;
 /// Rounds a batch's length up, so that few shapes reach libtorch's cache of primitives.
 const LENGTH_STEP: usize = 2;
 
@@ -77,7 +78,12 @@ impl SentenceEncoder {
         let mut order: Vec<usize> = (0..cut.len()).collect();
         order.sort_by_key(|&i| cut[i].len());
         let (mut found, mut done) = (Vec::new(), 0);
-        for some in order.chunks(BATCH) {
+        let batch = if self.device().is_cuda() {
+            BATCH_ON_A_CARD
+        } else {
+            BATCH
+        };
+        for some in order.chunks(batch) {
             let ids: Vec<&[i64]> = some.iter().map(|&i| cut[i].as_slice()).collect();
             found.push(self.bert.thoughts(&ids));
             done += some.len();

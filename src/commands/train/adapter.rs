@@ -55,6 +55,9 @@ pub(super) struct AdapterFlags {
     /// Passages to learn from, a style.
     #[arg(long, requires = "base", default_value_t = 900)]
     passages: usize,
+    /// Of these, the share that is learnt from: those that are nearest to something a caption says.
+    #[arg(long, requires = "base", default_value_t = 1.0, value_name = "SHARE")]
+    nearest: f64,
     /// Passages of books that are held out to measure on, a style.
     #[arg(long, requires = "base", default_value_t = 8)]
     held_out: usize,
@@ -87,6 +90,11 @@ impl AdapterFlags {
         recipe: &RecipeFlags,
     ) -> anyhow::Result<()> {
         let books = self.books.as_ref().context("--base needs --books DIR")?;
+        ensure!(
+            self.nearest > 0.0 && self.nearest <= 1.0,
+            "--nearest {} is no share: more than 0, at most 1",
+            self.nearest
+        );
         ensure!(
             !out.join("bundle.toml").exists(),
             "{} holds a bundle already: name another folder with --out",
@@ -174,6 +182,7 @@ impl AdapterFlags {
             soft_tokens: self.soft_tokens,
             batch: chosen.batch,
             at_once: self.at_once,
+            nearest: self.nearest,
             course: chosen.course,
         })
     }
@@ -262,7 +271,7 @@ impl Run<'_> {
     /// The bundle with the new writer.
     fn write(&self, adapter: Weights, tongue: &Tongue, allowed: &[i64]) -> anyhow::Result<()> {
         let writer = Writer {
-            base: self.base_name(),
+            base: self.source.name_of(self.base),
             adapter,
             scale: SCALE,
             words: &tongue.words,
@@ -314,6 +323,8 @@ impl Run<'_> {
             pieces: &tongue.pieces,
             end: tongue.end,
             is_seen: self.is_seen,
+            device: self.source.device,
+            share: if held_out { 1.0 } else { self.settings.nearest },
         };
         Ok(Lessons::new(&own, thoughts, around, &reading)?)
     }
@@ -380,17 +391,5 @@ impl Run<'_> {
             Ok((name, apart / length))
         };
         sums.into_iter().map(direction).collect()
-    }
-
-    /// The base as a bundle names it: within the cache where it lies there, else by its whole path.
-    fn base_name(&self) -> String {
-        let whole = self.base.canonicalize();
-        let whole = whole.unwrap_or_else(|_| self.base.to_owned());
-        let cache = self.source.cache.canonicalize();
-        let within = cache.ok().and_then(|cache| {
-            let within = whole.strip_prefix(cache).ok()?;
-            Some(within.to_owned())
-        });
-        within.unwrap_or(whole).display().to_string()
     }
 }

@@ -5,18 +5,18 @@
 //! weights stay as they are, in bfloat16 where the device is quicker in it; what learns stays in 32 bits. The loss is that
 //! of the passage's own tokens, the prefix costs nothing, and the softmax is over the tokens that may be written.
 
+mod ahead;
 pub mod lessons;
 
 use std::collections::BTreeMap;
 
-use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::course::Course;
 use crate::course::{Oversight, Step, follow};
 use crate::low_rank::{self, Output, SCALE};
-use crate::order::{Grouping, Rounds, luck};
 use crate::parameters::Parameters;
+use ahead::{Ahead, Batch, rounds};
 use lessons::Lessons;
 use models::networks::llama::Llama;
 use models::networks::prefix::{PrefixMap, Spread};
@@ -39,6 +39,8 @@ pub struct Settings {
     pub batch: usize,
     /// Passages computed at once: what fits the memory.
     pub at_once: usize,
+    /// The share of each style's passages that is learnt from.
+    pub nearest: f64,
     /// Rate, length and seed.
     pub course: Course,
 }
@@ -167,10 +169,8 @@ impl Recipe<'_> {
     /// When there are fewer passages than a batch has, or as `follow`.
     pub fn run(&self, parameters: Parameters, oversight: Oversight) -> Result<Weights> {
         let settings = self.settings;
-        let seed = settings.course.seed;
-        let lengths = (0..self.lessons.len()).map(|place| self.lessons.tokens(place).len());
-        let mut rounds = Rounds::new(lengths.collect(), Grouping::Similar, settings.batch, seed);
-        if rounds.batches() == 0 {
+        let (size, seed) = (settings.batch, settings.course.seed);
+        if rounds(self.lessons, size, seed).batches() == 0 {
             let reason = "there are fewer passages in them than a batch has";
             return Err(Error::format("the books", reason));
         }
@@ -179,31 +179,28 @@ impl Recipe<'_> {
                 "trains": "adapter", "settings": settings, "passages": self.lessons.len(), "about": self.about,
             })
         });
-        let trained = follow(&settings.course, parameters, oversight, &mut |_, update| {
-            let mut random = luck(seed, update as u64);
-            self.step(rounds.batch(update), &mut random)
+        let trained = std::thread::scope(|scope| {
+            let mut ahead = Ahead::new(scope, self.lessons, (size, seed));
+            follow(&settings.course, parameters, oversight, &mut |_, update| {
+                self.step(ahead.next(update)?)
+            })
         })?;
         Ok(trained.weights("adapter", |_| true))
     }
 
     /// The mean loss of a batch. All parts but the last send their gradients back here, so that only one is in memory.
-    fn step(&self, batch: &[usize], random: &mut ChaCha8Rng) -> Result<Step> {
-        let told: usize = batch
-            .iter()
-            .map(|&place| self.lessons.tokens(place).len())
-            .sum();
-        let parts: Vec<&[usize]> = batch.chunks(self.settings.at_once.max(1)).collect();
+    fn step(&self, batch: Batch) -> Result<Step> {
+        let tokens = |place: &usize| self.lessons.tokens(*place);
+        let told: usize = batch.places.iter().map(|place| tokens(place).len()).sum();
+        let at_once = self.settings.at_once.max(1);
+        let parts = batch.places.chunks(at_once).zip(batch.told.chunks(at_once));
+        let last = parts.len().saturating_sub(1);
         let mut done = 0.0;
         let mut cost = Tensor::from(0f32);
-        for (number, part) in parts.iter().enumerate() {
-            let drawn = part.iter().map(|&place| self.lessons.draw(place, random));
-            let drawn = drawn.collect::<Result<Vec<Told>>>()?;
-            let passages: Vec<&[i64]> = part
-                .iter()
-                .map(|&place| self.lessons.tokens(place))
-                .collect();
-            let own = self.learner.losses(&drawn, &passages).sum(Kind::Float) / told as f64;
-            if number + 1 < parts.len() {
+        for (number, (places, drawn)) in parts.enumerate() {
+            let passages: Vec<&[i64]> = places.iter().map(tokens).collect();
+            let own = self.learner.losses(drawn, &passages).sum(Kind::Float) / told as f64;
+            if number < last {
                 own.backward();
                 done += own.double_value(&[]);
             } else {

@@ -229,6 +229,7 @@ mod learning {
             soft_tokens: 2,
             batch: 8,
             at_once: 3,
+            nearest: 1.0,
             course: Course {
                 updates: 60,
                 rate: 1e-2,
@@ -269,6 +270,8 @@ mod learning {
             pieces: &world.pieces,
             end,
             is_seen: &is_seen,
+            device: Device::Cpu,
+            share: 1.0,
         };
         let lessons = Lessons::new(&some, &thoughts, &around, &reading).unwrap();
         let mut allowed: Vec<i64> = lessons.written().collect();

@@ -58,6 +58,20 @@ impl Source {
     }
 }
 
+impl Source {
+    /// A base as a bundle names it: within the cache where it lies there, else by its whole path.
+    pub(super) fn name_of(&self, base: &Path) -> String {
+        let whole = base.canonicalize();
+        let whole = whole.unwrap_or_else(|_| base.to_owned());
+        let cache = self.cache.canonicalize();
+        let within = cache.ok().and_then(|cache| {
+            let within = whole.strip_prefix(cache).ok()?;
+            Some(within.to_owned())
+        });
+        within.unwrap_or(whole).display().to_string()
+    }
+}
+
 /// The language model's side of words.
 pub(super) struct Tongue {
     pub(super) pieces: Pieces,

@@ -5,6 +5,7 @@
 //! reads as, right or wrong: so the model learns how far to trust them. Words of style come from the style's own direction.
 //! Where stories are asked for in words, passages are too: in the manner of their style, about a caption near to them.
 
+mod nearest;
 mod telling;
 mod visible;
 
@@ -13,17 +14,18 @@ use std::collections::{BTreeMap, HashSet};
 use rand::Rng as _;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::passages::Passage;
 use models::pipeline::writer::told::Told;
-use models::tensors::unit_rows::unit_rows;
+use models::tensors::device::shared::ReadOnly;
 use models::text::pieces::Pieces;
 use models::text::wording::ADDED_MANNER;
 use models::text::words::WordList;
 use models::{Error, Result};
 
-use telling::Subject;
+use nearest::nearest;
+use telling::{Subject, Wanted};
 pub use visible::visible_words;
 use visible::{most_visible, said};
 
@@ -40,7 +42,7 @@ const WORDS_FEWER: usize = 1;
 /// From so many words of a style, those of one passage are drawn.
 const WORDS_OF_A_STYLE: usize = 40;
 /// How often words are those that the passage really says, and how often a style is told at all.
-const SAID: f64 = 0.65;
+const SAID: f64 = 0.8;
 const STYLED: f64 = 0.8;
 /// How often a style is called by the name of styles that somebody added.
 const AS_ADDED: f64 = 0.1;
@@ -105,6 +107,10 @@ pub struct Reading<'a> {
     pub end: i64,
     /// Whether a word is one of visible things.
     pub is_seen: &'a dyn Fn(&str) -> bool,
+    /// Where passages are held against the gallery.
+    pub device: Device,
+    /// Of the passages of each style so many are learnt from, those that are nearest to a caption; 1: all.
+    pub share: f64,
 }
 
 /// One passage.
@@ -136,14 +142,8 @@ pub struct Lessons<'a> {
     style_words: BTreeMap<String, Vec<usize>>,
 }
 
-/// Which words are wanted of a passage.
-struct Wanted<'b> {
-    thought: &'b Tensor,
-    style: Option<&'b String>,
-    /// How many, and how many of them are to say the style.
-    count: usize,
-    of_style: usize,
-}
+/// Drawing changes nothing of them.
+impl ReadOnly for Lessons<'_> {}
 
 impl<'a> Lessons<'a> {
     /// Of passages whose sentences, one after the other, have the thoughts (S, T).
@@ -158,8 +158,8 @@ impl<'a> Lessons<'a> {
     ) -> Result<Self> {
         let is_seen = reading.is_seen;
         let _no_grad = tch::no_grad_guard();
-        let gallery = unit_rows(&(around.captions - around.caption));
         let mut lessons = Vec::new();
+        let mut visible_ones = Vec::new();
         let mut first = 0i64;
         for passage in passages {
             let mut tokens = reading.pieces.encode_plain(&passage.text())?;
@@ -170,20 +170,27 @@ impl<'a> Lessons<'a> {
                 continue;
             }
             let visible = most_visible(&passage.sentences, is_seen) as i64;
-            let own = thoughts.get(from + visible) - around.mean;
-            let rows = gallery.mv(&own).topk(CAPTIONS, 0, true, true).1;
+            visible_ones.push(from + visible);
+            let own = || thoughts.get(from + visible) - around.mean;
             let style = passage.style.clone();
             lessons.push(Lesson {
                 tokens,
                 first: from,
                 count,
                 visible,
-                style: style.or_else(|| around.nearest_style(&own)),
+                style: style.or_else(|| around.nearest_style(&own())),
                 verse: passage.verse,
                 said: said(&passage.text(), around.words, is_seen),
-                near: Vec::try_from(rows)?,
+                near: Vec::new(),
             });
         }
+        let own = thoughts.index_select(0, &Tensor::from_slice(&visible_ones)) - around.mean;
+        let mut nearness = Vec::with_capacity(lessons.len());
+        for (lesson, (near, how)) in lessons.iter_mut().zip(around.near(&own, reading.device)?) {
+            lesson.near = near;
+            nearness.push(how);
+        }
+        let lessons = nearest(lessons, &nearness, reading.share);
         if lessons.is_empty() {
             let reason =
                 "none of them is a passage of 55 to 118 words without talk that can be learnt from";
@@ -342,52 +349,5 @@ impl<'a> Lessons<'a> {
                 }
             }
         }
-    }
-
-    /// Words that are told: content first, then the style's.
-    fn words(&self, lesson: &Lesson, wanted: &Wanted, random: &mut ChaCha8Rng) -> Vec<usize> {
-        let mut taken = HashSet::new();
-        let near = wanted.style;
-        let near = near.map_or(&[][..], |name| self.style_words[name].as_slice());
-        let mut styled = Vec::new();
-        // half of the time those that the passage says, so that a word of style is worth hearing
-        let said: Vec<usize> = near
-            .iter()
-            .copied()
-            .filter(|word| lesson.said.iter().any(|(said, _)| said == word))
-            .collect();
-        for _ in 0..wanted.of_style.min(near.len()) {
-            let pool = if random.random_bool(0.5) && !said.is_empty() {
-                said.as_slice()
-            } else {
-                near
-            };
-            if let Some(&word) = pool.choose(random)
-                && taken.insert(self.around.words.word(word).stem().to_owned())
-            {
-                styled.push(word);
-            }
-        }
-        let count = wanted.count - styled.len();
-        let mut words = Vec::new();
-        if random.random_bool(SAID) {
-            let some =
-                lesson
-                    .said
-                    .choose_multiple_weighted(random, lesson.said.len(), |&(_, weight)| weight);
-            let some = some.into_iter().flatten().map(|&(word, _)| word);
-            words.extend(
-                some.filter(|&word| taken.insert(self.around.words.word(word).stem().to_owned()))
-                    .take(count),
-            );
-        }
-        let missing = count - words.len();
-        words.extend(self.around.words.read(
-            &(wanted.thought - self.around.mean),
-            missing,
-            &mut taken,
-        ));
-        words.extend(styled);
-        words
     }
 }

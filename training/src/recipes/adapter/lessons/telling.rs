@@ -4,9 +4,13 @@
 use models::Result;
 use models::pipeline::writer::told::{Heard, Told};
 use models::text::wording::{self, ADDED_MANNER, NO_MANNER, ask};
+use rand::Rng as _;
+use rand::seq::IndexedRandom as _;
+use rand_chacha::ChaCha8Rng;
+use std::collections::HashSet;
 use tch::Tensor;
 
-use super::{Lesson, Lessons, Surroundings};
+use super::{Lesson, Lessons, SAID, Surroundings};
 
 /// What a passage is about, before it is said to a language model.
 pub(super) struct Subject<'b> {
@@ -16,6 +20,15 @@ pub(super) struct Subject<'b> {
     pub(super) manner: &'b str,
     pub(super) caption: i64,
     pub(super) words: Vec<usize>,
+}
+
+/// Which words are wanted of a passage.
+pub(super) struct Wanted<'b> {
+    pub(super) thought: &'b Tensor,
+    pub(super) style: Option<&'b String>,
+    /// How many, and how many of them are to say the style.
+    pub(super) count: usize,
+    pub(super) of_style: usize,
 }
 
 impl Surroundings<'_> {
@@ -79,5 +92,57 @@ impl<'a> Lessons<'a> {
         let (told, of_style) = self.around.told;
         let is_said = self.wording(lesson).is_some() && manner != ADDED_MANNER;
         (told, if is_said { 0 } else { of_style })
+    }
+
+    /// Words that are told: content first, then the style's.
+    pub(super) fn words(
+        &self,
+        lesson: &Lesson,
+        wanted: &Wanted,
+        random: &mut ChaCha8Rng,
+    ) -> Vec<usize> {
+        let mut taken = HashSet::new();
+        let near = wanted.style;
+        let near = near.map_or(&[][..], |name| self.style_words[name].as_slice());
+        let mut styled = Vec::new();
+        // half of the time those that the passage says, so that a word of style is worth hearing
+        let said: Vec<usize> = near
+            .iter()
+            .copied()
+            .filter(|word| lesson.said.iter().any(|(said, _)| said == word))
+            .collect();
+        for _ in 0..wanted.of_style.min(near.len()) {
+            let pool = if random.random_bool(0.5) && !said.is_empty() {
+                said.as_slice()
+            } else {
+                near
+            };
+            if let Some(&word) = pool.choose(random)
+                && taken.insert(self.around.words.word(word).stem().to_owned())
+            {
+                styled.push(word);
+            }
+        }
+        let count = wanted.count - styled.len();
+        let mut words = Vec::new();
+        if random.random_bool(SAID) {
+            let some =
+                lesson
+                    .said
+                    .choose_multiple_weighted(random, lesson.said.len(), |&(_, weight)| weight);
+            let some = some.into_iter().flatten().map(|&(word, _)| word);
+            words.extend(
+                some.filter(|&word| taken.insert(self.around.words.word(word).stem().to_owned()))
+                    .take(count),
+            );
+        }
+        let missing = count - words.len();
+        words.extend(self.around.words.read(
+            &(wanted.thought - self.around.mean),
+            missing,
+            &mut taken,
+        ));
+        words.extend(styled);
+        words
     }
 }
