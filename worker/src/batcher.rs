@@ -3,19 +3,26 @@
 //! What must stay true: items leave in the order they came but for those that must be alone, no batch is over its
 //! limits unless it is a single item, and an item is never kept longer than `longest_wait` from a free engine.
 
+mod cost;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+pub use cost::Load;
+use cost::{Budget, CostModel};
+
 /// Rows that one story at the default beam width adds to the decoder's products.
-const DEFAULT_COST: u64 = 50;
+const DEFAULT_ROWS: u64 = 50;
 
 /// When a batch is closed.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Items of a batch.
     pub items: usize,
-    /// Sum of the costs of a batch: beam widths, that is rows of the decoder's products.
-    pub budget: u64,
+    /// Rows of a batch: beam widths, that is rows of the decoder's products. Less where the device has no memory for so many.
+    pub rows: u64,
+    /// No batch is to take longer than this, as far as can be foretold, but for a single item.
+    pub longest: Duration,
     /// A free engine waits this long for one more item if none is known to come.
     pub linger: Duration,
     /// A free engine waits no longer than this after the first item.
@@ -29,7 +36,8 @@ impl Limits {
         let items = items.max(1);
         Limits {
             items,
-            budget: DEFAULT_COST * items as u64,
+            rows: DEFAULT_ROWS * items as u64,
+            longest: Duration::from_secs(60),
             linger: Duration::from_millis(10),
             longest_wait: Duration::from_millis(300),
         }
@@ -41,7 +49,7 @@ impl Limits {
 pub enum Closed {
     /// It has as many items as it may.
     Full,
-    /// One more item would be too much work at once.
+    /// One more item would be too much work at once: more than fits the memory, or than is told in time.
     Budget,
     /// No further item came.
     Idle,
@@ -82,8 +90,8 @@ pub struct Batch<T> {
 /// What the batcher has to know about an item.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
-    /// How much work it is, in the unit of [`Limits::budget`].
-    pub cost: u64,
+    /// How much work it is.
+    pub load: Load,
     /// Whether it must not share a batch.
     pub alone: bool,
 }
@@ -99,6 +107,8 @@ struct Waiting<T> {
 #[derive(Debug)]
 pub struct Batcher<T> {
     limits: Limits,
+    budget: Budget,
+    costs: CostModel,
     waiting: VecDeque<Waiting<T>>,
     coming: usize,
     draining: bool,
@@ -108,6 +118,8 @@ impl<T> Batcher<T> {
     /// An empty one.
     pub fn new(limits: Limits) -> Self {
         Batcher {
+            budget: Budget::of(limits.rows),
+            costs: CostModel::default(),
             limits,
             waiting: VecDeque::new(),
             coming: 0,
@@ -127,6 +139,19 @@ impl<T> Batcher<T> {
     /// Says how many items are known to come soon: lingering is over when there are none.
     pub fn expect(&mut self, coming: usize) {
         self.coming = coming;
+    }
+
+    /// A batch of so much work took so long.
+    pub fn took(&mut self, load: Load, time: Duration) {
+        self.costs.learn(load, time.as_secs_f64());
+    }
+
+    /// The device had no memory for a batch of so much work: no later one has more than half of its rows. Answers how many
+    /// rows there may be, if that is news.
+    pub fn was_too_much(&mut self, load: Load) -> Option<u64> {
+        self.budget
+            .was_too_much(load.rows)
+            .then(|| self.budget.rows())
     }
 
     /// How many items wait.
@@ -175,10 +200,15 @@ impl<T> Batcher<T> {
         Some(Batch { items, closed })
     }
 
-    /// The next item for an engine that is at work and has room for one more, unless it must be alone: those behind it wait
-    /// as well, so that it has its turn.
-    pub fn join(&mut self) -> Option<Batch<T>> {
-        let first = self.waiting.pop_front_if(|first| !first.terms.alone)?;
+    /// The next item for an engine that is at work on `running` and has room for one more, unless it must be alone or is too
+    /// much beside it: those behind it wait as well, so that it has its turn.
+    pub fn join(&mut self, running: Load) -> Option<Batch<T>> {
+        let most = self.budget.rows();
+        let joins = |first: &mut Waiting<T>| {
+            let both = running + first.terms.load;
+            !first.terms.alone && both.rows <= most
+        };
+        let first = self.waiting.pop_front_if(joins)?;
         Some(Batch {
             items: vec![first.item],
             closed: Closed::Joins,
@@ -204,21 +234,29 @@ impl<T> Batcher<T> {
             return Some((vec![0], Some(Closed::Alone)));
         }
         let mut places = Vec::new();
-        let mut cost = 0u64;
+        let mut load = Load::default();
         for (place, waiting) in self.waiting.iter().enumerate() {
             if waiting.terms.alone {
                 continue;
             }
-            if !places.is_empty() && cost.saturating_add(waiting.terms.cost) > self.limits.budget {
+            let more = load + waiting.terms.load;
+            if !places.is_empty() && self.is_too_much(more) {
                 return Some((places, Some(Closed::Budget)));
             }
-            cost = cost.saturating_add(waiting.terms.cost);
+            load = more;
             places.push(place);
             if places.len() >= self.limits.items {
                 return Some((places, Some(Closed::Full)));
             }
         }
         Some((places, None))
+    }
+
+    /// Whether a batch has more rows than the device has memory for, or would take too long.
+    fn is_too_much(&self, load: Load) -> bool {
+        let seconds = self.costs.seconds(load);
+        load.rows > self.budget.rows()
+            || seconds.is_some_and(|seconds| seconds > self.limits.longest.as_secs_f64())
     }
 
     fn timed_out(&self, now: Instant) -> Option<Closed> {

@@ -3,6 +3,7 @@
 //! most one batch, with those that join it while it has a lane free; the next one is formed meanwhile, and at a stop or a
 //! hang what was not begun is released.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::batcher::{Batch, Batcher, Closed};
+use crate::batcher::{Batch, Batcher, Closed, Load};
 use crate::engine::thread::{EngineThread, Event, Item};
 use crate::error::Error;
 use crate::intake::Prepared;
@@ -31,8 +32,8 @@ pub(crate) struct Batching {
     batcher: Batcher<Item>,
     /// Outcomes on their way into the store; dropped with this.
     writing: JoinSet<()>,
-    /// Items that the engine has.
-    running: usize,
+    /// How much work each item is that the engine has.
+    running: HashMap<Lease, Load>,
     /// Whether one of them must not share a batch.
     alone: bool,
     /// How many stories the engine tells side by side.
@@ -47,7 +48,7 @@ impl Batching {
             batcher: Batcher::new(shared.config.batch.clone()),
             engine,
             writing: JoinSet::new(),
-            running: 0,
+            running: HashMap::new(),
             alone: false,
             lanes: lanes.min(shared.config.batch.items),
             shared,
@@ -71,12 +72,15 @@ impl Batching {
             self.clear(stopping);
             self.batcher.expect(*coming.borrow_and_update());
             self.feed().await?;
-            if !self.open && self.running == 0 && self.batcher.is_empty() && self.writing.is_empty()
+            if !self.open
+                && self.running.is_empty()
+                && self.batcher.is_empty()
+                && self.writing.is_empty()
             {
                 self.engine.end(self.shared.config.stop_within).await;
                 return Ok(());
             }
-            let wake = self.batcher.wake_at().filter(|_| self.running == 0);
+            let wake = self.batcher.wake_at().filter(|_| self.running.is_empty());
             let until = wake.unwrap_or_else(Instant::now);
             tokio::select! {
                 next = prepared.recv(), if self.open => self.receive(next),
@@ -117,13 +121,14 @@ impl Batching {
 
     /// What the engine gets next: a batch if it is free, one story if it has a lane for one more.
     fn due(&mut self) -> Option<Batch<Item>> {
-        if self.running == 0 {
+        if self.running.is_empty() {
             let batch = self.batcher.take(Instant::now())?;
             self.alone = batch.closed == Closed::Alone;
             return Some(batch);
         }
-        let joins = self.running < self.lanes && !self.alone;
-        joins.then(|| self.batcher.join())?
+        let joins = self.running.len() < self.lanes && !self.alone;
+        let load = || self.running.values().copied().sum();
+        joins.then(|| self.batcher.join(load()))?
     }
 
     /// Gives the engine what it has room for.
@@ -145,11 +150,13 @@ impl Batching {
                 METRICS.batch_stories.observe(stories as f64);
             }
             self.mark_begun(&batch.items).await;
+            let loads = batch.items.iter();
+            self.running
+                .extend(loads.map(|item| (item.leased.lease, item.task.load())));
             self.engine
                 .batches
                 .send(batch.items)
                 .map_err(|_| Error::EngineGone)?;
-            self.running += stories;
         }
         Ok(())
     }
@@ -177,9 +184,18 @@ impl Batching {
     fn hear(&mut self, event: Event) -> Result<(), Error> {
         match event {
             Event::Finished { leased, result } => {
-                self.running = self.running.saturating_sub(1);
+                self.running.remove(&leased.lease);
                 let outcome = outcome::of(&leased, result);
                 self.write(leased, outcome);
+            }
+            Event::Measured { load, time } => self.batcher.took(load, time),
+            Event::TooMuch { load } => {
+                if let Some(rows) = self.batcher.was_too_much(load) {
+                    tracing::warn!(
+                        rows,
+                        "the device had no memory for a batch: from now on none has more rows than this"
+                    );
+                }
             }
             // said once, before there was anything to do
             Event::Loaded { .. } => {}

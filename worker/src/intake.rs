@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
-use crate::batcher::Terms;
+use crate::batcher::{Load, Terms};
 use crate::engine::thread::{Item, Task};
 use crate::engine::{StyleWork, Work};
 use crate::leases::Leased;
@@ -289,7 +289,7 @@ fn terms(job: &Job, alone: bool) -> Terms {
     let harmful =
         |error: &JobError| matches!(error.kind, ErrorKind::ModelError | ErrorKind::OutOfMemory);
     Terms {
-        cost: u64::from(job.request.beam_width),
+        load: Load::of(&job.request),
         alone: job.kind == JobKind::Style || alone || job.error.as_ref().is_some_and(harmful),
     }
 }

@@ -101,9 +101,18 @@ async fn open(
             lanes,
         }) => (bundle, styles, lanes),
         Some(Event::Broken(reason)) => return Err(Error::Engine(reason)),
-        Some(Event::Finished { .. }) | None => return Err(Error::EngineGone),
+        // nothing was asked of it yet
+        Some(Event::Finished { .. } | Event::Measured { .. } | Event::TooMuch { .. }) | None => {
+            return Err(Error::EngineGone);
+        }
     };
     tracing::info!(bundle, styles = styles.len(), "the networks are loaded");
+    if lanes > config.batch.items {
+        let allowed = config.batch.items;
+        tracing::info!(
+            "the device writes {lanes} stories side by side, and --max-batch allows {allowed}"
+        );
+    }
     register(config, backends, &bundle, &styles).await?;
     Ok(Opened {
         bundle,

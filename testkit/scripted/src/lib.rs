@@ -1,7 +1,7 @@
 //! An engine that does what each job's label `script` says: for tests of everything around the networks.
 //! Scripts: `ok`, `error` (this story fails), `panic` (the engine panics on its batch), `poison` (every story of its
-//! batch fails), `flaky` (fails the first time), `slow:200ms`, `gate` (until [`Tells::open`] or cancelled), `hang` (the
-//! same, but deaf to the observer). The first line of a story is said before its script is played. What must stay true: it counts a story only when it is really told.
+//! batch fails), `flaky` (fails the first time), `large` (of these, memory holds two at once), `slow:200ms`, `gate` (until
+//! [`Tells::open`] or cancelled), `hang` (the same, but deaf to the observer). The first line of a story is said before its script is played. What must stay true: it counts a story only when it is really told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -219,6 +219,12 @@ impl Engine for ScriptedEngine {
         self.begin(batch);
         let is = |wanted: &str| batch.iter().any(|work| script(work) == wanted);
         assert!(!is("panic"), "the script says so");
+        let large = batch.iter().filter(|work| script(work) == "large").count();
+        // as libtorch says it
+        assert!(
+            large < 3,
+            "CUDA out of memory. Tried to allocate {large} GiB."
+        );
         if is("poison") {
             let poisoned = Err(EngineError::Failed("the batch is poisoned".to_owned()));
             return vec![poisoned; batch.len()];

@@ -9,20 +9,22 @@ const MS: Duration = Duration::from_millis(1);
 fn limits() -> Limits {
     Limits {
         items: 4,
-        budget: 100,
+        rows: 100,
+        longest: Duration::from_secs(60),
         linger: 10 * MS,
         longest_wait: 25 * MS,
     }
 }
 
-fn cost(cost: u64) -> Terms {
-    Terms { cost, alone: false }
+fn cost(rows: u64) -> Terms {
+    let load = Load { rows, tokens: 100 };
+    Terms { load, alone: false }
 }
 
 fn alone() -> Terms {
     Terms {
-        cost: 1,
         alone: true,
+        ..cost(1)
     }
 }
 
@@ -151,8 +153,8 @@ fn whatever_arrives_every_item_leaves_once_and_no_batch_is_over_its_limits() {
             now += MS * u32::try_from(dice.below(20)).unwrap();
             for _ in 0..dice.below(4) {
                 let terms = Terms {
-                    cost: dice.below(130),
                     alone: dice.below(10) == 0,
+                    ..cost(dice.below(130))
                 };
                 batcher.push(all.len(), terms, now);
                 all.push((terms, now));
@@ -179,8 +181,8 @@ fn check(batch: &Batch<usize>, all: &[(Terms, Instant)]) {
     assert!(!items.is_empty() && items.len() <= limits().items);
     assert!(items.is_sorted(), "{items:?}");
     if items.len() > 1 {
-        let total: u64 = items.iter().map(|&item| all[item].0.cost).sum();
-        assert!(total <= limits().budget, "{total}");
+        let total: u64 = items.iter().map(|&item| all[item].0.load.rows).sum();
+        assert!(total <= limits().rows, "{total}");
         assert!(items.iter().all(|&item| !all[item].0.alone));
     }
 }
@@ -188,11 +190,49 @@ fn check(batch: &Batch<usize>, all: &[(Terms, Instant)]) {
 #[test]
 fn one_at_a_time_joins_an_engine_at_work_and_none_passes_one_that_must_be_alone() {
     let now = Instant::now();
-    let mut batcher = filled(&[cost(60), cost(60), alone(), cost(1)], now);
+    let mut batcher = filled(&[cost(40), cost(40), alone(), cost(1)], now);
+    let mut running = cost(20).load;
     for item in 0..2 {
-        let batch = batcher.join().unwrap();
+        let batch = batcher.join(running).unwrap();
         assert_eq!((batch.items, batch.closed), (vec![item], Closed::Joins));
+        running += cost(40).load;
     }
-    assert!(batcher.join().is_none());
+    assert!(batcher.join(running).is_none());
     assert_eq!(batcher.len(), 2);
+}
+
+#[test]
+fn none_joins_that_is_too_much_beside_those_at_work_and_none_passes_it() {
+    let now = Instant::now();
+    let mut batcher = filled(&[cost(60), cost(1)], now);
+    assert!(batcher.join(cost(41).load).is_none());
+    assert_eq!(batcher.join(cost(40).load).unwrap().items, [0]);
+}
+
+#[test]
+fn a_batch_ends_before_the_item_that_would_make_it_take_too_long() {
+    let now = Instant::now();
+    let mut batcher = filled(&[cost(1); 4], now);
+    // 25 seconds an item, and a minute is what there is
+    for _ in 0..5 {
+        batcher.took(cost(1).load, Duration::from_secs(25));
+    }
+    let batch = batcher.take(now).unwrap();
+    assert_eq!((batch.items, batch.closed), (vec![0, 1], Closed::Budget));
+    // one that takes longer alone is told all the same
+    batcher.took(cost(1).load, Duration::from_secs(25_000));
+    assert_eq!(batcher.take(now).unwrap().items, [2]);
+}
+
+#[test]
+fn a_device_that_had_no_memory_gets_half_as_many_rows_from_then_on() {
+    let now = Instant::now();
+    let mut batcher = filled(&[cost(25); 4], now);
+    let all = cost(100).load;
+    assert_eq!(batcher.was_too_much(all), Some(50));
+    assert_eq!(batcher.was_too_much(all), None);
+    let batch = batcher.take(now).unwrap();
+    assert_eq!((batch.items, batch.closed), (vec![0, 1], Closed::Budget));
+    assert!(batcher.join(cost(26).load).is_none());
+    assert_eq!(batcher.join(cost(25).load).unwrap().items, [2]);
 }

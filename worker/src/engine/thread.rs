@@ -3,6 +3,8 @@
 //! What must stay true: an engine that panics or fails on a whole batch gets it again in halves, so that only a story that
 //! fails alone is charged, and every item that goes in comes out once.
 
+mod progress;
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -10,12 +12,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use jobs::{LearntStyle, Said, Stage, StoryResult, StyleEntry};
-use operation::metrics::METRICS;
+use jobs::{LearntStyle, StoryResult, StyleEntry};
 use tokio::sync::mpsc as channel;
 
+use progress::Progress;
+
 use super::activity::Activity;
-use super::{Engine, EngineError, EngineFactory, Observer, StyleWork, Work};
+use super::{Engine, EngineError, EngineFactory, StyleWork, Work};
+use crate::batcher::Load;
 use crate::leases::{Leased, names};
 
 /// A prepared job.
@@ -34,6 +38,16 @@ pub(crate) enum Task {
     Tell(Work),
     /// Always a batch of its own.
     Learn(StyleWork),
+}
+
+impl Task {
+    /// How much work it is; a style is one by itself, whatever it takes.
+    pub(crate) fn load(&self) -> Load {
+        match self {
+            Task::Tell(work) => Load::of(&work.request),
+            Task::Learn(_) => Load::default(),
+        }
+    }
 }
 
 /// What came of it.
@@ -59,6 +73,10 @@ pub(crate) enum Event {
         leased: Arc<Leased>,
         result: Result<Product, EngineError>,
     },
+    /// A batch of so much work was told, in so much time.
+    Measured { load: Load, time: Duration },
+    /// The device had no memory for so much work at once.
+    TooMuch { load: Load },
 }
 
 /// The way to the engine's thread. The thread ends after its batch once this is dropped.
@@ -204,6 +222,13 @@ impl Teller {
         while let Some(batch) = batches.pop() {
             let told = self.tell_once(engine, batch, is_open);
             let single = told.len() == 1;
+            let no_memory = |result: &Result<StoryResult, EngineError>| {
+                matches!(result, Err(EngineError::OutOfMemory(_)))
+            };
+            if !single && told.iter().any(|(_, result)| no_memory(result)) {
+                let load = told.iter().map(|((work, _), _)| Load::of(&work.request));
+                self.say(Event::TooMuch { load: load.sum() });
+            }
             // nobody is to suffer from those that are tried again
             is_open = false;
             let mut again = Vec::new();
@@ -237,9 +262,15 @@ impl Teller {
         let (mut works, leases): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let mut observer = Progress::of(self, leases, is_open);
         // an engine keeps nothing of a batch, so nothing half-done is seen after a panic
+        let begun = Instant::now();
         let told = catch_unwind(AssertUnwindSafe(|| engine.tell(&works, &mut observer)));
         let (joined, leases) = observer.end();
         works.extend(joined);
+        if matches!(&told, Ok(results) if results.iter().all(Result::is_ok)) {
+            let load = works.iter().map(|work| Load::of(&work.request)).sum();
+            let time = begun.elapsed();
+            self.say(Event::Measured { load, time });
+        }
         let results = match told {
             Ok(results) if results.len() == works.len() => results,
             Ok(results) => {
@@ -275,118 +306,4 @@ fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("without a word")
-}
-
-/// Lets the engine see and write into the leases of its batch.
-struct Progress<'a> {
-    /// None for those whose story is told.
-    leases: Vec<Option<Arc<Leased>>>,
-    /// Those that joined, after those that the batch began with.
-    joined: Vec<Work>,
-    is_open: bool,
-    teller: &'a Teller,
-    /// What the batch is at, and since when.
-    stage: Option<(&'static str, Instant)>,
-}
-
-impl<'a> Progress<'a> {
-    fn of(teller: &'a Teller, leases: Vec<Arc<Leased>>, is_open: bool) -> Self {
-        Self {
-            leases: leases.into_iter().map(Some).collect(),
-            joined: Vec::new(),
-            is_open,
-            teller,
-            stage: None,
-        }
-    }
-
-    /// Those that joined, and the leases of all that were not told.
-    fn end(mut self) -> (Vec<Work>, Vec<Option<Arc<Leased>>>) {
-        let joined = std::mem::take(&mut self.joined);
-        (joined, std::mem::take(&mut self.leases))
-    }
-
-    /// Whether it is one of those that the batch began with.
-    fn was_there(&self, item: usize) -> bool {
-        item < self.leases.len() - self.joined.len()
-    }
-
-    /// The engine has given a sign of life.
-    fn lives(&self) {
-        jobs::faults::step();
-        self.teller.activity.set(Some(Instant::now()));
-    }
-
-    /// The stories that a batch began with go through the stages together: a new name is the end of the one before.
-    fn time(&mut self, next: &'static str) {
-        if self.stage.is_some_and(|(stage, _)| stage == next) {
-            return;
-        }
-        self.note();
-        self.stage = Some((next, Instant::now()));
-    }
-
-    fn note(&mut self) {
-        if let Some((stage, since)) = self.stage.take() {
-            METRICS
-                .stage_seconds
-                .with_label_values(&[stage])
-                .observe(since.elapsed().as_secs_f64());
-        }
-    }
-}
-
-impl Drop for Progress<'_> {
-    fn drop(&mut self) {
-        self.note();
-    }
-}
-
-impl Observer for Progress<'_> {
-    fn stage(&mut self, item: usize, stage: &'static str, done: usize, of: usize) {
-        self.lives();
-        if self.was_there(item) {
-            self.time(stage);
-        }
-        let count = |steps: usize| u32::try_from(steps).unwrap_or(u32::MAX);
-        if let Some(leased) = &self.leases[item] {
-            leased.set_stage(Stage {
-                name: stage.to_owned(),
-                done: count(done),
-                of: count(of),
-            });
-        }
-    }
-
-    fn say(&mut self, item: usize, said: Said) {
-        self.lives();
-        if let Some(leased) = &self.leases[item] {
-            leased.say(said);
-        }
-    }
-
-    fn told(&mut self, item: usize, result: StoryResult) {
-        self.lives();
-        if let Some(leased) = self.leases[item].take() {
-            let result = Ok(Product::Story(result));
-            self.teller.say(Event::Finished { leased, result });
-        }
-    }
-
-    fn cancelled(&mut self, item: usize) -> bool {
-        self.lives();
-        self.leases[item]
-            .as_ref()
-            .is_none_or(|leased| leased.is_lost())
-    }
-
-    fn newcomer(&mut self, fits: &dyn Fn(&Work) -> bool) -> Option<Work> {
-        if !self.is_open {
-            return None;
-        }
-        let (work, leased) = self.teller.newcomer(fits)?;
-        self.leases.push(Some(leased));
-        self.joined.push(work.clone());
-        Some(work)
-    }
 }

@@ -83,6 +83,28 @@ async fn only_the_guilty_one_of_a_batch_is_charged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_was_too_much_for_the_memory_is_told_in_parts_and_none_is_as_large_again() {
+    let service = Service::start().await;
+    let mut jobs = service.submit_many(8, "large").await;
+    let worker = service.worker(8).await;
+    for &id in &jobs {
+        service.finished(id).await;
+    }
+    let before = worker.tells.batches().len();
+    let sizes = |batches: &[Vec<_>]| batches.iter().map(Vec::len).max();
+    assert_eq!(sizes(&worker.tells.batches()), Some(8));
+    jobs.extend(service.submit_many(8, "large").await);
+    for id in jobs {
+        let job = service.finished(id).await;
+        assert_eq!((job.state, job.attempts), (State::Succeeded, 1));
+        assert_eq!(worker.tells.of(&id.to_string()), 1);
+    }
+    // memory holds two, and half of four was the last that is known to fit
+    assert_eq!(sizes(&worker.tells.batches()[before..]), Some(2));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_told_story_waits_for_no_neighbour() {
     let service = Service::start().await;
     let quick = service.submit_many(2, "ok").await;
