@@ -6,32 +6,47 @@
 //! sampling, Holtzman et al. 2020). A text never depends on the company of its story. This file names no network.
 
 use crate::error::Result;
-use picking::{ids_of, pick, rows_of};
+use likeliest::NEVER;
+pub use likeliest::{Likeliest, Shift, leaning, share_of};
+use picking::pick;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
-use tch::{Kind, Tensor};
 
+mod likeliest;
 mod picking;
 
-/// How many of the likeliest tokens a nucleus may be made of.
-const LIKELIEST: i64 = 200;
-/// A logit that no token survives.
-const NEVER: f64 = -1e9;
-
-/// What gives the logits of the next token. Tokens are numbered as the network's output is, which may be a part of its
-/// vocabulary.
+/// What gives the likeliest next tokens. Tokens are numbered as the network's output is, which may be a part of its
+/// vocabulary; what a text leans towards the network knows itself.
 pub trait NextToken {
-    /// Logits (1, V) of the first token.
-    fn begin(&mut self) -> Tensor;
-    /// The text goes on with tokens that a branch drew, of which it may have read some; logits (1, V) of the one after them.
-    fn follow(&mut self, branch: usize, tokens: &[usize]) -> Tensor;
+    /// What comes first.
+    ///
+    /// # Errors
+    /// As all of these, when the network's answers cannot be read.
+    fn begin(&mut self, shift: Shift) -> Result<Next>;
+    /// The text goes on with tokens that a branch drew, of which it may have read some: what comes after them.
+    ///
+    /// # Errors
+    /// See [`NextToken::begin`].
+    fn follow(&mut self, branch: usize, tokens: &[usize], shift: Shift) -> Result<Next>;
     /// So many branches begin where the text ends; those before are gone.
     fn branch(&mut self, branches: usize);
-    /// Logits (B, V) after each branch got the token beside it.
-    fn after(&mut self, tokens: &[usize]) -> Tensor;
+    /// What comes after each branch got the token beside it; each has a shift.
+    ///
+    /// # Errors
+    /// See [`NextToken::begin`].
+    fn after(&mut self, tokens: &[usize], shifts: Vec<Shift>) -> Result<Likeliest>;
     /// Of the branches that go on only these still do, in this order.
     fn retain(&mut self, branches: &[i64]);
+}
+
+/// What may come after a text that stands.
+#[derive(Clone, Debug)]
+pub struct Next {
+    /// One row.
+    pub likeliest: Likeliest,
+    /// How likely the network would end the text here.
+    pub end: f64,
 }
 
 /// Who says where sentences end and which of them stand.
@@ -118,11 +133,10 @@ pub fn draw(
     let mut text = Drawn::default();
     let branches = 0..rules.branches;
     let mut rows: Vec<Row> = branches.map(|row| Row::new(rules.seed, row)).collect();
-    let mut next = network.begin();
-    let leaning = leaning(rules, &next);
+    let mut next = network.begin(rows[0].shift(rules))?;
     loop {
         network.branch(rules.branches);
-        let mut round = Round::begin(&next, rows, rules, leaning.as_ref());
+        let mut round = Round::begin(&next.likeliest, rows, rules);
         if !round.draw(network, text.tokens.len(), judge, go_on)? {
             return Ok(None);
         }
@@ -138,52 +152,32 @@ pub fn draw(
         if sentence.ending != Ending::Closed || text.tokens.len() >= rules.at_most {
             break;
         }
-        next = network.follow(chosen, &sentence.tokens);
-        if !judge.goes_on(end_probability(&next, rules)) {
+        rows = round.all_from(chosen);
+        next = network.follow(chosen, &sentence.tokens, rows[0].shift(rules))?;
+        if !judge.goes_on(next.end) {
             text.ending = Ending::OfText;
             break;
         }
-        rows = round.all_from(chosen);
     }
     Ok(Some(text))
-}
-
-/// What is added to logits like these (1, V); nothing where a text leans towards nothing.
-fn leaning(rules: &DrawingRules, like: &Tensor) -> Option<Tensor> {
-    let (places, nats): (Vec<i64>, Vec<f32>) = rules
-        .leaning
-        .iter()
-        .map(|&(token, nats)| (token as i64, nats))
-        .unzip();
-    let [places, nats] = [Tensor::from_slice(&places), Tensor::from_slice(&nats)]
-        .map(|numbers| numbers.unsqueeze(0).to_device(like.device()));
-    (!rules.leaning.is_empty()).then(|| like.zeros_like().scatter_add(1, &places, &nats))
 }
 
 /// All branches from one sentence's end to the next.
 struct Round<'a> {
     rules: &'a DrawingRules,
-    /// Added to all logits (1, V).
-    leaning: Option<&'a Tensor>,
     rows: Vec<Row>,
     /// Which of the rows the network still has, in its order.
     open: Vec<usize>,
-    /// Of these, the logits of the next token (B, V).
-    logits: Tensor,
+    /// What may come after each of these.
+    next: Likeliest,
 }
 
 impl<'a> Round<'a> {
-    /// `next`: logits (1, V) after the text that stands.
-    fn begin(
-        next: &Tensor,
-        rows: Vec<Row>,
-        rules: &'a DrawingRules,
-        leaning: Option<&'a Tensor>,
-    ) -> Self {
+    /// `next`: what may come after the text that stands.
+    fn begin(next: &Likeliest, rows: Vec<Row>, rules: &'a DrawingRules) -> Self {
         Self {
-            leaning,
             open: (0..rows.len()).collect(),
-            logits: next.repeat([rows.len() as i64, 1]),
+            next: next.repeated(rows.len()),
             rows,
             rules,
         }
@@ -218,7 +212,9 @@ impl<'a> Round<'a> {
             if still * 4 <= self.open.len() * 3 {
                 tokens = self.drop_closed(network, &tokens);
             }
-            self.logits = network.after(&tokens);
+            let open = self.open.iter();
+            let shifts = open.map(|&row| self.rows[row].shift(self.rules));
+            self.next = network.after(&tokens, shifts.collect())?;
         }
         Ok(true)
     }
@@ -247,78 +243,26 @@ impl<'a> Round<'a> {
         self.rows.iter().map(from).collect()
     }
 
-    /// The logits with what the text leans towards, less what each use of a token takes off.
-    fn shifted(&self) -> Tensor {
-        let texts = self.open.iter().map(|&row| self.rows[row].all.as_slice());
-        let longest = texts.clone().map(<[usize]>::len).max().unwrap_or_default();
-        let (mut ids, mut costs) = (Vec::new(), Vec::new());
-        for text in texts {
-            ids.extend(text.iter().map(|&token| token as i64));
-            costs.extend(text.iter().map(|_| -self.rules.weariness as f32));
-            // one that is done may be shorter than the others
-            ids.resize(ids.len() + longest - text.len(), 0);
-            costs.resize(ids.len(), 0.0);
-        }
-        let table = [self.open.len() as i64, longest as i64];
-        let device = self.logits.device();
-        let [ids, costs] = [Tensor::from_slice(&ids), Tensor::from_slice(&costs)]
-            .map(|numbers| numbers.view(table).to_device(device));
-        match self.leaning {
-            Some(leaning) => (&self.logits + leaning).scatter_add_(1, &ids, &costs),
-            None => self.logits.scatter_add(1, &ids, &costs),
-        }
-    }
-
     /// Takes the next token of every branch; one that is done gets some token, and nobody looks at it.
     fn choose(&mut self) -> Result<Vec<usize>> {
-        let (rules, logits) = (self.rules, &self.logits);
-        let shifted = self.shifted();
-        for (branch, &row) in self.open.iter().enumerate() {
-            let row = &self.rows[row];
-            let early: &[usize] = if row.all.len() < rules.at_least {
-                &rules.ends
-            } else {
-                &[]
-            };
-            for &token in row.repeats(rules.no_repeat).iter().chain(early) {
-                let _ = shifted.get(branch as i64).get(token as i64).fill_(NEVER);
-            }
-        }
-        let look = LIKELIEST.min(logits.size()[1]);
-        let (values, places) = shifted.topk(look, 1, true, true);
-        // the probability that counts is the network's own, whatever the rules made of it
-        let plain = logits.gather(1, &places, false) - logits.logsumexp([1i64].as_slice(), true);
-        let (values, places, plain) = (rows_of(&values)?, ids_of(&places)?, rows_of(&plain)?);
+        let rules = self.rules;
         let mut tokens = Vec::with_capacity(self.open.len());
         for (branch, &row) in self.open.iter().enumerate() {
-            let row = &mut self.rows[row];
-            let range = branch * look as usize..(branch + 1) * look as usize;
-            let (values, places) = (&values[range.clone()], &places[range.clone()]);
-            let pick = pick(values, rules, &mut row.rng)?;
-            let token = places[pick] as usize;
+            let (row, next) = (&mut self.rows[row], self.next.row(branch));
+            let pick = pick(next.values, rules, &mut row.rng)?;
+            let token = next.tokens[pick] as usize;
             if !row.is_open() {
                 // waits until enough others are done to be dropped with them
             } else if rules.ends.contains(&token) {
                 row.drawn.ending = Ending::OfText;
             } else {
-                row.drawn.log_probability += f64::from(plain[range][pick]);
+                row.drawn.log_probability += f64::from(next.plain[pick]);
                 row.add(token, rules.no_repeat);
             }
             tokens.push(token);
         }
         Ok(tokens)
     }
-}
-
-/// How likely the network ends the text, given its logits (1, V).
-fn end_probability(next: &Tensor, rules: &DrawingRules) -> f64 {
-    let ends: Vec<i64> = rules.ends.iter().map(|&end| end as i64).collect();
-    let ends = Tensor::from_slice(&ends).to_device(next.device());
-    let shares = next.get(0).softmax(0, Kind::Float);
-    shares
-        .index_select(0, &ends)
-        .sum(Kind::Float)
-        .double_value(&[])
 }
 
 /// A text on its way.
@@ -347,6 +291,22 @@ impl Row {
 
     fn is_open(&self) -> bool {
         self.drawn.ending == Ending::Open
+    }
+
+    /// What the rules add to the logits of its next token: each use of a token takes something off it, and what would repeat a
+    /// run or end the text too early never comes.
+    fn shift(&self, rules: &DrawingRules) -> Shift {
+        let weary = -rules.weariness as f32;
+        let mut shift: Shift = self.all.iter().map(|&token| (token, weary)).collect();
+        shift.extend(
+            self.repeats(rules.no_repeat)
+                .iter()
+                .map(|&token| (token, NEVER)),
+        );
+        if self.all.len() < rules.at_least {
+            shift.extend(rules.ends.iter().map(|&end| (end, NEVER)));
+        }
+        shift
     }
 
     /// The tokens that would repeat a run.

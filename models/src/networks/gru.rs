@@ -56,11 +56,41 @@ impl Gru {
     /// Joins the six arrays. Gradients flow back to them: a trainer calls this once an update.
     pub fn from_arrays(arrays: &GruArrays) -> Self {
         let b_ih = Tensor::cat(&[arrays.b, arrays.bx], 0);
-        Self {
+        let gru = Self {
             w_ih: Tensor::cat(&[arrays.w, arrays.wx], 1).tr().contiguous(),
             w_hh: Tensor::cat(&[arrays.u, arrays.ux], 1).tr().contiguous(),
             b_hh: b_ih.detach().zeros_like(),
             b_ih,
+        };
+        if gru.w_ih.device().is_cuda() && !gru.w_ih.requires_grad() {
+            gru.lay_together();
+        }
+        gru
+    }
+
+    /// Puts the weights into one block of memory, as cuDNN wants them: else it would copy them there for every run, and say so
+    /// on standard error each time.
+    fn lay_together(&self) {
+        // cuDNN's number for this kind of cell, and what a cell of one direction and one layer has
+        const GRU: i64 = 3;
+        let arrays = [&self.w_ih, &self.w_hh, &self.b_ih, &self.b_hh];
+        let (input, state) = (self.input_size(), self.state_size());
+        let _no_grad = tch::no_grad_guard();
+        let laid = Tensor::f_internal_cudnn_rnn_flatten_weight(
+            &arrays,
+            arrays.len() as i64,
+            input,
+            GRU,
+            state,
+            0,
+            1,
+            false,
+            false,
+        );
+        if let Err(error) = laid {
+            tracing::warn!(
+                "the weights of a recurrent network stay apart, which costs time: {error}"
+            );
         }
     }
 

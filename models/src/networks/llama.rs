@@ -8,12 +8,14 @@
 mod branches;
 mod cache;
 mod loading;
+mod slots;
 
 use crate::error::{Error, Result};
 use crate::networks::projection::{Adapter, Projection};
 use crate::tensors::weights::Weights;
 pub use branches::Branches;
 pub use cache::Cache;
+pub use slots::{Feed, Slots};
 use tch::{Device, Kind, Tensor};
 
 /// The sizes of a model.
@@ -182,7 +184,8 @@ impl Llama {
             bias: unseen(start, length, (self.kind(), self.device())),
         };
         for (index, block) in self.blocks.iter().enumerate() {
-            let held = cache.as_deref_mut().map(|cache| (cache, index));
+            let held = cache.as_deref_mut();
+            let held = held.map(|cache| (cache as &mut dyn Held, index));
             x = block.forward(&self.config, &x, &place, held);
         }
         if let Some(cache) = cache {
@@ -192,7 +195,13 @@ impl Llama {
     }
 }
 
-/// Where the tokens of a pass stand.
+/// Keys and values that are held of earlier tokens.
+trait Held {
+    /// Fills in those of a layer's new tokens (rows, kv_heads, T, head) and gives all there are, as views.
+    fn with(&mut self, layer: usize, keys: &Tensor, values: &Tensor) -> (Tensor, Tensor);
+}
+
+/// Where the tokens of a pass stand; for each row the same, or each row's own in the first axis of four.
 struct Place {
     /// (T, head): the angles' cosines, twice.
     cos: Tensor,
@@ -242,12 +251,12 @@ impl Block {
         config: &Config,
         x: &Tensor,
         place: &Place,
-        cache: Option<(&mut Cache, usize)>,
+        held: Option<(&mut dyn Held, usize)>,
     ) -> Tensor {
         let normed = rms_norm(x, &self.attention_norm, config.norm_eps);
         let x = x + self
             .o
-            .forward(&attend(config, &self.qkv.forward(&normed), place, cache));
+            .forward(&attend(config, &self.qkv.forward(&normed), place, held));
         let normed = rms_norm(&x, &self.feed_forward_norm, config.norm_eps);
         let halves = self.gate_up.forward(&normed).chunk(2, -1);
         &x + self.down.forward(&(halves[0].silu() * &halves[1]))
@@ -259,7 +268,7 @@ fn attend(
     config: &Config,
     qkv: &Tensor,
     place: &Place,
-    cache: Option<(&mut Cache, usize)>,
+    held: Option<(&mut dyn Held, usize)>,
 ) -> Tensor {
     let (rows, length) = (qkv.size()[0], qkv.size()[1]);
     let (heads, kv, head) = (config.heads, config.kv_heads, config.head);
@@ -274,13 +283,16 @@ fn attend(
         turned[1].shallow_clone(),
         parts[1].shallow_clone(),
     );
-    if let Some((cache, layer)) = cache {
-        (k, v) = cache.with(layer, &k, &v);
+    if let Some((held, layer)) = held {
+        (k, v) = held.with(layer, &k, &v);
     }
     // the queries of one group stand below each other, so that keys and values need no copy for each
     let group = heads / kv;
     let q = q.reshape([rows, kv, group * length, head]);
-    let bias = place.bias.as_ref().map(|bias| bias.repeat([group, 1]));
+    let bias = place.bias.as_ref().map(|bias| match length {
+        1 => bias.shallow_clone(),
+        _ => bias.repeat([group, 1]),
+    });
     let found = Tensor::scaled_dot_product_attention(
         &q,
         &k,
@@ -292,7 +304,7 @@ fn attend(
         false,
     );
     found
-        .view([rows, heads, length, head])
+        .reshape([rows, heads, length, head])
         .transpose(1, 2)
         .reshape([rows, length, heads * head])
 }

@@ -24,6 +24,7 @@ use crate::networks::bert::SentenceEncoder;
 use crate::networks::llama::Llama;
 use crate::networks::prefix::{PrefixMap, Spread};
 use crate::networks::word_head::WordHead;
+use crate::pipeline::abreast::abreast;
 use crate::pipeline::caption_thoughts;
 use crate::pipeline::looks::Looks;
 use crate::pipeline::picture::Picture;
@@ -35,7 +36,7 @@ use crate::pipeline::story::{Request, ToldBatch, Watcher};
 use crate::pipeline::style_from_text::{Draft, GoOn, Made, Reader, make};
 use crate::pipeline::writer::{Writer, allowed_tokens};
 use crate::tensors::device::give_back_freed_memory;
-use crate::tensors::device::shared::ReadOnly;
+use crate::tensors::device::shared::{OneThread, ReadOnly, Shared};
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use crate::text::words::WordList;
@@ -65,6 +66,8 @@ pub(super) struct Language {
     mean: Tensor,
     leanings: Leanings,
     writer: Writer,
+    /// How many stories are written side by side.
+    pub(super) lanes: usize,
 }
 
 /// Nothing of it changes once it is open but `styles`, and nobody adds one while stories are told; and `looks`, behind a lock,
@@ -111,6 +114,7 @@ impl Language {
         let words = bundle.text(&part.words)?;
         let words = WordList::parse(&part.words, &words, &arrays, Device::Cpu)?;
         let leanings = Leanings::open(bundle, &writer)?;
+        let lanes = lanes(&writer);
         give_back_freed_memory();
         Ok(Self {
             word_head: sight.word_head(bundle)?,
@@ -128,6 +132,7 @@ impl Language {
             words,
             leanings,
             writer,
+            lanes,
         })
     }
 
@@ -140,10 +145,23 @@ impl Language {
         )
     }
 
-    /// What the eyes find in a picture, or found in it before.
-    fn look(&self, picture: &Picture) -> Option<Look> {
-        let look = |strange: &[&Picture]| self.eyes.look(strange);
-        self.looks.at(&[picture], look).pop()
+    /// What the eyes find in pictures, or found in them before.
+    fn look(&self, pictures: &[&Picture]) -> Vec<Look> {
+        self.looks.at(pictures, |strange| self.eyes.look(strange))
+    }
+
+    /// Does `work` for each item: on all cores where a graphics card waits for it, else one after the other, since libtorch
+    /// has all cores then.
+    fn of_each<T: Send, R: Send>(
+        &self,
+        items: Vec<T>,
+        work: impl Fn(&Self, T) -> R + Copy + Send,
+    ) -> Vec<R> {
+        if !self.writer.writes_together() {
+            return items.into_iter().map(|item| work(self, item)).collect();
+        }
+        let (language, _products) = (Shared::lend(self), OneThread::begin());
+        abreast(items, move |item| work(language.get(), item))
     }
 
     /// Tells a story for each request.
@@ -152,10 +170,19 @@ impl Language {
     }
 }
 
-/// How many stories are written side by side on a device: on a processor one a core.
-pub(super) fn lanes(device: Device) -> usize {
-    if device.is_cuda() {
-        return 1;
+/// Stories that a graphics card writes in step, if its memory allows.
+const LANES_ON_A_CARD: usize = 64;
+
+/// How many stories are written side by side: on a processor one a core.
+fn lanes(writer: &Writer) -> usize {
+    if writer.writes_together() {
+        let halves = std::iter::successors(Some(LANES_ON_A_CARD), |lanes| Some(lanes / 2));
+        // once more as much must be free: the passes need room, too
+        let fits = |&lanes: &usize| lanes == 1 || writer.together(2 * lanes).is_ok();
+        return halves
+            .take_while(|&lanes| lanes > 0)
+            .find(fits)
+            .unwrap_or(1);
     }
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -178,6 +205,12 @@ fn adapted(
     let adapter = bundle.weights(&part.adapter)?.to_device(device);
     let base = fetched(cache, &part.base)?;
     let scale = part.adapter_scale;
-    let llama = Llama::open_for_telling(&base, (Kind::Float, device), &adapter, scale)?;
+    // residuals reach 3·10⁴: 16 bits must be those of bfloat16
+    let kind = if device.is_cuda() {
+        Kind::BFloat16
+    } else {
+        Kind::Float
+    };
+    let llama = Llama::open_for_telling(&base, (kind, device), &adapter, scale)?;
     Ok((llama, adapter))
 }

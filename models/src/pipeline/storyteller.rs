@@ -7,7 +7,7 @@
 use crate::bundle::styles::Styles;
 use crate::bundle::{Bundle, Style};
 use crate::error::Result;
-use crate::pipeline::language::{Language, lanes};
+use crate::pipeline::language::Language;
 pub use crate::pipeline::looks::Seen;
 use crate::pipeline::recurrent::Recurrent;
 pub use crate::pipeline::story::{
@@ -108,7 +108,7 @@ impl Storyteller {
     pub fn lanes(&self) -> usize {
         match &self.networks {
             Networks::Recurrent(_) => 1,
-            Networks::Language(_) => lanes(self.device),
+            Networks::Language(networks) => networks.lanes,
         }
     }
 

@@ -3,11 +3,12 @@
 //! All rows of one story share its prefix, which is computed once. The network may emit only tokens that its training
 //! used, so the product over the vocabulary is half as large and no markup or foreign script can appear.
 
-use crate::decoding::drawing::{DrawingRules, Drawn, draw};
+use crate::decoding::drawing::{DrawingRules, Drawn, NextToken, draw};
 use crate::error::{Error, Result};
 use crate::networks::llama::Llama;
 use crate::networks::prefix::PrefixMap;
 use crate::networks::projection::Projection;
+use crate::tensors::device::shared::ReadOnly;
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use crate::text::sentences::may_end_sentence;
@@ -19,7 +20,12 @@ use told::{BEGIN, END, SOFT, Told};
 
 mod judging;
 mod passage;
+mod seat;
+mod together;
 pub mod told;
+
+pub use seat::Seat;
+pub use together::Together;
 
 /// A language model with what turns a thought into its prefix.
 #[derive(Debug)]
@@ -31,6 +37,9 @@ pub struct Writer {
     begin: Tensor,
     allowed: Allowed,
 }
+
+/// Nothing of it changes once it is put together.
+impl ReadOnly for Writer {}
 
 /// The tokens that may be written.
 #[derive(Debug)]
@@ -216,6 +225,17 @@ impl Writer {
         go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Option<Written>> {
         let mut passage = Passage::begin(self, &self.prefix(prompt)?, rules, reader.unit());
+        self.draw(&mut passage, rules, reader, go_on)
+    }
+
+    /// Draws a passage from `network`, which stands where the prompt ends.
+    fn draw(
+        &self,
+        network: &mut dyn NextToken,
+        rules: &DrawingRules,
+        reader: &mut dyn Reader,
+        go_on: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<Written>> {
         let rules = DrawingRules {
             ends: self.allowed.ends.clone(),
             ..rules.clone()
@@ -224,7 +244,7 @@ impl Writer {
             writer: self,
             reader,
         };
-        let drawn = draw(&mut passage, &rules, &mut judge, go_on)?;
+        let drawn = draw(network, &rules, &mut judge, go_on)?;
         let written = |drawn: Drawn| {
             Ok(Written {
                 text: self.text(&drawn.tokens)?,
@@ -277,11 +297,21 @@ impl Writer {
     }
 
     fn text(&self, tokens: &[usize]) -> Result<String> {
-        let ids: Vec<i64> = tokens
-            .iter()
-            .map(|&place| self.allowed.ids[place])
-            .collect();
-        self.pieces.decode(&ids)
+        self.pieces.decode(&self.ids_of(tokens))
+    }
+
+    /// The ids of tokens that may be written, in the model's vocabulary.
+    fn ids_of(&self, tokens: &[usize]) -> Vec<i64> {
+        let tokens = tokens.iter();
+        tokens.map(|&place| self.allowed.ids[place]).collect()
+    }
+
+    /// Hidden states (B, width) → logits (B, V) of the tokens that a text of this unit may be made of: ends of lines, which
+    /// prose does without, are the last ones.
+    fn logits(&self, hidden: &Tensor, unit: Unit) -> Tensor {
+        let logits = self.allowed.output.forward(hidden);
+        let own = logits.narrow(-1, 0, self.allowed.tokens_of(unit));
+        own.to_kind(Kind::Float)
     }
 }
 

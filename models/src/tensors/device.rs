@@ -125,8 +125,30 @@ fn cuda() -> &'static Result<i64, String> {
         if !Cuda::is_available() {
             return Err("libtorch finds no working NVIDIA GPU or driver".to_owned());
         }
+        keep_whole_mantissas();
         Ok(Cuda::device_count())
     })
+}
+
+/// Of 32-bit floats no digits are dropped: cuDNN would round them to ten bits in convolutions and recurrent networks (TF32),
+/// which is an error of 10⁻³ in a thought, where the original's numbers are met to 10⁻⁵.
+fn keep_whole_mantissas() {
+    // SAFETY: both are functions of the libtorch_cpu that this program is linked with, of the version that it is pinned to;
+    // the first gives a reference that is never null and lives as long as the process, the second stores a flag in it. A C++
+    // member function takes its object as a first argument.
+    unsafe {
+        let context = global_context();
+        allow_tf32_in_cudnn(context, false);
+    }
+}
+
+unsafe extern "C" {
+    /// `at::globalContext()`.
+    #[link_name = "_ZN2at13globalContextEv"]
+    fn global_context() -> *mut libc::c_void;
+    /// `at::Context::setAllowTF32CuDNN(bool)`.
+    #[link_name = "_ZN2at7Context17setAllowTF32CuDNNEb"]
+    fn allow_tf32_in_cudnn(context: *mut libc::c_void, allow: bool);
 }
 
 /// Brings libtorch's CUDA half into the process: nothing links it, so that one program serves both.
@@ -185,6 +207,12 @@ mod tests {
     #[test]
     fn the_processor_is_always_there() {
         assert_eq!(choose("cpu").unwrap(), Device::Cpu);
+    }
+
+    #[test]
+    fn the_flag_that_keeps_digits_is_one_of_this_libtorch() {
+        let _ = tch::Tensor::from_slice(&[1.0]);
+        keep_whole_mantissas();
     }
 
     #[test]

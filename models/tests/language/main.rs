@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod networks;
+mod together;
 mod tokenizers;
 mod writer;
 

@@ -19,7 +19,7 @@ fn writer() -> Writer {
     writer_of(llama())
 }
 
-fn writer_of(llama: Llama) -> Writer {
+pub(super) fn writer_of(llama: Llama) -> Writer {
     let pieces = Pieces::from_gguf(&smollm()).unwrap();
     let width = llama.config().width;
     let random = |shape: &[i64]| Tensor::randn(shape, CPU) * 0.1;
@@ -42,6 +42,13 @@ fn writer_of(llama: Llama) -> Writer {
 }
 
 fn prefix(writer: &Writer, wording: &str, thought: f64) -> Tensor {
+    let told = told(writer, wording, thought);
+    let before = String::new();
+    writer.prefix(&Prompt { told, before }).unwrap()
+}
+
+/// A request of this wording, with a thought.
+pub(super) fn told(writer: &Writer, wording: &str, thought: f64) -> Told {
     let words = ["dog".to_owned(), "sea".to_owned()];
     let subject = Subject {
         manner: "a tale",
@@ -52,9 +59,7 @@ fn prefix(writer: &Writer, wording: &str, thought: f64) -> Tensor {
         thought: Tensor::full([THOUGHT], thought, CPU),
         style: Tensor::zeros([THOUGHT], CPU),
     };
-    let told = Told::asked(writer.pieces(), &ask(wording, &subject), heard).unwrap();
-    let before = String::new();
-    writer.prefix(&Prompt { told, before }).unwrap()
+    Told::asked(writer.pieces(), &ask(wording, &subject), heard).unwrap()
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use super::*;
 use rand::Rng as _;
+use tch::{Kind, Tensor};
 
 /// Likes the tokens of a fixed table by the token before.
 struct Table {
     logits: Tensor,
+    leaning: Vec<(usize, f32)>,
     /// What stands, and what each branch has read beyond it.
     text: Vec<usize>,
     branches: Vec<Vec<usize>>,
@@ -23,6 +25,7 @@ impl Table {
         let logits = Tensor::from_slice(&numbers).view([vocabulary, vocabulary]);
         Self {
             logits,
+            leaning: Vec::new(),
             text: Vec::new(),
             branches: Vec::new(),
             steps: 0,
@@ -33,26 +36,35 @@ impl Table {
         let ids: Vec<i64> = tokens.iter().map(|&t| t as i64).collect();
         self.logits.index_select(0, &Tensor::from_slice(&ids))
     }
+
+    fn likeliest(&self, logits: &Tensor, shifts: &[Shift]) -> Result<Likeliest> {
+        let leaning = leaning(&self.leaning, logits);
+        Likeliest::of(logits, leaning.as_ref(), shifts)
+    }
 }
 
 impl NextToken for Table {
-    fn begin(&mut self) -> Tensor {
-        self.follow(0, &[])
+    fn begin(&mut self, shift: Shift) -> Result<Next> {
+        self.follow(0, &[], shift)
     }
-    fn follow(&mut self, _branch: usize, tokens: &[usize]) -> Tensor {
+    fn follow(&mut self, _branch: usize, tokens: &[usize], shift: Shift) -> Result<Next> {
         self.text.extend(tokens);
-        self.rows(&[self.text.last().copied().unwrap_or(0)])
+        let logits = self.rows(&[self.text.last().copied().unwrap_or(0)]);
+        Ok(Next {
+            likeliest: self.likeliest(&logits, &[shift])?,
+            end: share_of(&[1], &logits),
+        })
     }
     fn branch(&mut self, branches: usize) {
         self.branches = vec![Vec::new(); branches];
     }
-    fn after(&mut self, tokens: &[usize]) -> Tensor {
+    fn after(&mut self, tokens: &[usize], shifts: Vec<Shift>) -> Result<Likeliest> {
         assert_eq!(tokens.len(), self.branches.len());
         self.steps += tokens.len();
         for (read, &token) in self.branches.iter_mut().zip(tokens) {
             read.push(token);
         }
-        self.rows(tokens)
+        self.likeliest(&self.rows(tokens), &shifts)
     }
     fn retain(&mut self, branches: &[i64]) {
         let kept = branches.iter().map(|&b| self.branches[b as usize].clone());
@@ -115,6 +127,7 @@ fn rules_of(branches: usize, seed: u64) -> DrawingRules {
 
 fn told(row: usize, rules: &DrawingRules) -> (Drawn, Vec<Drawn>, Table) {
     let mut table = Table::random(12);
+    table.leaning = rules.leaning.clone();
     let mut judge = Fixed {
         row,
         sentences: Vec::new(),

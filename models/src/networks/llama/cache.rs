@@ -2,6 +2,7 @@
 //!
 //! Room for the whole story is taken once and filled in place: nothing is copied as the text grows.
 
+use super::Held;
 use tch::{Device, Kind, Tensor};
 
 /// Keys and values of every layer: (rows, kv_heads, room, head) each, the first `length` of room filled.
@@ -72,22 +73,7 @@ impl Cache {
         }
     }
 
-    /// Fills in new keys and values (rows, kv_heads, T, head) and gives all there are.
-    pub(super) fn with(
-        &mut self,
-        layer: usize,
-        keys: &Tensor,
-        values: &Tensor,
-    ) -> (Tensor, Tensor) {
-        let (held_keys, held_values) = &self.layers[layer];
-        let new = keys.size()[2];
-        held_keys.narrow(2, self.length, new).copy_(keys);
-        held_values.narrow(2, self.length, new).copy_(values);
-        let all = self.length + new;
-        (held_keys.narrow(2, 0, all), held_values.narrow(2, 0, all))
-    }
-
-    /// As [`Cache::with`], of a cache of one sequence: keys and values (T, kv_heads, head) one after the other.
+    /// As [`Held::with`], of a cache of one sequence: keys and values (T, kv_heads, head) one after the other.
     pub(super) fn fill(&mut self, layer: usize, [keys, values]: [&[f32]; 2]) {
         let (held, _) = &self.layers[layer];
         let (kv, head) = (held.size()[1], held.size()[3]);
@@ -101,5 +87,16 @@ impl Cache {
     /// Counts tokens that every layer has filled in.
     pub(super) fn grow(&mut self, by: i64) {
         self.length += by;
+    }
+}
+
+impl Held for Cache {
+    fn with(&mut self, layer: usize, keys: &Tensor, values: &Tensor) -> (Tensor, Tensor) {
+        let (held_keys, held_values) = &self.layers[layer];
+        let new = keys.size()[2];
+        held_keys.narrow(2, self.length, new).copy_(keys);
+        held_values.narrow(2, self.length, new).copy_(values);
+        let all = self.length + new;
+        (held_keys.narrow(2, 0, all), held_values.narrow(2, 0, all))
     }
 }

@@ -1,11 +1,11 @@
 //! The stories of a batch, written side by side: on a processor each core takes the next one, and when there is none, one
-//! that has come meanwhile.
+//! that has come meanwhile. On a graphics card each has a thread that draws and chooses, and one computes for all.
 //! `telling` calls it. What must stay true: the watcher is asked on the caller's thread only, a story is the same whoever
 //! writes it and whenever, and no thread waits for a story once this has ended, however it ends.
 
+use super::Language;
 use super::prompting::Ready;
-use super::writing::write;
-use super::{Language, lanes};
+use super::writing::{Pen, write};
 use crate::error::{Error, Result};
 use crate::pipeline::story::{Stage, Story, Watcher};
 use crate::tensors::device::shared::{OneThread, Shared};
@@ -36,28 +36,41 @@ pub(super) fn write_all(
     batch: &mut dyn Batch,
     watcher: &mut dyn Watcher,
 ) {
-    let most = lanes(language.writer.device());
+    let most = language.lanes;
+    let together = language.writer.writes_together();
     let threads = if watcher.is_open() {
         most
     } else {
         most.min(ready.len())
     };
     let _products = OneThread::begin();
-    if threads < 2 || ready.is_empty() {
+    if ready.is_empty() || threads < 2 && !together {
         return one_by_one(language, ready, batch, watcher);
     }
+    let (together, seats) = match together.then(|| language.writer.together(most)).transpose() {
+        Ok(table) => table.unzip(),
+        Err(error) => return none_of(ready, &error, batch, watcher),
+    };
+    let mut seats = seats.into_iter().flatten();
     let (queue, language) = (Queue::default(), Shared::lend(language));
     let (words, heard) = channel();
     std::thread::scope(|scope| {
+        if let Some(together) = together {
+            scope.spawn(|| together.serve());
+        }
         let _last = Closing {
             queue: &queue,
             after_a_panic: false,
         };
         for _ in 0..threads {
-            let (words, queue) = (words.clone(), &queue);
-            scope.spawn(move || write_those_left(language.get(), queue, &words));
+            let (words, queue, seat) = (words.clone(), &queue, seats.next());
+            scope.spawn(move || {
+                let language = language.get();
+                write_those_left(&Pen { language, seat }, queue, &words);
+            });
         }
-        drop(words);
+        // the table is served for as long as there are seats
+        drop((words, seats));
         let mut listener = Listener {
             queue: &queue,
             batch,
@@ -221,7 +234,7 @@ impl Messenger<'_> {
 }
 
 /// The life of a writing thread.
-fn write_those_left(language: &Language, queue: &Queue, words: &Sender<Word>) {
+fn write_those_left(pen: &Pen, queue: &Queue, words: &Sender<Word>) {
     let _no_grad = tch::no_grad_guard();
     let _end_all = Closing {
         queue,
@@ -232,7 +245,7 @@ fn write_those_left(language: &Language, queue: &Queue, words: &Sender<Word>) {
             words,
             dropped: &dropped,
         };
-        let story = told(language, &ready, &mut messenger);
+        let story = told(pen, &ready, &mut messenger);
         messenger.say(Word::Written(ready.item.place, story));
     }
 }
@@ -243,15 +256,27 @@ fn one_by_one(
     batch: &mut dyn Batch,
     watcher: &mut dyn Watcher,
 ) {
+    let pen = Pen {
+        language,
+        seat: None,
+    };
     for ready in &ready {
-        let story = told(language, ready, watcher);
+        let story = told(&pen, ready, watcher);
         batch.ended(ready.item.place, story, watcher);
     }
 }
 
-fn told(language: &Language, ready: &Ready, watcher: &mut dyn Watcher) -> Result<Story> {
+/// Where there is no memory to write in, no story is written.
+fn none_of(ready: Vec<Ready>, error: &Error, batch: &mut dyn Batch, watcher: &mut dyn Watcher) {
+    for ready in ready {
+        let told = Err(Error::format("the language model", error.to_string()));
+        batch.ended(ready.item.place, told, watcher);
+    }
+}
+
+fn told(pen: &Pen, ready: &Ready, watcher: &mut dyn Watcher) -> Result<Story> {
     if watcher.cancelled(ready.item.place) {
         return Err(Error::Cancelled);
     }
-    write(language, ready, watcher)
+    write(pen, ready, watcher)
 }

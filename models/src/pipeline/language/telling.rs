@@ -64,24 +64,24 @@ impl Telling<'_> {
                 .elapsed()
                 .as_secs_f64()
         };
-        let places = first..;
-        let mut items: Vec<Item> = places
-            .zip(requests)
-            .filter_map(|(place, request)| self.look(place, request, watcher))
-            .collect();
+        let items = self.look(first, requests, watcher);
         timings.looking = lap();
-        for item in &mut items {
+        let items = language.of_each(items, |language, mut item| {
             let count = item.options.captions.min(CAPTIONS_SHOWN);
             item.found = language
                 .seeing
                 .find(&item.look, &language.readings, count, Some);
+            item
+        });
+        for item in &items {
             watcher.captions(item.place, &captions(language, item));
             watcher.stage(item.place, Stage::Captioning, 1, 1);
         }
         timings.captioning = lap();
-        let mut ready = Vec::with_capacity(items.len());
-        for item in items {
-            match think(language, &item) {
+        let thought = language.of_each(items, |language, item| (think(language, &item), item));
+        let mut ready = Vec::with_capacity(thought.len());
+        for (subject, item) in thought {
+            match subject {
                 Ok(subject) => {
                     watcher.stage(item.place, Stage::Thinking, 1, 1);
                     ready.push(Ready { item, subject });
@@ -98,25 +98,36 @@ impl Telling<'_> {
         ready
     }
 
-    /// Checks the wishes and looks at the picture.
-    fn look(&mut self, place: usize, request: &Request, watcher: &mut dyn Watcher) -> Option<Item> {
-        if watcher.cancelled(place) {
-            self.stories[place] = Some(Err(Error::Cancelled));
-            return None;
+    /// Checks the wishes and looks at the pictures, whose places begin with `first`.
+    fn look(&mut self, first: usize, requests: &[Request], watcher: &mut dyn Watcher) -> Vec<Item> {
+        let mut wanted = Vec::with_capacity(requests.len());
+        for (place, request) in (first..).zip(requests) {
+            let mix = match watcher.cancelled(place) {
+                true => Err(Error::Cancelled),
+                false => check(self.language, &request.options),
+            };
+            match mix {
+                Ok(mix) => wanted.push((place, request, mix)),
+                Err(error) => self.stories[place] = Some(Err(error)),
+            }
         }
-        let mix = check(self.language, &request.options);
-        let mix = mix.map_err(|error| self.stories[place] = Some(Err(error)));
-        let mix = mix.ok()?;
-        watcher.stage(place, Stage::Looking, 0, 1);
-        let look = self.language.look(request.picture)?;
-        watcher.stage(place, Stage::Looking, 1, 1);
-        Some(Item {
-            place,
-            options: request.options.clone(),
-            mix,
-            look,
-            found: Vec::new(),
-        })
+        let looks = wanted.iter().map(|&(place, request, _)| {
+            watcher.stage(place, Stage::Looking, 0, 1);
+            request.picture
+        });
+        let looks = self.language.look(&looks.collect::<Vec<_>>());
+        let seen = wanted.into_iter().zip(looks);
+        let seen = seen.map(|((place, request, mix), look)| {
+            watcher.stage(place, Stage::Looking, 1, 1);
+            Item {
+                place,
+                options: request.options.clone(),
+                mix,
+                look,
+                found: Vec::new(),
+            }
+        });
+        seen.collect()
     }
 
     /// What came of it; the time of the batch is that of those it began with, until the last story was written.

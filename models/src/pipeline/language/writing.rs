@@ -14,7 +14,7 @@ use crate::pipeline::options::{Form, Mode, Options};
 use crate::pipeline::seeing::Found;
 use crate::pipeline::story::{Stage, Story, UsedCaption, Watcher};
 use crate::pipeline::verse;
-use crate::pipeline::writer::Unit;
+use crate::pipeline::writer::{Seat, Unit};
 use std::cell::RefCell;
 
 /// Sentences to choose from. Each has a chance to fit the picture better, and makes every step a little dearer.
@@ -38,16 +38,18 @@ const LONGEST_LINE: usize = 18;
 /// A text with the mean score of its sentences.
 type Version = (f64, String);
 
+/// Who writes, and where: in a seat among others, or alone.
+pub(super) struct Pen<'a> {
+    pub(super) language: &'a Language,
+    pub(super) seat: Option<Seat<'a>>,
+}
+
 /// Writes the versions that are wanted, each from a seed of its own, and puts the best first.
-pub(super) fn write(
-    language: &Language,
-    ready: &Ready,
-    watcher: &mut dyn Watcher,
-) -> Result<Story> {
-    let item = &ready.item;
+pub(super) fn write(pen: &Pen, ready: &Ready, watcher: &mut dyn Watcher) -> Result<Story> {
+    let (language, item) = (pen.language, &ready.item);
     let mut versions = Vec::with_capacity(item.options.count.max(1));
     for number in 0..item.options.count.max(1) {
-        versions.push(version(language, ready, number, watcher)?);
+        versions.push(version(pen, ready, number, watcher)?);
     }
     versions.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let mut versions = versions.into_iter();
@@ -63,13 +65,8 @@ pub(super) fn write(
 }
 
 /// Writes one of the versions of a story, sentence by sentence.
-fn version(
-    language: &Language,
-    ready: &Ready,
-    number: usize,
-    watcher: &mut dyn Watcher,
-) -> Result<Version> {
-    let (item, subject) = (&ready.item, &ready.subject);
+fn version(pen: &Pen, ready: &Ready, number: usize, watcher: &mut dyn Watcher) -> Result<Version> {
+    let (language, item, subject) = (pen.language, &ready.item, &ready.subject);
     let mut rules = rules(&item.options, subject.unit);
     rules.seed = rules.seed.wrapping_add(number as u64);
     rules.leaning = leanings::of(language, item, subject.unit)?;
@@ -97,9 +94,12 @@ fn version(
         !watcher.cancelled(item.place)
     };
     let prompt = &subject.prompt;
-    let written = language
-        .writer
-        .write(prompt, &rules, &mut choosing, &mut go_on)?;
+    let written = match &pen.seat {
+        Some(seat) => seat.write(prompt, &rules, &mut choosing, &mut go_on)?,
+        None => language
+            .writer
+            .write(prompt, &rules, &mut choosing, &mut go_on)?,
+    };
     written.ok_or(Error::Cancelled)?;
     let text = match (item.options.form, subject.unit) {
         (Form::Prose, _) => choosing.sentences.join(" "),

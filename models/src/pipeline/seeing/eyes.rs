@@ -7,6 +7,7 @@ use super::{Look, squash};
 use crate::error::Result;
 use crate::networks::efficientnet::{Classifier, EfficientNet};
 use crate::networks::nanodet::NanoDet;
+use crate::pipeline::abreast::abreast;
 use crate::pipeline::picture::Picture;
 use crate::tensors::weights::Weights;
 use tch::{Device, Tensor};
@@ -38,7 +39,7 @@ impl Eyes {
     /// What both find in each picture.
     pub fn look(&self, pictures: &[&Picture]) -> Vec<Look> {
         let _no_grad = tch::no_grad_guard();
-        let block = if self.device.is_cuda() { 8 } else { 1 };
+        let block = if self.device.is_cuda() { 16 } else { 1 };
         let mut looks = Vec::with_capacity(pictures.len());
         for some in pictures.chunks(block) {
             let lite0 = self
@@ -64,7 +65,11 @@ impl Eyes {
 
     /// The inputs of some pictures, filled up with blank ones to the size of a block.
     fn batch(&self, pictures: &[&Picture], block: usize, input: fn(&Picture) -> Tensor) -> Tensor {
-        let mut inputs: Vec<Tensor> = pictures.iter().map(|picture| input(picture)).collect();
+        let mut inputs: Vec<Tensor> = if self.device.is_cuda() {
+            abreast(pictures.to_vec(), input)
+        } else {
+            pictures.iter().map(|picture| input(picture)).collect()
+        };
         let blank = inputs[0].zeros_like();
         inputs.resize_with(block, || blank.shallow_clone());
         Tensor::stack(&inputs, 0).to_device(self.device)

@@ -2,9 +2,12 @@
 //! What must stay true: a branch sees what stands and its own tokens, nothing else.
 
 use super::{Unit, Writer};
-use crate::decoding::drawing::{DrawingRules, NextToken};
+use crate::decoding::drawing::{
+    DrawingRules, Likeliest, Next, NextToken, Shift, leaning, share_of,
+};
+use crate::error::Result;
 use crate::networks::llama::{Branches, Cache};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// One story being written: what stands, and the branches that draw what comes next.
 pub(super) struct Passage<'a> {
@@ -13,10 +16,11 @@ pub(super) struct Passage<'a> {
     /// The hidden state (1, width) after what stands.
     last: Tensor,
     branches: Branches,
+    /// What it leans towards (1, V).
+    leaning: Option<Tensor>,
     /// Room of a branch.
     sentence: usize,
-    /// How many of the allowed tokens may be drawn: ends of lines are the last ones.
-    tokens: i64,
+    unit: Unit,
 }
 
 impl<'a> Passage<'a> {
@@ -29,41 +33,47 @@ impl<'a> Passage<'a> {
         let room = prefix.size()[1] + (rules.at_most + rules.sentence) as i64;
         let mut text = writer.llama.cache(1, room);
         let last = writer.llama.extend(prefix, &mut text).select(1, -1);
-        Self {
+        let mut passage = Self {
             branches: writer.llama.branches(&text, 0, 0),
             writer,
             text,
             last,
+            leaning: None,
             sentence: rules.sentence,
-            tokens: writer.allowed.tokens_of(unit),
-        }
+            unit,
+        };
+        passage.leaning = leaning(&rules.leaning, &passage.logits(&passage.last));
+        passage
     }
 
     fn ids(&self, tokens: &[usize]) -> Tensor {
-        let ids: Vec<i64> = tokens
-            .iter()
-            .map(|&place| self.writer.allowed.ids[place])
-            .collect();
-        Tensor::from_slice(&ids).to_device(self.writer.llama.device())
+        Tensor::from_slice(&self.writer.ids_of(tokens)).to_device(self.writer.llama.device())
     }
 
     fn logits(&self, hidden: &Tensor) -> Tensor {
-        let output = &self.writer.allowed.output;
-        let logits = output.forward(hidden).narrow(-1, 0, self.tokens);
-        logits.to_kind(Kind::Float)
+        self.writer.logits(hidden, self.unit)
+    }
+}
+
+impl Passage<'_> {
+    fn next(&self, shift: Shift) -> Result<Next> {
+        let logits = self.logits(&self.last);
+        Ok(Next {
+            end: share_of(&self.writer.allowed.ends, &logits),
+            likeliest: Likeliest::of(&logits, self.leaning.as_ref(), &[shift])?,
+        })
     }
 }
 
 impl NextToken for Passage<'_> {
-    fn begin(&mut self) -> Tensor {
-        self.logits(&self.last)
+    fn begin(&mut self, shift: Shift) -> Result<Next> {
+        self.next(shift)
     }
 
-    fn follow(&mut self, branch: usize, tokens: &[usize]) -> Tensor {
+    fn follow(&mut self, branch: usize, tokens: &[usize], shift: Shift) -> Result<Next> {
         let (llama, ids) = (&self.writer.llama, self.ids(tokens));
-        let followed = llama.follow(&mut self.text, &self.branches, (branch, &ids));
-        self.last = followed;
-        self.logits(&self.last)
+        self.last = llama.follow(&mut self.text, &self.branches, (branch, &ids));
+        self.next(shift)
     }
 
     fn branch(&mut self, branches: usize) {
@@ -71,10 +81,10 @@ impl NextToken for Passage<'_> {
         self.branches = llama.branches(&self.text, branches as i64, self.sentence as i64);
     }
 
-    fn after(&mut self, tokens: &[usize]) -> Tensor {
+    fn after(&mut self, tokens: &[usize], shifts: Vec<Shift>) -> Result<Likeliest> {
         let llama = &self.writer.llama;
         let hidden = llama.step(&self.ids(tokens), &mut self.branches);
-        self.logits(&hidden)
+        Likeliest::of(&self.logits(&hidden), self.leaning.as_ref(), &shifts)
     }
 
     fn retain(&mut self, branches: &[i64]) {
