@@ -2,7 +2,6 @@
 //!
 //! The top floor of this crate: the worker and the command line tool call it.
 
-mod abreast;
 pub mod caption_thoughts;
 pub mod caption_vectors;
 pub mod ending;

@@ -2,6 +2,7 @@
 //!
 //! The lowest floor of this crate, and the only one with `unsafe` (in `device`).
 
+pub(crate) mod abreast;
 pub mod device;
 pub mod floats;
 pub mod gguf;

@@ -14,7 +14,8 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use jobs::Compat;
-use models::pipeline::options::Options;
+use models::bundle::fixture::{Sizes, write_bundle_of};
+use models::pipeline::options::{Mode, Options};
 use models::pipeline::storyteller::{Request, Stage, Watcher};
 use models::{Picture, Storyteller};
 
@@ -54,6 +55,9 @@ pub(crate) struct Bench {
     /// slower by more than 10 %.
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
+    /// Tell strict stories with a bundle of random numbers as large as the original's, which is made in the cache (2 GB).
+    #[arg(long, conflicts_with = "bundle")]
+    paper: bool,
     /// Keep a processor busy until killed: what --beside starts.
     #[arg(long, hide = true)]
     busy: bool,
@@ -77,8 +81,9 @@ impl Bench {
             .iter()
             .map(|path| read_picture(path, Compat::Modern))
             .collect::<anyhow::Result<Vec<_>>>()?;
+        let weights = self.weights()?;
         let clock = Clock::start();
-        let mut storyteller = open(&self.weights)?;
+        let mut storyteller = open(&weights)?;
         // what a story of a new picture costs, however often one is told
         storyteller.keep_looks(0);
         let mut report = Report::new(ceilings::measure(&self.weights.device)?);
@@ -96,6 +101,35 @@ impl Bench {
             }
         }
         self.tell(&report)
+    }
+
+    /// What is measured: as asked, or the bundle of --paper, which is made if it is not there.
+    fn weights(&self) -> anyhow::Result<Weights> {
+        if !self.paper {
+            return Ok(self.weights.clone());
+        }
+        let folder = self.weights.cache()?.join("bench/paper");
+        if !folder.join("bundle.toml").is_file() {
+            tracing::info!("making {} once", folder.display());
+            // its bundle.toml is written last
+            write_bundle_of(&folder, 1, &Sizes::paper())?;
+        }
+        Ok(Weights {
+            bundle: Some(folder),
+            ..self.weights.clone()
+        })
+    }
+
+    /// How stories are asked for.
+    fn options(&self) -> Options {
+        if !self.paper {
+            return Options::default();
+        }
+        Options {
+            strict: true,
+            mode: Mode::Beam,
+            ..Options::default()
+        }
     }
 
     /// The cheapest of some runs: what others do can only add to it.
@@ -121,7 +155,7 @@ impl Bench {
             let requests: Vec<Request> = (0..batch)
                 .map(|place| Request {
                     picture: &pictures[place % pictures.len()],
-                    options: Options::default(),
+                    options: self.options(),
                 })
                 .collect();
             let clock = Clock::start();

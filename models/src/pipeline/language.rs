@@ -24,7 +24,6 @@ use crate::networks::bert::SentenceEncoder;
 use crate::networks::llama::Llama;
 use crate::networks::prefix::{PrefixMap, Spread};
 use crate::networks::word_head::WordHead;
-use crate::pipeline::abreast::abreast;
 use crate::pipeline::caption_thoughts;
 use crate::pipeline::looks::Looks;
 use crate::pipeline::picture::Picture;
@@ -35,6 +34,7 @@ use crate::pipeline::seeing::{Look, Seeing};
 use crate::pipeline::story::{Request, ToldBatch, Watcher};
 use crate::pipeline::style_from_text::{Draft, GoOn, Made, Reader, make};
 use crate::pipeline::writer::{Writer, allowed_tokens};
+use crate::tensors::abreast::abreast;
 use crate::tensors::device::give_back_freed_memory;
 use crate::tensors::device::shared::{OneThread, ReadOnly, Shared};
 use crate::tensors::weights::Weights;
@@ -43,6 +43,7 @@ use crate::text::words::WordList;
 use leanings::Leanings;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::thread;
 use tch::{Device, Kind, Tensor};
 
 /// All networks of such a bundle, with what is known of its captions.
@@ -88,18 +89,17 @@ impl Language {
             reason: "it has no [language_model]".to_owned(),
         })?;
         progress("loading the networks", 0, 1);
-        let sentences = SentenceEncoder::open(&fetched(cache, &part.sentences)?, device)?;
+        let opened = Opened::of(bundle, &part, cache, device)?;
+        let (sentences, (llama, adapter)) = (opened.sentences, opened.llama);
         let sight = SeeingPart::read(bundle)?;
         let lite0 = super::image_encoder::arrays(bundle, cache)?;
         let eyes = Eyes::load(&lite0, &bundle.weights(&sight.detector)?, device)?;
         let seeing = sight.seeing(bundle)?;
         let arrays = bundle.weights(&part.thoughts)?;
         let spread = Spread::load(&arrays, sentences.size())?;
-        let (llama, adapter) = adapted(bundle, &part, cache, device)?;
-        let pieces = Pieces::of_model(&fetched(cache, &part.base)?)?;
         let tokens = allowed_tokens(&arrays, llama.config().vocabulary)?;
         let map = PrefixMap::load(&adapter, &spread.to_device(device), llama.config().width)?;
-        let writer = Writer::new(llama, pieces, map, tokens)?;
+        let writer = Writer::new(llama, opened.pieces, map, tokens)?;
         progress("loading the networks", 1, 1);
         let captions = bundle.captions()?;
         let key = bundle.captions_key()?;
@@ -184,7 +184,7 @@ fn lanes(writer: &Writer) -> usize {
             .find(fits)
             .unwrap_or(1);
     }
-    std::thread::available_parallelism().map_or(1, usize::from)
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The manner of each style that has one.
@@ -193,6 +193,31 @@ fn manners(bundle: &Bundle) -> BTreeMap<String, String> {
     styles
         .filter_map(|style| Some((style.name.clone(), style.manner.clone()?)))
         .collect()
+}
+
+/// The published networks, each read by a thread of its own: together they take most of a start.
+struct Opened {
+    sentences: SentenceEncoder,
+    pieces: Pieces,
+    /// With the adapter's arrays.
+    llama: (Llama, Weights),
+}
+
+impl Opened {
+    fn of(bundle: &Bundle, part: &LanguageModelPart, cache: &Path, device: Device) -> Result<Self> {
+        thread::scope(|scope| {
+            let sentences =
+                scope.spawn(|| SentenceEncoder::open(&fetched(cache, &part.sentences)?, device));
+            let pieces = scope.spawn(|| Pieces::of_model(&fetched(cache, &part.base)?));
+            let llama = adapted(bundle, part, cache, device)?;
+            let ended = "a thread that reads a network does not panic";
+            Ok(Self {
+                sentences: sentences.join().expect(ended)?,
+                pieces: pieces.join().expect(ended)?,
+                llama,
+            })
+        })
+    }
 }
 
 /// Opens the language model with its adapter merged; the adapter's arrays beside it hold the prefix too.

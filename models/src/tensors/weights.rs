@@ -9,6 +9,7 @@ use crate::durable;
 use crate::error::{Error, Result};
 use crate::tensors::device::copied::copied;
 use crate::tensors::device::mapped::Mapped;
+use crate::tensors::device::shared::ReadOnly;
 use crate::tensors::shape;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,6 +21,9 @@ pub struct Weights {
     label: String,
     arrays: BTreeMap<String, Tensor>,
 }
+
+/// Nothing writes into arrays that are held here; what is to learn is copied first.
+impl ReadOnly for Weights {}
 
 impl Weights {
     /// Collects tensors under a label that error messages will show. Integer and half-precision

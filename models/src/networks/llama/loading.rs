@@ -6,6 +6,8 @@
 use super::{Block, Config, Llama};
 use crate::error::{Error, Result};
 use crate::networks::projection::Projection;
+use crate::tensors::abreast::abreast;
+use crate::tensors::device::shared::{OneThread, Shared};
 use crate::tensors::gguf::Gguf;
 use crate::tensors::weights::Weights;
 use std::path::Path;
@@ -14,8 +16,8 @@ use tch::{Device, Kind, Tensor};
 /// Where to put a model, and in which numbers.
 type Placement = (Kind, Device);
 
-/// What is done with a layer as soon as it is there, before the next one is read.
-type Settle<'a> = &'a mut dyn FnMut(usize, &mut Block) -> Result<()>;
+/// What is done with a layer as soon as it is there, before its thread reads the next one.
+type Settle<'a> = &'a (dyn Fn(usize, &mut Block) -> Result<()> + Sync);
 
 impl Llama {
     /// Opens a model from `path`: a GGUF file, or a folder with `config.json` and `model.safetensors`.
@@ -23,7 +25,7 @@ impl Llama {
     /// # Errors
     /// When the file cannot be read, is of another family, or lacks a part.
     pub fn open(path: &Path, placement: Placement) -> Result<Self> {
-        Self::open_settled(path, placement, &mut |_, _| Ok(()))
+        Self::open_settled(path, placement, &|_, _| Ok(()))
     }
 
     /// As [`Llama::open`], for telling: an adapter file's matrices are added to the weights for good, which are packed where
@@ -37,8 +39,9 @@ impl Llama {
         adapter: &Weights,
         scale: f64,
     ) -> Result<Self> {
-        let mut llama = Self::open_settled(path, placement, &mut |index, block| {
-            block.merge(index, adapter, scale)?;
+        let adapter = Shared::lend(adapter);
+        let mut llama = Self::open_settled(path, placement, &|index, block| {
+            block.merge(index, adapter.get(), scale)?;
             block
                 .parts_mut()
                 .into_iter()
@@ -104,7 +107,7 @@ impl Llama {
     /// # Errors
     /// When an array is missing or has another shape.
     pub fn from_weights(weights: &Weights, config: Config, placement: Placement) -> Result<Self> {
-        Self::from_arrays(weights, config, placement, &mut |_, _| Ok(()))
+        Self::from_arrays(weights, config, placement, &|_, _| Ok(()))
     }
 
     fn from_arrays(
@@ -130,7 +133,8 @@ impl Llama {
                 "mlp.down_proj",
             ],
         };
-        let take: Take = &|name, shape| weights.tensor(name, shape);
+        let weights = Shared::lend(weights);
+        let take: Take = &|name, shape| weights.get().tensor(name, shape);
         build(config, &Arrays { names, take }, placement, settle)
     }
 }
@@ -146,7 +150,7 @@ struct Names {
 }
 
 /// Finds an array by name and shape.
-type Take<'a> = &'a dyn Fn(&str, &[i64]) -> Result<Tensor>;
+type Take<'a> = &'a (dyn Fn(&str, &[i64]) -> Result<Tensor> + Sync);
 
 /// A file's matrices, by the names that its kind has for them.
 struct Arrays<'a> {
@@ -167,8 +171,7 @@ fn build(config: Config, arrays: &Arrays, placement: Placement, settle: Settle) 
     let gain = |name: &str| -> Result<Tensor> {
         Ok(take(&format!("{name}.weight"), &[config.width])?.to_device(device))
     };
-    let mut blocks = Vec::new();
-    for index in 0..config.layers {
+    let block = |index: usize| -> Result<Block> {
         let part = |which: usize| (names.layer)(index, names.parts[which]);
         let (width, queries, keys) = (
             config.width,
@@ -193,13 +196,17 @@ fn build(config: Config, arrays: &Arrays, placement: Placement, settle: Settle) 
             down: Projection::new(matrix(&part(8), &[width, config.feed_forward])?),
         };
         settle(index, &mut block)?;
-        blocks.push(block);
-    }
+        Ok(block)
+    };
+    let blocks = {
+        let _products = OneThread::begin();
+        abreast((0..config.layers).collect(), block)
+    };
     let shape = [config.vocabulary, config.width];
     let (cos, sin) = rotary(&config, placement);
     Ok(Llama {
         embedding: matrix(names.embedding, &shape)?,
-        blocks,
+        blocks: blocks.into_iter().collect::<Result<_>>()?,
         norm: gain(names.norm)?,
         output: names.output.map(|name| matrix(name, &shape)).transpose()?,
         cos,

@@ -7,8 +7,8 @@ use super::{Look, squash};
 use crate::error::Result;
 use crate::networks::efficientnet::{Classifier, EfficientNet};
 use crate::networks::nanodet::NanoDet;
-use crate::pipeline::abreast::abreast;
 use crate::pipeline::picture::Picture;
+use crate::tensors::abreast::abreast;
 use crate::tensors::weights::Weights;
 use tch::{Device, Tensor};
 

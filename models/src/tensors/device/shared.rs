@@ -22,6 +22,8 @@ impl<T> Copy for Shared<'_, T> {}
 // SAFETY: libtorch counts references to tensors atomically and lets any number of threads read one and compute with it;
 // that none of them writes is what `ReadOnly` promises.
 unsafe impl<T: ReadOnly> Send for Shared<'_, T> {}
+// SAFETY: as above; what is lent is the same reference, whoever holds it.
+unsafe impl<T: ReadOnly> Sync for Shared<'_, T> {}
 
 impl<'a, T: ReadOnly> Shared<'a, T> {
     /// Lends `networks` to other threads.

@@ -1,11 +1,12 @@
 //! The same work for many things, shared out among the cores.
-//! Where a graphics card waits for what the processor prepares. What must stay true: results come in the order of the things.
+//! Where networks are opened, and where a graphics card waits for what the processor prepares. What must stay true: results
+//! come in the order of the things.
 
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
 /// Does `work` for each item.
-pub(super) fn abreast<T: Send, R: Send>(
+pub(crate) fn abreast<T: Send, R: Send>(
     items: Vec<T>,
     work: impl Fn(T) -> R + Copy + Send,
 ) -> Vec<R> {
