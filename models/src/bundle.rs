@@ -68,6 +68,9 @@ impl Bundle {
                 "{name:?} is not the name of a file in this folder"
             )));
         }
+        if let Some(part) = &manifest.language_model {
+            part.check().map_err(wrong)?;
+        }
         let sum = hex(&Sha256::digest(text.as_bytes()));
         let name = format!("{}-{}-{}", manifest.name, manifest.version, &sum[..8]);
         Ok(Self {

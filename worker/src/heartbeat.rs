@@ -26,7 +26,9 @@ pub(crate) async fn run(shared: &Shared, done: CancellationToken) -> Result<(), 
             () = done.cancelled() => return Ok(()),
             _ = beats.tick() => {}
         }
-        watch(shared, starvation.counted(shared.activity.silent_for()))?;
+        let silence = shared.activity.silent_for();
+        let silent = starvation.counted(silence);
+        watch(shared, silent, silence.saturating_sub(silent))?;
         if !shared.is_hung() {
             // over a connection that died unseen it is never heard; the next one may find another dead one, which takes a
             // second to be found out, and must still come before the lease ends
@@ -35,15 +37,20 @@ pub(crate) async fn run(shared: &Shared, done: CancellationToken) -> Result<(), 
     }
 }
 
-/// Looks whether the engine still moves, which could have for so long.
-fn watch(shared: &Shared, silent: Duration) -> Result<(), Error> {
+/// Looks whether the engine still moves, which could have for so long, and besides has waited for a processor.
+fn watch(shared: &Shared, silent: Duration, waited: Duration) -> Result<(), Error> {
     let hung = silent >= shared.config.hung_after;
     let changed = shared
         .hung
         .send_if_modified(|before| std::mem::replace(before, hung) != hung);
     if changed && hung {
         let seconds = silent.as_secs_f64();
-        tracing::error!(seconds, "the engine hangs; its jobs are left to others");
+        let waited = waited.as_secs_f64();
+        tracing::error!(
+            seconds,
+            waited,
+            "the engine hangs; its jobs are left to others"
+        );
         let reason = format!("the engine has not moved for {seconds:.1} s");
         shared.backends.health.not_ready(WORKER, reason);
     } else if changed {

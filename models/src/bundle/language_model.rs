@@ -48,6 +48,32 @@ pub struct LanguageModelPart {
     pub sentences: String,
 }
 
+impl LanguageModelPart {
+    /// Refuses numbers that stories cannot be told with: TOML knows `nan` and `inf`, and so does a careless hand.
+    ///
+    /// # Errors
+    /// The name of the number, what it is and what it may be.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let numbers = [
+            ("adapter_scale", self.adapter_scale, 100.0),
+            ("style_pull", self.style_pull, 10.0),
+            ("usage_pull", self.usage_pull, 2.0),
+        ];
+        for (name, number, most) in numbers {
+            if !(0.0..=most).contains(&number) {
+                return Err(format!("{name} is {number}: it may be 0 to {most}"));
+            }
+        }
+        if self.words_of_style > self.words_told {
+            return Err(format!(
+                "words_of_style is {}, of {} words_told: give fewer or tell more",
+                self.words_of_style, self.words_told
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// The families of language models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -69,4 +95,42 @@ pub fn fetched(cache: &Path, name: &str) -> Result<PathBuf> {
         path,
         reason: "the network is not there: run `make setup` (scripts/setup-language.sh)".to_owned(),
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn part(changed: &str) -> Result<(), String> {
+        let text = "kind = 'llama'\nbase = 'b'\nadapter = 'a'\nadapter_scale = 2.0\nthoughts = 't'\nwords = 'w'\nwords_told = 6\n\
+             words_of_style = 2\nstyle_pull = 0.5\nusage_pull = 0.5\nsentences = 's'\n";
+        let (name, _) = changed.split_once(" = ").unwrap_or_default();
+        let lines = text.lines().map(|line| match line.split_once(" = ") {
+            Some((key, _)) if key == name => changed,
+            _ => line,
+        });
+        let text = lines.collect::<Vec<_>>().join("\n");
+        toml::from_str::<LanguageModelPart>(&text).unwrap().check()
+    }
+
+    #[test]
+    fn numbers_that_are_none_or_far_too_large_are_refused_by_name() {
+        assert_eq!(part(""), Ok(()));
+        for (changed, said) in [
+            ("usage_pull = nan", "usage_pull is NaN: it may be 0 to 2"),
+            ("usage_pull = -0.1", "usage_pull is -0.1: it may be 0 to 2"),
+            ("style_pull = inf", "style_pull is inf: it may be 0 to 10"),
+            (
+                "adapter_scale = 1e9",
+                "adapter_scale is 1000000000: it may be 0 to 100",
+            ),
+            (
+                "words_of_style = 7",
+                "words_of_style is 7, of 6 words_told: give fewer or tell more",
+            ),
+        ] {
+            assert_eq!(part(changed).unwrap_err(), said);
+        }
+    }
 }

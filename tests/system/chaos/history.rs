@@ -28,6 +28,8 @@ struct Life {
     in_order: bool,
     /// When its engine stood still for good.
     hung: Option<DateTime<Utc>>,
+    /// How long it waited for a processor before it said so: such seconds do not count.
+    waited: TimeDelta,
     /// From its first claim on it surely sweeps too.
     at_work: Option<DateTime<Utc>>,
 }
@@ -43,7 +45,8 @@ pub(super) struct History {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
     Died(DateTime<Utc>),
-    Hung(DateTime<Utc>),
+    /// At this time; and how long the worker was kept from noticing by a machine that had no processor for it.
+    Hung(DateTime<Utc>, TimeDelta),
     /// It was stopped for so long that it counted as dead.
     Paused,
 }
@@ -52,7 +55,8 @@ impl History {
     pub(super) fn of(cast: &Cast, troubles: &Troubles) -> History {
         let mut lives = BTreeMap::new();
         for player in cast.of(Role::Worker) {
-            let hangs = hangs(&cast.log(&player));
+            let log = cast.log(&player);
+            let (hangs, noticed) = (hangs(&log), noticed(&log));
             for life in player.lives() {
                 let until = life.death.as_ref().map(|death| death.at);
                 let in_its_time = |at: &&DateTime<Utc>| {
@@ -63,6 +67,10 @@ impl History {
                     died: until,
                     in_order: life.death.is_some_and(|death| death.in_order),
                     hung: hangs.iter().find(in_its_time).copied(),
+                    waited: noticed
+                        .iter()
+                        .find(|(at, _)| in_its_time(&at))
+                        .map_or(TimeDelta::zero(), |&(_, waited)| waited),
                     at_work: None,
                 };
                 lives.insert(life.name, seen);
@@ -91,7 +99,7 @@ impl History {
         let ended = attempt.ended_at?;
         let before = |at: &DateTime<Utc>| *at <= ended;
         if let Some(hung) = life.hung.filter(before) {
-            return Some(Cause::Hung(hung));
+            return Some(Cause::Hung(hung, life.waited));
         }
         if let Some(died) = life.died.filter(before) {
             // who stops in order gives everything back, if anybody can hear it
@@ -136,10 +144,28 @@ fn overlap(one: Span, other: Span) -> bool {
 
 /// When engines said that they stand still from now on.
 fn hangs(log: &str) -> Vec<DateTime<Utc>> {
-    let lines = log.lines().filter(|line| line.contains("hanging here"));
-    let times = lines.filter_map(|line| {
-        let line: Value = serde_json::from_str(line).ok()?;
-        line["timestamp"].as_str()?.parse().ok()
+    let said = said(log, "hanging here");
+    said.into_iter().map(|(at, _)| at).collect()
+}
+
+/// When workers noticed that, and how long they had waited for a processor until then.
+fn noticed(log: &str) -> Vec<(DateTime<Utc>, TimeDelta)> {
+    let said = said(log, "the engine hangs; its jobs are left to others").into_iter();
+    let waited = said.map(|(at, line)| {
+        let seconds = line["fields"]["waited"].as_f64();
+        let seconds = seconds.expect("a worker says how long it waited");
+        (at, TimeDelta::milliseconds((seconds * 1e3) as i64))
     });
-    times.collect()
+    waited.collect()
+}
+
+/// The lines of a log that say this, and when.
+fn said(log: &str, what: &str) -> Vec<(DateTime<Utc>, Value)> {
+    let lines = log.lines().filter(|line| line.contains(what));
+    let lines = lines.filter_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let at = line["timestamp"].as_str()?.parse().ok()?;
+        Some((at, line))
+    });
+    lines.collect()
 }

@@ -1,5 +1,6 @@
 //! What is promised about jobs and their workers, held against the log of attempts: nobody is charged for what he did not
-//! do, a dead worker's jobs are given on within 5 s and a hung one's within 30 s.
+//! do, a dead worker's jobs are given on within 5 s and a hung one's within 30 s, of which those do not count in which the
+//! machine had no processor for it.
 //! The ledger prints it. What must stay true: every broken promise is named with its job, and what is left out of a time is
 //! shown apart.
 
@@ -91,7 +92,7 @@ impl Promises {
             }
             Some(Cause::Paused) => return,
             Some(Cause::Died(at)) => (at, DEAD_WITHIN),
-            Some(Cause::Hung(at)) => (at, HUNG_WITHIN),
+            Some(Cause::Hung(at, waited)) => (at, HUNG_WITHIN + waited.as_seconds_f64()),
         };
         // what was claimed just before the end counts from its claim
         let since = since.max(attempt.started_at);
@@ -102,11 +103,11 @@ impl Promises {
         }
         if seconds > promised {
             self.late.push(format!(
-                "{id}: given on {seconds:.1} s after the end of {}, promised within {promised} s",
+                "{id}: given on {seconds:.1} s after the end of {}, promised within {promised:.1} s",
                 attempt.worker
             ));
         }
-        if promised == HUNG_WITHIN {
+        if promised >= HUNG_WITHIN {
             self.given_on_hung.0.push(seconds);
         } else {
             self.given_on.0.push(seconds);
