@@ -70,12 +70,7 @@ impl Likeliest {
         })
     }
 
-    /// How many rows there are.
-    pub fn rows(&self) -> usize {
-        self.tokens.len() / self.look.max(1)
-    }
-
-    /// One of them.
+    /// One of its rows.
     pub fn row(&self, row: usize) -> LikeliestRow<'_> {
         let range = row * self.look..(row + 1) * self.look;
         LikeliestRow {

@@ -7,7 +7,7 @@
 use super::{Cache, Held, Llama, Place, rms_norm};
 use crate::error::Result;
 use std::collections::BTreeMap;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 /// Keys that are looked at come in blocks of so many, so that few shapes arise.
 const BLOCK: i64 = 64;
@@ -164,10 +164,5 @@ impl Llama {
             sin: of_rows(&self.sin),
             bias: Some(bias.unsqueeze(1).unsqueeze(1)),
         }
-    }
-
-    /// Whether many texts are best written in [`Slots`].
-    pub fn wants_slots(&self) -> bool {
-        matches!(self.device(), Device::Cuda(_))
     }
 }

@@ -97,7 +97,7 @@ impl Writer {
 
     /// Whether stories are best written together: on a graphics card.
     pub fn writes_together(&self) -> bool {
-        self.llama.wants_slots()
+        self.device().is_cuda()
     }
 }
 

@@ -130,6 +130,13 @@ struct Lesson {
     near: Vec<i64>,
 }
 
+impl Lesson {
+    /// The row of its most visible sentence's thought.
+    fn visible_row(&self) -> i64 {
+        self.first + self.visible
+    }
+}
+
 /// All passages.
 #[derive(Debug)]
 pub struct Lessons<'a> {
@@ -159,7 +166,6 @@ impl<'a> Lessons<'a> {
         let is_seen = reading.is_seen;
         let _no_grad = tch::no_grad_guard();
         let mut lessons = Vec::new();
-        let mut visible_ones = Vec::new();
         let mut first = 0i64;
         for passage in passages {
             let mut tokens = reading.pieces.encode_plain(&passage.text())?;
@@ -170,7 +176,6 @@ impl<'a> Lessons<'a> {
                 continue;
             }
             let visible = most_visible(&passage.sentences, is_seen) as i64;
-            visible_ones.push(from + visible);
             let own = || thoughts.get(from + visible) - around.mean;
             let style = passage.style.clone();
             lessons.push(Lesson {
@@ -184,7 +189,8 @@ impl<'a> Lessons<'a> {
                 near: Vec::new(),
             });
         }
-        let own = thoughts.index_select(0, &Tensor::from_slice(&visible_ones)) - around.mean;
+        let rows: Vec<i64> = lessons.iter().map(Lesson::visible_row).collect();
+        let own = thoughts.index_select(0, &Tensor::from_slice(&rows)) - around.mean;
         let mut nearness = Vec::with_capacity(lessons.len());
         for (lesson, (near, how)) in lessons.iter_mut().zip(around.near(&own, reading.device)?) {
             lesson.near = near;
