@@ -5,7 +5,7 @@
 
 use super::picking::{ids_of, rows_of};
 use crate::error::Result;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// How many of the likeliest tokens a nucleus may be made of.
 const LIKELIEST: i64 = 200;
@@ -125,16 +125,16 @@ fn shifted(logits: &Tensor, leaning: Option<&Tensor>, shifts: &[Shift]) -> Tenso
     }
 }
 
-/// What is added to all logits (1, V) for these tokens; nothing where there are none.
-pub fn leaning(towards: &[(usize, f32)], like: &Tensor) -> Option<Tensor> {
+/// What is added to all logits (1, V) of so many tokens for these; nothing where there are none.
+pub fn leaning(towards: &[(usize, f32)], tokens: i64, device: Device) -> Option<Tensor> {
     let (places, nats): (Vec<i64>, Vec<f32>) = towards
         .iter()
         .map(|&(token, nats)| (token as i64, nats))
         .unzip();
     let [places, nats] = [Tensor::from_slice(&places), Tensor::from_slice(&nats)]
-        .map(|numbers| numbers.unsqueeze(0).to_device(like.device()));
+        .map(|numbers| numbers.unsqueeze(0).to_device(device));
     (!towards.is_empty()).then(|| {
-        let none = Tensor::zeros([1, like.size()[1]], (Kind::Float, like.device()));
+        let none = Tensor::zeros([1, tokens], (Kind::Float, device));
         none.scatter_add(1, &places, &nats)
     })
 }

@@ -38,7 +38,7 @@ impl Table {
     }
 
     fn likeliest(&self, logits: &Tensor, shifts: &[Shift]) -> Result<Likeliest> {
-        let leaning = leaning(&self.leaning, logits);
+        let leaning = leaning(&self.leaning, logits.size()[1], logits.device());
         Likeliest::of(logits, leaning.as_ref(), shifts)
     }
 }

@@ -33,17 +33,16 @@ impl<'a> Passage<'a> {
         let room = prefix.size()[1] + (rules.at_most + rules.sentence) as i64;
         let mut text = writer.llama.cache(1, room);
         let last = writer.llama.extend(prefix, &mut text).select(1, -1);
-        let mut passage = Self {
+        let tokens = writer.allowed.tokens_of(unit);
+        Self {
             branches: writer.llama.branches(&text, 0, 0),
             writer,
             text,
             last,
-            leaning: None,
+            leaning: leaning(&rules.leaning, tokens, writer.device()),
             sentence: rules.sentence,
             unit,
-        };
-        passage.leaning = leaning(&rules.leaning, &passage.logits(&passage.last));
-        passage
+        }
     }
 
     fn ids(&self, tokens: &[usize]) -> Tensor {

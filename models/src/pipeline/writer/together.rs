@@ -184,7 +184,8 @@ impl Together<'_> {
         self.slots.put(&opening.text, seat * ROWS, ROWS);
         let mut own = self.leanings.get(seat as i64);
         let _ = own.fill_(0.0);
-        if let Some(leaning) = leaning(&opening.leaning, &self.leanings) {
+        let leaning = leaning(&opening.leaning, own.size()[0], own.device());
+        if let Some(leaning) = leaning {
             own.copy_(&leaning.squeeze_dim(0));
         }
         let logits = self.logits(&opening.last, opening.unit);
