@@ -2,11 +2,12 @@
 //! What must stay true: each file of the kernel may use only what the processor is asked for before it is called.
 
 /// The kernel's files, each with what the processor must have for it.
-const KERNEL: [(&str, &[&str]); 4] = [
+const KERNEL: [(&str, &[&str]); 5] = [
     ("product", &[]),
     ("narrow", &["-mavx2"]),
     ("middle", &["-mavx512f", "-mavx512bw"]),
     ("wide", &["-mavx512f", "-mavx512bw", "-mavx512vnni"]),
+    ("tiles", &["-mavx512f", "-mamx-tile", "-mamx-int8"]),
 ];
 
 fn main() {

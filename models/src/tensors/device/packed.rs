@@ -29,7 +29,10 @@ struct Product {
 }
 
 /// Outputs that lie together, as in `bytes/kernel.h`.
-const TOGETHER: usize = 32;
+const TOGETHER: usize = 16;
+const QUAD: usize = 4;
+/// Bytes that a kernel may read behind the last weights: of a tile of 16 rows that begins with the last one.
+const BEHIND: usize = 15 * TOGETHER * QUAD;
 /// The most numbers of a section: so many products of the largest numbers fit a sum of 32 bits.
 const SECTION: usize = 516;
 /// The best kernel that the processor has.
@@ -38,7 +41,7 @@ const BEST: i64 = 0;
 /// A packed matrix (out, in).
 #[derive(Debug)]
 pub struct Packed {
-    /// (⌈out / 32⌉, pairs, 32, 2): zeros where the matrix has ended.
+    /// (⌈out / 16⌉, quads, 16, 4): zeros where the matrix has ended, and some behind it.
     weights: Bytes,
     /// What a one is worth (out).
     scales: Vec<f32>,
@@ -57,7 +60,7 @@ impl Packed {
         }
         let (out, inner) = (out as usize, inner as usize);
         let padded = Sections::of(inner).padded();
-        let mut weights = vec![0i8; out.next_multiple_of(TOGETHER) * padded];
+        let mut weights = vec![0i8; out.next_multiple_of(TOGETHER) * padded + BEHIND];
         let mut scales = Vec::with_capacity(out);
         let rows = floats(weight);
         let blocks = weights.chunks_exact_mut((TOGETHER * padded).max(1));
@@ -65,8 +68,11 @@ impl Packed {
             for (place, row) in rows.chunks_exact(inner).enumerate() {
                 // each output has a scale of its own, so that a large one does not coarsen the others
                 let worth = worth(row, f32::from(i8::MAX), 1e-12);
-                for (pair, to) in row.chunks(2).zip(block.chunks_exact_mut(2 * TOGETHER)) {
-                    for (x, to) in pair.iter().zip(&mut to[2 * place..]) {
+                for (quad, to) in row
+                    .chunks(QUAD)
+                    .zip(block.chunks_exact_mut(QUAD * TOGETHER))
+                {
+                    for (x, to) in quad.iter().zip(&mut to[QUAD * place..]) {
                         *to = whole(x / worth) as i8;
                     }
                 }
@@ -155,8 +161,8 @@ impl Packed {
             out: self.out as i64,
         };
         // SAFETY: with `inner` as padded the function reads count · inner and count · inner / section numbers of the rows,
-        // ⌈out / 32⌉ · 32 · inner weights and out scales, and writes count · out numbers: as many as these five have. The
-        // kernel is there, as was just asked. It keeps none of the pointers.
+        // ⌈out / 16⌉ · 16 · inner weights and [`BEHIND`] more and out scales, and writes count · out numbers: as many as these
+        // five have. The kernel is there, as was just asked. It keeps none of the pointers.
         unsafe { storyteller_product_of_bytes(&raw const product, kernel) };
     }
 }
@@ -164,7 +170,7 @@ impl Packed {
 /// How a row is cut.
 struct Sections {
     count: usize,
-    /// Even.
+    /// Whole quads.
     length: usize,
 }
 
@@ -172,7 +178,7 @@ impl Sections {
     /// As few as can be of `inner` numbers, all of one length.
     fn of(inner: usize) -> Self {
         let count = inner.div_ceil(SECTION).max(1);
-        let length = inner.div_ceil(count).next_multiple_of(2);
+        let length = inner.div_ceil(count).next_multiple_of(QUAD);
         Self { count, length }
     }
 
@@ -281,7 +287,7 @@ mod tests {
         let packed = Packed::new(&weight).unwrap();
         // SAFETY: it takes nothing and answers a number.
         let kernels = unsafe { storyteller_kernels_of_bytes() };
-        for count in [1, 2, 5, 8, 9, 13] {
+        for count in [1, 2, 5, 8, 9, 13, 16, 35] {
             let rows = floats(&Tensor::randn([count, 640], FLOAT));
             let found = packed.times(&rows);
             assert_eq!(found.len(), count as usize * 50);
@@ -312,10 +318,10 @@ mod tests {
         let wanted = floats(&(&weight / &scales).round());
         assert_eq!(packed.scales, floats(&scales));
         let bytes = packed.weights.as_slice();
-        assert_eq!(bytes.len(), 64 * 6, "two blocks of outputs");
+        assert_eq!(bytes.len(), 48 * 8 + BEHIND, "three blocks of outputs");
         for (at, wanted) in wanted.into_iter().enumerate() {
             let (out, k) = (at / 6, at % 6);
-            let place = ((out / 32 * 3 + k / 2) * 32 + out % 32) * 2 + k % 2;
+            let place = ((out / 16 * 2 + k / 4) * 16 + out % 16) * 4 + k % 4;
             assert_eq!(f32::from(bytes[place]), wanted, "output {out}, number {k}");
         }
     }
