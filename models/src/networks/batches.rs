@@ -1,7 +1,7 @@
-//! Puts sequences of equal length together, so that no padding ever enters a recurrent network.
+//! Puts sequences together so that no padding ever enters a recurrent network.
 //!
-//! Both sentence encoders use it. The original encodes batches of exactly equal length too
-//! (algorithm.md §3.2, §4.2), so no mask is needed.
+//! Both sentence encoders use it. The original encodes batches of exactly equal length (algorithm.md §3.2, §4.2), so no mask is
+//! needed; of texts that are ordered by length, those that have ended are left out of the next step, to the same end.
 
 use std::collections::BTreeMap;
 
@@ -32,9 +32,24 @@ pub(crate) fn by_length(
     pieces.collect()
 }
 
+/// The places of all sequences that are not empty, the longest first; of one length in their order.
+pub(crate) fn longest_first<T>(sequences: &[Vec<T>]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..sequences.len())
+        .filter(|&place| !sequences[place].is_empty())
+        .collect();
+    places.sort_by_key(|&place| std::cmp::Reverse(sequences[place].len()));
+    places
+}
+
 #[cfg(test)]
 mod tests {
-    use super::by_length;
+    use super::{by_length, longest_first};
+
+    #[test]
+    fn the_longest_sequences_come_first_and_empty_ones_stay_out() {
+        let sequences = [vec![1], vec![], vec![1, 2, 3], vec![4]];
+        assert_eq!(longest_first(&sequences), [2, 0, 3]);
+    }
 
     #[test]
     fn equal_lengths_go_together_and_empty_ones_stay_out() {

@@ -132,6 +132,22 @@ impl Gru {
         )
     }
 
+    /// Runs over sequences of several lengths, the longest first: `x` (sum of the lengths, E) holds the first steps of all, then
+    /// the second ones of those that have one, and so on; `rows` says of each step how many have it. Returns their last states
+    /// (B, D), in this order.
+    pub fn run_packed(&self, x: &Tensor, rows: &[i64]) -> Tensor {
+        let batch = rows.first().copied().unwrap_or(0);
+        let start = Tensor::zeros([1, batch, self.state_size()], (x.kind(), x.device()));
+        if batch == 0 {
+            return start.squeeze_dim(0);
+        }
+        let arrays = [&self.w_ih, &self.w_hh, &self.b_ih, &self.b_hh];
+        let rows = Tensor::from_slice(rows);
+        let (_states, last) =
+            Tensor::gru_data(x, &rows, &start, &arrays, true, 1, 0.0, false, false);
+        last.squeeze_dim(0)
+    }
+
     fn run_fused(&self, x: &Tensor, start: &Tensor) -> Tensor {
         let arrays = [&self.w_ih, &self.w_hh, &self.b_ih, &self.b_hh];
         let train = x.requires_grad() || self.w_ih.requires_grad();
@@ -211,6 +227,23 @@ mod tests {
             assert!(states.select(0, t).allclose(&h, 1e-5, 1e-6, false));
             assert!(masked.select(0, t).allclose(&h, 1e-5, 1e-6, false));
         }
+    }
+
+    #[test]
+    fn sequences_of_several_lengths_end_as_each_alone_does() {
+        let _no_grad = tch::no_grad_guard();
+        let gru = cell(&small());
+        let rows = [3, 3, 2, 1];
+        let x = Tensor::randn([9, 3], FLOAT);
+        let last = gru.run_packed(&x, &rows);
+        for (row, length) in [(0, 4), (1, 3), (2, 2)] {
+            let places = [row, 3 + row, 6 + row, 8 + row];
+            let own = x.index_select(0, &Tensor::from_slice(&places[..length]));
+            let alone = gru.run(&own.unsqueeze(1), None, None);
+            let alone = alone.select(0, length as i64 - 1);
+            assert!(last.narrow(0, row, 1).allclose(&alone, 1e-5, 1e-6, false));
+        }
+        assert_eq!(gru.run_packed(&x.narrow(0, 0, 0), &[]).size(), [0, 4]);
     }
 
     #[test]

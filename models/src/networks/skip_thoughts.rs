@@ -8,7 +8,7 @@
 mod words;
 
 use crate::error::{Error, Result};
-use crate::networks::batches::{AT_ONCE, by_length};
+use crate::networks::batches::{AT_ONCE, longest_first};
 use crate::networks::gru::Gru;
 use crate::tensors::matrix::Matrix;
 use crate::tensors::unit_rows::unit_rows;
@@ -163,13 +163,9 @@ impl SkipThoughts {
             (Kind::Float, self.device()),
         );
         let mut done = 0;
-        for (length, batch) in by_length(rows.iter().map(Vec::len), AT_ONCE) {
-            // step after step, as the encoders read
-            let flat: Vec<i64> = (0..length)
-                .flat_map(|step| batch.iter().map(move |&i| (i, step)))
-                .map(|(i, step)| rows[i][step])
-                .collect();
-            let vectors = self.encode_batch(&flat, length, how.normalise);
+        for batch in longest_first(&rows).chunks(AT_ONCE) {
+            let texts: Vec<&[i64]> = batch.iter().map(|&i| rows[i].as_slice()).collect();
+            let vectors = self.encode_batch(&texts, how.normalise);
             let places: Vec<i64> = batch.iter().map(|&i| i as i64).collect();
             let places = Tensor::from_slice(&places).to_device(self.device());
             let _ = out.index_copy_(0, &places, &vectors);
@@ -181,19 +177,26 @@ impl SkipThoughts {
         out
     }
 
-    /// Rows of the tables (T × B, step after step), T > 0, to vectors (B, C).
-    fn encode_batch(&self, steps: &[i64], length: usize, normalise: bool) -> Tensor {
-        let (length, count) = (length as i64, (steps.len() / length) as i64);
-        let look = |table: &Matrix| {
-            let rows = table.gather(steps).to_device(self.device);
-            rows.view([length, count, -1])
+    /// Rows of the tables for each text, the longest text first and none empty, to vectors (B, C). A step reads the weights of
+    /// the encoders once for all texts that have it.
+    fn encode_batch(&self, texts: &[&[i64]], normalise: bool) -> Tensor {
+        let longest = texts.first().map_or(0, |text| text.len());
+        let having = |step: usize| texts.iter().take_while(move |text| text.len() > step);
+        let counts: Vec<i64> = (0..longest).map(|s| having(s).count() as i64).collect();
+        let read = |gru: &Gru, table: &Matrix, place: fn(usize, usize) -> usize| {
+            let steps =
+                (0..longest).flat_map(|s| having(s).map(move |text| text[place(s, text.len())]));
+            let words = table
+                .gather(&steps.collect::<Vec<_>>())
+                .to_device(self.device);
+            gru.run_packed(&words, &counts)
         };
-        let last = |gru: &Gru, x: &Tensor| gru.run(x, None, None).select(0, length - 1);
-        let uni = last(&self.uni, &look(&self.tables.uni));
-        let words = look(&self.tables.bi);
+        let forwards = |step: usize, _length: usize| step;
+        let backwards = |step: usize, length: usize| length - 1 - step;
+        let uni = read(&self.uni, &self.tables.uni, forwards);
         let halves = [
-            last(&self.forward, &words),
-            last(&self.backward, &words.flip(0)),
+            read(&self.forward, &self.tables.bi, forwards),
+            read(&self.backward, &self.tables.bi, backwards),
         ];
         let bi = Tensor::cat(&halves, 1);
         if normalise {
