@@ -6,7 +6,9 @@
 
 pub mod copying;
 pub mod finding;
+pub mod flow;
 pub mod probe;
 pub mod seeing;
 pub mod sentences;
 pub mod stories;
+mod words;

@@ -14,6 +14,7 @@ use serde_json::json;
 use training::Parameters;
 use training::corpus;
 use training::measure::copying::{self, Copied};
+use training::measure::flow::Flow;
 use training::measure::probe::{self, Separability};
 use training::measure::stories::{Measures, Specimen, measure};
 use training::passages::{self, Take};
@@ -103,6 +104,7 @@ impl Stories {
             line("ending at a sentence", share(measures.ends_at_a_sentence)),
             line("same as another story", share(measures.same_as_another)),
         ];
+        lines.extend(flowing("", &measures.flow));
         if let Some(apart) = &apart {
             lines.extend(told_apart("style named by a probe of other stories", apart));
         }
@@ -172,6 +174,24 @@ impl Stories {
         });
         told.collect()
     }
+}
+
+fn flowing(of: &str, flow: &Flow) -> [Row; 3] {
+    let share = |value: f64| format!("{value:.1} %");
+    [
+        line(
+            &format!("words a sentence{of}"),
+            format!("{:.1}", flow.words_a_sentence),
+        ),
+        line(
+            &format!("sentences{of} beginning as the one before"),
+            share(flow.begin_alike),
+        ),
+        line(
+            &format!("sentences{of} that only state"),
+            share(flow.only_state),
+        ),
+    ]
 }
 
 fn told_apart(by: &str, apart: &Separability) -> Vec<Row> {
@@ -249,6 +269,7 @@ impl Beside {
         lines.push(line("median of such runs", self.copied_median));
         let people = format!("{:.3}", self.people.distinct_2);
         lines.push(line("distinct-2 of as many passages", people));
+        lines.extend(flowing(" of these passages", &self.people.flow));
         lines
     }
 }

@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use crate::measure::stories::{Specimen, words};
+use crate::measure::stories::Specimen;
+use crate::measure::words::words;
 
 /// Runs shorter than this are language, not memory.
 const SHORT: usize = 6;

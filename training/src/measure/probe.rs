@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
-use crate::measure::stories::{Specimen, words};
+use crate::measure::stories::Specimen;
+use crate::measure::words::words;
 
 /// In how many turns.
 const FOLDS: usize = 5;

@@ -5,6 +5,9 @@
 
 use std::collections::HashSet;
 
+use super::flow::{Flow, flow};
+use super::words::words;
+
 /// A story with what it was told about and how.
 #[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub struct Specimen {
@@ -35,6 +38,8 @@ pub struct Measures {
     pub ends_at_a_sentence: f64,
     /// Stories that equal another one, in per cent.
     pub same_as_another: f64,
+    /// How their sentences follow one another.
+    pub flow: Flow,
 }
 
 /// Measures stories; zeros if there are none.
@@ -70,18 +75,8 @@ pub fn measure(stories: &[Specimen]) -> Measures {
         of_good_length: share(&|n| (60..=200).contains(&texts[n].len())),
         ends_at_a_sentence: share(&|n| ends(&stories[n].story)),
         same_as_another: 100.0 * (stories.len() - all.len()) as f64 / count,
+        flow: flow(stories.iter().map(|told| told.story.as_str())),
     }
-}
-
-/// The words of a text: lower-case, without marks.
-pub fn words(text: &str) -> Vec<String> {
-    text.split_whitespace()
-        .map(|word| {
-            word.trim_matches(|c: char| !c.is_alphanumeric())
-                .to_lowercase()
-        })
-        .filter(|word| !word.is_empty())
-        .collect()
 }
 
 fn distinct_2(texts: &[Vec<String>]) -> f64 {
