@@ -86,8 +86,9 @@ impl Bench {
         let mut storyteller = open(&weights)?;
         // what a story of a new picture costs, however often one is told
         storyteller.keep_looks(0);
+        let opened = clock.row("open the bundle", 1);
         let mut report = Report::new(ceilings::measure(&self.weights.device)?);
-        report.rows.push(clock.row("open the bundle", 1));
+        report.rows.push(opened);
         let _busy = Busy::start(self.beside)?;
         for &threads in &self.threads {
             tch::set_num_threads(match threads {
