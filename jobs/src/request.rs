@@ -58,7 +58,7 @@ pub struct StoryRequest {
     #[schema(default = 120, minimum = 20, maximum = 400)]
     pub max_words: u32,
     /// Draw by chance and tell the best, or search for the likeliest. A language model draws sentence by sentence and takes
-    /// the best of `beam_width`, at most eight, and of a line of verse at most ten; the networks of 2015 draw `beam_width`
+    /// the best of `beam_width`, at most twelve, and of a line of verse at most ten; the networks of 2015 draw `beam_width`
     /// whole stories. Settled at submit if not
     /// given: `compat=strict` always searches, others are drawn.
     #[schema(default = "sample")]

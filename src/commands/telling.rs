@@ -35,7 +35,7 @@ pub(crate) struct Telling {
     /// last one, however long; the picture not turned as its EXIF entry says.
     #[arg(long, value_enum, default_value_t = StoryRequest::default().compat)]
     compat: Compat,
-    /// Draw sentences by chance and choose the best of each eight (with --beam fewer), or search for the likeliest one
+    /// Draw sentences by chance and choose the best of each twelve (with --beam fewer), or search for the likeliest one
     /// [default: sample, and beam for strict stories, which are always searched for].
     #[arg(long, value_enum)]
     mode: Option<Mode>,

@@ -67,6 +67,8 @@ pub trait Judge {
 pub struct DrawingRules {
     /// For each sentence, so many to choose from.
     pub branches: usize,
+    /// Of them so many need not be done when the others have a sentence: nobody waits for the slowest.
+    pub left_open: usize,
     /// 1 draws from the network's own distribution, less prefers likely tokens, 0 takes the likeliest.
     pub temperature: f64,
     /// Only the likeliest tokens that together have this probability.
@@ -183,7 +185,8 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Draws until five of eight rows have a sentence; `before`: tokens of the text so far. False: the story was dropped.
+    /// Draws until all rows have a sentence but those that may be left open; `before`: tokens of the text so far. False: the
+    /// story was dropped.
     fn draw(
         &mut self,
         network: &mut dyn NextToken,
@@ -191,8 +194,6 @@ impl<'a> Round<'a> {
         judge: &dyn Judge,
         go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<bool> {
-        // a step costs hardly less for two rows than for all, and waiting for the slowest ones took half of all steps
-        let patience = self.rows.len() * 3 / 8;
         let longest = (self.rules.at_most - before).min(self.rules.sentence);
         for step in 1..=longest {
             let mut tokens = self.choose()?;
@@ -205,7 +206,7 @@ impl<'a> Round<'a> {
                 return Ok(false);
             }
             let still = self.rows.iter().filter(|row| row.is_open()).count();
-            if still <= patience || step == longest {
+            if still <= self.rules.left_open || step == longest {
                 break;
             }
             // dropping a branch copies the others: not for each one

@@ -7,6 +7,7 @@
 mod asking;
 mod choosing;
 mod explaining;
+mod flowing;
 mod item;
 mod kinds_of_words;
 mod leanings;

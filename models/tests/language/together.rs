@@ -35,6 +35,7 @@ impl Reader for Longest {
 fn rules(seed: u64) -> DrawingRules {
     DrawingRules {
         branches: 4,
+        left_open: 1,
         // at other temperatures a rounding error can make another token of a draw
         temperature: if seed.is_multiple_of(2) { 0.0 } else { 0.8 },
         top_p: 0.9,

@@ -234,7 +234,7 @@ impl Teller {
 
 impl Engine for Teller {
     fn bundle(&self) -> String {
-        "starter-1.6.0".to_owned()
+        "starter-1.7.0".to_owned()
     }
 
     fn styles(&self) -> Vec<StyleEntry> {

@@ -104,6 +104,7 @@ impl Judge for Fixed {
 fn rules() -> DrawingRules {
     DrawingRules {
         branches: 1,
+        left_open: 0,
         temperature: 0.9,
         top_p: 0.95,
         weariness: 0.0,
@@ -120,6 +121,7 @@ fn rules() -> DrawingRules {
 fn rules_of(branches: usize, seed: u64) -> DrawingRules {
     DrawingRules {
         branches,
+        left_open: branches * 3 / 8,
         seed,
         ..rules()
     }

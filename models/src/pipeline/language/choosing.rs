@@ -4,6 +4,7 @@
 //! itself, against the sentence before it and against all that was said already. What counts how much stands here, term by term.
 
 use super::Language;
+use super::flowing::of_a_sentence;
 use super::kinds_of_words::{is_content, is_leaning, is_narrator, is_of_texts, words};
 use super::prompting::Subject;
 use super::versifying::{ends_stanza, has_room, of_a_line};
@@ -27,7 +28,7 @@ const SCENE: usize = 2;
 /// The nearness to the style, at strength 1.
 const STYLE: f64 = 1.4;
 /// A nat of mean log probability.
-const FLUENCY: f64 = 1.0;
+const FLUENCY: f64 = 1.4;
 /// Each word of the prompt that is heard for the first time, up to two in a sentence.
 const NEWLY_TOLD: f64 = 0.15;
 /// Going on from the sentence before; beyond the limit it says the same again.
@@ -41,10 +42,6 @@ const SAID_AGAIN: f64 = -1.2;
 const STAMMERED: f64 = -2.0;
 /// What nobody closes, and what begins in small letters.
 const UNTIDY: f64 = -0.5;
-/// A sentence of fewer or more words, and each word beyond.
-const WORDS: (usize, usize) = (8, 34);
-const TOO_SHORT: f64 = -0.4;
-const TOO_LONG: f64 = -0.02;
 /// A narrator who appears after the scene is set.
 const LATE_NARRATOR: f64 = -0.3;
 /// A story whose first word leans on something before it.
@@ -135,6 +132,12 @@ impl<'a> Choosing<'a> {
     /// How many sentences stand, with those of the story before.
     fn standing(&self) -> usize {
         self.earlier + self.sentences.len()
+    }
+
+    /// What stands, the last one first.
+    fn before(&self) -> impl Iterator<Item = &String> {
+        let all = self.subject.earlier.iter().chain(&self.sentences);
+        all.rev()
     }
 
     /// What sentences think (N, T), each of length 1.
@@ -245,7 +248,7 @@ impl<'a> Choosing<'a> {
             }
             + if leans { LEANING } else { 0.0 }
             + match self.subject.unit {
-                Unit::Sentence => of_a_sentence(words),
+                Unit::Sentence => of_a_sentence(words, self.before()),
                 Unit::Line => of_a_line(words, &self.sentences),
             }
     }
@@ -328,16 +331,6 @@ fn candidates<'a>(
             words: words(&sentence.text),
         })
         .collect()
-}
-
-/// How well a sentence of these words is as long as sentences are.
-fn of_a_sentence(words: &[String]) -> f64 {
-    let short = if words.len() < WORDS.0 {
-        TOO_SHORT
-    } else {
-        0.0
-    };
-    short + TOO_LONG * words.len().saturating_sub(WORDS.1) as f64
 }
 
 /// Whether a line speaks of the poem, or numbers its stanzas.

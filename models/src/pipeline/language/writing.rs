@@ -18,9 +18,13 @@ use crate::pipeline::writer::{Seat, Unit};
 use std::cell::RefCell;
 
 /// Sentences to choose from. Each has a chance to fit the picture better, and makes every step a little dearer.
-const MOST_ROWS: usize = 8;
+const MOST_ROWS: usize = 12;
 /// Lines to choose from: they are short, and few of them rhyme.
 const MOST_LINES: usize = 10;
+/// Of sentences, and of lines, this share is not waited for. A step costs hardly less for two rows than for all, and the slowest
+/// ones take half of all steps; but of sentences they are the long ones, and nobody likes to read short ones only.
+const LEFT_OPEN: f64 = 0.25;
+const LINES_LEFT_OPEN: f64 = 0.375;
 /// Taken off a token's logit for each time the story has used it.
 const WEARINESS: f64 = 0.12;
 /// No run of this many tokens comes twice in a story.
@@ -136,6 +140,10 @@ fn rules(options: &Options, unit: Unit) -> DrawingRules {
         Unit::Sentence => (TOKENS_A_WORD, LONGEST_SENTENCE, MOST_ROWS),
         Unit::Line => (TOKENS_A_WORD_OF_A_LINE, LONGEST_LINE, MOST_LINES),
     };
+    let left_open = match unit {
+        Unit::Sentence => LEFT_OPEN,
+        Unit::Line => LINES_LEFT_OPEN,
+    };
     let branches = match options.mode {
         Mode::Beam => 1,
         Mode::Sample { .. } => options.beam_width.min(most),
@@ -143,6 +151,7 @@ fn rules(options: &Options, unit: Unit) -> DrawingRules {
     let at_most = (options.max_words as f64 * tokens_a_word) as usize;
     DrawingRules {
         branches,
+        left_open: (branches as f64 * left_open) as usize,
         temperature,
         top_p,
         weariness: WEARINESS,

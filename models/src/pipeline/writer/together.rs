@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tch::{Kind, Tensor};
 
 /// Rows of a seat: the most branches that a sentence or a line has.
-pub(super) const ROWS: usize = 10;
+pub(super) const ROWS: usize = 12;
 /// Tokens of a row, its prompt included; a longer story is written without a seat.
 const ROOM: usize = 512;
 /// Who asked for a token in the last pass is waited for so long.
