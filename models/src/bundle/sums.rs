@@ -66,9 +66,7 @@ impl Sums {
 
     /// A stamp that cannot be written costs time at the next start, nothing else.
     fn remember(&self, file: &Path, seen: &Metadata, sum: &str) {
-        let changed = seen.modified().ok();
-        let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
-        let Some(stamp) = self.stamp_of(file).filter(|_| age > Some(COARSEST_CLOCK)) else {
+        let Some(stamp) = self.stamp_of(file).filter(|_| is_settled(seen)) else {
             return;
         };
         let folder = stamp.parent().map_or(Ok(()), std::fs::create_dir_all);
@@ -85,6 +83,19 @@ impl Sums {
         let place = std::fs::canonicalize(file).ok()?;
         Some(folder.join(sha256(place.as_os_str().as_encoded_bytes())))
     }
+}
+
+/// Equal stamps mean an unchanged file; none where it cannot be read, or was changed just now.
+pub fn stamp(file: &Path) -> Option<String> {
+    let seen = std::fs::metadata(file).ok()?;
+    is_settled(&seen).then(|| words(&seen, ""))
+}
+
+/// Whether the next change of a file will bear another time than this one.
+fn is_settled(seen: &Metadata) -> bool {
+    let changed = seen.modified().ok();
+    let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
+    age > Some(COARSEST_CLOCK)
 }
 
 /// A stamp: equal words mean an unchanged file.

@@ -7,6 +7,7 @@
 
 mod branches;
 mod cache;
+mod kept;
 mod loading;
 mod slots;
 
@@ -227,9 +228,19 @@ impl Block {
         ]
     }
 
+    /// The same, to look at.
+    fn parts(&self) -> [&Projection; 4] {
+        [&self.qkv, &self.o, &self.gate_up, &self.down]
+    }
+
+    /// What the norms multiply with, attention's first.
+    fn norms(&self) -> [&Tensor; 2] {
+        [&self.attention_norm, &self.feed_forward_norm]
+    }
+
     /// Their names and extents (out, in), given which block this is.
     fn adaptable(&self, index: usize) -> [(String, [i64; 2]); 4] {
-        let parts = [&self.qkv, &self.o, &self.gate_up, &self.down];
+        let parts = self.parts();
         std::array::from_fn(|at| {
             let name = format!("blocks.{index}.{}", ADAPTED[at]);
             (name, parts[at].extents())

@@ -63,6 +63,22 @@ impl Projection {
         }
     }
 
+    /// From weights that are packed.
+    pub(crate) fn from_packed(packed: Packed) -> Self {
+        Self {
+            weight: Weight::Packed(packed),
+            adapter: None,
+        }
+    }
+
+    /// The weights, if they are packed and nothing stands beside them.
+    pub(crate) fn packed(&self) -> Option<&Packed> {
+        match (&self.weight, &self.adapter) {
+            (Weight::Packed(packed), None) => Some(packed),
+            _ => None,
+        }
+    }
+
     /// (out, in).
     pub fn extents(&self) -> [i64; 2] {
         match &self.weight {

@@ -17,9 +17,9 @@ mod telling;
 mod versifying;
 mod writing;
 
-use crate::bundle::Bundle;
 use crate::bundle::language_model::{LanguageModelPart, fetched};
 use crate::bundle::styles::Styles;
+use crate::bundle::{Bundle, stamp};
 use crate::error::{Error, Result};
 use crate::networks::bert::SentenceEncoder;
 use crate::networks::llama::Llama;
@@ -221,6 +221,20 @@ impl Opened {
     }
 }
 
+/// Names the layers of the adapted model as they are packed: changes with the model's file, the adapter and how they are added.
+/// None where nobody could tell whether the file has changed.
+fn packed_file(bundle: &Bundle, part: &LanguageModelPart, base: &Path) -> Result<Option<String>> {
+    const WAY_OF_PACKING: u32 = 1;
+    let weights = base.join("model.safetensors");
+    let file = if base.is_dir() { &weights } else { base };
+    let Some(stamp) = stamp(file) else {
+        return Ok(None);
+    };
+    let how = format!("{WAY_OF_PACKING} {} {stamp}", part.adapter_scale);
+    let key = bundle.key(&how, [part.adapter.as_str()])?;
+    Ok(Some(format!("{key}.safetensors")))
+}
+
 /// Opens the language model with its adapter merged; the adapter's arrays beside it hold the prefix too.
 fn adapted(
     bundle: &Bundle,
@@ -237,6 +251,9 @@ fn adapted(
     } else {
         Kind::Float
     };
-    let llama = Llama::open_for_telling(&base, (kind, device), &adapter, scale)?;
+    let kept = packed_file(bundle, part, &base)?;
+    let kept = kept.map(|name| cache.join("packed").join(name));
+    let adapt = (&adapter, scale);
+    let llama = Llama::open_for_telling(&base, (kind, device), adapt, kept.as_deref())?;
     Ok((llama, adapter))
 }

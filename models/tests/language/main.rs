@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod kept;
 mod networks;
 mod together;
 mod tokenizers;
@@ -28,11 +29,12 @@ fn fetched(name: &str) -> PathBuf {
     path
 }
 
+fn smollm_path() -> PathBuf {
+    fetched("smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf")
+}
+
 fn smollm() -> Gguf {
-    Gguf::open(&fetched(
-        "smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf",
-    ))
-    .unwrap()
+    Gguf::open(&smollm_path()).unwrap()
 }
 
 fn golden(name: &str) -> PathBuf {

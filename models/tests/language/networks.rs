@@ -1,6 +1,6 @@
 //! The networks, number by number.
 
-use super::{CPU, arrays, difference, facts, fetched, smollm, whole};
+use super::{CPU, arrays, difference, facts, fetched, smollm, smollm_path, whole};
 use models::Weights;
 use models::networks::bert::SentenceEncoder;
 use models::networks::llama::Llama;
@@ -8,11 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 /// The published model.
 pub(super) fn llama() -> Llama {
-    Llama::open(
-        &fetched("smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf"),
-        CPU,
-    )
-    .unwrap()
+    Llama::open(&smollm_path(), CPU).unwrap()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Both name the same matrices differently. llama.cpp also stores the rows of queries and keys for rotary pairs that
 //! stand side by side; ours, as the published models, pair row j with j + head/2, so that order is undone here.
 
-use super::{Block, Config, Llama};
+use super::{Block, Config, Llama, kept};
 use crate::error::{Error, Result};
 use crate::networks::projection::Projection;
 use crate::tensors::abreast::abreast;
@@ -17,7 +17,15 @@ use tch::{Device, Kind, Tensor};
 type Placement = (Kind, Device);
 
 /// What is done with a layer as soon as it is there, before its thread reads the next one.
-type Settle<'a> = &'a (dyn Fn(usize, &mut Block) -> Result<()> + Sync);
+type Each<'a> = &'a (dyn Fn(usize, &mut Block) -> Result<()> + Sync);
+
+/// How layers become what they are to be.
+#[derive(Clone, Copy)]
+struct Settle<'a> {
+    each: Each<'a>,
+    /// A file that may hold all of them as they became before.
+    kept: Option<&'a Path>,
+}
 
 impl Llama {
     /// Opens a model from `path`: a GGUF file, or a folder with `config.json` and `model.safetensors`.
@@ -25,29 +33,36 @@ impl Llama {
     /// # Errors
     /// When the file cannot be read, is of another family, or lacks a part.
     pub fn open(path: &Path, placement: Placement) -> Result<Self> {
-        Self::open_settled(path, placement, &|_, _| Ok(()))
+        Self::open_settled(path, placement, PLAIN)
     }
 
     /// As [`Llama::open`], for telling: an adapter file's matrices are added to the weights for good, which are packed where
-    /// the device can, layer by layer. So the memory of one layer's plain weights serves all.
+    /// the device can, layer by layer. So the memory of one layer's plain weights serves all. What came of it is kept in the file
+    /// `kept`, if there is a name for it, and read from there the next time.
     ///
     /// # Errors
     /// As well when a matrix of the adapter is missing or does not fit.
     pub fn open_for_telling(
         path: &Path,
         placement: Placement,
-        adapter: &Weights,
-        scale: f64,
+        (adapter, scale): (&Weights, f64),
+        kept: Option<&Path>,
     ) -> Result<Self> {
         let adapter = Shared::lend(adapter);
-        let mut llama = Self::open_settled(path, placement, &|index, block| {
+        let each: Each = &|index, block| {
             block.merge(index, adapter.get(), scale)?;
             block
                 .parts_mut()
                 .into_iter()
                 .for_each(Projection::pack_alone);
             Ok(())
-        })?;
+        };
+        // only a processor packs
+        let kept = kept.filter(|_| placement == (Kind::Float, Device::Cpu));
+        let mut llama = Self::open_settled(path, placement, Settle { each, kept })?;
+        if let Some(kept) = kept.filter(|kept| !kept.exists()) {
+            kept::keep(&llama.blocks, kept);
+        }
         llama.pack();
         Ok(llama)
     }
@@ -107,7 +122,7 @@ impl Llama {
     /// # Errors
     /// When an array is missing or has another shape.
     pub fn from_weights(weights: &Weights, config: Config, placement: Placement) -> Result<Self> {
-        Self::from_arrays(weights, config, placement, &|_, _| Ok(()))
+        Self::from_arrays(weights, config, placement, PLAIN)
     }
 
     fn from_arrays(
@@ -138,6 +153,12 @@ impl Llama {
         build(config, &Arrays { names, take }, placement, settle)
     }
 }
+
+/// Layers as they are in their file.
+const PLAIN: Settle<'static> = Settle {
+    each: &|_, _| Ok(()),
+    kept: None,
+};
 
 /// What a kind of file calls the matrices.
 struct Names {
@@ -195,18 +216,20 @@ fn build(config: Config, arrays: &Arrays, placement: Placement, settle: Settle) 
             gate_up: join(&[(6, config.feed_forward), (7, config.feed_forward)])?,
             down: Projection::new(matrix(&part(8), &[width, config.feed_forward])?),
         };
-        settle(index, &mut block)?;
+        (settle.each)(index, &mut block)?;
         Ok(block)
     };
-    let blocks = {
+    let read = || {
         let _products = OneThread::begin();
-        abreast((0..config.layers).collect(), block)
+        let blocks = abreast((0..config.layers).collect(), block);
+        blocks.into_iter().collect::<Result<Vec<_>>>()
     };
+    let known = settle.kept.and_then(|file| kept::recalled(&config, file));
     let shape = [config.vocabulary, config.width];
     let (cos, sin) = rotary(&config, placement);
     Ok(Llama {
         embedding: matrix(names.embedding, &shape)?,
-        blocks: blocks.into_iter().collect::<Result<_>>()?,
+        blocks: known.map_or_else(read, Ok)?,
         norm: gain(names.norm)?,
         output: names.output.map(|name| matrix(name, &shape)).transpose()?,
         cos,
@@ -304,6 +327,17 @@ impl Config {
                 .number(&format!("{family}.rope.freq_base"))
                 .unwrap_or(10_000.0),
         })
+    }
+
+    /// (out, in) of what a layer multiplies with, in the order of [`super::ADAPTED`].
+    pub(super) fn extents(&self) -> [[i64; 2]; 4] {
+        let (queries, keys) = (self.heads * self.head, self.kv_heads * self.head);
+        [
+            [queries + 2 * keys, self.width],
+            [self.width, queries],
+            [2 * self.feed_forward, self.width],
+            [self.width, self.feed_forward],
+        ]
     }
 
     /// Refuses sizes that no network can have.

@@ -37,9 +37,9 @@ const SAME: (f64, f64) = (0.55, -2.0);
 /// The share of neighbouring words that were neighbours before.
 const REPEATED: f64 = -1.5;
 /// The share of words of content that were said before.
-const SAID_AGAIN: f64 = -1.2;
+const SAID_AGAIN: f64 = -1.8;
 /// The share of words of content that the sentence itself said before: "a table, a table at the table".
-const STAMMERED: f64 = -2.0;
+const STAMMERED: f64 = -3.0;
 /// What nobody closes, and what begins in small letters.
 const UNTIDY: f64 = -0.5;
 /// A narrator who appears after the scene is set.

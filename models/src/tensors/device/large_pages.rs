@@ -3,6 +3,7 @@
 //! Every token of a language model reads all its weights. In pages of four kilobytes the processor spends as long on finding
 //! where they are as on reading them. Where the system has no large pages, nothing is lost but the time.
 
+use crate::tensors::device::mapped::Mapped;
 use memmap2::MmapMut;
 use std::sync::Arc;
 
@@ -16,19 +17,29 @@ pub(super) enum Bytes {
     Own(Vec<i8>),
     /// So many from this place on, of memory that several share.
     Shared(Arc<MmapMut>, usize, usize),
+    /// So many from this place on, of a file.
+    Kept(Arc<Mapped>, usize, usize),
 }
 
 impl Bytes {
     pub(super) fn as_slice(&self) -> &[i8] {
         match self {
             Bytes::Own(bytes) => bytes,
-            Bytes::Shared(map, begin, length) => {
-                let bytes = &map[*begin..][..*length];
-                // SAFETY: a signed byte is as large as one without a sign, and every byte is one.
-                unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
-            }
+            Bytes::Shared(map, begin, length) => signed(&map[*begin..][..*length]),
+            Bytes::Kept(file, begin, length) => signed(&file.bytes()[*begin..][..*length]),
         }
     }
+}
+
+/// The same bytes for files, which know no sign.
+pub(super) fn unsigned(bytes: &[i8]) -> &[u8] {
+    // SAFETY: as in `signed`.
+    unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+}
+
+fn signed(bytes: &[u8]) -> &[i8] {
+    // SAFETY: a signed byte is as large as one without a sign, and every byte is one.
+    unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
 }
 
 /// Moves bytes, each in memory of its own, into one stretch of large pages. Where there is no memory for it they stay.

@@ -4,9 +4,12 @@
 //! (`bytes/`): weights are rounded to 8 bits with a scale for each output, rows to 16 with a scale for each of their sections,
 //! since what a language model multiplies has a few numbers that are a thousand times as large as the others.
 
-use crate::tensors::device::large_pages::{Bytes, lay_together};
+use crate::tensors::device::large_pages::{Bytes, lay_together, unsigned};
+use crate::tensors::device::mapped::Mapped;
 use crate::tensors::floats::floats;
 use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
 unsafe extern "C" {
@@ -81,6 +84,29 @@ impl Packed {
         }
         Some(Self {
             weights: Bytes::Own(weights),
+            scales,
+            out,
+            inner,
+        })
+    }
+
+    /// Its weights as they lie and what a one of them is worth, to be kept in a file.
+    pub(crate) fn parts(&self) -> (&[u8], &[f32]) {
+        (unsigned(self.weights.as_slice()), &self.scales)
+    }
+
+    /// A matrix of so many inputs whose weights lie at a place of a file; none where that holds more or fewer.
+    pub(crate) fn kept(
+        file: &Arc<Mapped>,
+        place: Range<usize>,
+        scales: Vec<f32>,
+        inner: usize,
+    ) -> Option<Self> {
+        let (out, padded) = (scales.len(), Sections::of(inner).padded());
+        let length = out.next_multiple_of(TOGETHER) * padded + BEHIND;
+        let fits = place.len() == length && place.end <= file.bytes().len();
+        fits.then(|| Self {
+            weights: Bytes::Kept(file.clone(), place.start, length),
             scales,
             out,
             inner,

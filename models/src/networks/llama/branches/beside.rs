@@ -58,7 +58,7 @@ impl Beside {
             keys: floats(&keys.get(0).transpose(1, 2)),
             values: floats(&values.get(0)),
         };
-        let gains = |block: &Block| [&block.attention_norm, &block.feed_forward_norm].map(floats);
+        let gains = |block: &Block| block.norms().map(floats);
         Self {
             gains: llama.blocks.iter().map(gains).collect(),
             text: layers.into_iter().map(text_of).collect(),
