@@ -34,7 +34,7 @@ pub use manifest::{
     Style, VsePart, files,
 };
 use sums::{Sums, hex};
-pub use sums::{sha256, sha256_of_file, stamp};
+pub use sums::{remembered_sum, sha256, sha256_of_file};
 
 /// An opened bundle folder.
 #[derive(Debug)]

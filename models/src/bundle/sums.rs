@@ -64,6 +64,23 @@ impl Sums {
         Ok(())
     }
 
+    /// The sum of `file`, from memory if nothing has changed since.
+    fn of(&self, file: &Path) -> crate::error::Result<String> {
+        let unreadable = |error| crate::error::Error::file("read", file, error);
+        let seen = std::fs::metadata(file).map_err(unreadable)?;
+        let stamp = self.stamp_of(file);
+        let kept = stamp.and_then(|stamp| std::fs::read_to_string(stamp).ok());
+        if let Some(kept) = kept
+            && let Some(sum) = kept.split_whitespace().last()
+            && kept == words(&seen, sum)
+        {
+            return Ok(sum.to_owned());
+        }
+        let sum = sha256_of_file(file)?;
+        self.remember(file, &seen, &sum);
+        Ok(sum)
+    }
+
     /// A stamp that cannot be written costs time at the next start, nothing else.
     fn remember(&self, file: &Path, seen: &Metadata, sum: &str) {
         let Some(stamp) = self.stamp_of(file).filter(|_| is_settled(seen)) else {
@@ -83,12 +100,6 @@ impl Sums {
         let place = std::fs::canonicalize(file).ok()?;
         Some(folder.join(sha256(place.as_os_str().as_encoded_bytes())))
     }
-}
-
-/// Equal stamps mean an unchanged file; none where it cannot be read, or was changed just now.
-pub fn stamp(file: &Path) -> Option<String> {
-    let seen = std::fs::metadata(file).ok()?;
-    is_settled(&seen).then(|| words(&seen, ""))
 }
 
 /// Whether the next change of a file will bear another time than this one.
@@ -115,6 +126,15 @@ fn words(seen: &Metadata, sum: &str) -> String {
 /// The sha256 of some bytes, in hexadecimal: what `[files]` holds.
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
+}
+
+/// The sha256 of a file that no bundle has a sum of, in hexadecimal; as long as it does not change it is read once, and `cache`
+/// remembers.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn remembered_sum(file: &Path, cache: &Path) -> crate::error::Result<String> {
+    Sums::remembered_in(cache).of(file)
 }
 
 /// The sha256 of a file of any size, in hexadecimal.
@@ -185,6 +205,22 @@ mod tests {
         let path = file(folder.path(), b"evil", 60);
         let reason = sums.check(&path, &sha256(b"good")).unwrap_err();
         assert!(reason.contains("weights has sha256"), "{reason}");
+    }
+
+    #[test]
+    fn a_sum_is_remembered_until_its_file_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("cache");
+        let path = file(folder.path(), b"good", 60);
+        for _ in 0..2 {
+            assert_eq!(remembered_sum(&path, &cache).unwrap(), sha256(b"good"));
+            assert_eq!(stamps(&cache), 1);
+        }
+        let path = file(folder.path(), b"evil", 60);
+        assert_eq!(remembered_sum(&path, &cache).unwrap(), sha256(b"evil"));
+        let gone = folder.path().join("gone");
+        let error = remembered_sum(&gone, &cache).unwrap_err();
+        assert!(error.to_string().contains("gone"), "{error}");
     }
 
     #[test]

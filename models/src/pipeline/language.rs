@@ -19,7 +19,7 @@ mod writing;
 
 use crate::bundle::language_model::{LanguageModelPart, fetched};
 use crate::bundle::styles::Styles;
-use crate::bundle::{Bundle, stamp};
+use crate::bundle::{Bundle, remembered_sum};
 use crate::error::{Error, Result};
 use crate::networks::bert::SentenceEncoder;
 use crate::networks::llama::Llama;
@@ -43,7 +43,7 @@ use crate::text::pieces::Pieces;
 use crate::text::words::WordList;
 use leanings::Leanings;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use tch::{Device, Kind, Tensor};
 
@@ -221,18 +221,21 @@ impl Opened {
     }
 }
 
-/// Names the layers of the adapted model as they are packed: changes with the model's file, the adapter and how they are added.
-/// None where nobody could tell whether the file has changed.
-fn packed_file(bundle: &Bundle, part: &LanguageModelPart, base: &Path) -> Result<Option<String>> {
+/// Where the layers of the adapted model are kept as they are packed: another place for each model's file, adapter, and way to
+/// add it.
+fn packed_layers(
+    bundle: &Bundle,
+    part: &LanguageModelPart,
+    cache: &Path,
+    base: &Path,
+) -> Result<PathBuf> {
     const WAY_OF_PACKING: u32 = 1;
     let weights = base.join("model.safetensors");
     let file = if base.is_dir() { &weights } else { base };
-    let Some(stamp) = stamp(file) else {
-        return Ok(None);
-    };
-    let how = format!("{WAY_OF_PACKING} {} {stamp}", part.adapter_scale);
+    let sum = remembered_sum(file, cache)?;
+    let how = format!("{WAY_OF_PACKING} {} {sum}", part.adapter_scale);
     let key = bundle.key(&how, [part.adapter.as_str()])?;
-    Ok(Some(format!("{key}.safetensors")))
+    Ok(cache.join("packed").join(key).with_extension("safetensors"))
 }
 
 /// Opens the language model with its adapter merged; the adapter's arrays beside it hold the prefix too.
@@ -251,8 +254,10 @@ fn adapted(
     } else {
         Kind::Float
     };
-    let kept = packed_file(bundle, part, &base)?;
-    let kept = kept.map(|name| cache.join("packed").join(name));
+    // only a processor packs
+    let kept = device == Device::Cpu;
+    let kept = kept.then(|| packed_layers(bundle, part, cache, &base));
+    let kept = kept.transpose()?;
     let adapt = (&adapter, scale);
     let llama = Llama::open_for_telling(&base, (kind, device), adapt, kept.as_deref())?;
     Ok((llama, adapter))

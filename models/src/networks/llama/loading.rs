@@ -57,7 +57,7 @@ impl Llama {
                 .for_each(Projection::pack_alone);
             Ok(())
         };
-        // only a processor packs
+        // nothing else is packed
         let kept = kept.filter(|_| placement == (Kind::Float, Device::Cpu));
         let mut llama = Self::open_settled(path, placement, Settle { each, kept })?;
         if let Some(kept) = kept.filter(|kept| !kept.exists()) {
