@@ -16,6 +16,7 @@ use crate::networks::projection::{Adapter, Projection};
 use crate::tensors::weights::Weights;
 pub use branches::Branches;
 pub use cache::Cache;
+pub use loading::Adapted;
 pub use slots::{Feed, Slots};
 use tch::{Device, Kind, Tensor};
 

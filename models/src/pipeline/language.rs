@@ -22,7 +22,7 @@ use crate::bundle::styles::Styles;
 use crate::bundle::{Bundle, remembered_sum};
 use crate::error::{Error, Result};
 use crate::networks::bert::SentenceEncoder;
-use crate::networks::llama::Llama;
+use crate::networks::llama::{Adapted, Llama};
 use crate::networks::prefix::{PrefixMap, Spread};
 use crate::networks::word_head::WordHead;
 use crate::pipeline::caption_thoughts;
@@ -247,7 +247,6 @@ fn adapted(
 ) -> Result<(Llama, Weights)> {
     let adapter = bundle.weights(&part.adapter)?.to_device(device);
     let base = fetched(cache, &part.base)?;
-    let scale = part.adapter_scale;
     // residuals reach 3·10⁴: 16 bits must be those of bfloat16
     let kind = if device.is_cuda() {
         Kind::BFloat16
@@ -258,7 +257,11 @@ fn adapted(
     let kept = device == Device::Cpu;
     let kept = kept.then(|| packed_layers(bundle, part, cache, &base));
     let kept = kept.transpose()?;
-    let adapt = (&adapter, scale);
-    let llama = Llama::open_for_telling(&base, (kind, device), adapt, kept.as_deref())?;
+    let adapted = Adapted {
+        adapter: &adapter,
+        scale: part.adapter_scale,
+        kept: kept.as_deref(),
+    };
+    let llama = Llama::open_for_telling(&base, (kind, device), adapted)?;
     Ok((llama, adapter))
 }

@@ -2,7 +2,7 @@
 
 use super::{CPU, smollm_path};
 use models::Weights;
-use models::networks::llama::Llama;
+use models::networks::llama::{Adapted, Llama};
 use std::path::Path;
 use tch::Tensor;
 
@@ -25,7 +25,12 @@ fn adapter(layers: &[(String, [i64; 2])]) -> Weights {
 }
 
 fn heard(adapter: &Weights, kept: Option<&Path>) -> Tensor {
-    let llama = Llama::open_for_telling(&smollm_path(), CPU, (adapter, 2.0), kept).unwrap();
+    let adapted = Adapted {
+        adapter,
+        scale: 2.0,
+        kept,
+    };
+    let llama = Llama::open_for_telling(&smollm_path(), CPU, adapted).unwrap();
     let ids = Tensor::from_slice(&[1i64, 400, 7, 5000]).unsqueeze(0);
     llama.forward(&llama.embed(&ids))
 }

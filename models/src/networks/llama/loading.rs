@@ -16,6 +16,17 @@ use tch::{Device, Kind, Tensor};
 /// Where to put a model, and in which numbers.
 type Placement = (Kind, Device);
 
+/// What a model is adapted with for telling.
+#[derive(Clone, Copy, Debug)]
+pub struct Adapted<'a> {
+    /// The adapter's matrices.
+    pub adapter: &'a Weights,
+    /// What their product is multiplied with.
+    pub scale: f64,
+    /// The file that keeps what comes of it, named by all that it is made from.
+    pub kept: Option<&'a Path>,
+}
+
 /// What is done with a layer as soon as it is there, before its thread reads the next one.
 type Each<'a> = &'a (dyn Fn(usize, &mut Block) -> Result<()> + Sync);
 
@@ -37,20 +48,15 @@ impl Llama {
     }
 
     /// As [`Llama::open`], for telling: an adapter file's matrices are added to the weights for good, which are packed where
-    /// the device can, layer by layer. So the memory of one layer's plain weights serves all. What came of it is kept in the file
-    /// `kept`, if there is a name for it, and read from there the next time.
+    /// the device can, layer by layer. So the memory of one layer's plain weights serves all. What came of it is kept, and read
+    /// the next time.
     ///
     /// # Errors
     /// As well when a matrix of the adapter is missing or does not fit.
-    pub fn open_for_telling(
-        path: &Path,
-        placement: Placement,
-        (adapter, scale): (&Weights, f64),
-        kept: Option<&Path>,
-    ) -> Result<Self> {
-        let adapter = Shared::lend(adapter);
+    pub fn open_for_telling(path: &Path, placement: Placement, adapted: Adapted) -> Result<Self> {
+        let adapter = Shared::lend(adapted.adapter);
         let each: Each = &|index, block| {
-            block.merge(index, adapter.get(), scale)?;
+            block.merge(index, adapter.get(), adapted.scale)?;
             block
                 .parts_mut()
                 .into_iter()
@@ -58,6 +64,7 @@ impl Llama {
             Ok(())
         };
         // nothing else is packed
+        let kept = adapted.kept;
         let kept = kept.filter(|_| placement == (Kind::Float, Device::Cpu));
         let mut llama = Self::open_settled(path, placement, Settle { each, kept })?;
         if let Some(kept) = kept.filter(|kept| !kept.exists()) {
