@@ -170,8 +170,7 @@ impl Store {
     pub async fn batch(&self, id: Uuid) -> Result<Option<Batch>> {
         let said = |error| failed(READING, error);
         // of one moment: a batch that has not finished has a story that has not ended
-        let isolation = "begin isolation level repeatable read read only";
-        let mut transaction = self.database.begin_with(isolation).await.map_err(said)?;
+        let mut transaction = self.database.begin_reading().await.map_err(said)?;
         let row = sqlx::query!(
             "select created_at, finished_at, size, refused, webhook_url from batches where id = $1",
             id,

@@ -98,8 +98,14 @@ impl Database {
         self.begin_with("begin").await
     }
 
+    /// A transaction that reads what there was at one moment, however many statements it takes.
+    pub(super) async fn begin_reading(&self) -> sqlx::Result<Transaction> {
+        self.begin_with("begin isolation level repeatable read read only")
+            .await
+    }
+
     /// A transaction that begins with this statement.
-    pub(super) async fn begin_with(&self, begin: &'static str) -> sqlx::Result<Transaction> {
+    async fn begin_with(&self, begin: &'static str) -> sqlx::Result<Transaction> {
         let mut connection = self.acquire().await?;
         // before it is: whoever stops waiting in between does not know
         connection.in_transaction = true;

@@ -5,12 +5,14 @@
 use uuid::Uuid;
 
 use super::audit::Deed;
+use super::database::Connection;
 use super::row::{count, failed};
 use super::{Store, Written};
 use crate::delivery::{Claim, Delivery, DeliveryAttempt, DeliveryLease, DeliveryState, Verdict};
 use crate::error::Result;
 
 const DOING: &str = "write what became of a webhook";
+const LISTING: &str = "list the webhooks of a job";
 
 impl Store {
     /// Takes up to `max` due deliveries for `sender`, never more to a host than may be under way to it, and none to
@@ -170,16 +172,18 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn deliveries(&self, job: Uuid) -> Result<Vec<Delivery>> {
-        let doing = "list the webhooks of a job";
+        let said = |error| failed(LISTING, error);
+        // of one moment: what is being sent has an attempt that has not ended
+        let mut transaction = self.database.begin_reading().await.map_err(said)?;
         let rows = sqlx::query!(
             "select number, event, url, state, due_at, created_at, ended_at
             from deliveries where job = $1 order by number",
             job,
         )
-        .fetch_all(&self.database)
+        .fetch_all(&mut *transaction)
         .await
-        .map_err(|error| failed(doing, error))?;
-        let mut attempts = self.delivery_attempts(job).await?;
+        .map_err(said)?;
+        let mut attempts = delivery_attempts(&mut transaction, job).await?;
         let deliveries = rows.into_iter().filter_map(|row| {
             let own = attempts.extract_if(.., |(number, _)| *number == row.number);
             let attempts = own.map(|(_, attempt)| attempt).collect();
@@ -199,27 +203,6 @@ impl Store {
             })
         });
         Ok(deliveries.collect())
-    }
-
-    async fn delivery_attempts(&self, job: Uuid) -> Result<Vec<(i32, DeliveryAttempt)>> {
-        let rows = sqlx::query!(
-            "select number, started_at, ended_at, status, error
-            from delivery_attempts where job = $1 order by number, lease",
-            job,
-        )
-        .fetch_all(&self.database)
-        .await
-        .map_err(|error| failed("list the webhooks of a job", error))?;
-        let attempts = rows.into_iter().map(|row| {
-            let attempt = DeliveryAttempt {
-                started_at: row.started_at,
-                ended_at: row.ended_at,
-                status: row.status.and_then(|status| u16::try_from(status).ok()),
-                error: row.error,
-            };
-            (row.number, attempt)
-        });
-        Ok(attempts.collect())
     }
 
     /// Makes a delivery due now, with the whole schedule before it again, and its address no longer `Gone`. One that
@@ -261,4 +244,29 @@ impl Store {
 /// Numbers of deliveries are small; one that is not is nobody's.
 fn number(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// All attempts of a job's deliveries, each with the number of its delivery.
+async fn delivery_attempts(
+    connection: &mut Connection,
+    job: Uuid,
+) -> Result<Vec<(i32, DeliveryAttempt)>> {
+    let rows = sqlx::query!(
+        "select number, started_at, ended_at, status, error
+            from delivery_attempts where job = $1 order by number, lease",
+        job,
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(|error| failed(LISTING, error))?;
+    let attempts = rows.into_iter().map(|row| {
+        let attempt = DeliveryAttempt {
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+            status: row.status.and_then(|status| u16::try_from(status).ok()),
+            error: row.error,
+        };
+        (row.number, attempt)
+    });
+    Ok(attempts.collect())
 }

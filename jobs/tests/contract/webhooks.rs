@@ -164,6 +164,24 @@ async fn a_delivery_is_tried_again_when_it_is_due_and_its_attempts_are_listed() 
 }
 
 #[tokio::test]
+async fn a_list_is_of_one_moment_also_while_a_sender_writes_down_what_came_of_it() {
+    let service = Service::start().await;
+    for _ in 0..40 {
+        let job = service.told(with_webhook(&[])).await;
+        let held = service.take_one().await;
+        let settling = service.settle(&held, Verdict::Delivered { status: 204 });
+        let reading = async {
+            for _ in 0..10 {
+                let delivery = &service.deliveries(job).await[0];
+                let ended = delivery.attempts.iter().all(|one| one.ended_at.is_some());
+                assert_eq!(ended, delivery.state == DeliveryState::Delivered);
+            }
+        };
+        futures_util::join!(settling, reading);
+    }
+}
+
+#[tokio::test]
 async fn what_a_sender_held_that_died_is_sent_again_and_he_has_no_say_any_more() {
     let service = Service::start().await;
     let job = service.told(with_webhook(&[])).await;
