@@ -37,12 +37,7 @@ impl Sums {
 
     /// Whether `file` has the sum `wanted`, from memory if nothing has changed since; if not, the reason.
     pub(super) fn check(&self, file: &Path, wanted: &str) -> Result<(), String> {
-        let known = self.stamp_of(file).and_then(|stamp| {
-            let kept = std::fs::read_to_string(stamp).ok()?;
-            let now = std::fs::metadata(file).ok()?;
-            Some(kept == words(&now, wanted))
-        });
-        if known == Some(true) {
+        if self.recalled(file) == Some(wanted.to_lowercase()) {
             return Ok(());
         }
         self.check_anew(file, wanted)
@@ -66,19 +61,22 @@ impl Sums {
 
     /// The sum of `file`, from memory if nothing has changed since.
     fn of(&self, file: &Path) -> crate::error::Result<String> {
+        if let Some(sum) = self.recalled(file) {
+            return Ok(sum);
+        }
         let unreadable = |error| crate::error::Error::file("read", file, error);
         let seen = std::fs::metadata(file).map_err(unreadable)?;
-        let stamp = self.stamp_of(file);
-        let kept = stamp.and_then(|stamp| std::fs::read_to_string(stamp).ok());
-        if let Some(kept) = kept
-            && let Some(sum) = kept.split_whitespace().last()
-            && kept == words(&seen, sum)
-        {
-            return Ok(sum.to_owned());
-        }
         let sum = sha256_of_file(file)?;
         self.remember(file, &seen, &sum);
         Ok(sum)
+    }
+
+    /// The sum that a file was found to have, if it has not changed since.
+    fn recalled(&self, file: &Path) -> Option<String> {
+        let kept = std::fs::read_to_string(self.stamp_of(file)?).ok()?;
+        let sum = kept.split_whitespace().last()?;
+        let now = std::fs::metadata(file).ok()?;
+        (kept == words(&now, sum)).then(|| sum.to_owned())
     }
 
     /// A stamp that cannot be written costs time at the next start, nothing else.

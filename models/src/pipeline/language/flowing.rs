@@ -1,7 +1,7 @@
 //! How well a sentence of prose follows those before it, whatever it says: how long it is, and how it begins.
 //!
 //! What a small model likes best is short and begins as the sentence before did: "It was … It was …". People's sentences in the
-//! novels it learnt from have 22 words, and one of thirteen begins as the one before. `choosing` asks for each that might come next.
+//! novels it learnt from have 19 words, and one of fifteen begins as the one before. `choosing` asks for each that might come next.
 
 use super::kinds_of_words::words as words_of;
 

@@ -136,13 +136,13 @@ fn rules(options: &Options, unit: Unit) -> DrawingRules {
             seed,
         } => (f64::from(temperature), f64::from(top_p), seed),
     };
-    let (tokens_a_word, longest, most) = match unit {
-        Unit::Sentence => (TOKENS_A_WORD, LONGEST_SENTENCE, MOST_ROWS),
-        Unit::Line => (TOKENS_A_WORD_OF_A_LINE, LONGEST_LINE, MOST_LINES),
+    let (tokens_a_word, longest) = match unit {
+        Unit::Sentence => (TOKENS_A_WORD, LONGEST_SENTENCE),
+        Unit::Line => (TOKENS_A_WORD_OF_A_LINE, LONGEST_LINE),
     };
-    let left_open = match unit {
-        Unit::Sentence => LEFT_OPEN,
-        Unit::Line => LINES_LEFT_OPEN,
+    let (most, left_open) = match unit {
+        Unit::Sentence => (MOST_ROWS, LEFT_OPEN),
+        Unit::Line => (MOST_LINES, LINES_LEFT_OPEN),
     };
     let branches = match options.mode {
         Mode::Beam => 1,

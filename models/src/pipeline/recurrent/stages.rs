@@ -211,7 +211,7 @@ fn think(teller: &Recurrent, item: &Item, watcher: &mut dyn Watcher) -> Option<T
 
 /// Captions that are read between two signs of life: a thousand of them on one core at the published sizes take longer
 /// than anybody waits for a sign. Many read the encoders' weights as often as one.
-const READ_AT_ONCE: usize = 128;
+const READ_AT_ONCE: usize = 100;
 
 /// The thoughts (N, C) of captions that were not read before.
 fn read_captions(teller: &Recurrent, item: &Item, watcher: &mut dyn Watcher) -> Option<Tensor> {

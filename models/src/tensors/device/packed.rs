@@ -63,7 +63,7 @@ impl Packed {
         }
         let (out, inner) = (out as usize, inner as usize);
         let padded = Sections::of(inner).padded();
-        let mut weights = vec![0i8; out.next_multiple_of(TOGETHER) * padded + BEHIND];
+        let mut weights = vec![0i8; bytes_of(out, inner)];
         let mut scales = Vec::with_capacity(out);
         let rows = floats(weight);
         let blocks = weights.chunks_exact_mut((TOGETHER * padded).max(1));
@@ -102,8 +102,8 @@ impl Packed {
         scales: Vec<f32>,
         inner: usize,
     ) -> Option<Self> {
-        let (out, padded) = (scales.len(), Sections::of(inner).padded());
-        let length = out.next_multiple_of(TOGETHER) * padded + BEHIND;
+        let out = scales.len();
+        let length = bytes_of(out, inner);
         let fits = place.len() == length && place.end <= file.bytes().len();
         fits.then(|| Self {
             weights: Bytes::Kept(file.clone(), place.start, length),
@@ -191,6 +191,11 @@ impl Packed {
         // five have. The kernel is there, as was just asked. It keeps none of the pointers.
         unsafe { storyteller_product_of_bytes(&raw const product, kernel) };
     }
+}
+
+/// How many bytes the weights of a matrix (out, in) are packed into.
+fn bytes_of(out: usize, inner: usize) -> usize {
+    out.next_multiple_of(TOGETHER) * Sections::of(inner).padded() + BEHIND
 }
 
 /// How a row is cut.
