@@ -1,8 +1,10 @@
 //! `storyteller evaluate`: what the networks of a bundle are worth, one subcommand a question.
 //! Prints a table, or with `--json` one object; the same inputs and seed give the same numbers.
 
+mod beside;
 mod encoders;
 mod finding;
+mod reading;
 mod seeing;
 mod stories;
 mod table;

@@ -8,6 +8,7 @@ pub mod copying;
 pub mod finding;
 pub mod flow;
 pub mod probe;
+pub mod reading;
 pub mod seeing;
 pub mod sentences;
 pub mod stories;

@@ -8,23 +8,20 @@ use clap::Args;
 use jobs::Compat;
 use models::pipeline::options::Options;
 use models::pipeline::storyteller::Request;
-use models::text::encoding;
 use models::{Bundle, Picture, Storyteller};
 use serde_json::json;
 use training::Parameters;
-use training::corpus;
-use training::measure::copying::{self, Copied};
 use training::measure::flow::Flow;
 use training::measure::probe::{self, Separability};
-use training::measure::stories::{Measures, Specimen, measure};
-use training::passages::{self, Take};
+use training::measure::stories::{Specimen, measure};
 use training::recipes::decoder;
 use training::recipes::decoder::Passages;
 use training::thoughts::Folder;
 
+use crate::commands::evaluate::beside::Beside;
+use crate::commands::evaluate::reading::{LanguageModel, read_as};
 use crate::commands::evaluate::table::{Row, line, print};
 use crate::commands::place::Weights;
-use crate::commands::progress::LoadingBar;
 use crate::commands::tell::{open, read_picture};
 
 /// Stories told together.
@@ -58,15 +55,16 @@ pub(crate) struct Stories {
     /// learnt the styles from their passages know the styles of the stories?
     #[arg(long, value_name = "DIR")]
     books: Option<PathBuf>,
+    /// A language model that reads them, a GGUF file or a folder: how expected are their words, and does the second half
+    /// belong to the first?
+    #[arg(long, value_name = "FILE")]
+    reader: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     weights: Weights,
 }
-
-/// Passages of a style that the probe learns from.
-const PASSAGES: usize = 400;
 
 impl Stories {
     pub(super) fn run(self) -> anyhow::Result<()> {
@@ -108,11 +106,23 @@ impl Stories {
         if let Some(apart) = &apart {
             lines.extend(told_apart("style named by a probe of other stories", apart));
         }
-        let beside = self.books.as_ref().map(|books| Beside::of(books, &told));
+        let reader = self
+            .reader
+            .as_deref()
+            .map(LanguageModel::open)
+            .transpose()?;
+        let reading = reader
+            .as_ref()
+            .map(|reader| reader.read(&told))
+            .transpose()?;
+        lines.extend(reading.iter().flat_map(|reading| read_as("", reading)));
+        let books = self.books.as_ref();
+        let beside = books.map(|books| Beside::of(books, &told, reader.as_ref()));
         let beside = beside.transpose()?;
         lines.extend(beside.iter().flat_map(Beside::lines));
         let object = json!({
-            "stories": measures, "styles": apart, "beside_books": beside, "seed": self.seed,
+            "stories": measures, "styles": apart, "reading": reading, "beside_books": beside,
+            "seed": self.seed,
         });
         Ok(print(self.json, &object, &lines)?)
     }
@@ -176,7 +186,7 @@ impl Stories {
     }
 }
 
-fn flowing(of: &str, flow: &Flow) -> [Row; 3] {
+pub(super) fn flowing(of: &str, flow: &Flow) -> [Row; 3] {
     let share = |value: f64| format!("{value:.1} %");
     [
         line(
@@ -194,84 +204,13 @@ fn flowing(of: &str, flow: &Flow) -> [Row; 3] {
     ]
 }
 
-fn told_apart(by: &str, apart: &Separability) -> Vec<Row> {
+pub(super) fn told_apart(by: &str, apart: &Separability) -> Vec<Row> {
     let share = |value: f64| format!("{value:.1} %");
     let all = format!("{:.1} % (chance {:.1} %)", apart.accuracy, apart.chance);
     let styles = apart.by_style.iter();
     std::iter::once(line(by, all))
         .chain(styles.map(|(style, value)| line(&format!("  {style}"), share(*value))))
         .collect()
-}
-
-/// Stories beside the books of their styles.
-#[derive(serde::Serialize)]
-struct Beside {
-    /// What a probe that learnt from passages says.
-    styles: Option<Separability>,
-    /// The longest run of words that a story shares with a book.
-    copied: Option<Copied>,
-    /// The median of those runs, in words; shorter than six count as none.
-    copied_median: usize,
-    /// What people wrote: the variety of as many passages as there are stories.
-    people: Measures,
-}
-
-impl Beside {
-    fn of(books: &Path, told: &[Specimen]) -> anyhow::Result<Self> {
-        let take = Take {
-            learnt: PASSAGES,
-            measured: PASSAGES / 10,
-        };
-        let mut bar = LoadingBar::new();
-        let passages = passages::gather(books, take, &|_| false, &mut |done, of| {
-            bar.show("reading the books", done, of);
-        })?;
-        let passages: Vec<Specimen> = passages
-            .into_iter()
-            .filter_map(|passage| {
-                Some(Specimen {
-                    story: passage.text(),
-                    style: passage.style?,
-                    photo: passage.book,
-                })
-            })
-            .collect();
-        let files = corpus::find_texts(&[books.to_owned()])?;
-        let texts = files.iter().filter_map(|file| {
-            let name = file.file_name()?.to_string_lossy().into_owned();
-            Some((name, encoding::read_text(file).ok()?))
-        });
-        let mut runs = copying::longest_runs(told, texts);
-        runs.sort_by_key(|run| run.as_ref().map_or(0, |run| run.words));
-        let middle = runs.get(runs.len() / 2).and_then(Option::as_ref);
-        let every = (passages.len() / told.len().max(1)).max(1);
-        let some: Vec<Specimen> = passages.iter().step_by(every).cloned().collect();
-        Ok(Self {
-            styles: probe::taught_by(&passages, told),
-            copied_median: middle.map_or(0, |run| run.words),
-            copied: runs.pop().flatten(),
-            people: measure(&some),
-        })
-    }
-
-    fn lines(&self) -> Vec<Row> {
-        let mut lines = Vec::new();
-        if let Some(styles) = &self.styles {
-            lines.extend(told_apart(
-                "style named by a probe of real passages",
-                styles,
-            ));
-        }
-        let copied = self.copied.as_ref().map_or("none".to_owned(), |run| {
-            format!("{} words: «{}» ({})", run.words, run.text, run.book)
-        });
-        lines.push(line("longest run that a book has, too", copied));
-        lines.push(line("median of such runs", self.copied_median));
-        let people = format!("{:.3}", self.people.distinct_2);
-        lines.push(line("distinct-2 of as many passages", people));
-        lines.extend(flowing(" of these passages", &self.people.flow));
-        lines
-    }
 }
 
 pub(super) fn read_stories(file: &Path) -> anyhow::Result<Vec<Specimen>> {
