@@ -4,4 +4,5 @@
 
 mod adapter;
 mod captions;
+mod reading;
 mod tiny;
