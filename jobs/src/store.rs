@@ -208,6 +208,8 @@ pub struct Store {
     pace: Arc<Pace>,
     /// Of those that wait.
     line: Arc<line::Latest>,
+    /// How much waits.
+    room: Arc<room::Latest>,
     /// Asked for once.
     deployment: Arc<OnceCell<Uuid>>,
     /// For whom it acts; the service itself is nobody.
@@ -237,6 +239,7 @@ impl Store {
             listener,
             pace: Arc::default(),
             line: Arc::default(),
+            room: Arc::default(),
             deployment: Arc::default(),
             actor: None,
             traceparent: None,

@@ -149,6 +149,7 @@ impl Store {
             return Ok(of_job(self.submitted_meanwhile(idempotency).await?));
         }
         transaction.commit().await.map_err(said)?;
+        self.room.accepted(stories, bytes);
         Ok(BatchSubmitted::New(caches))
     }
 

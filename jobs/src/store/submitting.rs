@@ -9,7 +9,7 @@ use super::reusing::{Known, known, one_at_a_time};
 use super::row::{failed, job_rows, lane, write};
 use super::{Idempotency, NewJob, Store, Submitted};
 use crate::error::Result;
-use crate::job::Job;
+use crate::job::{Job, State};
 
 const DOING: &str = "accept a job";
 
@@ -68,6 +68,9 @@ impl Store {
             .commit()
             .await
             .map_err(|error| failed(DOING, error))?;
+        if accepted.state == State::Queued {
+            self.room.accepted(1, job.image.bytes);
+        }
         Ok(Submitted::New(accepted))
     }
 
