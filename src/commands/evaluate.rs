@@ -5,6 +5,7 @@ mod beside;
 mod encoders;
 mod finding;
 mod reading;
+mod rows;
 mod seeing;
 mod stories;
 mod table;

@@ -5,6 +5,7 @@
 //! story is the same alone and in any batch, and whatever goes wrong with one request ends that request only.
 
 mod asking;
+mod belonging;
 mod choosing;
 mod explaining;
 mod flowing;

@@ -280,20 +280,27 @@ impl Writer {
         let hidden = self.llama.extend(&input, &mut cache);
         // the last mark before the text tells its first token
         let hidden = hidden.narrow(1, begin.size()[1] - 1, longest as i64);
+        let row = |(row, ids): (usize, &Vec<i64>)| row * longest..row * longest + ids.len();
+        let real: Vec<i64> = ids
+            .iter()
+            .enumerate()
+            .flat_map(row)
+            .map(|at| at as i64)
+            .collect();
+        let real = Tensor::from_slice(&real).to_device(self.device());
+        let hidden = hidden.flatten(0, 1).index_select(0, &real);
         // a text may hold any token, but is weighed against those alone that may be written: their matrix is the faster one
-        let own = self.llama.output_rows(&shown.flatten(0, -1));
-        let own = (&hidden * own.view_as(&hidden)).sum_dim_intlist(
-            [-1i64].as_slice(),
-            false,
-            Kind::Float,
-        );
+        let own = self
+            .llama
+            .output_rows(&shown.flatten(0, -1).index_select(0, &real));
+        let own = (&hidden * own).sum_dim_intlist([-1i64].as_slice(), false, Kind::Float);
         let all = self.allowed.output.forward(&hidden).to_kind(Kind::Float);
         let costs = (own - all.logsumexp([-1i64].as_slice(), false)).to_device(Device::Cpu);
-        let mean = |(row, ids): (usize, &Vec<i64>)| {
-            let own = costs.get(row as i64).narrow(0, 0, ids.len() as i64);
-            own.mean(Kind::Float).double_value(&[])
-        };
-        Ok(ids.iter().enumerate().map(mean).collect())
+        let lengths: Vec<i64> = ids.iter().map(|ids| ids.len() as i64).collect();
+        let of_each = costs.split_with_sizes(lengths, 0).into_iter();
+        Ok(of_each
+            .map(|costs| costs.mean(Kind::Float).double_value(&[]))
+            .collect())
     }
 
     fn text(&self, tokens: &[usize]) -> Result<String> {

@@ -12,7 +12,7 @@ use training::measure::stories::{Measures, Specimen, measure};
 use training::passages::{self, Take};
 
 use crate::commands::evaluate::reading::{LanguageModel, read_as};
-use crate::commands::evaluate::stories::{flowing, told_apart};
+use crate::commands::evaluate::rows::{flowing, told_apart};
 use crate::commands::evaluate::table::{Row, line};
 use crate::commands::progress::LoadingBar;
 

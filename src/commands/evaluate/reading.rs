@@ -1,4 +1,5 @@
-//! A language model that reads stories and passages for `evaluate stories --reader`.
+//! A language model that reads stories, and passages of books beside them, for `evaluate stories --reader`.
+//! It reads in 32-bit floats on the processor, so that the numbers are the same everywhere.
 
 use std::path::Path;
 
@@ -19,7 +20,6 @@ pub(super) struct LanguageModel {
 
 impl LanguageModel {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        // in 32 bits on the processor: the numbers are the same everywhere
         Ok(Self {
             llama: Llama::open(path, (Kind::Float, Device::Cpu))?,
             pieces: Pieces::of_model(path)?,

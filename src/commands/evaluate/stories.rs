@@ -11,8 +11,7 @@ use models::pipeline::storyteller::Request;
 use models::{Bundle, Picture, Storyteller};
 use serde_json::json;
 use training::Parameters;
-use training::measure::flow::Flow;
-use training::measure::probe::{self, Separability};
+use training::measure::probe;
 use training::measure::stories::{Specimen, measure};
 use training::recipes::decoder;
 use training::recipes::decoder::Passages;
@@ -20,7 +19,8 @@ use training::thoughts::Folder;
 
 use crate::commands::evaluate::beside::Beside;
 use crate::commands::evaluate::reading::{LanguageModel, read_as};
-use crate::commands::evaluate::table::{Row, line, print};
+use crate::commands::evaluate::rows::{flowing, told_apart};
+use crate::commands::evaluate::table::{line, print};
 use crate::commands::place::Weights;
 use crate::commands::tell::{open, read_picture};
 
@@ -184,33 +184,6 @@ impl Stories {
         });
         told.collect()
     }
-}
-
-pub(super) fn flowing(of: &str, flow: &Flow) -> [Row; 3] {
-    let share = |value: f64| format!("{value:.1} %");
-    [
-        line(
-            &format!("words a sentence{of}"),
-            format!("{:.1}", flow.words_a_sentence),
-        ),
-        line(
-            &format!("sentences{of} beginning as the one before"),
-            share(flow.begin_alike),
-        ),
-        line(
-            &format!("sentences{of} that only state"),
-            share(flow.only_state),
-        ),
-    ]
-}
-
-pub(super) fn told_apart(by: &str, apart: &Separability) -> Vec<Row> {
-    let share = |value: f64| format!("{value:.1} %");
-    let all = format!("{:.1} % (chance {:.1} %)", apart.accuracy, apart.chance);
-    let styles = apart.by_style.iter();
-    std::iter::once(line(by, all))
-        .chain(styles.map(|(style, value)| line(&format!("  {style}"), share(*value))))
-        .collect()
 }
 
 pub(super) fn read_stories(file: &Path) -> anyhow::Result<Vec<Specimen>> {

@@ -4,8 +4,9 @@
 //! itself, against the sentence before it and against all that was said already. What counts how much stands here, term by term.
 
 use super::Language;
+use super::belonging::belonging;
 use super::flowing::of_a_sentence;
-use super::kinds_of_words::{is_content, is_leaning, is_narrator, is_of_texts, words};
+use super::kinds_of_words::{is_content, is_narrator, is_of_texts, leans, words};
 use super::prompting::Subject;
 use super::versifying::{ends_stanza, has_room, of_a_line};
 use crate::error::Result;
@@ -37,17 +38,19 @@ const SAME: (f64, f64) = (0.55, -2.0);
 /// The share of neighbouring words that were neighbours before.
 const REPEATED: f64 = -1.5;
 /// The share of words of content that were said before.
-const SAID_AGAIN: f64 = -1.8;
+const SAID_AGAIN: f64 = -2.8;
 /// The share of words of content that the sentence itself said before: "a table, a table at the table".
 const STAMMERED: f64 = -3.0;
 /// What nobody closes, and what begins in small letters.
 const UNTIDY: f64 = -0.5;
 /// A narrator who appears after the scene is set.
 const LATE_NARRATOR: f64 = -0.3;
-/// A story whose first word leans on something before it.
+/// A story whose beginning leans on something before it.
 const LEANING: f64 = -0.4;
 /// A sentence about the text instead of about what happens, as models answer that were taught to be asked.
 const ABOUT_ITSELF: f64 = -1.0;
+/// Of so many sentences it is asked how much they belong where they would stand.
+const READ_ANEW: usize = 9;
 /// Where the network would end the passage with this probability, it may.
 const AN_END: f64 = 0.25;
 /// A story may end once it has this share of the words that it may have, and a last sentence needs some.
@@ -176,24 +179,36 @@ impl<'a> Choosing<'a> {
         let picture = near(&self.subject.picture)?;
         let style = self.style.as_ref().map(near).transpose()?;
         let before = self.thoughts.iter().map(near).collect::<Result<Vec<_>>>()?;
-        let mut best: Option<(usize, f64)> = None;
-        for (row, candidate) in candidates.iter().enumerate() {
-            let of = |near: &Vec<f32>| f64::from(near[row]);
-            let weight = if self.standing() < self.scene() {
-                PICTURE.0
-            } else {
-                PICTURE.1
-            };
-            let closest = before.iter().map(of).fold(0.0, f64::max);
-            let score = weight * (of(&captions) + EYES * of(&picture))
-                + STYLE * style.as_ref().map_or(0.0, of)
-                + CONTINUING * before.last().map_or(0.0, of)
-                + SAME.1 * (closest - SAME.0).max(0.0)
-                + self.language_of(candidate);
-            if best.is_none_or(|(_, so_far)| score > so_far) {
-                best = Some((row, score));
+        let of = |near: &Vec<f32>, row: usize| f64::from(near[row]);
+        let weight = if self.standing() < self.scene() {
+            PICTURE.0
+        } else {
+            PICTURE.1
+        };
+        let score = |(row, candidate)| {
+            let closest = before.iter().map(|near| of(near, row)).fold(0.0, f64::max);
+            let fits = weight * (of(&captions, row) + EYES * of(&picture, row))
+                + STYLE * style.as_ref().map_or(0.0, |near| of(near, row))
+                + CONTINUING * before.last().map_or(0.0, |near| of(near, row))
+                + SAME.1 * (closest - SAME.0).max(0.0);
+            (row, fits + self.language_of(candidate))
+        };
+        let mut scored: Vec<(usize, f64)> = candidates.iter().enumerate().map(score).collect();
+        scored.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        if self.standing() > 0 && self.subject.unit == Unit::Sentence {
+            scored.truncate(READ_ANEW);
+            let drawn = |&(row, _): &(usize, f64)| (texts[row], candidates[row].sentence.fluency);
+            let drawn: Vec<_> = scored.iter().map(drawn).collect();
+            let gained = belonging(self.language, &drawn)?;
+            for ((_, score), gained) in scored.iter_mut().zip(gained) {
+                *score += gained;
             }
         }
+        // of equals the first one
+        let best = scored
+            .into_iter()
+            .rev()
+            .max_by(|(_, a), (_, b)| a.total_cmp(b));
         Ok(best.map(|(row, score)| (row, thoughts.get(row as i64), score)))
     }
 
@@ -214,7 +229,7 @@ impl<'a> Choosing<'a> {
             .filter(|pair| self.pairs.contains(pair) || !own.insert(pair.clone()))
             .count();
         let opens = self.standing() == 0;
-        let leans = opens && words.first().is_some_and(|word| is_leaning(word));
+        let leaning = opens && leans(words);
         let content: Vec<&str> = words
             .iter()
             .filter(|word| is_content(word))
@@ -246,7 +261,7 @@ impl<'a> Choosing<'a> {
             } else {
                 0.0
             }
-            + if leans { LEANING } else { 0.0 }
+            + if leaning { LEANING } else { 0.0 }
             + match self.subject.unit {
                 Unit::Sentence => of_a_sentence(words, self.before()),
                 Unit::Line => of_a_line(words, &self.sentences),

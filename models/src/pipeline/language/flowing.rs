@@ -6,7 +6,7 @@
 use super::kinds_of_words::words as words_of;
 
 /// A sentence that begins with the word that the one before began with; half of it for the one before that.
-const SAME_BEGINNING: f64 = -0.7;
+const SAME_BEGINNING: f64 = -1.0;
 /// One that only states: "there was", "it was"; half of it for "she was".
 const ONLY_STATES: f64 = -0.7;
 /// What a sentence gains by being as long as people's are, and how many words that is; a shorter one gains its share.

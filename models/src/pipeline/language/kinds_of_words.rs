@@ -30,30 +30,39 @@ const HOLDING: [&str; 91] = [
     "any", "some", "such", "each", "both", "other", "more", "most", "very", "only", "just", "even", "too", "also",
 ];
 
-/// Whether a first word leans on something that was said before.
-pub(super) fn is_leaning(word: &str) -> bool {
-    [
-        "and",
-        "but",
-        "or",
-        "nor",
-        "so",
-        "yet",
-        "for",
-        "then",
-        "this",
-        "that",
-        "these",
-        "those",
-        "thus",
-        "therefore",
-        "however",
-        "also",
-        "too",
-        "such",
-    ]
-    .contains(&word)
+/// Words at the beginning that are asked whether they lean.
+const FIRST: usize = 3;
+
+/// Whether the beginning of a sentence leans on something that was said before: "Then …", "When he …", "After that …".
+pub(super) fn leans(words: &[String]) -> bool {
+    let first = words.iter().take(FIRST);
+    first.enumerate().any(|(place, word)| {
+        LEANING.contains(&word.as_str())
+            || REFERRING.contains(&word.as_str())
+            || place == 0 && LINKING.contains(&word.as_str())
+    })
 }
+
+/// What points at something that was said, wherever it stands.
+const LEANING: [&str; 9] = [
+    "this",
+    "that",
+    "these",
+    "those",
+    "then",
+    "thus",
+    "therefore",
+    "however",
+    "such",
+];
+
+/// Who was spoken of; not "it", which is the weather too.
+const REFERRING: [&str; 8] = ["he", "she", "they", "him", "her", "them", "his", "their"];
+
+/// What goes on from a sentence before, as the first word.
+const LINKING: [&str; 10] = [
+    "and", "but", "or", "nor", "so", "yet", "for", "also", "too", "now",
+];
 
 /// Whether a word speaks of the text, as models answer that were taught to be asked.
 pub(super) fn is_of_texts(word: &str) -> bool {
@@ -80,4 +89,31 @@ pub(super) fn is_of_texts(word: &str) -> bool {
 /// Whether a word is that of somebody who tells.
 pub(super) fn is_narrator(word: &str) -> bool {
     ["i", "my", "me", "myself"].contains(&word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{leans, words};
+
+    #[test]
+    fn a_beginning_leans_on_those_it_does_not_name() {
+        for text in [
+            "Then a man came.",
+            "When he came back",
+            "After that day",
+            "Now a dog",
+            "His cup was full.",
+        ] {
+            assert!(leans(&words(text)), "{text}");
+        }
+        for text in [
+            "A man came then.",
+            "When the king came back he",
+            "It was cold now.",
+            "On the hill",
+            "",
+        ] {
+            assert!(!leans(&words(text)), "{text}");
+        }
+    }
 }
