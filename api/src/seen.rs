@@ -34,7 +34,16 @@ pub(crate) struct Seen {
 /// # Errors
 /// `not_found`, or `unavailable` when the database is away.
 pub(crate) async fn see(service: &Service, id: Uuid) -> Result<Seen> {
-    let (job, position) = placed(service, id).await?;
+    see_now(service, find(service, id).await?).await
+}
+
+/// As [`see`], for whoever has read or written the job just now.
+///
+/// # Errors
+/// As [`see`].
+pub(crate) async fn see_now(service: &Service, job: Job) -> Result<Seen> {
+    let id = job.id;
+    let (job, position) = placed(service, job).await?;
     let (ended, begun) = (job.state.is_final(), job.started_at.is_some());
     let mut view = StoryView::of(job);
     view.position = position.as_ref().map(|(position, _)| *position);
@@ -52,8 +61,8 @@ pub(crate) async fn see(service: &Service, id: Uuid) -> Result<Seen> {
 
 /// The job and, if it is queued, its place and the line that it was found in. A worker may take it between the two looks: then it has no place
 /// any more, and is looked at again rather than shown as something it never was.
-async fn placed(service: &Service, id: Uuid) -> Result<(Job, Option<(u64, Arc<Line>)>)> {
-    let mut job = find(service, id).await?;
+async fn placed(service: &Service, mut job: Job) -> Result<(Job, Option<(u64, Arc<Line>)>)> {
+    let id = job.id;
     for _ in 0..LOOKS {
         if job.state != State::Queued {
             break;

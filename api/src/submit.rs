@@ -23,7 +23,7 @@ use crate::keeping::{Ready, keep, picture_of};
 use crate::nearest::nearest;
 use crate::repeated::{REPLAYED, fingerprint, key_reused};
 use crate::reuse::Reuse;
-use crate::seen::{Seen, see, shown};
+use crate::seen::{Seen, see_now, shown};
 use crate::service::Service;
 use crate::sites::OwnSite;
 use crate::source::Source;
@@ -171,7 +171,8 @@ pub(crate) async fn submit(
     // whoever asks again is told of this story now, also while this one waits for its end
     drop((turns, admitted.at_work));
     let patience = wait::preferred(&request);
-    let seen = seen_after(&service, &waiter, job.id, patience).await?;
+    let location = format!("/v1/stories/{}", job.id);
+    let seen = seen_after(&service, &waiter, job, patience).await?;
     let ended = seen.ended;
     let mut answer = match patience {
         Some(patience) if ended => {
@@ -181,7 +182,7 @@ pub(crate) async fn submit(
         }
         _ => HttpResponse::Accepted(),
     };
-    answer.insert_header((LOCATION, format!("/v1/stories/{}", job.id)));
+    answer.insert_header((LOCATION, location));
     let most = service.state.store.rules().max_queued;
     // this one counts, but for a moment in which it may have left the queue already
     let left = admitted.left.saturating_sub(u32::from(!replayed));
@@ -199,15 +200,15 @@ pub(crate) async fn submit(
 async fn seen_after(
     service: &Service,
     caller: &Caller,
-    id: Uuid,
+    job: Job,
     patience: Option<Duration>,
 ) -> Result<Seen> {
     let Some(patience) = patience else {
-        return see(service, id).await;
+        return see_now(service, job).await;
     };
     match caller.waits(&service.waits) {
-        Ok(_place) => wait::for_change(service, id, patience, None).await,
-        Err(_) => see(service, id).await,
+        Ok(_place) => wait::for_change(service, job.id, patience, None).await,
+        Err(_) => see_now(service, job).await,
     }
 }
 
@@ -340,6 +341,12 @@ pub(crate) fn check_webhook(service: &Service, request: &StoryRequest) -> Result
 
 /// Until a worker has said which styles there are, any is taken: the worker will judge it.
 pub(crate) async fn check_styles(store: &Store, request: &StoryRequest) -> Result<()> {
+    let named = request.styles()?;
+    let names: Vec<String> = named.into_iter().map(|(name, _)| name).collect();
+    if store.knows_styles(&names).await? {
+        return Ok(());
+    }
+    // the names of all are read for who has to choose among them
     let Some(catalogue) = store.styles().await? else {
         return Ok(());
     };
@@ -348,7 +355,7 @@ pub(crate) async fn check_styles(store: &Store, request: &StoryRequest) -> Resul
         .iter()
         .map(|style| style.name.as_str())
         .collect();
-    for (name, _) in request.styles()? {
+    for name in names {
         if !known.contains(&name.as_str()) {
             let meant = nearest(&name, known.iter().copied()).map_or_else(
                 || ".".to_owned(),

@@ -15,6 +15,7 @@ mod line;
 mod listener;
 pub mod looking;
 pub mod migrating;
+mod own_styles;
 mod owning;
 mod pace;
 pub(crate) mod publishing;
@@ -210,6 +211,8 @@ pub struct Store {
     line: Arc<line::Latest>,
     /// How much waits.
     room: Arc<room::Latest>,
+    /// What the bundle can be asked for.
+    own_styles: Arc<own_styles::Latest>,
     /// Asked for once.
     deployment: Arc<OnceCell<Uuid>>,
     /// For whom it acts; the service itself is nobody.
@@ -240,6 +243,7 @@ impl Store {
             pace: Arc::default(),
             line: Arc::default(),
             room: Arc::default(),
+            own_styles: Arc::default(),
             deployment: Arc::default(),
             actor: None,
             traceparent: None,

@@ -135,7 +135,7 @@ impl Store {
             let insert = Insert {
                 job,
                 place: Some((batch.id, *number)),
-                known: known(&mut transaction, job).await?,
+                known: known(self, &mut transaction, job).await?,
             };
             caches.push(self.insert(&mut transaction, insert).await?.cache);
         }

@@ -7,9 +7,9 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::NewJob;
 use super::database::Connection;
 use super::row::{failed, lane};
+use super::{NewJob, Store};
 use crate::error::Result;
 
 const DOING: &str = "see whether a story is known";
@@ -61,11 +61,15 @@ pub(super) async fn one_at_a_time<'a>(
 }
 
 /// Looks for somebody who tells it, who then cannot end before this transaction does, and for the story.
-pub(super) async fn known(connection: &mut Connection, job: &NewJob) -> Result<Known> {
+pub(super) async fn known(
+    store: &Store,
+    connection: &mut Connection,
+    job: &NewJob,
+) -> Result<Known> {
     let Some(asked) = &job.telling else {
         return Ok(Known::default());
     };
-    let telling = with_styles(connection, asked, job).await?;
+    let telling = with_styles(store, connection, asked, job).await?;
     let under_way = match job.request.deadline {
         // the other one may take longer than this one has time for
         Some(_) => None,
@@ -114,16 +118,25 @@ async fn story(connection: &mut Connection, telling: &str) -> Result<Option<(Val
 }
 
 /// The name of an added style may stand for another one by now; its job never does.
-async fn with_styles(connection: &mut Connection, asked: &str, job: &NewJob) -> Result<String> {
+async fn with_styles(
+    store: &Store,
+    connection: &mut Connection,
+    asked: &str,
+    job: &NewJob,
+) -> Result<String> {
     let named = job.request.styles().unwrap_or_default();
     let names: Vec<String> = named.into_iter().map(|(name, _)| name).collect();
-    let added = sqlx::query_scalar!(
-        "select job from styles where name = any($1) order by name",
-        &names
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(|error| failed(DOING, error))?;
+    let added = if store.are_of_the_bundle(&names) {
+        Vec::new()
+    } else {
+        sqlx::query_scalar!(
+            "select job from styles where name = any($1) order by name",
+            &names
+        )
+        .fetch_all(connection)
+        .await
+        .map_err(|error| failed(DOING, error))?
+    };
     let mut hash = Sha256::new().chain_update(asked);
     for style in added {
         hash.update(style.as_bytes());

@@ -52,6 +52,7 @@ impl Store {
             return Ok(None);
         };
         let mut styles: Vec<StyleEntry> = read("read the styles of a bundle", row.styles)?;
+        self.own_styles.learn(&styles);
         let added = sqlx::query!(
             r#"select name, description, source, passages as "passages!" from styles
             where bundle = $1 and ($2::uuid is null or exists (

@@ -51,7 +51,7 @@ impl Store {
         let insert = Insert {
             job: &job,
             place: None,
-            known: known(&mut transaction, &job).await?,
+            known: known(self, &mut transaction, &job).await?,
         };
         let accepted = self.insert(&mut transaction, insert).await?;
         if let Some(idempotency) = &job.idempotency

@@ -58,8 +58,14 @@ async fn a_style_is_listed_with_the_bundle_it_was_made_with_and_with_no_other() 
         names.collect::<Vec<_>>()
     };
     assert_eq!(names().await, ["romance"], "it is not made yet");
+    let knows = async |name: &str| {
+        let asked = [name.to_owned()];
+        service.store.knows_styles(&asked).await.unwrap()
+    };
+    assert!(knows("romance").await && !knows("mine").await);
     let lease = service.claim().await.lease;
     service.store.finish(lease, learnt(1.0)).await.unwrap();
+    assert!(knows("mine").await, "there in the moment it is made");
     assert_eq!(names().await, ["romance", "mine"]);
     service
         .store
