@@ -17,13 +17,15 @@ use crate::commands::evaluate::table::{Row, line};
 use crate::commands::progress::LoadingBar;
 
 /// Passages of a style that the probe learns from.
-const PASSAGES: usize = 400;
+const PASSAGES: usize = 1200;
 
 /// Stories beside the books of their styles.
 #[derive(serde::Serialize)]
 pub(super) struct Beside {
     /// What a probe that learnt from passages says.
     styles: Option<Separability>,
+    /// What such a probe says of the passages of books that it did not learn from.
+    styles_of_people: Option<Separability>,
     /// The longest run of words that a story shares with a book.
     copied: Option<Copied>,
     /// The median of those runs, in words; shorter than six count as none.
@@ -70,6 +72,7 @@ impl Beside {
         let some: Vec<Specimen> = passages.iter().step_by(every).cloned().collect();
         Ok(Self {
             styles: probe::taught_by(&passages, told),
+            styles_of_people: probe::of_passages(&passages),
             copied_median: middle.map_or(0, |run| run.words),
             copied: runs.pop().flatten(),
             people: measure(&some),
@@ -82,6 +85,12 @@ impl Beside {
         if let Some(styles) = &self.styles {
             lines.extend(told_apart(
                 "style named by a probe of real passages",
+                styles,
+            ));
+        }
+        if let Some(styles) = &self.styles_of_people {
+            lines.extend(told_apart(
+                "style of these passages named by a probe of other books",
                 styles,
             ));
         }

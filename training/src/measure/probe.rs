@@ -1,22 +1,21 @@
 //! A linear probe: can the styles of stories be told apart by their words alone?
 //!
-//! `storyteller evaluate stories` calls [`accuracy`] and, where books are at hand, [`taught_by`]. A softmax regression over
-//! bags of words is trained on some pictures' stories and asked about the others', in turns (cross-validation by picture),
+//! `storyteller evaluate stories` calls [`accuracy`] and, where books are at hand, [`taught_by`] and [`of_passages`].
+//! Naive Bayes over the words that a story says (each counts once) is trained on some pictures' stories and asked about the
+//! others', in turns (cross-validation by picture),
 //! so that it cannot know a style by what a picture shows; or on passages of real books, and asked about all stories.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tch::{Device, Kind, Reduction, Tensor, no_grad};
+use tch::{Kind, Tensor};
 
 use crate::measure::stories::Specimen;
 use crate::measure::words::words;
 
 /// In how many turns.
 const FOLDS: usize = 5;
-/// Steps of gradient descent of one turn; the loss is convex, and flat long before.
-const STEPS: usize = 300;
-/// Keeps the weights small: there are more words than stories.
-const DECAY: f64 = 1e-3;
+/// Added to how many stories of a style say a word, so that no word rules a style out.
+const UNSEEN: f64 = 0.3;
 
 /// How well styles are told apart.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -31,6 +30,16 @@ pub struct Separability {
 
 /// Trains and asks in turns; `None` with fewer than two styles or two pictures.
 pub fn accuracy(stories: &[Specimen]) -> Option<Separability> {
+    in_turns(stories, 1)
+}
+
+/// The same of passages of books (a book in place of a picture), which says how well stories could be told apart at best.
+pub fn of_passages(passages: &[Specimen]) -> Option<Separability> {
+    in_turns(passages, BOOKS_OF_A_WORD)
+}
+
+/// Trains on some pictures and asks about the others, by words that stories of so many pictures have.
+fn in_turns(stories: &[Specimen], pictures: usize) -> Option<Separability> {
     let styles: Vec<&str> = names(stories.iter().map(|told| told.style.as_str()));
     let photos: Vec<&str> = names(stories.iter().map(|told| told.photo.as_str()));
     if styles.len() < 2 || photos.len() < 2 {
@@ -48,7 +57,7 @@ pub fn accuracy(stories: &[Specimen]) -> Option<Separability> {
                 .map(|one| place(&styles, &one.style) as i64)
                 .collect()
         };
-        let known = Words::of(&taught, 1);
+        let known = Words::of(&taught, pictures);
         let answers = known.answers(&taught, &classes(&taught), &asked, styles.len() as i64);
         for (right, answer) in classes(&asked).into_iter().zip(answers) {
             counts[right as usize].0 += usize::from(right == answer);
@@ -123,20 +132,19 @@ impl Words {
         Words(often.map(|(word, _)| word).zip(0..).collect())
     }
 
-    /// Bags of words, (N, words), of unit length.
-    fn bags(&self, stories: &[&Specimen]) -> Tensor {
+    /// Which of the words each story says, (N, words): ones and zeros.
+    fn said(&self, stories: &[&Specimen]) -> Tensor {
         let width = self.0.len();
-        let mut bags = vec![0f32; stories.len() * width];
+        let mut said = vec![0f32; stories.len() * width];
         for (row, told) in stories.iter().enumerate() {
             for place in words(&told.story)
                 .iter()
                 .filter_map(|word| self.0.get(word))
             {
-                bags[row * width + place] += 1.0;
+                said[row * width + place] = 1.0;
             }
         }
-        let bags = Tensor::from_slice(&bags).view([stories.len() as i64, width as i64]);
-        models::tensors::unit_rows::unit_rows(&bags.log1p())
+        Tensor::from_slice(&said).view([stories.len() as i64, width as i64])
     }
 
     fn answers(
@@ -146,19 +154,14 @@ impl Words {
         asked: &[&Specimen],
         styles: i64,
     ) -> Vec<i64> {
-        let (bags, classes) = (self.bags(taught), Tensor::from_slice(classes));
-        let shape = [self.0.len() as i64, styles];
-        let weight = Tensor::zeros(shape, (Kind::Float, Device::Cpu)).set_requires_grad(true);
-        for _ in 0..STEPS {
-            let scores = bags.matmul(&weight) * 10.0;
-            let loss: Tensor =
-                scores.cross_entropy_loss::<Tensor>(&classes, None, Reduction::Mean, -100, 0.0)
-                    + weight.square().sum(Kind::Float) * DECAY;
-            let gradient = &Tensor::run_backward(&[loss], &[&weight], false, false)[0];
-            let _ = no_grad(|| weight.shallow_clone().g_sub_(&(gradient * 0.1)));
-        }
-        let answers = no_grad(|| self.bags(asked).matmul(&weight).argmax(1, false));
-        Vec::<i64>::try_from(answers).expect("places of styles are whole numbers on the CPU")
+        let of_style = Tensor::from_slice(classes)
+            .one_hot(styles)
+            .to_kind(Kind::Float);
+        let uses = of_style.transpose(0, 1).matmul(&self.said(taught)) + UNSEEN;
+        let share = &uses / uses.sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
+        let scores = self.said(asked).matmul(&share.log().transpose(0, 1));
+        Vec::<i64>::try_from(scores.argmax(1, false))
+            .expect("places of styles are whole numbers on the CPU")
     }
 }
 
