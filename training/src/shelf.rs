@@ -17,7 +17,7 @@ use models::{Bundle, Error, Result, Weights, durable};
 /// Where the words stand that are counted, in a bundle that counted none before.
 const USAGE: &str = "usage.txt";
 /// And how far its stories lean towards them: the ship is heard in a story of the sea, and the picture still seen.
-const USAGE_PULL: f64 = 0.5;
+const USAGE_PULL: f64 = 1.0;
 
 /// The styles of one bundle folder, locked against other writers for as long as this lives.
 #[derive(Debug)]

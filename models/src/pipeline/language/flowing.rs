@@ -14,6 +14,8 @@ const LENGTH: (f64, usize) = (1.2, 24);
 /// A sentence of fewer or more words, and each word beyond.
 const WORDS: (usize, usize) = (8, 34);
 const TOO_SHORT: f64 = -0.4;
+/// A short one after a short one: "It was a white sign. A red sign. A green sign."
+const SHORT_AGAIN: f64 = -0.8;
 const TOO_LONG: f64 = -0.02;
 
 /// How well a sentence of these words stands after those before it, the last one first.
@@ -21,8 +23,11 @@ pub(super) fn of_a_sentence<'a>(words: &[String], before: impl Iterator<Item = &
     let count = words.len();
     let short = if count < WORDS.0 { TOO_SHORT } else { 0.0 };
     let long = TOO_LONG * count.saturating_sub(WORDS.1) as f64;
-    let alike = before.zip([SAME_BEGINNING, SAME_BEGINNING / 2.0]);
-    let alike = alike.filter(|(sentence, _)| words_of(sentence).first() == words.first());
+    let before: Vec<Vec<String>> = before.take(2).map(|text| words_of(text)).collect();
+    let again = count < WORDS.0 && before.first().is_some_and(|last| last.len() < WORDS.0);
+    let short = short + if again { SHORT_AGAIN } else { 0.0 };
+    let alike = before.iter().zip([SAME_BEGINNING, SAME_BEGINNING / 2.0]);
+    let alike = alike.filter(|(sentence, _)| sentence.first() == words.first());
     let gained = LENGTH.0 * count.min(LENGTH.1) as f64 / LENGTH.1 as f64;
     short + long + gained + stating(words) + alike.map(|(_, cost)| cost).sum::<f64>()
 }
@@ -70,6 +75,16 @@ mod tests {
             said("It was with the dogs in the fields") < said("He was with the dogs in the fields")
         );
         assert_eq!(said("It"), said("He"), "nothing is stated yet");
+    }
+
+    #[test]
+    fn a_short_sentence_had_better_not_follow_a_short_one() {
+        let long = "Old men went slowly down to the harbour again.";
+        let short = "A sign stood there.";
+        let next = "Nobody came.";
+        assert!(score(next, &[long, short]) < score(next, &[short, long]));
+        let next = "Nobody came out of the house that day, nor spoke of it.";
+        assert_eq!(score(next, &[long, short]), score(next, &[short, long]));
     }
 
     #[test]
