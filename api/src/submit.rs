@@ -341,12 +341,10 @@ pub(crate) fn check_webhook(service: &Service, request: &StoryRequest) -> Result
 
 /// Until a worker has said which styles there are, any is taken: the worker will judge it.
 pub(crate) async fn check_styles(store: &Store, request: &StoryRequest) -> Result<()> {
-    let named = request.styles()?;
-    let names: Vec<String> = named.into_iter().map(|(name, _)| name).collect();
-    if store.knows_styles(&names).await? {
+    let names = request.style_names()?;
+    if store.are_of_the_bundle(&names) {
         return Ok(());
     }
-    // the names of all are read for who has to choose among them
     let Some(catalogue) = store.styles().await? else {
         return Ok(());
     };

@@ -204,6 +204,14 @@ impl StoryRequest {
         parse_style(&self.style)
     }
 
+    /// Their names alone.
+    ///
+    /// # Errors
+    /// As [`parse_style`].
+    pub fn style_names(&self) -> Result<Vec<String>, FieldProblem> {
+        Ok(self.styles()?.into_iter().map(|(name, _)| name).collect())
+    }
+
     /// Checks every field against its limits; whether the style is known is for the caller to ask.
     ///
     /// # Errors

@@ -237,12 +237,12 @@ impl Intake {
 
     /// The styles of a request that are not the bundle's own, if all there are.
     async fn added_styles(&self, job: &Job) -> Result<Vec<AddedStyle>, Outcome> {
-        let wanted = job.request.styles().map_err(|problem| {
+        let wanted = job.request.style_names().map_err(|problem| {
             let error = JobError::new(ErrorKind::InvalidParameter, problem.to_string());
             Outcome::Failed(error)
         })?;
         let (bundle, known) = (&self.shared.bundle, &self.shared.styles);
-        let names = wanted.into_iter().map(|(name, _)| name);
+        let names = wanted.into_iter();
         let foreign: Vec<String> = names.filter(|name| !known.contains(name)).collect();
         if foreign.is_empty() {
             return Ok(Vec::new());

@@ -124,8 +124,7 @@ async fn with_styles(
     asked: &str,
     job: &NewJob,
 ) -> Result<String> {
-    let named = job.request.styles().unwrap_or_default();
-    let names: Vec<String> = named.into_iter().map(|(name, _)| name).collect();
+    let names = job.request.style_names().unwrap_or_default();
     let added = if store.are_of_the_bundle(&names) {
         Vec::new()
     } else {

@@ -76,6 +76,11 @@ impl Store {
         }))
     }
 
+    /// Whether all of these are styles of the bundle itself, as far as is known without asking: a no says nothing.
+    pub fn are_of_the_bundle(&self, names: &[String]) -> bool {
+        self.own_styles.has(names)
+    }
+
     /// Accepts a draft as a job, in one transaction; workers are told. A style that could not be made gives up its name.
     ///
     /// # Errors

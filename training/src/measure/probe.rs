@@ -2,8 +2,8 @@
 //!
 //! `storyteller evaluate stories` calls [`accuracy`] and, where books are at hand, [`taught_by`] and [`of_passages`].
 //! Naive Bayes over the words that a story says (each counts once) is trained on some pictures' stories and asked about the
-//! others', in turns (cross-validation by picture),
-//! so that it cannot know a style by what a picture shows; or on passages of real books, and asked about all stories.
+//! others', in turns (cross-validation by picture), so that it cannot know a style by what a picture shows; or on passages of
+//! real books, and asked about all stories.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

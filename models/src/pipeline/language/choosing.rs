@@ -194,7 +194,8 @@ impl<'a> Choosing<'a> {
             (row, fits + self.language_of(candidate))
         };
         let mut scored: Vec<(usize, f64)> = candidates.iter().enumerate().map(score).collect();
-        scored.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        let best_first = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1);
+        scored.sort_by(best_first);
         if self.standing() > 0 && self.subject.unit == Unit::Sentence {
             scored.truncate(READ_ANEW);
             let drawn = |&(row, _): &(usize, f64)| (texts[row], candidates[row].sentence.fluency);
@@ -203,13 +204,10 @@ impl<'a> Choosing<'a> {
             for ((_, score), gained) in scored.iter_mut().zip(gained) {
                 *score += gained;
             }
+            scored.sort_by(best_first);
         }
-        // of equals the first one
-        let best = scored
-            .into_iter()
-            .rev()
-            .max_by(|(_, a), (_, b)| a.total_cmp(b));
-        Ok(best.map(|(row, score)| (row, thoughts.get(row as i64), score)))
+        let best = scored.first();
+        Ok(best.map(|&(row, score)| (row, thoughts.get(row as i64), score)))
     }
 
     /// How well a sentence reads here, whatever it is about.
