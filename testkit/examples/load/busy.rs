@@ -112,8 +112,9 @@ pub(crate) async fn measured(
 
     let teller = place.teller(program);
     let meter = Meter::start(place).await;
-    let polls = ask_all(asking, |turn| {
-        get(&format!("/v1/stories/{}", ids[turn % ids.len()]))
+    let asked: Vec<Uuid> = ids.clone();
+    let polls = ask_all(asking, move |turn| {
+        get(&format!("/v1/stories/{}", asked[turn % asked.len()]))
     })
     .await;
     let cost = meter.read(place, polls.times.len()).await;

@@ -1,5 +1,5 @@
 //! Callers: each has a connection of its own and asks again as soon as it is answered.
-//! Requests are bytes made beforehand and answers are hardly looked at, so that callers cost little beside what they measure.
+//! Requests are put together from bytes and answers are hardly looked at, so that callers cost little beside what they measure.
 
 use std::io;
 use std::net::SocketAddr;
@@ -100,21 +100,23 @@ fn head_of(bytes: &[u8]) -> io::Result<Option<(u16, usize, usize)>> {
 }
 
 /// All callers ask until the time is over; `request` makes the request of each turn.
-pub(crate) async fn ask_all(asking: &Asking, request: impl Fn(usize) -> Vec<u8>) -> Answers {
-    // made beforehand, as many as differ
-    let requests: Arc<Vec<Vec<u8>>> = Arc::new((0..997).map(request).collect());
+pub(crate) async fn ask_all(
+    asking: &Asking,
+    request: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static,
+) -> Answers {
+    let request = Arc::new(request);
     let turns = Arc::new(AtomicUsize::new(0));
     let until = Instant::now() + asking.time;
     let mut callers = Vec::new();
     for _ in 0..asking.callers {
         let mut caller = Caller::open(asking.address).await.unwrap();
-        let (requests, turns) = (Arc::clone(&requests), Arc::clone(&turns));
+        let (request, turns) = (Arc::clone(&request), Arc::clone(&turns));
         callers.push(tokio::spawn(async move {
             let mut answers = Answers::default();
             while Instant::now() < until {
-                let turn = turns.fetch_add(1, Ordering::Relaxed);
+                let request = request(turns.fetch_add(1, Ordering::Relaxed));
                 let begun = Instant::now();
-                caller.send(&requests[turn % requests.len()]).await.unwrap();
+                caller.send(&request).await.unwrap();
                 let (status, body) = caller.answer().await.unwrap();
                 if (200..300).contains(&status) {
                     answers.times.push(begun.elapsed());

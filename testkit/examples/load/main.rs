@@ -18,11 +18,10 @@ mod place;
 mod report;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
-use jobs::{Outcome, StoryRequest};
+use jobs::{Outcome, StoryRequest, Submitted};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Deserialize;
 use testkit::service::{new_job, story};
@@ -94,11 +93,7 @@ async fn main() {
 
     let photo = testkit::photos::of_bytes(100_000);
     // of the same wishes one story would be told for all, and each submit would wait for the one before
-    let seeds = AtomicU64::new(1);
-    let submit = |_| {
-        let seed = seeds.fetch_add(1, Ordering::Relaxed).to_string();
-        form("/v1/stories", &photo, &[("seed", &seed)])
-    };
+    let submit = move |turn: usize| form("/v1/stories", &photo, &[("seed", &turn.to_string())]);
     let (submits, bodies) = measured(&mut place, "submit a photo of 100 KB", &asking, submit).await;
     report.rows.push(submits);
     let accepted = bodies
@@ -107,15 +102,18 @@ async fn main() {
     let mut ids: Vec<Uuid> = accepted.map(|one| one.unwrap().id).collect();
     fill(&place, &mut ids, options.queue.max(options.waiting + 1)).await;
 
-    let poll = |id: &Uuid| get(&format!("/v1/stories/{id}"));
-    let queued = |turn: usize| poll(&ids[turn % ids.len()]);
+    let poll_one_of = |ids: &[Uuid]| {
+        let ids = ids.to_vec();
+        move |turn: usize| get(&format!("/v1/stories/{}", ids[turn % ids.len()]))
+    };
+    let queued = poll_one_of(&ids);
     let (row, _) = measured(&mut place, "poll one that waits", &asking, queued).await;
     report.rows.push(row);
 
     let (told, waiting) = ids.split_at(ids.len() - options.waiting);
     let told = &told[..told.len().min(TOLD)];
     report.rows.push(tell(&mut place, told).await);
-    let ended = |turn: usize| poll(&told[turn % told.len()]);
+    let ended = poll_one_of(told);
     let (row, _) = measured(&mut place, "poll one that is told", &asking, ended).await;
     report.rows.push(row);
     let page = |_| get("/v1/stories?limit=20");
@@ -159,7 +157,7 @@ async fn measured(
     place: &mut Place,
     name: &str,
     asking: &Asking,
-    request: impl Fn(usize) -> Vec<u8>,
+    request: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static,
 ) -> (Row, Vec<Vec<u8>>) {
     let meter = Meter::start(place).await;
     let answers = ask_all(asking, request).await;
@@ -178,7 +176,8 @@ async fn fill(place: &Place, ids: &mut Vec<Uuid>, queue: usize) {
             for _ in 0..share {
                 let job = new_job(StoryRequest::default());
                 ids.push(job.id);
-                store.submit(job).await.unwrap();
+                let taken = store.submit(job).await.unwrap();
+                assert!(matches!(taken, Submitted::New(_)), "the queue has no room");
             }
             ids
         })

@@ -17,6 +17,9 @@ use testkit::seaweedfs::{self, Weed};
 
 use crate::caller::{Caller, get};
 
+/// Room in the queue that no measurement fills.
+const MOST_WAITING: u32 = 10_000_000;
+
 /// The service.
 pub(crate) struct Place {
     pub(crate) address: SocketAddr,
@@ -43,7 +46,12 @@ impl Place {
             .args(["migrate", "--database-url", &url])
             .status();
         assert!(migrated.unwrap().success(), "the tables cannot be made");
-        let store = Store::connect(&url, Rules::default()).await.unwrap();
+        let rules = Rules {
+            max_queued: MOST_WAITING,
+            max_queued_bytes: u64::MAX,
+            ..Rules::default()
+        };
+        let store = Store::connect(&url, rules).await.unwrap();
         let style = StyleEntry {
             name: "romance".to_owned(),
             description: "for measuring".to_owned(),
@@ -56,7 +64,7 @@ impl Place {
         let address = free_address();
         let mut program = Command::new(api);
         program
-            .args(["--database-url", &url, "--max-queued", "10000000"])
+            .args(["--database-url", &url, "--max-queued", &MOST_WAITING.to_string()])
             .args(["--max-connections", "20000"])
             .args(["--listen", &address.to_string()])
             .env_remove("S3_BUCKET")
