@@ -69,7 +69,7 @@ async fn placed(service: &Service, mut job: Job) -> Result<(Job, Option<(u64, Ar
         }
         let store = &service.state.store;
         let line = store.line().await?;
-        if let Some(position) = store.position_in(&line, id).await? {
+        if let Some(position) = store.position_in(&line, &job).await? {
             return Ok((job, Some((position, line))));
         }
         // the job that it waits for is being told

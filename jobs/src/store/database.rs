@@ -15,7 +15,10 @@ use sqlx::postgres::{
     PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgQueryResult, PgRow, PgStatement,
     PgTypeInfo,
 };
-use sqlx::{Connection as _, Describe, Either, Execute, Executor, Postgres, SqlStr};
+use sqlx::{
+    AssertSqlSafe, Connection as _, Describe, Either, Execute, Executor, Postgres, SqlSafeStr,
+    SqlStr,
+};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::context::TokioContext;
@@ -104,12 +107,22 @@ impl Database {
             .await
     }
 
-    /// A transaction that begins with this statement.
-    async fn begin_with(&self, begin: &'static str) -> sqlx::Result<Transaction> {
+    /// A transaction in which nobody else is who named the same telling: one way there and back for both. What is read in it
+    /// afterwards is as the one before has left it.
+    pub(super) async fn begin_alone(&self, telling: &str) -> sqlx::Result<Transaction> {
+        // of several statements none takes parameters; a telling is a hash, and a text in any case. The key is that of
+        // `one_at_a_time`
+        let text = telling.replace('\'', "''");
+        let begin = format!("begin; select pg_advisory_xact_lock(hashtextextended('{text}', 0))");
+        self.begin_with(AssertSqlSafe(begin)).await
+    }
+
+    /// A transaction that begins with these statements.
+    async fn begin_with(&self, begin: impl SqlSafeStr) -> sqlx::Result<Transaction> {
         let mut connection = self.acquire().await?;
         // before it is: whoever stops waiting in between does not know
         connection.in_transaction = true;
-        connection.execute(begin).await?;
+        connection.execute(begin.into_sql_str()).await?;
         Ok(Transaction(connection))
     }
 

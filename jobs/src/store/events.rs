@@ -2,8 +2,6 @@
 //! The API's feed and its streams ask. What must stay true: a look at any number of jobs is one statement, and a job of
 //! the time before events were kept has some too.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,8 +13,6 @@ use crate::event::{Event, Happened, What};
 use crate::job::State;
 
 const DOING: &str = "look what happened to a job";
-/// Whoever stands farther back need not know exactly where.
-const LONGEST_LINE: i64 = 10_000;
 
 /// As much of a job as tells whether there is news of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,35 +90,6 @@ impl Store {
             })
         });
         Ok(standing.collect())
-    }
-
-    /// The queue: how many are told before each job that waits, for the first ten thousand. Who waits for what another job
-    /// tells has its place.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Unexpected`.
-    pub async fn waiting_order(&self) -> Result<HashMap<Uuid, u64>> {
-        let waiting = sqlx::query_scalar!(
-            "select id from jobs where state = 'queued' and follows is null order by lane, due_at, id limit $1",
-            LONGEST_LINE,
-        )
-        .fetch_all(&self.database)
-        .await
-        .map_err(|error| failed("see who waits", error))?;
-        let followers = sqlx::query!(
-            r#"select id, follows as "follows!" from jobs where state = 'queued' and follows is not null limit $1"#,
-            LONGEST_LINE,
-        )
-        .fetch_all(&self.database)
-        .await
-        .map_err(|error| failed("see who waits", error))?;
-        let mut line: HashMap<Uuid, u64> = waiting.into_iter().zip(0..).collect();
-        for follower in followers {
-            if let Some(place) = line.get(&follower.follows).copied() {
-                line.insert(follower.id, place);
-            }
-        }
-        Ok(line)
     }
 }
 

@@ -39,7 +39,8 @@ impl Known {
 }
 
 /// Lets nobody else ask for one of these until this transaction ends: of many who ask for the same at once, one is told.
-/// Before any row is touched, and always in the same order, so that nobody waits in a circle.
+/// Before any row is touched, and always in the same order, so that nobody waits in a circle. (Who asks for one begins so:
+/// `Database::begin_alone`.)
 pub(super) async fn one_at_a_time<'a>(
     connection: &mut Connection,
     jobs: impl Iterator<Item = &'a NewJob>,

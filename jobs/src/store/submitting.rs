@@ -5,7 +5,7 @@
 use uuid::Uuid;
 
 use super::database::Connection;
-use super::reusing::{Known, known, one_at_a_time};
+use super::reusing::{Known, known};
 use super::row::{failed, job_rows, lane, write};
 use super::{Idempotency, NewJob, Store, Submitted};
 use crate::error::Result;
@@ -30,11 +30,11 @@ impl Store {
     /// `Unavailable` or `Unexpected`; then the job may or may not have been accepted.
     pub async fn submit(&self, job: NewJob) -> Result<Submitted> {
         let job = self.among_his_own(job);
-        let mut transaction = self
-            .database
-            .begin()
-            .await
-            .map_err(|error| failed(DOING, error))?;
+        let begun = match &job.telling {
+            Some(telling) => self.database.begin_alone(telling).await,
+            None => self.database.begin().await,
+        };
+        let mut transaction = begun.map_err(|error| failed(DOING, error))?;
         if let Some(idempotency) = &job.idempotency
             && let Some(known) = self.submitted_before(&mut transaction, idempotency).await?
         {
@@ -47,7 +47,6 @@ impl Store {
         if let Some(quota) = self.charge(&mut transaction, 1).await? {
             return Ok(Submitted::OverQuota(quota));
         }
-        one_at_a_time(&mut transaction, std::iter::once(&job)).await?;
         let insert = Insert {
             job: &job,
             place: None,

@@ -55,6 +55,35 @@ async fn pages_of_jobs_go_from_the_newest_to_the_oldest() {
 }
 
 #[tokio::test]
+async fn who_has_come_to_a_long_line_since_it_was_read_stands_at_the_end_of_his_lane() {
+    let service = Service::start().await;
+    let ids = service.submit_many(1000).await;
+    let line = service.store.line().await.unwrap();
+    let as_urgent = |priority| {
+        service.submit_as(StoryRequest {
+            priority,
+            ..StoryRequest::default()
+        })
+    };
+    let (urgent, patient) = (as_urgent(5).await, as_urgent(0).await);
+    let place = async |job| service.store.position_in(&line, job).await.unwrap();
+    assert_eq!(place(&urgent).await, Some(0));
+    // who else has come since is not known
+    assert_eq!(place(&patient).await, Some(1000));
+    assert_eq!(place(&service.job(ids[999]).await).await, Some(999));
+    // one of before that is not in it, since somebody had it just then, is counted
+    let claimed = service.claim().await;
+    let again = service.store.line().await.unwrap();
+    service
+        .store
+        .finish(claimed.lease, Outcome::Released)
+        .await
+        .unwrap();
+    let place = service.store.position_in(&again, &claimed.job).await;
+    assert_eq!(place.unwrap(), Some(0));
+}
+
+#[tokio::test]
 async fn a_job_knows_how_many_are_told_before_it() {
     let service = Service::start().await;
     let ids = service.submit_many(3).await;

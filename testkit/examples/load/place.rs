@@ -64,7 +64,12 @@ impl Place {
         let address = free_address();
         let mut program = Command::new(api);
         program
-            .args(["--database-url", &url, "--max-queued", &MOST_WAITING.to_string()])
+            .args([
+                "--database-url",
+                &url,
+                "--max-queued",
+                &MOST_WAITING.to_string(),
+            ])
             .args(["--max-connections", "20000"])
             .args(["--listen", &address.to_string()])
             .env_remove("S3_BUCKET")
