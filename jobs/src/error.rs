@@ -56,6 +56,22 @@ impl Error {
         }
     }
 
+    /// The same for somebody else whom it befell, too.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Error::Unavailable {
+                place,
+                doing,
+                cause,
+            } => Error::Unavailable {
+                place,
+                doing,
+                cause: cause.to_string().into(),
+            },
+            Error::Unexpected { doing, cause } => Error::unexpected(doing, cause.to_string()),
+        }
+    }
+
     pub(crate) fn unexpected(
         doing: &'static str,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,

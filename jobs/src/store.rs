@@ -30,6 +30,7 @@ pub(crate) mod sharing;
 mod styles;
 mod submitting;
 mod sweeping;
+mod together;
 mod uploads;
 
 use std::str::FromStr as _;
@@ -44,7 +45,7 @@ use crate::claim::Lease;
 use crate::config::Rules;
 use crate::error::{Error, Result};
 use crate::event::Said;
-use crate::job::{Job, JobError, Stage, StoredImage, StoryResult, StyleEntry};
+use crate::job::{Attempt, Job, JobError, Stage, StoredImage, StoryResult, StyleEntry};
 use crate::key::{Actor, Quota};
 use crate::request::StoryRequest;
 use crate::style::LearntStyle;
@@ -56,6 +57,7 @@ use pace::Pace;
 pub use room::{QueueLimit, Room};
 pub use row::Listed;
 use row::{DATABASE, failed};
+use together::Together;
 pub use uploads::Opening;
 
 /// Health checks ask every few seconds.
@@ -213,6 +215,9 @@ pub struct Store {
     room: Arc<room::Latest>,
     /// What the bundle can be asked for.
     own_styles: Arc<own_styles::Latest>,
+    /// Who looks at jobs, and at their attempts.
+    lookers: Arc<Together<Option<Job>>>,
+    history: Arc<Together<Vec<Attempt>>>,
     /// Asked for once.
     deployment: Arc<OnceCell<Uuid>>,
     /// For whom it acts; the service itself is nobody.
@@ -244,6 +249,8 @@ impl Store {
             line: Arc::default(),
             room: Arc::default(),
             own_styles: Arc::default(),
+            lookers: Arc::default(),
+            history: Arc::default(),
             deployment: Arc::default(),
             actor: None,
             traceparent: None,

@@ -86,6 +86,11 @@ impl Database {
         self.pool.connect_options().as_ref().clone()
     }
 
+    /// Where connections live.
+    pub(super) fn home(&self) -> &Handle {
+        &self.home
+    }
+
     /// A connection.
     pub(super) async fn acquire(&self) -> sqlx::Result<Connection> {
         Ok(Connection {

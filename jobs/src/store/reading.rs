@@ -1,12 +1,14 @@
 //! Everything that only looks: one job, pages of jobs, attempts, places in the queue and the pace.
 //! The API calls it for its answers. What must stay true: nothing here takes a lock or grows with the table.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
+use super::database::Database;
 use super::row::{JobRow, failed, job_rows, jobs, read_optional};
 use super::{Depth, Listed, Store};
 use crate::error::Result;
@@ -22,7 +24,12 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn get(&self, id: Uuid) -> Result<Option<Job>> {
-        get(&self.database, id).await
+        let database = self.database.clone();
+        let look = move |ids| jobs_of(database.clone(), ids);
+        match self.lookers.ask(id, self.database.home(), look).await {
+            Some(job) => job,
+            None => get(&self.database, id).await,
+        }
     }
 
     /// Up to `limit` stories' jobs, the newest first, of one state if one is given, and older than `before` if it is given.
@@ -93,25 +100,18 @@ impl Store {
     /// # Errors
     /// `Unavailable` or `Unexpected`.
     pub async fn attempts(&self, id: Uuid) -> Result<Vec<Attempt>> {
-        let rows = sqlx::query!(
-            "select lease, worker, started_at, ended_at, outcome, error from attempts where job = $1 order by lease",
-            id,
-        )
-        .fetch_all(&self.database)
-        .await
-        .map_err(|error| failed("list the attempts at a job", error))?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Attempt {
-                    lease: row.lease,
-                    worker: row.worker,
-                    started_at: row.started_at,
-                    ended_at: row.ended_at,
-                    outcome: row.outcome,
-                    error: read_optional("read the error of an attempt", row.error)?,
-                })
-            })
-            .collect()
+        let database = self.database.clone();
+        let look = move |ids: Vec<Uuid>| {
+            let database = database.clone();
+            async move { attempts_of(&database, &ids).await }
+        };
+        match self.history.ask(id, self.database.home(), look).await {
+            Some(attempts) => attempts,
+            None => Ok(attempts_of(&self.database, &[id])
+                .await?
+                .remove(&id)
+                .unwrap_or_default()),
+        }
     }
 
     /// A place in the queue, counted for this job alone.
@@ -174,6 +174,47 @@ impl Store {
                 .collect(),
         ))
     }
+}
+
+/// What there is of these jobs. One that cannot be read is left out.
+async fn jobs_of(database: Database, ids: Vec<Uuid>) -> Result<HashMap<Uuid, Option<Job>>> {
+    let rows = job_rows!("select", "from jobs where id = any($1)", &ids)
+        .fetch_all(&database)
+        .await
+        .map_err(|error| failed("read a job", error))?;
+    let mut found: HashMap<_, _> = ids.into_iter().map(|id| (id, None)).collect();
+    for row in rows {
+        let id = row.id;
+        match row.job() {
+            Ok(job) => found.insert(id, Some(job)),
+            Err(_) => found.remove(&id),
+        };
+    }
+    Ok(found)
+}
+
+/// Every attempt at each of these jobs, the first one first.
+async fn attempts_of(database: &Database, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Attempt>>> {
+    let rows = sqlx::query!(
+        "select job, lease, worker, started_at, ended_at, outcome, error from attempts
+        where job = any($1) order by job, lease",
+        ids,
+    )
+    .fetch_all(database)
+    .await
+    .map_err(|error| failed("list the attempts at a job", error))?;
+    let mut found: HashMap<_, Vec<_>> = ids.iter().map(|id| (*id, Vec::new())).collect();
+    for row in rows {
+        found.entry(row.job).or_default().push(Attempt {
+            lease: row.lease,
+            worker: row.worker,
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+            outcome: row.outcome,
+            error: read_optional("read the error of an attempt", row.error)?,
+        });
+    }
+    Ok(found)
 }
 
 /// The job, as this connection sees it.
