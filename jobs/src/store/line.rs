@@ -23,8 +23,8 @@ const LONGEST: i64 = 10_000;
 const LONG: u64 = 1000;
 const LANES: usize = 10;
 
-/// For each that waits a line is kept for so long: about twenty times what reading it takes.
-const KEPT_FOR_EACH: Duration = Duration::from_micros(10);
+/// For each that waits a line is kept for so long: at least twenty times what reading it takes.
+const KEPT_FOR_EACH: Duration = Duration::from_micros(40);
 
 /// Those that wait, and how fast they are told.
 #[derive(Debug)]
@@ -45,13 +45,15 @@ impl Line {
         Some(pace.mul_f64((before + running + 1) as f64))
     }
 
-    /// The place of one that has come to a long line since it was read: the last one of its lane.
+    /// The place of one that has come to a long line since it was read, or stands beyond its end: the last one of its lane.
     fn behind(&self, job: &Job) -> Option<u64> {
         let (seconds, nanos) = job.id.get_timestamp()?.to_unix();
-        // those that were put off or wait for another job have a place of their own
-        let is_new = Duration::new(seconds, nanos) > self.read && job.attempts == 0;
         let place = self.up_to[usize::try_from(lane(job.request.priority)).ok()?];
-        (is_new && job.follows.is_none() && self.up_to[LANES - 1] >= LONG).then_some(place)
+        let is_new = Duration::new(seconds, nanos) > self.read;
+        let is_behind = is_new || place >= LONGEST.unsigned_abs();
+        // those that were put off or wait for another job have a place of their own
+        let in_order = job.attempts == 0 && job.follows.is_none();
+        (is_behind && in_order && self.up_to[LANES - 1] >= LONG).then_some(place)
     }
 
     fn is_fresh(&self, read: Instant) -> bool {
@@ -64,7 +66,7 @@ impl Line {
 pub(super) type Latest = Mutex<Option<(Instant, Arc<Line>)>>;
 
 impl Store {
-    /// The line, as it stood at most a tenth of a second ago.
+    /// The line, as it stood at most four tenths of a second ago.
     ///
     /// # Errors
     /// `Unavailable` or `Unexpected`.

@@ -15,8 +15,8 @@ use crate::error::Result;
 
 const DOING: &str = "see whether there is room";
 
-/// For each that waits the count is kept for so long: some forty times what counting takes.
-const KEPT_FOR_EACH: Duration = Duration::from_micros(10);
+/// For each that waits the count is kept for so long: some hundred times what counting takes.
+const KEPT_FOR_EACH: Duration = Duration::from_micros(40);
 /// Of both limits this share has to be left, and so much, or it is counted anew: nobody fills that while a count is kept.
 const LEFT: f64 = 0.25;
 const STORIES_LEFT: u32 = 1000;
@@ -202,7 +202,7 @@ mod tests {
         }
     }
 
-    /// What is kept for ten seconds.
+    /// What is kept for forty seconds.
     const MANY: Waiting = Waiting {
         stories: 1_000_000,
         bytes: 1 << 20,

@@ -84,6 +84,30 @@ async fn who_has_come_to_a_long_line_since_it_was_read_stands_at_the_end_of_his_
 }
 
 #[tokio::test]
+async fn beyond_ten_thousand_nobody_is_counted_on() {
+    let service = Service::start().await;
+    let patient = service.submit().await;
+    let urgent = service
+        .submit_as(StoryRequest {
+            priority: 5,
+            ..StoryRequest::default()
+        })
+        .await;
+    let many = "insert into jobs (id, request, image, lane, due_at, max_attempts)
+        select gen_random_uuid(), request, image, lane, due_at - interval '1 hour', max_attempts
+        from jobs, generate_series(1, 10001) where lane = 9";
+    service.tamper(many).await;
+    let line = service.store.line().await.unwrap();
+    let place = async |job| service.store.position_in(&line, job).await.unwrap();
+    assert_eq!(place(&urgent).await, Some(0));
+    assert_eq!(place(&patient).await, Some(10_000));
+    assert_eq!(
+        service.store.position(patient.id).await.unwrap(),
+        Some(10_000)
+    );
+}
+
+#[tokio::test]
 async fn a_job_knows_how_many_are_told_before_it() {
     let service = Service::start().await;
     let ids = service.submit_many(3).await;

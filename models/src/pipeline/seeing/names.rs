@@ -9,6 +9,8 @@ use tch::{Kind, Tensor};
 
 /// How many of the photo network's classes count.
 const BEST: i64 = 10;
+/// The probability of its best class with which the photo network is sure: on photos of one thing it has that or more.
+const SURELY: f64 = 0.8;
 /// A score below this is no sighting, whatever is usual for its class.
 const FLOOR: f64 = 0.4;
 /// Scores reach from the floor to about .9: this brings a sure sighting to about 1.
@@ -45,18 +47,54 @@ impl Names {
     }
 
     /// What the photo network recognises, from its logits (N, 1000): the ten likeliest names by their probability (N, T).
-    /// Of a picture whose best class has probability p, all counts times `unsure` + (1 − `unsure`) p².
+    /// Of a picture whose best class has probability p, all counts times `unsure` + (1 − `unsure`) s², where s is p as a share of
+    /// what a network has that is sure, at most 1.
     pub fn recognised(&self, logits: &Tensor, unsure: f64) -> Tensor {
         let likely = logits.softmax(1, Kind::Float);
         let (best, _) = likely.topk(BEST, 1, true, true);
         let least = best.narrow(1, BEST - 1, 1);
         let kept = likely.where_scalarother(&likely.ge_tensor(&least), 0.0);
-        let sure = best.narrow(1, 0, 1).square() * (1.0 - unsure) + unsure;
-        kept.matmul(&self.photo) * sure
+        let sure = (best.narrow(1, 0, 1) / SURELY).clamp_max(1.0).square();
+        kept.matmul(&self.photo) * (sure * (1.0 - unsure) + unsure)
     }
 
     /// What the detector sees with more than its usual strength, from its scores (N, 80): names by the excess (N, T).
     pub fn detected(&self, scores: &Tensor) -> Tensor {
         ((scores - &self.floor).clamp_min(0.0) * SURE).matmul(&self.detector)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::tensors::floats::floats;
+
+    #[test]
+    fn what_a_sure_network_recognises_counts_wholly_and_what_an_unsure_one_does_less() {
+        const CLASSES: i64 = 12;
+        let centred = Tensor::eye(CLASSES + 1, (Kind::Float, tch::Device::Cpu));
+        let arrays = [
+            ("centred".to_owned(), centred),
+            ("q90".to_owned(), Tensor::from_slice(&[0.5f32])),
+        ];
+        let names = Names::load(&Weights::from_tensors("names", arrays), CLASSES + 1).unwrap();
+        // of the first class, when it has this probability and the others share the rest
+        let first = |probability: f64, unsure: f64| {
+            let rest = (1.0 - probability) / (CLASSES - 1) as f64;
+            let mut all = [rest.ln() as f32; CLASSES as usize];
+            all[0] = probability.ln() as f32;
+            let logits = Tensor::from_slice(&all).unsqueeze(0);
+            f64::from(floats(&names.recognised(&logits, unsure).get(0))[0])
+        };
+        for (probability, share) in [(0.95, 1.0), (0.8, 1.0), (0.4, 0.55), (0.2, 0.4375)] {
+            let counted = first(probability, 0.4);
+            assert!(
+                (counted - probability * share).abs() < 1e-5,
+                "{probability}: {counted}"
+            );
+            assert!((first(probability, 1.0) - probability).abs() < 1e-5);
+        }
     }
 }
