@@ -1,18 +1,24 @@
 //! One look for all who ask at the same time: a thousand callers who poll cost some statements, and who is alone waits for nobody.
-//! `reading.rs` looks so at jobs and their attempts. What must stay true: a look begins after everybody in it has asked, and
-//! nobody's answer depends on whether somebody else stops waiting.
+//! `reading.rs` looks so at jobs and their attempts. What must stay true: a look begins after everybody in it has asked,
+//! nobody's answer depends on whether somebody else stops waiting, and a look that hangs holds up those in it only.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::error::Result;
 
 /// As many as one statement looks at.
 const MOST: usize = 100;
+/// Who has not been looked for by then does not wait any longer for the look before: another one begins.
+const SLOW: Duration = Duration::from_millis(50);
+/// So many looks at once.
+const LOOKS: usize = 4;
 
 /// Those who ask for what belongs to an id.
 #[derive(Debug)]
@@ -23,15 +29,15 @@ type Asker<T> = (Uuid, oneshot::Sender<Result<T>>);
 #[derive(Debug)]
 struct Asked<T> {
     waiting: Vec<Asker<T>>,
-    /// Somebody looks, and will look for those who wait.
-    under_way: bool,
+    /// So many look, and will look for those who wait.
+    looking: usize,
 }
 
 impl<T> Default for Together<T> {
     fn default() -> Self {
         Together(Mutex::new(Asked {
             waiting: Vec::new(),
-            under_way: false,
+            looking: 0,
         }))
     }
 }
@@ -46,23 +52,35 @@ impl<T: Clone + Send + 'static> Together<T> {
         look: L,
     ) -> Option<Result<T>>
     where
-        L: Fn(Vec<Uuid>) -> F + Send + Sync + 'static,
+        L: Fn(Vec<Uuid>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<HashMap<Uuid, T>>> + Send,
     {
-        let (sender, answer) = oneshot::channel();
-        let is_first = {
-            let mut asked = self.lock();
-            asked.waiting.push((id, sender));
-            !std::mem::replace(&mut asked.under_way, true)
-        };
-        if is_first {
-            let looking = Looking {
+        let (sender, mut answer) = oneshot::channel();
+        self.lock().waiting.push((id, sender));
+        let mut at_once = 1;
+        loop {
+            if let Some(looking) = self.look_for_those_who_wait(at_once) {
+                let look = look.clone();
+                drop(home.spawn(async move { looking.until_nobody_waits(look).await }));
+            }
+            match timeout(SLOW, &mut answer).await {
+                Ok(answer) => return answer.ok(),
+                Err(_) => at_once = LOOKS,
+            }
+        }
+    }
+
+    /// Somebody who looks, unless so many do or nobody waits.
+    fn look_for_those_who_wait(self: &Arc<Self>, at_once: usize) -> Option<Looking<T>> {
+        let mut asked = self.lock();
+        let is_needed = asked.looking < at_once && !asked.waiting.is_empty();
+        is_needed.then(|| {
+            asked.looking += 1;
+            Looking {
                 together: Arc::clone(self),
                 over: false,
-            };
-            drop(home.spawn(async move { looking.until_nobody_waits(look).await }));
-        }
-        answer.await.ok()
+            }
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Asked<T>> {
@@ -70,7 +88,7 @@ impl<T: Clone + Send + 'static> Together<T> {
     }
 }
 
-/// The one who looks. If his task ends early, nobody waits for him any longer, and the next one who asks looks.
+/// One who looks. If his task ends early and he was the only one, nobody waits for him any longer, and the next one who asks looks.
 struct Looking<T: Clone + Send + 'static> {
     together: Arc<Together<T>>,
     /// Nobody waited any more.
@@ -103,18 +121,23 @@ impl<T: Clone + Send + 'static> Looking<T> {
     fn next(&mut self) -> Option<Vec<Asker<T>>> {
         let mut asked = self.together.lock();
         let many = asked.waiting.len().min(MOST);
-        asked.under_way = many > 0;
         self.over = many == 0;
-        (many > 0).then(|| asked.waiting.drain(..many).collect())
+        if self.over {
+            asked.looking -= 1;
+            return None;
+        }
+        Some(asked.waiting.drain(..many).collect())
     }
 }
 
 impl<T: Clone + Send + 'static> Drop for Looking<T> {
     fn drop(&mut self) {
-        // after a proper end somebody else may look by now
-        if !self.over {
-            let mut asked = self.together.lock();
-            asked.under_way = false;
+        if self.over {
+            return;
+        }
+        let mut asked = self.together.lock();
+        asked.looking -= 1;
+        if asked.looking == 0 {
             asked.waiting.clear();
         }
     }
@@ -127,13 +150,16 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
+    use std::time::Instant;
 
-    /// Finds the lowest byte of each id but those of 0, after a while, and fails at 255; counts how often it was asked.
+    /// Finds the lowest byte of each id but those of 0, after a while, fails at 255 and hangs at 254; counts how often it was asked.
     async fn look(looks: Arc<AtomicUsize>, ids: Vec<Uuid>) -> Result<HashMap<Uuid, u8>> {
         looks.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(20)).await;
         let found: HashMap<_, _> = ids.into_iter().map(|id| (id, id.as_bytes()[15])).collect();
+        if found.values().any(|byte| *byte == 254) {
+            std::future::pending::<()>().await;
+        }
         if found.values().any(|byte| *byte == 255) {
             return Err(Error::unexpected("look", "it is 255"));
         }
@@ -182,5 +208,21 @@ mod tests {
         assert!(impatient.await.unwrap_err().is_cancelled());
         let patient = ask(&together, &looks, 2).await.unwrap();
         assert_eq!(patient.unwrap().unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_look_that_hangs_holds_up_those_in_it_only() {
+        let (together, looks) = (Arc::default(), Arc::default());
+        let hanging = ask(&together, &looks, 254);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let begun = Instant::now();
+        let asked: Vec<_> = (1..6)
+            .map(|number| ask(&together, &looks, number))
+            .collect();
+        for (number, answer) in (1..6).zip(asked) {
+            assert_eq!(answer.await.unwrap().unwrap().unwrap(), number);
+        }
+        assert!(begun.elapsed() >= SLOW && !hanging.is_finished());
+        assert!(looks.load(Ordering::Relaxed) <= LOOKS);
     }
 }
