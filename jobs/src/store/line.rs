@@ -117,6 +117,27 @@ impl Store {
         Ok(self.read_places().await?.0)
     }
 
+    /// A place in the queue, counted for this job alone.
+    async fn counted_position(&self, id: Uuid) -> Result<Option<u64>> {
+        let ahead = sqlx::query_scalar!(
+            r#"select (
+                select count(*) from (
+                    select from jobs as ahead
+                    where ahead.state = 'queued' and ahead.follows is null
+                        and (ahead.lane, ahead.due_at, ahead.id) < (job.lane, job.due_at, job.id)
+                    limit $2
+                ) as counted
+            ) as "ahead!" from jobs as job
+            where job.id = coalesce((select follows from jobs where id = $1), $1) and job.state = 'queued'"#,
+            id,
+            LONGEST,
+        )
+        .fetch_optional(&self.database)
+        .await
+        .map_err(|error| failed("find a job's place in the queue", error))?;
+        Ok(ahead.map(i64::unsigned_abs))
+    }
+
     async fn read_line(&self) -> Result<Line> {
         let read = SystemTime::now().duration_since(UNIX_EPOCH);
         let pace = match self.pace().await? {

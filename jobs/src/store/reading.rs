@@ -15,9 +15,6 @@ use crate::error::Result;
 use crate::explanation::Explanation;
 use crate::job::{Attempt, Job, State};
 
-/// Whoever waits behind more than these need not know exactly behind how many.
-const FARTHEST_POSITION: i64 = 10_000;
-
 impl Store {
     /// The job, if there is one.
     ///
@@ -112,27 +109,6 @@ impl Store {
                 .remove(&id)
                 .unwrap_or_default()),
         }
-    }
-
-    /// A place in the queue, counted for this job alone.
-    pub(super) async fn counted_position(&self, id: Uuid) -> Result<Option<u64>> {
-        let ahead = sqlx::query_scalar!(
-            r#"select (
-                select count(*) from (
-                    select from jobs as ahead
-                    where ahead.state = 'queued' and ahead.follows is null
-                        and (ahead.lane, ahead.due_at, ahead.id) < (job.lane, job.due_at, job.id)
-                    limit $2
-                ) as counted
-            ) as "ahead!" from jobs as job
-            where job.id = coalesce((select follows from jobs where id = $1), $1) and job.state = 'queued'"#,
-            id,
-            FARTHEST_POSITION,
-        )
-        .fetch_optional(&self.database)
-        .await
-        .map_err(|error| failed("find a job's place in the queue", error))?;
-        Ok(ahead.map(i64::unsigned_abs))
     }
 
     /// How much there is to do; who waits for what another job tells makes no work.

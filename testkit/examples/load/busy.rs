@@ -14,7 +14,7 @@ use tokio::sync::{Barrier, mpsc};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::caller::{Asking, Caller, ask_all, form, get};
+use crate::caller::{Asking, Caller, ask_all, form, get, poll_one_of};
 use crate::meter::{Cost, Meter, percentile};
 use crate::place::Place;
 
@@ -112,11 +112,7 @@ pub(crate) async fn measured(
 
     let teller = place.teller(program);
     let meter = Meter::start(place).await;
-    let asked: Vec<Uuid> = ids.clone();
-    let polls = ask_all(asking, move |turn| {
-        get(&format!("/v1/stories/{}", asked[turn % asked.len()]))
-    })
-    .await;
+    let polls = ask_all(asking, poll_one_of(&ids)).await;
     let cost = meter.read(place, polls.times.len()).await;
     drop(teller);
 

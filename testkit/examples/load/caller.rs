@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use uuid::Uuid;
 
 /// Whom to ask, how many do, and for how long.
 pub(crate) struct Asking {
@@ -137,6 +138,12 @@ pub(crate) async fn ask_all(
     }
     all.times.sort();
     all
+}
+
+/// Requests that look at one of these stories after the other.
+pub(crate) fn poll_one_of(ids: &[Uuid]) -> impl Fn(usize) -> Vec<u8> + Send + Sync + use<> {
+    let ids = ids.to_vec();
+    move |turn| get(&format!("/v1/stories/{}", ids[turn % ids.len()]))
 }
 
 /// A request to look at something.

@@ -28,7 +28,7 @@ use testkit::service::{new_job, story};
 use uuid::Uuid;
 
 use busy::{Busy, Waiting};
-use caller::{Asking, ask_all, form, get};
+use caller::{Asking, ask_all, form, get, poll_one_of};
 use meter::Meter;
 use place::Place;
 use report::{Report, Row};
@@ -102,10 +102,6 @@ async fn main() {
     let mut ids: Vec<Uuid> = accepted.map(|one| one.unwrap().id).collect();
     fill(&place, &mut ids, options.queue.max(options.waiting + 1)).await;
 
-    let poll_one_of = |ids: &[Uuid]| {
-        let ids = ids.to_vec();
-        move |turn: usize| get(&format!("/v1/stories/{}", ids[turn % ids.len()]))
-    };
     let queued = poll_one_of(&ids);
     let (row, _) = measured(&mut place, "poll one that waits", &asking, queued).await;
     report.rows.push(row);

@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 
 /// How many of the photo network's classes count.
 const BEST: i64 = 10;
-/// The probability of its best class with which the photo network is sure: on photos of one thing it has that or more.
+/// The probability of its best class from which on the photo network counts as sure.
 const SURELY: f64 = 0.8;
 /// A score below this is no sighting, whatever is usual for its class.
 const FLOOR: f64 = 0.4;
