@@ -23,8 +23,9 @@ pub trait Stepped {
     fn device(&self) -> Device;
     /// Thoughts (B, C) to first states (B, D).
     fn start(&self, thoughts: &Tensor) -> Tensor;
-    /// The last words (B) and states (B, D) to scores before the softmax (B, V) and the next states (B, D).
-    fn step(&self, words: &Tensor, states: &Tensor) -> (Tensor, Tensor);
+    /// The last words (B) and states (B, D) to scores before the softmax (B, V) and the next states (B, D); only the first
+    /// `rows` count, behind them some numbers may come out.
+    fn step(&self, words: &Tensor, states: &Tensor, rows: i64) -> (Tensor, Tensor);
 }
 
 /// How a story is being written, with all that is written so far.
@@ -256,7 +257,8 @@ pub(crate) fn step_in_blocks(
     let (mut costs, mut next) = (Vec::new(), Vec::new());
     for index in 0..blocks {
         let part = |t: &Tensor| t.narrow(0, index * block, block);
-        let (scores, after) = decoder.step(&part(&words), &part(&states));
+        let counting = (rows - index * block).min(block);
+        let (scores, after) = decoder.step(&part(&words), &part(&states), counting);
         costs.push(scores.softmax(1, Kind::Float).log_().neg_());
         next.push(after);
     }
@@ -323,7 +325,7 @@ mod tests {
             Tensor::cat(&[thoughts, &thoughts.zeros_like()], 1)
         }
 
-        fn step(&self, _: &Tensor, states: &Tensor) -> (Tensor, Tensor) {
+        fn step(&self, _: &Tensor, states: &Tensor, _: i64) -> (Tensor, Tensor) {
             let scores = |row| {
                 let state: Vec<f32> = Vec::try_from(states.get(row)).unwrap();
                 let table = if state[0] > 0.0 {

@@ -6,6 +6,7 @@
 use crate::decoding::decode_loop::Stepped;
 use crate::error::{Error, Result};
 use crate::networks::gru::Gru;
+use crate::tensors::device::packed_floats::PackedFloats;
 use crate::tensors::weights::Weights;
 use tch::{Device, Kind, Tensor};
 
@@ -19,11 +20,19 @@ pub struct Decoder {
     hidden: Option<(Tensor, Tensor)>,
     logit_w: Tensor,
     logit_b: Tensor,
+    packed: Option<PackedOutput>,
+}
+
+/// The layers behind the state, packed for a processor's products.
+#[derive(Debug)]
+struct PackedOutput {
+    hidden: Option<PackedFloats>,
+    logits: PackedFloats,
 }
 
 impl Decoder {
     /// Takes `Wemb` (V, E), `ff_state` (C → D), the GRU `decoder`, `ff_hid` (D → E) when the output
-    /// is deep, and `ff_logit` (E or D → V).
+    /// is deep, and `ff_logit` (E or D → V). What a step multiplies with is packed where the processor is quicker so.
     ///
     /// # Errors
     /// When an array is missing or the shapes do not fit each other.
@@ -47,7 +56,7 @@ impl Decoder {
         };
         let out = if deep_output { word_size } else { size };
         let no_word = Tensor::zeros([1, word_size], (Kind::Float, words.device()));
-        Ok(Self {
+        let mut decoder = Self {
             table: Tensor::cat(&[words, no_word], 0),
             state_w: weights.tensor("ff_state_W", &[-1, size])?,
             state_b: weights.tensor("ff_state_b", &[size])?,
@@ -55,7 +64,26 @@ impl Decoder {
             hidden,
             logit_w: weights.tensor("ff_logit_W", &[out, count])?,
             logit_b: weights.tensor("ff_logit_b", &[count])?,
-        })
+            packed: None,
+        };
+        decoder.pack();
+        Ok(decoder)
+    }
+
+    /// Packs the layers behind the state, unless they are to learn or lie on a graphics card.
+    fn pack(&mut self) {
+        let pack = |w: &Tensor, b| PackedFloats::new(&w.tr(), Some(b));
+        let hidden = self.hidden.as_ref().map(|(w, b)| pack(w, b));
+        let logits = pack(&self.logit_w, &self.logit_b);
+        let all = hidden.as_ref().is_none_or(Option::is_some);
+        if let (Some(logits), true) = (logits, all) {
+            self.packed = Some(PackedOutput {
+                hidden: hidden.flatten(),
+                logits,
+            });
+            // they are held once
+            self.logit_w = Tensor::new();
+        }
     }
 
     /// The size C of a thought.
@@ -91,8 +119,13 @@ impl Decoder {
     /// One step: the last words (B) and states (B, D) give scores before the softmax (B, V) and the
     /// next states (B, D).
     pub fn step(&self, words: &Tensor, states: &Tensor) -> (Tensor, Tensor) {
-        let next = self.gru.step(&self.embed(words), states);
-        (self.logits(&next), next)
+        self.step_first(words, states, states.size()[0])
+    }
+
+    /// As [`Decoder::step`], where only the first `rows` rows count: the others are some numbers that nobody reads.
+    pub fn step_first(&self, words: &Tensor, states: &Tensor, rows: i64) -> (Tensor, Tensor) {
+        let next = self.gru.step_first(&self.embed(words), states, rows);
+        (self.logits_of_first(&next, rows), next)
     }
 
     /// All states (T, B, D) over known words (T, B), from first states (B, D).
@@ -102,6 +135,16 @@ impl Decoder {
 
     /// States (B, D) to scores before the softmax (B, V).
     pub fn logits(&self, states: &Tensor) -> Tensor {
+        self.logits_of_first(states, states.size()[0])
+    }
+
+    fn logits_of_first(&self, states: &Tensor, rows: i64) -> Tensor {
+        if let Some(packed) = &self.packed {
+            let hidden = packed.hidden.as_ref();
+            let hidden = hidden.map(|hidden| hidden.product_of_first(states, rows).tanh_());
+            let states = hidden.as_ref().unwrap_or(states);
+            return packed.logits.product_of_first(states, rows);
+        }
         match &self.hidden {
             Some((w, b)) => self
                 .logit_b
@@ -129,8 +172,8 @@ impl Stepped for Decoder {
         self.start(thoughts)
     }
 
-    fn step(&self, words: &Tensor, states: &Tensor) -> (Tensor, Tensor) {
-        self.step(words, states)
+    fn step(&self, words: &Tensor, states: &Tensor, rows: i64) -> (Tensor, Tensor) {
+        self.step_first(words, states, rows)
     }
 }
 

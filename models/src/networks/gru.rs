@@ -2,9 +2,10 @@
 //!
 //! Encoders, the joint embedding and the decoder all use it, at inference and in training, so it
 //! must keep working under autograd. The arrays are those of the original, (in, out) and split in
-//! two; they are joined into libtorch's fused layout, whose arithmetic is the same.
+//! two; they are joined into libtorch's fused layout, whose arithmetic is the same, and may be packed for telling.
 
 use crate::error::Result;
+use crate::tensors::device::packed_floats::PackedFloats;
 use crate::tensors::weights::Weights;
 use tch::Tensor;
 
@@ -15,6 +16,14 @@ pub struct Gru {
     w_hh: Tensor,
     b_ih: Tensor,
     b_hh: Tensor,
+    packed: Option<PackedGru>,
+}
+
+/// The weights packed for a processor's products: of the input with the bias, and of the state.
+#[derive(Debug)]
+struct PackedGru {
+    input: PackedFloats,
+    state: PackedFloats,
 }
 
 /// The six arrays of a GRU as the original stores them; E is the input's size, D the state's.
@@ -35,7 +44,8 @@ pub struct GruArrays<'a> {
 }
 
 impl Gru {
-    /// Takes `prefix_W`, `prefix_U`, `prefix_b`, `prefix_Wx`, `prefix_Ux` and `prefix_bx`.
+    /// Takes `prefix_W`, `prefix_U`, `prefix_b`, `prefix_Wx`, `prefix_Ux` and `prefix_bx`, and packs them where the processor
+    /// multiplies quicker so.
     ///
     /// # Errors
     /// When an array is missing or the shapes do not fit each other.
@@ -43,14 +53,16 @@ impl Gru {
         let wx = weights.tensor(&format!("{prefix}_Wx"), &[-1, -1])?;
         let (e, d) = wx.size2()?;
         let get = |part: &str, shape: &[i64]| weights.tensor(&format!("{prefix}_{part}"), shape);
-        Ok(Self::from_arrays(&GruArrays {
+        let mut gru = Self::from_arrays(&GruArrays {
             w: &get("W", &[e, 2 * d])?,
             u: &get("U", &[d, 2 * d])?,
             b: &get("b", &[2 * d])?,
             wx: &wx,
             ux: &get("Ux", &[d, d])?,
             bx: &get("bx", &[d])?,
-        }))
+        });
+        gru.pack();
+        Ok(gru)
     }
 
     /// Joins the six arrays. Gradients flow back to them: a trainer calls this once an update.
@@ -61,6 +73,7 @@ impl Gru {
             w_hh: Tensor::cat(&[arrays.u, arrays.ux], 1).tr().contiguous(),
             b_hh: b_ih.detach().zeros_like(),
             b_ih,
+            packed: None,
         };
         if gru.w_ih.device().is_cuda() && !gru.w_ih.requires_grad() {
             gru.lay_together();
@@ -94,14 +107,29 @@ impl Gru {
         }
     }
 
+    /// Packs the weights, unless they are to learn or lie on a graphics card.
+    fn pack(&mut self) {
+        let input = PackedFloats::new(&self.w_ih, Some(&self.b_ih));
+        let state = PackedFloats::new(&self.w_hh, None);
+        if let (Some(input), Some(state)) = (input, state) {
+            self.packed = Some(PackedGru { input, state });
+            // they are held once
+            self.w_ih = Tensor::new();
+            self.w_hh = Tensor::new();
+        }
+    }
+
     /// The size E of an input row.
     pub fn input_size(&self) -> i64 {
-        self.w_ih.size()[1]
+        match &self.packed {
+            Some(packed) => packed.input.extents()[1],
+            None => self.w_ih.size()[1],
+        }
     }
 
     /// The size D of the state.
     pub fn state_size(&self) -> i64 {
-        self.w_hh.size()[1]
+        self.b_ih.size()[0] / 3
     }
 
     /// Runs over `x` (T, B, E) from `h0` (B, D), or from zero; returns all states (T, B, D).
@@ -115,14 +143,28 @@ impl Gru {
         if x.size()[0] == 0 {
             return Tensor::zeros([0, batch, self.state_size()], (x.kind(), x.device()));
         }
-        match mask {
-            None => self.run_fused(x, &start),
-            Some(mask) => self.run_masked(x, start, mask),
+        match (mask, &self.packed) {
+            (None, None) => self.run_fused(x, &start),
+            (None, Some(packed)) => {
+                let steps = x.size()[0];
+                let rows = vec![batch; steps as usize];
+                let (states, _last) = packed.run(&x.flatten(0, 1), &rows, start);
+                states.view([steps, batch, self.state_size()])
+            }
+            (Some(mask), _) => self.run_masked(x, start, mask),
         }
     }
 
     /// One step: `x` (B, E) and `h` (B, D) give the next state (B, D).
     pub fn step(&self, x: &Tensor, h: &Tensor) -> Tensor {
+        self.step_first(x, h, x.size()[0])
+    }
+
+    /// As [`Gru::step`], where only the first `rows` rows count: the others are some numbers that nobody reads.
+    pub fn step_first(&self, x: &Tensor, h: &Tensor, rows: i64) -> Tensor {
+        if let Some(packed) = &self.packed {
+            return packed.next(&packed.input.product_of_first(x, rows), h, rows);
+        }
         x.gru_cell(
             h,
             &self.w_ih,
@@ -140,6 +182,9 @@ impl Gru {
         let start = Tensor::zeros([1, batch, self.state_size()], (x.kind(), x.device()));
         if batch == 0 {
             return start.squeeze_dim(0);
+        }
+        if let Some(packed) = &self.packed {
+            return packed.run(x, rows, start.squeeze_dim(0)).1;
         }
         let arrays = [&self.w_ih, &self.w_hh, &self.b_ih, &self.b_hh];
         let rows = Tensor::from_slice(rows);
@@ -174,6 +219,41 @@ impl Gru {
             states.push(h.shallow_clone());
         }
         Tensor::stack(&states, 0)
+    }
+}
+
+impl PackedGru {
+    /// What an input says (B, 3D) and states (B, D) to the next states, of which the first `rows` count.
+    fn next(&self, input: &Tensor, h: &Tensor, rows: i64) -> Tensor {
+        let size = h.size()[1];
+        let state = self.state.product_of_first(h, rows);
+        let part = |of: &Tensor, place: i64| of.narrow(1, place * size, size);
+        let gate = |place| (part(input, place) + part(&state, place)).sigmoid_();
+        let reset = gate(0);
+        let candidate = (part(input, 2) + reset * part(&state, 2)).tanh_();
+        &candidate + (h - &candidate) * gate(1)
+    }
+
+    /// As [`Gru::run_packed`], from first states: the states of all steps one after the other, and the last ones.
+    fn run(&self, x: &Tensor, rows: &[i64], start: Tensor) -> (Tensor, Tensor) {
+        // one product for all steps: its rows do not depend on each other
+        let inputs = self.input.product(x);
+        let (mut h, mut first) = (start, 0);
+        let (mut states, mut ended) = (Vec::with_capacity(rows.len()), Vec::new());
+        for &count in rows {
+            let before = h.size()[0];
+            if count < before {
+                ended.push(h.narrow(0, count, before - count));
+            }
+            let input = inputs.narrow(0, first, count);
+            h = self.next(&input, &h.narrow(0, 0, count), count);
+            first += count;
+            states.push(h.shallow_clone());
+        }
+        // the shortest ended first and stand last
+        ended.push(h);
+        ended.reverse();
+        (Tensor::cat(&states, 0), Tensor::cat(&ended, 0))
     }
 }
 
@@ -259,6 +339,42 @@ mod tests {
             let norm = no_grad(|| array.grad().norm().double_value(&[]));
             assert!(norm > 0.0 && norm.is_finite());
         }
+    }
+
+    #[test]
+    fn packed_weights_give_the_same_states() {
+        let _no_grad = tch::no_grad_guard();
+        let p: Vec<Tensor> = small().iter().map(Tensor::detach).collect();
+        let (plain, mut packed) = (cell(&p), cell(&p));
+        packed.pack();
+        if packed.packed.is_none() {
+            return; // a processor for which there is no kernel
+        }
+        let sizes = |gru: &Gru| [gru.input_size(), gru.state_size()];
+        assert_eq!(sizes(&packed), sizes(&plain));
+        let (x, h) = (
+            Tensor::randn([5, 2, 3], FLOAT),
+            Tensor::randn([2, 4], FLOAT),
+        );
+        let mask = Tensor::from_slice(&[1f32, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0]);
+        let mask = mask.view([5, 2]);
+        let rows = [4, 4, 1, 1];
+        let flat = Tensor::randn([10, 3], FLOAT);
+        let all = |gru: &Gru| {
+            [
+                gru.run(&x, Some(&h), None),
+                gru.run(&x, None, None),
+                gru.run(&x, Some(&h), Some(&mask)),
+                gru.step(&x.get(0), &h),
+                gru.run_packed(&flat, &rows),
+            ]
+        };
+        for (found, wanted) in all(&packed).iter().zip(&all(&plain)) {
+            assert_eq!(found.size(), wanted.size());
+            assert!(found.allclose(wanted, 1e-5, 1e-6, false));
+        }
+        let first = packed.step_first(&x.get(0), &h, 1);
+        assert_eq!(first.get(0), packed.step(&x.get(0), &h).get(0));
     }
 
     #[test]

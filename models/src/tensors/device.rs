@@ -9,6 +9,7 @@ pub mod copied;
 mod large_pages;
 pub mod mapped;
 pub mod packed;
+pub mod packed_floats;
 pub mod shared;
 
 use crate::error::{Error, Result};

@@ -51,12 +51,9 @@ pub(super) fn lay_together<'a>(all: impl Iterator<Item = &'a mut Bytes>) {
         places.push((bytes, end, length));
         end += length.next_multiple_of(LINE);
     }
-    let Ok(mut map) = MmapMut::map_anon(end) else {
+    let Ok(mut map) = in_large_pages(end) else {
         return;
     };
-    // a hint: a system that does not know it gives small pages
-    #[cfg(target_os = "linux")]
-    let _ = map.advise(memmap2::Advice::HugePage);
     for (bytes, begin, length) in &mut places {
         let from = std::mem::replace(*bytes, Bytes::Own(Vec::new()));
         let to = map[*begin..][..*length].iter_mut();
@@ -66,6 +63,56 @@ pub(super) fn lay_together<'a>(all: impl Iterator<Item = &'a mut Bytes>) {
     let map = Arc::new(map);
     for (bytes, begin, length) in places {
         *bytes = Bytes::Shared(map.clone(), begin, length);
+    }
+}
+
+/// So many zeros; pages are given when they are first written.
+fn in_large_pages(bytes: usize) -> std::io::Result<MmapMut> {
+    let map = MmapMut::map_anon(bytes)?;
+    // a hint: a system that does not know it gives small pages
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::HugePage);
+    Ok(map)
+}
+
+/// Floats in memory of large pages, or where there is none, of the usual ones.
+#[derive(Debug)]
+pub(super) struct Floats {
+    memory: Memory,
+    count: usize,
+}
+
+#[derive(Debug)]
+enum Memory {
+    Large(MmapMut),
+    Usual(Vec<f32>),
+}
+
+impl Floats {
+    pub(super) fn zeros(count: usize) -> Self {
+        let memory = in_large_pages(count * size_of::<f32>());
+        let memory = memory.map_or_else(|_| Memory::Usual(vec![0.0; count]), Memory::Large);
+        Self { memory, count }
+    }
+
+    pub(super) fn as_slice(&self) -> &[f32] {
+        match &self.memory {
+            // SAFETY: a page begins where a float may, it holds so many, and every four bytes are one.
+            Memory::Large(map) => unsafe {
+                std::slice::from_raw_parts(map.as_ptr().cast(), self.count)
+            },
+            Memory::Usual(floats) => floats,
+        }
+    }
+
+    pub(super) fn as_mut_slice(&mut self) -> &mut [f32] {
+        match &mut self.memory {
+            // SAFETY: as in `as_slice`, and nothing else sees the map.
+            Memory::Large(map) => unsafe {
+                std::slice::from_raw_parts_mut(map.as_mut_ptr().cast(), self.count)
+            },
+            Memory::Usual(floats) => floats,
+        }
     }
 }
 
