@@ -31,11 +31,13 @@ mkdir -p "$USR/share/storyteller/bundles" "$USR/share/storyteller/networks"
 cp -R models/bundles/starter "$USR/share/storyteller/bundles/"
 cp -R "$CACHE/minilm-l6-v2" "$CACHE/smollm2-135m-instruct" "$USR/share/storyteller/networks/"
 networks=$USR/share/storyteller/networks
-if [ -f "$CACHE/efficientnet_lite0.safetensors" ]; then
-  cp "$CACHE/efficientnet_lite0.safetensors" "$networks/"
-else
-  "$PROGRAMS/convert-weights" "$CACHE/efficientnet_lite0.pth" "$networks/efficientnet_lite0.safetensors"
-fi
+for network in efficientnet_lite0 efficientnet_lite2; do
+  if [ -f "$CACHE/$network.safetensors" ]; then
+    cp "$CACHE/$network.safetensors" "$networks/"
+  else
+    "$PROGRAMS/convert-weights" "$CACHE/$network.pth" "$networks/$network.safetensors"
+  fi
+done
 "$USR/bin/storyteller" manual "$USR/share/man/man1" && gzip -9n "$USR"/share/man/man1/*
 completions() { mkdir -p "${2%/*}" && "$USR/bin/storyteller" completions "$1" >"$2"; }
 completions bash "$USR/share/bash-completion/completions/storyteller"

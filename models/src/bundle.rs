@@ -59,11 +59,11 @@ impl Bundle {
         };
         let manifest: Manifest =
             toml::from_str(&text).map_err(|e| wrong(format!("{MANIFEST}: {e}")))?;
-        let mut names = manifest
-            .files
-            .keys()
-            .chain(manifest.image_encoder.fetched.as_ref());
-        if let Some(name) = names.find(|name| !is_plain(name)) {
+        let files = manifest.files.keys();
+        let outside = files
+            .chain(manifest.image_encoder.all_fetched())
+            .find(|name| !is_plain(name));
+        if let Some(name) = outside {
             return Err(wrong(format!(
                 "{name:?} is not the name of a file in this folder"
             )));

@@ -4,6 +4,7 @@
 
 pub(crate) mod abreast;
 pub mod device;
+mod eight_bits;
 pub mod floats;
 pub mod gguf;
 pub mod matrix;

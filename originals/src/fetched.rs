@@ -1,4 +1,4 @@
-//! The image encoder that set-up fetches, turned from its authors' PyTorch pickle into arrays that can be mapped.
+//! The photo networks that set-up fetches, turned from their authors' PyTorch pickles into arrays that can be mapped.
 //!
 //! The program calls [`prepare`] before it opens a bundle, and the worker's container is built with `convert-weights`:
 //! a worker itself reads safetensors only. The new file appears whole or not at all.
@@ -11,25 +11,24 @@ use tch::Kind;
 
 use crate::formats::read_pth;
 
-/// Converts the encoder that a bundle names as fetched, if it lies in `cache` as it was fetched only.
+/// Converts the photo networks that a bundle names as fetched, if they lie in `cache` as they were fetched only.
 ///
 /// # Errors
-/// When the bundle cannot be read, the fetched file is not what it should be, or the cache cannot be written.
+/// When the bundle cannot be read, a fetched file is not what it should be, or the cache cannot be written.
 pub fn prepare(bundle: &Path, cache: &Path) -> Result<()> {
     let bundle = Bundle::open(bundle)?;
-    let Some(name) = &bundle.manifest().image_encoder.fetched else {
-        return Ok(());
-    };
-    let to = cache.join(name);
-    let from = to.with_extension("pth");
-    // what is missing altogether is said by whoever opens it, with what to do
-    if to.exists() || !from.exists() {
-        return Ok(());
+    for name in bundle.manifest().image_encoder.all_fetched() {
+        let to = cache.join(name);
+        let from = to.with_extension("pth");
+        // what is missing altogether is said by whoever opens it, with what to do
+        if !to.exists() && from.exists() {
+            convert(&from, &to)?;
+        }
     }
-    convert(&from, &to)
+    Ok(())
 }
 
-/// Writes the arrays of an EfficientNet-Lite0 in PyTorch's old format as safetensors.
+/// Writes the arrays of an EfficientNet-Lite0 or -Lite2 in PyTorch's old format as safetensors.
 ///
 /// # Errors
 /// When `from` cannot be read or holds another network, or `to` cannot be written.

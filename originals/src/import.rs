@@ -125,6 +125,7 @@ impl Import {
             kind,
             file: Some(IMAGE_ENCODER.to_owned()),
             fetched: None,
+            beside: None,
         };
         let mut manifest = Manifest::new(&self.name, "2015", image_encoder);
         manifest.vse.known_words = Some(joint.known);

@@ -129,6 +129,7 @@ fn manifest(recipe: &Recipe, styles: Vec<Style>, folder: &Path) -> Result<Manife
         kind: ImageEncoderKind::EfficientnetLite0,
         file: None,
         fetched: Some("efficientnet_lite0.safetensors".to_owned()),
+        beside: None,
     };
     let mut sums = BTreeMap::new();
     for name in files::ALL {

@@ -130,7 +130,7 @@ fn captions_without_photos_are_learnt_from_what_they_name() {
     let _alone = alone();
     let material = material();
     let recognition = Recognition {
-        classifier: &Tensor::eye(6, (Kind::Float, Device::Cpu)),
+        classifiers: &[Tensor::eye(6, (Kind::Float, Device::Cpu))],
         scores: 2,
         spread: &Tensor::ones([12], (Kind::Float, Device::Cpu)),
     };

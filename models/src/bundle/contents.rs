@@ -59,6 +59,7 @@ pub fn contents(folder: &Path) -> Result<Contents> {
     let language = m.language_model.as_ref();
     let fetched = [
         ("image encoder", m.image_encoder.fetched.as_ref()),
+        ("second photo network", m.image_encoder.beside.as_ref()),
         ("language model", language.map(|part| &part.base)),
         ("sentence encoder", language.map(|part| &part.sentences)),
     ];

@@ -143,6 +143,16 @@ pub struct ImageEncoder {
     pub file: Option<String>,
     /// … or in the cache, where the set-up step put them.
     pub fetched: Option<String>,
+    /// A second photo network that looks beside it, in the cache, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
+}
+
+impl ImageEncoder {
+    /// What set-up puts into the cache for it.
+    pub fn all_fetched(&self) -> impl Iterator<Item = &String> {
+        self.fetched.iter().chain(&self.beside)
+    }
 }
 
 /// The networks that can look at a picture.

@@ -1,6 +1,6 @@
-//! EfficientNet-Lite0 up to its pooled feature: the image encoder of the starter bundle.
+//! EfficientNet-Lite0 and -Lite2 up to their pooled feature: the photo networks of the starter bundle.
 //!
-//! Sixteen inverted-bottleneck blocks without squeeze-excite, ReLU6, TensorFlow's "same" padding.
+//! Sixteen (twenty-one) inverted-bottleneck blocks without squeeze-excite, ReLU6, TensorFlow's "same" padding.
 //! Batch norms are folded into the convolutions when the weights are loaded: at inference they are
 //! only a scale and a shift. Names are those of the published PyTorch file.
 
@@ -8,22 +8,114 @@ use crate::error::Result;
 use crate::tensors::weights::Weights;
 use tch::{Kind, Tensor};
 
-/// (repeats, kernel, stride of the first, expansion, channels in, channels out) of each stage.
-const STAGES: [(usize, i64, i64, i64, i64, i64); 7] = [
-    (1, 3, 1, 1, 32, 16),
-    (2, 3, 2, 6, 16, 24),
-    (2, 5, 2, 6, 24, 40),
-    (3, 3, 2, 6, 40, 80),
-    (3, 5, 1, 6, 80, 112),
-    (4, 5, 2, 6, 112, 192),
-    (1, 3, 1, 6, 192, 320),
+/// One stage of blocks of the smallest network.
+struct Stage {
+    repeats: usize,
+    kernel: i64,
+    /// Of its first block; the others have 1.
+    stride: i64,
+    expansion: i64,
+    out: i64,
+}
+
+const fn stage(repeats: usize, [kernel, stride]: [i64; 2], expansion: i64, out: i64) -> Stage {
+    Stage {
+        repeats,
+        kernel,
+        stride,
+        expansion,
+        out,
+    }
+}
+
+const STAGES: [Stage; 7] = [
+    stage(1, [3, 1], 1, 16),
+    stage(2, [3, 2], 6, 24),
+    stage(2, [5, 2], 6, 40),
+    stage(3, [3, 2], 6, 80),
+    stage(3, [5, 1], 6, 112),
+    stage(4, [5, 2], 6, 192),
+    stage(1, [3, 1], 6, 320),
 ];
+const STEM: i64 = 32;
 const FEATURE: i64 = 1280;
 const NORM_EPSILON: f64 = 1e-3;
 
-/// The network; N pictures of 224 × 224 go in, N features of 1280 numbers come out.
+/// A member of the family: how much wider and deeper than the smallest, and how large the pictures are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Member {
+    width: f64,
+    depth: f64,
+    side: i64,
+}
+
+const LITE0: Member = Member {
+    width: 1.0,
+    depth: 1.0,
+    side: 224,
+};
+const LITE2: Member = Member {
+    width: 1.1,
+    depth: 1.2,
+    side: 260,
+};
+
+impl Member {
+    /// Which one the arrays belong to: the deeper one has more blocks.
+    fn of(weights: &Weights) -> Self {
+        let deeper = format!("_blocks.{}._project_conv.weight", LITE0.blocks());
+        if weights.contains(&deeper) {
+            LITE2
+        } else {
+            LITE0
+        }
+    }
+
+    fn blocks(self) -> usize {
+        (0..STAGES.len()).map(|stage| self.repeats(stage)).sum()
+    }
+
+    /// The first and the last stage are as deep in all members (Lite's rule).
+    fn repeats(self, stage: usize) -> usize {
+        let repeats = STAGES[stage].repeats;
+        if stage == 0 || stage == STAGES.len() - 1 {
+            repeats
+        } else {
+            (repeats as f64 * self.depth).ceil() as usize
+        }
+    }
+
+    /// To the nearest multiple of eight; none of the family's falls by more than a tenth, which would ask for the next one.
+    fn channels(self, stage: usize) -> i64 {
+        let wide = STAGES[stage].out as f64 * self.width;
+        ((wide + 4.0) as i64 / 8 * 8).max(8)
+    }
+
+    /// All blocks in order.
+    fn shapes(self) -> Vec<BlockShape> {
+        let mut channels = STEM;
+        let mut shapes = Vec::with_capacity(self.blocks());
+        for (stage, plan) in STAGES.iter().enumerate() {
+            let out = self.channels(stage);
+            for repeat in 0..self.repeats(stage) {
+                shapes.push(BlockShape {
+                    kernel: plan.kernel,
+                    stride: if repeat == 0 { plan.stride } else { 1 },
+                    expansion: plan.expansion,
+                    channels,
+                    out,
+                });
+                channels = out;
+            }
+        }
+        shapes
+    }
+}
+
+/// The network; N pictures of [`EfficientNet::side`]² pixels go in, N features of 1280 numbers come out.
 #[derive(Debug)]
 pub struct EfficientNet {
+    side: i64,
     stem: Layer,
     blocks: Vec<Block>,
     head: Layer,
@@ -47,12 +139,13 @@ struct Block {
 }
 
 impl EfficientNet {
-    /// Takes `_conv_stem`, `_blocks.0` … `_blocks.15`, `_conv_head` and their batch norms; the
-    /// classifier is loaded by itself.
+    /// Takes `_conv_stem`, `_blocks.0` … `_blocks.15` (or `.20`), `_conv_head` and their batch norms; the classifier is
+    /// loaded by itself. How many blocks there are tells which of the two it is.
     ///
     /// # Errors
     /// When an array is missing or has another shape.
     pub fn load(weights: &Weights) -> Result<Self> {
+        let member = Member::of(weights);
         let get = |conv, norm, kernels, stride| {
             let shape = LayerShape {
                 kernels,
@@ -61,29 +154,20 @@ impl EfficientNet {
             };
             Layer::load(weights, Names { conv, norm }, shape)
         };
-        let mut blocks = Vec::new();
-        for (repeats, kernel, first_stride, expansion, first_in, out) in STAGES {
-            for repeat in 0..repeats {
-                let (stride, channels) = if repeat == 0 {
-                    (first_stride, first_in)
-                } else {
-                    (1, out)
-                };
-                let shape = BlockShape {
-                    kernel,
-                    stride,
-                    expansion,
-                    channels,
-                    out,
-                };
-                blocks.push(Block::load(weights, blocks.len(), shape)?);
-            }
-        }
+        let shapes = member.shapes().into_iter().enumerate();
+        let blocks = shapes.map(|(index, shape)| Block::load(weights, index, shape));
+        let last = member.channels(STAGES.len() - 1);
         Ok(Self {
-            stem: get("_conv_stem", "_bn0", [32, 3, 3, 3], 2)?,
-            blocks,
-            head: get("_conv_head", "_bn1", [FEATURE, 320, 1, 1], 1)?,
+            side: member.side,
+            stem: get("_conv_stem", "_bn0", [STEM, 3, 3, 3], 2)?,
+            blocks: blocks.collect::<Result<_>>()?,
+            head: get("_conv_head", "_bn1", [FEATURE, last, 1, 1], 1)?,
         })
+    }
+
+    /// How many pixels high and wide pictures are to be.
+    pub fn side(&self) -> i64 {
+        self.side
     }
 
     /// The size of a feature: 1280.
@@ -91,8 +175,7 @@ impl EfficientNet {
         FEATURE
     }
 
-    /// Pictures (N, 3, 224, 224), as `picture::efficientnet_input` makes them, to features (N, 1280):
-    /// the mean of the last layer over all places.
+    /// Pictures (N, 3, side, side), red, green and blue as (x − 127) / 128, to features (N, 1280): the mean of the last layer over all places.
     pub fn features(&self, pictures: &Tensor) -> Tensor {
         let mut x = self.stem.run(pictures).clamp(0.0, 6.0);
         for block in &self.blocks {

@@ -76,12 +76,12 @@ impl Joint {
         &self.text_mean
     }
 
-    /// Features (N, F) in units of their spread.
+    /// The first F of some features in units of their spread (N, F); the last ones may be missing.
     pub fn standardised(&self, features: &Tensor) -> Tensor {
-        ((features - &self.feature_mean) / &self.feature_sd).clamp(-CLIP, CLIP)
+        standardised(features, [&self.feature_mean, &self.feature_sd])
     }
 
-    /// Features (N, F) to unit vectors (N, D).
+    /// Features to unit vectors (N, D), see [`Joint::standardised`].
     pub fn image(&self, features: &Tensor) -> Tensor {
         let mapped = self.standardised(features).matmul(&self.image_weight.tr()) + &self.image_bias;
         let length = lengths(&mapped).unsqueeze(1);
@@ -114,6 +114,16 @@ impl Joint {
         let centred = (vectors - &self.text_mean) * TEXT_SCALE;
         centred.matmul(&self.text_weight.tr()) + &self.text_bias
     }
+}
+
+/// The first F features of (N, …) in units of their spread (N, F), given their mean and spread (F). The last ones may be missing,
+/// of a network that did not look: they count as usual.
+pub(crate) fn standardised(features: &Tensor, [mean, spread]: [&Tensor; 2]) -> Tensor {
+    let all = mean.size()[0];
+    let seen = features.size()[1].min(all);
+    let of_seen = |numbers: &Tensor| numbers.narrow(-1, 0, seen);
+    let units = (of_seen(features) - of_seen(mean)) / of_seen(spread);
+    units.clamp(-CLIP, CLIP).constant_pad_nd([0, all - seen])
 }
 
 /// The length of each row.

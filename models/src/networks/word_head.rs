@@ -4,11 +4,9 @@
 //! The storyteller lays its words beside those of the captions; `storyteller train word-head` makes the weights.
 
 use crate::error::{Error, Result};
+use crate::networks::joint::standardised;
 use crate::tensors::weights::Weights;
 use tch::{Kind, Tensor};
-
-/// As in the joint space: a freak of one feature must not outvote all others.
-const CLIP: f64 = 8.0;
 
 /// The maps and their words.
 #[derive(Debug)]
@@ -50,9 +48,14 @@ impl WordHead {
         &self.words
     }
 
-    /// Features (N, F) to the likelihood (N, W) of each word.
+    /// How many numbers a picture's features have.
+    pub fn features(&self) -> i64 {
+        self.feature_mean.size()[0]
+    }
+
+    /// Features (N, F) to the likelihood (N, W) of each word; missing ones count as in the joint space.
     pub fn likely(&self, features: &Tensor) -> Tensor {
-        let seen = ((features - &self.feature_mean) / &self.feature_sd).clamp(-CLIP, CLIP);
+        let seen = standardised(features, [&self.feature_mean, &self.feature_sd]);
         let odds = seen.matmul(&self.down.tr()).matmul(&self.up.tr()) + &self.bias;
         odds.sigmoid()
     }

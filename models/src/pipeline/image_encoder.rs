@@ -97,13 +97,13 @@ pub(super) fn arrays(bundle: &Bundle, cache: &Path) -> Result<Weights> {
 }
 
 /// The weights that set-up put into the cache; the program converts them there from the form they are fetched in.
-fn fetched(bundle: &Bundle, cache: &Path, name: &str) -> Result<Weights> {
+pub(super) fn fetched(bundle: &Bundle, cache: &Path, name: &str) -> Result<Weights> {
     let path = cache.join(name);
     if path.exists() {
         return Weights::from_safetensors(&path);
     }
     let reason = format!(
-        "the image encoder {} is not there: run `make setup`, then `storyteller doctor`",
+        "the photo network {} is not there: run `make setup`, then `storyteller doctor`",
         path.display()
     );
     Err(Error::Bundle {

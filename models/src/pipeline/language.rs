@@ -94,9 +94,10 @@ impl Language {
         let opened = Opened::of(bundle, &part, cache, device)?;
         let (sentences, (llama, adapter)) = (opened.sentences, opened.llama);
         let sight = SeeingPart::read(bundle)?;
-        let lite0 = super::image_encoder::arrays(bundle, cache)?;
-        let eyes = Eyes::load(&lite0, &bundle.weights(&sight.detector)?, device)?;
+        let eyes = Eyes::open(bundle, &sight.detector, cache, device)?;
         let seeing = sight.seeing(bundle)?;
+        let word_head = sight.word_head(bundle)?;
+        see_enough(bundle, &eyes, [seeing.features(), word_head.features()])?;
         let arrays = bundle.weights(&part.thoughts)?;
         let spread = Spread::load(&arrays, sentences.size())?;
         let tokens = allowed_tokens(&arrays, llama.config().vocabulary)?;
@@ -119,7 +120,7 @@ impl Language {
         let lanes = lanes(&writer);
         give_back_freed_memory();
         Ok(Self {
-            word_head: sight.word_head(bundle)?,
+            word_head,
             styles: bundle.styles(sentences.size(), Device::Cpu)?,
             mean: spread.mean.to_device(Device::Cpu).to_kind(Kind::Float),
             manners: manners(bundle),
@@ -170,6 +171,25 @@ impl Language {
     pub(super) fn tell(&self, requests: &[Request], watcher: &mut dyn Watcher) -> ToldBatch {
         telling::tell(self, requests, watcher)
     }
+}
+
+/// Refuses joint spaces and a word head that read more numbers of a picture than the eyes find.
+fn see_enough(bundle: &Bundle, eyes: &Eyes, read: [i64; 2]) -> Result<()> {
+    for (read, what) in read
+        .into_iter()
+        .zip(["joint spaces read", "word head reads"])
+    {
+        if read > eyes.features() {
+            let reason = format!(
+                "its {what} {read} numbers of a picture, its eyes find {}: `beside` in [image_encoder] names the second photo \
+                 network that they were trained with",
+                eyes.features()
+            );
+            let path = bundle.path("");
+            return Err(Error::Bundle { path, reason });
+        }
+    }
+    Ok(())
 }
 
 /// Stories that a graphics card writes in step, if its memory allows.

@@ -50,12 +50,21 @@ pub struct Recipe {
 /// What the eyes found in one picture, on the processor.
 #[derive(Debug)]
 pub struct Look {
-    /// EfficientNet-Lite0's feature (1280).
-    pub lite0: Tensor,
-    /// Its classifier's logits (1000).
-    pub logits: Tensor,
+    /// What the first photo network found.
+    pub photo: PhotoLook,
     /// NanoDet's scores and means (592).
     pub nanodet: Tensor,
+    /// What the second photo network found, where a bundle has one.
+    pub beside: Option<PhotoLook>,
+}
+
+/// What a photo network found in one picture.
+#[derive(Debug)]
+pub struct PhotoLook {
+    /// Its feature (1280).
+    pub feature: Tensor,
+    /// How likely each of its classes is (1000).
+    pub likely: Tensor,
 }
 
 /// A caption found for a picture.
@@ -144,6 +153,12 @@ impl Seeing {
         &self.mentions
     }
 
+    /// How many numbers of a look the joint spaces read at most.
+    pub fn features(&self) -> i64 {
+        let all = self.joints.iter().map(|(joint, _)| joint.features());
+        all.max().expect("there is at least one joint space")
+    }
+
     /// The unit vectors (D) of a picture, one for each joint space.
     pub fn images(&self, look: &Look) -> Vec<Tensor> {
         let features = look.features().unsqueeze(0);
@@ -187,7 +202,7 @@ impl Seeing {
             floats(&joint),
             near(
                 self.names
-                    .recognised(&look.logits.unsqueeze(0), self.recipe.unsure),
+                    .recognised(&look.likely().unsqueeze(0), self.recipe.unsure),
             ),
             near(self.names.detected(&scores)),
             readings.hub.clone(),
@@ -266,15 +281,25 @@ impl Look {
     /// The same numbers once more, not copied.
     pub fn again(&self) -> Self {
         Self {
-            lite0: self.lite0.shallow_clone(),
-            logits: self.logits.shallow_clone(),
+            photo: self.photo.again(),
             nanodet: self.nanodet.shallow_clone(),
+            beside: self.beside.as_ref().map(PhotoLook::again),
         }
     }
 
-    /// All that the joint space and the word head look at (1872).
+    /// All that the joint spaces and the word head look at (1872, or 3152 with a second photo network).
     pub fn features(&self) -> Tensor {
-        Tensor::cat(&[&self.lite0, &self.nanodet], 0)
+        let mut parts = vec![&self.photo.feature, &self.nanodet];
+        parts.extend(self.beside.as_ref().map(|beside| &beside.feature));
+        Tensor::cat(&parts, 0)
+    }
+
+    /// How likely each class of the photo networks is (1000): the mean of what they say.
+    fn likely(&self) -> Tensor {
+        match &self.beside {
+            Some(beside) => (&self.photo.likely + &beside.likely) / 2.0,
+            None => self.photo.likely.shallow_clone(),
+        }
     }
 
     /// The detector's scores (1, 80).
@@ -282,5 +307,14 @@ impl Look {
         self.nanodet
             .narrow(0, 0, crate::networks::nanodet::CLASSES)
             .unsqueeze(0)
+    }
+}
+
+impl PhotoLook {
+    fn again(&self) -> Self {
+        Self {
+            feature: self.feature.shallow_clone(),
+            likely: self.likely.shallow_clone(),
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::tensors::device::copied::copied;
 use crate::tensors::device::mapped::Mapped;
 use crate::tensors::device::shared::ReadOnly;
+use crate::tensors::eight_bits;
 use crate::tensors::shape;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,6 +21,15 @@ use tch::{Device, Kind, Tensor};
 pub struct Weights {
     label: String,
     arrays: BTreeMap<String, Tensor>,
+}
+
+/// How an array lies in a file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Form {
+    /// As numbers of this kind.
+    Numbers(Kind),
+    /// A matrix with 8 bits a number (see `eight_bits`), anything else in 32.
+    EightBits,
 }
 
 /// Nothing writes into arrays that are held here; what is to learn is copied first.
@@ -42,7 +52,7 @@ impl Weights {
         }
     }
 
-    /// Reads a safetensors file with f16, bf16, f32 or f64 arrays.
+    /// Reads a safetensors file with f16, bf16, f32 or f64 arrays, or matrices in 8 bits (see `eight_bits`).
     ///
     /// # Errors
     /// When the file cannot be read, is damaged, or holds another type.
@@ -74,7 +84,8 @@ impl Weights {
             arrays.push((name.to_owned(), as_float(array)));
             file.release();
         }
-        Ok(Self::from_tensors(label, arrays))
+        let arrays = eight_bits::widened(&label, arrays.into_iter().collect())?;
+        Ok(Self { label, arrays })
     }
 
     /// The array called `name`; -1 in `shape` accepts any length. The tensor shares its storage with
@@ -140,17 +151,28 @@ impl Weights {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: &Path, kind: Kind) -> Result<()> {
-        let cast: Vec<(&str, Tensor)> = self
+        self.save_as(path, |_| Form::Numbers(kind))
+    }
+
+    /// As [`Weights::save`], each array in the form that belongs to its name.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_as(&self, path: &Path, form: impl Fn(&str) -> Form) -> Result<()> {
+        let arrays: Vec<(String, Tensor)> = self
             .iter()
-            .map(|(name, t)| {
-                (
-                    name,
-                    t.detach().to_device(Device::Cpu).to_kind(kind).contiguous(),
-                )
+            .flat_map(|(name, array)| {
+                let array = array.detach().to_device(Device::Cpu);
+                match form(name) {
+                    Form::Numbers(kind) => {
+                        vec![(name.to_owned(), array.to_kind(kind).contiguous())]
+                    }
+                    Form::EightBits => eight_bits::rounded(name, &array),
+                }
             })
             .collect();
         durable::replace(path, |draft| {
-            Tensor::write_safetensors(&cast, draft)
+            Tensor::write_safetensors(&arrays, draft)
                 .map_err(|error| Error::format(draft.display().to_string(), error.to_string()))
         })
     }
@@ -187,6 +209,7 @@ fn number_kind(dtype: safetensors::Dtype) -> Option<Kind> {
         safetensors::Dtype::I32 => Some(Kind::Int),
         safetensors::Dtype::I64 => Some(Kind::Int64),
         safetensors::Dtype::U8 => Some(Kind::Uint8),
+        safetensors::Dtype::I8 => Some(Kind::Int8),
         other => float_kind(other),
     }
 }
@@ -247,5 +270,35 @@ mod tests {
     fn a_missing_array_is_named_with_what_there_is() {
         let text = two_arrays().tensor("U", &[-1]).unwrap_err().to_string();
         assert!(text.contains("`U`") && text.contains("W, b"), "{text}");
+    }
+
+    #[test]
+    fn a_small_file_reads_back_within_half_a_step_of_each_row() {
+        tch::manual_seed(1);
+        let wide = Tensor::randn([5, 100], (Kind::Float, Device::Cpu))
+            * Tensor::from_slice(&[1f32, 0.0, 1e-3, 1e3, 5.0]).unsqueeze(1);
+        let arrays = [
+            ("wide", wide.shallow_clone()),
+            ("narrow", wide.narrow(1, 0, 8)),
+            ("bias", wide.get(0)),
+        ];
+        let arrays = arrays.map(|(name, array)| (name.to_owned(), array));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("small.safetensors");
+        Weights::from_tensors("small", arrays)
+            .save_as(&path, |_| Form::EightBits)
+            .unwrap();
+        let back = Weights::from_safetensors(&path).unwrap();
+        assert_eq!(back.names().collect::<Vec<_>>(), ["bias", "narrow", "wide"]);
+        let found = back.tensor("wide", &[5, 100]).unwrap();
+        let half = wide.abs().amax([1i64].as_slice(), true) / 127.0 * 0.501;
+        let off = (&found - &wide).abs();
+        assert_eq!(i64::try_from(off.le_tensor(&half).all()).unwrap(), 1);
+        assert_eq!(back.tensor("bias", &[100]).unwrap(), wide.get(0));
+        assert_eq!(
+            back.tensor("narrow", &[5, 8]).unwrap(),
+            wide.narrow(1, 0, 8)
+        );
+        assert!(path.metadata().unwrap().len() < 5 * 100 + 4 * (5 * 8 + 100) + 700);
     }
 }

@@ -55,8 +55,8 @@ fn a_picture_is_squashed_as_for_training_to_one_grey_level() {
         for (file, found, scaled, level) in [
             (
                 "lite0.safetensors",
-                squash::lite0_input(&picture),
-                squash::lite0_scaled as fn(&Tensor) -> Tensor,
+                squash::photo_input(&picture, 224),
+                squash::photo_scaled as fn(&Tensor) -> Tensor,
                 1.0 / 128.0,
             ),
             (
@@ -83,7 +83,7 @@ fn a_picture_is_squashed_as_for_training_to_one_grey_level() {
 fn a_picture_of_any_shape_fills_the_square() {
     for (width, height) in [(3, 2000), (2000, 3), (1, 1), (224, 224)] {
         let rgb = vec![255u8; (width * height * 3) as usize];
-        let input = squash::lite0_input(&Picture { width, height, rgb });
+        let input = squash::photo_input(&Picture { width, height, rgb }, 224);
         assert_eq!(input.size(), [3, 224, 224]);
         assert_eq!(input.min().double_value(&[]), 1.0);
     }

@@ -8,7 +8,7 @@ use models::pipeline::seeing::mentions::Mentions;
 use models::pipeline::seeing::objects::{Belief, Evidence};
 use models::pipeline::seeing::readings::Readings;
 use models::pipeline::seeing::score::{Term, Weights as TermWeights};
-use models::pipeline::seeing::{Look, Recipe, Seeing};
+use models::pipeline::seeing::{Look, PhotoLook, Recipe, Seeing};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
@@ -54,14 +54,20 @@ struct Scene {
 
 impl Scene {
     fn open() -> Self {
+        Self::with_joints(|joint| vec![joint])
+    }
+
+    /// With the joint spaces that are made of the reference's.
+    fn with_joints(made: impl FnOnce(Weights) -> Vec<Weights>) -> Self {
         let golden = Golden::open("score.safetensors");
-        let joint = weights("joint_base.safetensors");
-        let held = joint.iter().filter(|(name, _)| *name != "bank");
-        let arrays = held.map(|(name, array)| (name.to_owned(), array.shallow_clone()));
+        let joint = joint();
+        let arrays = joint
+            .iter()
+            .map(|(name, array)| (name.to_owned(), array.shallow_clone()));
         let bank = ("bank".to_owned(), golden.array("base.bank"));
         let joint = Weights::from_tensors("base", arrays.chain([bank]));
         let names = weights("names.safetensors");
-        let seeing = Seeing::load(recipe(), &[joint], &names, mentions()).unwrap();
+        let seeing = Seeing::load(recipe(), &made(joint), &names, mentions()).unwrap();
         let gallery = gallery();
         let text = |entry: &Value| entry["caption"].as_str().unwrap().to_owned();
         let captions: Vec<String> = gallery.iter().map(text).collect();
@@ -81,11 +87,28 @@ impl Scene {
     fn look(&self, picture: usize) -> Look {
         let row = |name: &str| self.golden.array(name).get(picture as i64);
         Look {
-            lite0: row("lite0"),
-            logits: row("logits"),
+            photo: PhotoLook {
+                feature: row("lite0"),
+                likely: row("logits").softmax(0, Kind::Float),
+            },
             nanodet: row("nanodet"),
+            beside: None,
         }
     }
+}
+
+/// The reference's joint space. Its map of pictures is given by its part along the features of the five of them: no other part of it
+/// is asked for.
+fn joint() -> Weights {
+    let held = Weights::from_safetensors(&folder().join("joint.safetensors")).unwrap();
+    let part = |name: &str| held.tensor(name, &[-1, -1]).unwrap();
+    let map = part("image.left").matmul(&part("image.right"));
+    let others = held
+        .iter()
+        .filter(|(name, _)| !["image.left", "image.right"].contains(name));
+    let others = others.map(|(name, array)| (name.to_owned(), array.shallow_clone()));
+    let all = others.chain([("image.weight".to_owned(), map)]);
+    Weights::from_tensors("the reference's joint space", all)
 }
 
 fn gallery() -> Vec<Value> {
@@ -148,11 +171,97 @@ fn every_term_of_every_caption_is_the_references() {
     }
 }
 
+/// The same joint space, that reads a second photo network, too.
+fn with_a_second(joint: &Weights) -> Weights {
+    tch::manual_seed(1);
+    let random = |shape: &[i64]| Tensor::randn(shape, (Kind::Float, tch::Device::Cpu));
+    let more = |name: &str, array: &Tensor| match name {
+        "image.weight" => Tensor::cat(&[array, &(random(&[512, 1280]) * 0.02)], 1),
+        "feature_mean" => Tensor::cat(&[array, &random(&[1280])], 0),
+        "feature_sd" => Tensor::cat(&[array, &(random(&[1280]).abs() + 0.1)], 0),
+        _ => array.shallow_clone(),
+    };
+    let arrays = joint.iter();
+    let arrays = arrays.map(|(name, array)| (name.to_owned(), more(name, array)));
+    Weights::from_tensors("wide", arrays)
+}
+
+#[test]
+fn where_the_second_photo_network_did_not_look_all_is_as_if_it_had_seen_the_usual() {
+    let mut usual = None;
+    let scene = Scene::with_joints(|joint| {
+        let wide = with_a_second(&joint);
+        let mean = wide.tensor("feature_mean", &[3152]).unwrap();
+        usual = Some(mean.narrow(0, 1872, 1280));
+        vec![wide]
+    });
+    let usual = usual.unwrap();
+    assert_eq!(scene.seeing.features(), 3152);
+    for (picture, name) in PICTURES.into_iter().enumerate() {
+        let mut look = scene.look(picture);
+        let without = scene.seeing.parts(&look, &scene.readings);
+        let mut see = |feature: Tensor| {
+            look.beside = Some(PhotoLook {
+                feature,
+                likely: look.photo.likely.shallow_clone(),
+            });
+            scene.seeing.parts(&look, &scene.readings)
+        };
+        let with_usual = see(usual.shallow_clone());
+        let with_another = see(&usual + 1.0);
+        for term in Term::ALL {
+            let (found, wanted) = (with_usual.of(term), without.of(term));
+            assert_close(
+                name,
+                &Tensor::from_slice(found),
+                &Tensor::from_slice(wanted),
+                TOLERANCE,
+            );
+        }
+        assert_ne!(
+            with_another.of(Term::Joint),
+            without.of(Term::Joint),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_two_photo_networks_recognise_counts_half_each() {
+    let scene = Scene::open();
+    for (picture, name) in PICTURES.into_iter().enumerate() {
+        let mut look = scene.look(picture);
+        let alone = scene.seeing.parts(&look, &scene.readings);
+        let other = scene.look((picture + 1) % PICTURES.len()).photo;
+        let shared = (&look.photo.likely + &other.likely) / 2.0;
+        look.beside = Some(other);
+        let both = scene.seeing.parts(&look, &scene.readings);
+        let joint = [&both, &alone].map(|parts| parts.of(Term::Joint));
+        assert_eq!(
+            joint[0], joint[1],
+            "the reference's joint space reads one photo network"
+        );
+        look.beside = None;
+        look.photo.likely = shared;
+        let halved = scene.seeing.parts(&look, &scene.readings);
+        assert_eq!(
+            both.of(Term::Recognised),
+            halved.of(Term::Recognised),
+            "{name}"
+        );
+        assert_ne!(
+            both.of(Term::Recognised),
+            alone.of(Term::Recognised),
+            "{name}"
+        );
+    }
+}
+
 /// The product with a caption is affine in its vector along the picture's direction, but for the caption's length.
 #[test]
 fn a_picture_points_along_what_its_joint_space_asks() {
     let scene = Scene::open();
-    let joint = Joint::load(&weights("joint_base.safetensors")).unwrap();
+    let joint = Joint::load(&joint()).unwrap();
     let vectors = Golden::open("gallery.safetensors").array("vectors");
     for (picture, name) in PICTURES.into_iter().enumerate() {
         let look = scene.look(picture);

@@ -41,7 +41,7 @@ pub(super) fn check(folder: &Path, name: &str, files: &mut Files, report: &mut R
             });
         };
         if !file.ends_with(".json") {
-            if file == "efficientnet_lite0.npz" {
+            if file.starts_with("efficientnet_lite") {
                 report.group(format!("{name} {file}"), CLOSE, |group| {
                     files.read(path.clone());
                     efficientnet(&path, device, group)
@@ -261,7 +261,7 @@ fn close_but_for_one_direction(group: &mut Group, found: &Tensor, wanted: &Tenso
     Ok(())
 }
 
-/// The image network of the starter bundle against its published form; its weights are where the set-up puts them.
+/// A photo network of the starter bundle against its published form; its weights are where the set-up puts them.
 fn efficientnet(path: &Path, device: Device, group: &mut Group) -> Result<()> {
     let numbers = Numbers::open(path, device)?;
     let input = numbers.get("input")?;
@@ -270,7 +270,8 @@ fn efficientnet(path: &Path, device: Device, group: &mut Group) -> Result<()> {
     let weights = cache
         .or_else(home)
         .unwrap_or_default()
-        .join("efficientnet_lite0.pth");
+        .join(path.file_name().unwrap_or_default())
+        .with_extension("pth");
     if !weights.exists() {
         let reason = "it is not there, and nothing is compared: run scripts/setup-weights.sh";
         return Err(Error::format(weights.display().to_string(), reason));

@@ -1,6 +1,6 @@
 //! Pictures that the original failed on or read badly, and EfficientNet-Lite0 against its published form to 1e-5.
 
-use models::networks::efficientnet::EfficientNet;
+use models::networks::efficientnet::{Classifier, EfficientNet};
 use models::pipeline::picture;
 use models::pipeline::picture::Caps;
 use models::{Picture, Weights};
@@ -64,19 +64,27 @@ fn a_jpeg_is_decoded_to_nearly_the_same_pixels_as_a_png_of_it() {
 }
 
 #[test]
-fn efficientnet_sees_what_its_published_form_sees() {
+fn both_efficientnets_see_and_name_what_their_published_form_does() {
     let cache = std::env::var_os("STORYTELLER_CACHE").map(PathBuf::from);
     let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/storyteller"));
-    let file = cache.or(home).unwrap().join("efficientnet_lite0.pth");
-    if !file.exists() {
-        // fetched by scripts/setup-weights.sh; without it there is nothing to compare
-        return;
+    let cache = cache.or(home).unwrap();
+    for (name, side) in [("efficientnet_lite0", 224), ("efficientnet_lite2", 260)] {
+        let file = cache.join(name).with_extension("pth");
+        assert!(
+            file.exists(),
+            "{} is missing: run scripts/setup-weights.sh",
+            file.display()
+        );
+        let weights = read_pth(&file).unwrap();
+        let network = EfficientNet::load(&weights).unwrap();
+        assert_eq!(network.side(), side);
+        let golden = folder().join(name).with_extension("npz");
+        let golden = originals::formats::read_weights(&golden).unwrap();
+        let features = network.features(&array(&golden, "input"));
+        assert_close(&features, &array(&golden, "features"), 1e-5);
+        let logits = Classifier::load(&weights).unwrap().logits(&features);
+        assert_close(&logits, &array(&golden, "logits"), 1e-4);
     }
-    let network = EfficientNet::load(&read_pth(&file).unwrap()).unwrap();
-    let golden =
-        originals::formats::read_weights(&folder().join("efficientnet_lite0.npz")).unwrap();
-    let features = network.features(&array(&golden, "input"));
-    assert_close(&features, &array(&golden, "features"), 1e-5);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `evaluate seeing`: how well the part of a bundle that sees finds captions, on photos with features and captions.
 //! Tells both ways of retrieval, and how true the captions are that the gallery offers.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
@@ -8,14 +9,18 @@ use clap::Args;
 use models::Bundle;
 use models::networks::efficientnet::Classifier;
 use models::networks::nanodet::FEATURES;
-use models::pipeline::seeing::Look;
 use models::pipeline::seeing::part::SeeingPart;
+use models::pipeline::seeing::{Look, PhotoLook};
 use serde_json::json;
+use tch::{Kind, Tensor};
 use training::measure::seeing::{self, Captions, Pictures, Truth};
 
 use crate::commands::evaluate::table::{line, print};
 use crate::commands::train::seeing::{pairs, table, vectors};
 use crate::commands::train::texts::lines;
+
+/// Numbers of a photo network.
+const PHOTO: i64 = 1280;
 
 /// Measures how captions are found for photos.
 #[derive(Args, Debug)]
@@ -23,10 +28,10 @@ pub(crate) struct SeeingQuestion {
     /// The bundle's folder, which holds `seeing.toml`.
     #[arg(long, default_value = "models/bundles/starter")]
     bundle: PathBuf,
-    /// EfficientNet-Lite0 as safetensors, for its classifier.
-    #[arg(long)]
-    classifier: PathBuf,
-    /// Features of photos, an .npy of (photos, 1872), as `train features` makes it.
+    /// A photo network as safetensors, for its classifier; once for each that the features are of, in their order.
+    #[arg(long, required = true)]
+    classifier: Vec<PathBuf>,
+    /// Features of photos, an .npy of (photos, 1872 or 3152), as `train features` makes it.
     #[arg(long)]
     features: PathBuf,
     /// The photo of each row.
@@ -67,7 +72,7 @@ impl SeeingQuestion {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let bundle = Bundle::open(&self.bundle)?;
         let network = SeeingPart::read(&bundle)?.seeing(&bundle)?;
-        let pictures = self.pictures()?;
+        let pictures = self.pictures(network.features())?;
         let own = told(&self.captions, &self.vectors)?;
         let found = seeing::retrieval(&seeing::ranks(&network, &pictures, &own)?);
         let mut rows = vec![
@@ -93,35 +98,71 @@ impl SeeingQuestion {
         Ok(print(self.json, &object, &rows)?)
     }
 
-    fn pictures(&self) -> anyhow::Result<Pictures> {
+    /// The looks, of which the joint spaces read so many numbers.
+    fn pictures(&self, read: i64) -> anyhow::Result<Pictures> {
         let features = table(&self.features)?;
         let names = lines(&self.photos)?;
         let (rows, width) = features.size2()?;
+        let file = self.features.display();
         ensure!(
             rows == names.len() as i64,
-            "{} has {rows} rows for {} photos",
-            self.features.display(),
+            "{file} has {rows} rows for {} photos",
             names.len()
         );
-        let lite0 = width - FEATURES;
-        let classifier = Classifier::load(&models::Weights::from_safetensors(&self.classifier)?)?;
-        let logits = classifier.logits(&features.narrow(1, 0, lite0));
+        ensure!(
+            width == read || width == PHOTO + FEATURES,
+            "{file} has {width} numbers a photo, the joint spaces read {read}: make it with `storyteller train features`"
+        );
+        if width < read {
+            writeln!(
+                std::io::stderr(),
+                "{file} has {width} of the {read} numbers that are read of a photo: the second photo network has not looked"
+            )?;
+        }
+        let networks = self.photo_networks(&features)?;
         let wanted = (0..rows).filter(|row| match self.half {
             Half::All => true,
             Half::Even => row % 2 == 0,
             Half::Odd => row % 2 == 1,
         });
+        let of = |found: &PhotoLook, row| PhotoLook {
+            feature: found.feature.get(row),
+            likely: found.likely.get(row),
+        };
         let (names, looks) = wanted
             .map(|row| {
                 let look = Look {
-                    lite0: features.get(row).narrow(0, 0, lite0),
-                    logits: logits.get(row),
-                    nanodet: features.get(row).narrow(0, lite0, FEATURES),
+                    photo: of(&networks[0], row),
+                    nanodet: features.get(row).narrow(0, PHOTO, FEATURES),
+                    beside: networks.get(1).map(|found| of(found, row)),
                 };
                 (key(&names[row as usize]), look)
             })
             .unzip();
         Ok(Pictures { names, looks })
+    }
+
+    /// What the photo networks found, (N, 1280) and (N, 1000) each: one before the detector's numbers, one after them if the
+    /// file has them.
+    fn photo_networks(&self, features: &Tensor) -> anyhow::Result<Vec<PhotoLook>> {
+        let width = features.size()[1];
+        let places = [0, PHOTO + FEATURES].into_iter();
+        let held: Vec<i64> = places.filter(|place| place + PHOTO <= width).collect();
+        ensure!(
+            held.len() == self.classifier.len(),
+            "{} holds what {} photo networks saw, but {} are given as --classifier",
+            self.features.display(),
+            held.len(),
+            self.classifier.len()
+        );
+        let each = held.into_iter().zip(&self.classifier);
+        each.map(|(place, file)| {
+            let feature = features.narrow(1, place, PHOTO);
+            let classifier = Classifier::load(&models::Weights::from_safetensors(file)?)?;
+            let likely = classifier.logits(&feature).softmax(1, Kind::Float);
+            Ok(PhotoLook { feature, likely })
+        })
+        .collect()
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use models::Weights;
+use models::tensors::weights::Form;
 use serde_json::Value;
 use tch::Kind;
 use training::course::Progress;
@@ -55,6 +56,24 @@ impl<'a> TrainingProgress<'a> {
         keeper: &Keeper,
         trained: models::Result<Weights>,
     ) -> anyhow::Result<()> {
+        self.finish_as(keeper, trained, Form::Numbers(Kind::Float))
+    }
+
+    /// As [`TrainingProgress::finish`], with matrices in 8 bits a number.
+    pub(super) fn finish_small(
+        self,
+        keeper: &Keeper,
+        trained: models::Result<Weights>,
+    ) -> anyhow::Result<()> {
+        self.finish_as(keeper, trained, Form::EightBits)
+    }
+
+    fn finish_as(
+        self,
+        keeper: &Keeper,
+        trained: models::Result<Weights>,
+        form: Form,
+    ) -> anyhow::Result<()> {
         let trained = match trained {
             Err(models::Error::Cancelled) => anyhow::bail!(
                 "stopped; {} holds all there is: the same command goes on from there",
@@ -62,7 +81,7 @@ impl<'a> TrainingProgress<'a> {
             ),
             trained => trained?,
         };
-        trained.save(&self.out, Kind::Float)?;
+        trained.save_as(&self.out, |_| form)?;
         keeper.forget()?;
         self.bar.finish();
         Ok(())

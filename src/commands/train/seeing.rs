@@ -25,7 +25,7 @@ pub(super) use word_head::WordHeadStep;
 /// Photos with features and captions.
 #[derive(Args, Debug)]
 struct Photos {
-    /// Features of photos, an .npy of (photos, 1872), as `train features` makes it.
+    /// Features of photos, an .npy of (photos, 1872 or 3152), as `train features` makes it.
     #[arg(long)]
     features: PathBuf,
     /// The photo of each row.
@@ -45,9 +45,10 @@ struct Texts {
     /// More captions, lines «source TAB caption», whose pictures are imagined from the classes that they name.
     #[arg(long, requires_all = ["classifier", "mentions"])]
     texts: Option<PathBuf>,
-    /// EfficientNet-Lite0 as safetensors, for the directions of its classes.
+    /// A photo network as safetensors, for the directions of its classes; once for each that the features are of, in their
+    /// order.
     #[arg(long)]
-    classifier: Option<PathBuf>,
+    classifier: Vec<PathBuf>,
     /// Phrases and the classes that they name.
     #[arg(long)]
     mentions: Option<PathBuf>,
@@ -124,18 +125,20 @@ impl Texts {
         pictures: &Tensor,
         spread: &Tensor,
     ) -> anyhow::Result<Option<(Pseudo, Vec<String>)>> {
-        let (Some(texts), Some(classifier), Some(mentions)) =
-            (&self.texts, &self.classifier, &self.mentions)
-        else {
+        let (Some(texts), Some(mentions)) = (&self.texts, &self.mentions) else {
             return Ok(None);
         };
         let list = std::fs::read_to_string(mentions)
             .with_context(|| format!("cannot read {}", mentions.display()))?;
         let mentions = Mentions::parse(&mentions.display().to_string(), &list)?;
         let (_, captions) = pairs(texts)?;
-        let classifier = Weights::from_safetensors(classifier)?.tensor("_fc.weight", &[-1, -1])?;
+        let classifiers = self
+            .classifier
+            .iter()
+            .map(|file| Weights::from_safetensors(file)?.tensor("_fc.weight", &[-1, -1]))
+            .collect::<models::Result<Vec<_>>>()?;
         let recognition = Recognition {
-            classifier: &classifier,
+            classifiers: &classifiers,
             scores: nanodet::CLASSES,
             spread,
         };

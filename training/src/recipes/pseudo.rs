@@ -41,9 +41,9 @@ pub struct Pseudo {
 /// The networks whose classes captions name, in units of standardised features.
 #[derive(Debug)]
 pub struct Recognition<'a> {
-    /// The photo network's classifier (1000, 1280), over the first features.
-    pub classifier: &'a Tensor,
-    /// How many scores of the detector follow.
+    /// The photo networks' classifiers (1000, 1280): the first over the first features, a second over the last.
+    pub classifiers: &'a [Tensor],
+    /// How many scores of the detector follow the first.
     pub scores: i64,
     /// The spread of each feature (F).
     pub spread: &'a Tensor,
@@ -68,7 +68,7 @@ impl Pseudo {
             let reason = "none of them names a class of the list of mentions".to_owned();
             return Err(Error::format("the captions without pictures", reason));
         }
-        let steepest = recognition.steepest(pictures.size()[1]);
+        let steepest = recognition.steepest(pictures.size()[1])?;
         // along the steepest way nothing else changes; along C·g other features go with it as they do in real pictures
         let (photos, features) = pictures.size2()?;
         let usual = pictures.matmul(&steepest.tr()).tr().matmul(pictures) / photos as f64;
@@ -121,20 +121,37 @@ impl Pseudo {
 
 impl Recognition<'_> {
     /// The gradient (classes, F) of each class's score.
-    fn steepest(&self, features: i64) -> Tensor {
-        let (photo, seen) = (self.classifier.size()[0], self.classifier.size()[1]);
+    ///
+    /// # Errors
+    /// When the features have no room for all that the networks say.
+    fn steepest(&self, features: i64) -> Result<Tensor> {
+        let [photo, seen] = self
+            .classifiers
+            .first()
+            .map_or([0, 0], |first| [first.size()[0], first.size()[1]]);
+        let begins = [0, features - seen];
+        if self.classifiers.len() > begins.len() || seen + self.scores > features {
+            let reason = format!(
+                "{features} numbers a picture do not belong to {} classifiers",
+                self.classifiers.len()
+            );
+            return Err(Error::format("the features", reason));
+        }
         let steepest = Tensor::zeros(
             [photo + self.scores, features],
             (Kind::Float, tch::Device::Cpu),
         );
-        let rows = self.classifier * self.spread.narrow(0, 0, seen);
-        steepest.narrow(0, 0, photo).narrow(1, 0, seen).copy_(&rows);
+        for (begin, classifier) in begins.into_iter().zip(self.classifiers) {
+            let rows = classifier * self.spread.narrow(0, begin, seen);
+            let place = steepest.narrow(0, 0, photo).narrow(1, begin, seen);
+            place.shallow_clone().copy_(&rows);
+        }
         let scores = Tensor::eye(self.scores, (Kind::Float, tch::Device::Cpu));
         steepest
             .narrow(0, photo, self.scores)
             .narrow(1, seen, self.scores)
             .copy_(&scores);
-        steepest
+        Ok(steepest)
     }
 }
 
@@ -149,7 +166,7 @@ mod tests {
         let pictures = Tensor::zeros([4, 6], (Kind::Float, tch::Device::Cpu));
         let classifier = Tensor::from_slice(&[1f32, 0.0, 0.0, 0.0, 1.0, 0.0]).view([2, 3]);
         let recognition = Recognition {
-            classifier: &classifier,
+            classifiers: &[classifier],
             scores: 2,
             spread: &Tensor::ones([6], (Kind::Float, tch::Device::Cpu)),
         };
@@ -179,7 +196,7 @@ mod tests {
     fn captions_that_name_nothing_are_refused() {
         let pictures = Tensor::zeros([4, 6], (Kind::Float, tch::Device::Cpu));
         let recognition = Recognition {
-            classifier: &Tensor::ones([2, 3], (Kind::Float, tch::Device::Cpu)),
+            classifiers: &[Tensor::ones([2, 3], (Kind::Float, tch::Device::Cpu))],
             scores: 2,
             spread: &Tensor::ones([6], (Kind::Float, tch::Device::Cpu)),
         };

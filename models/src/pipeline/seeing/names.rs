@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::tensors::weights::Weights;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// How many of the photo network's classes count.
 const BEST: i64 = 10;
@@ -46,11 +46,11 @@ impl Names {
         self.floor.size()[0]
     }
 
-    /// What the photo network recognises, from its logits (N, 1000): the ten likeliest names by their probability (N, T).
+    /// What the photo networks recognise, from how likely each class is (N, 1000): the ten likeliest names by their
+    /// probability (N, T).
     /// Of a picture whose best class has probability p, all counts times `unsure` + (1 − `unsure`) s², where s is p as a share of
     /// what a network has that is sure, at most 1.
-    pub fn recognised(&self, logits: &Tensor, unsure: f64) -> Tensor {
-        let likely = logits.softmax(1, Kind::Float);
+    pub fn recognised(&self, likely: &Tensor, unsure: f64) -> Tensor {
         let (best, _) = likely.topk(BEST, 1, true, true);
         let least = best.narrow(1, BEST - 1, 1);
         let kept = likely.where_scalarother(&likely.ge_tensor(&least), 0.0);
@@ -70,6 +70,7 @@ mod tests {
 
     use super::*;
     use crate::tensors::floats::floats;
+    use tch::Kind;
 
     #[test]
     fn what_a_sure_network_recognises_counts_wholly_and_what_an_unsure_one_does_less() {
@@ -83,10 +84,10 @@ mod tests {
         // of the first class, when it has this probability and the others share the rest
         let first = |probability: f64, unsure: f64| {
             let rest = (1.0 - probability) / (CLASSES - 1) as f64;
-            let mut all = [rest.ln() as f32; CLASSES as usize];
-            all[0] = probability.ln() as f32;
-            let logits = Tensor::from_slice(&all).unsqueeze(0);
-            f64::from(floats(&names.recognised(&logits, unsure).get(0))[0])
+            let mut all = [rest as f32; CLASSES as usize];
+            all[0] = probability as f32;
+            let likely = Tensor::from_slice(&all).unsqueeze(0);
+            f64::from(floats(&names.recognised(&likely, unsure).get(0))[0])
         };
         for (probability, share) in [(0.95, 1.0), (0.8, 1.0), (0.4, 0.55), (0.2, 0.4375)] {
             let counted = first(probability, 0.4);

@@ -1,22 +1,21 @@
-//! From a picture to the two squares that the eyes look at: all of it, squashed, because cutting the middle out
+//! From a picture to the squares that the eyes look at: all of it, squashed, because cutting the middle out
 //! lost what stands at the sides and gained nothing.
 //!
-//! Both are smoothed reductions over bytes, rounded to bytes again, as the features were made that the joint space
+//! All are smoothed reductions over bytes, rounded to bytes again, as the features were made that the joint space
 //! was trained on (Pillow's BICUBIC and BILINEAR, to one grey level).
 
 use crate::networks::nanodet;
 use crate::pipeline::picture::Picture;
 use tch::{Kind, Tensor};
 
-const LITE0_SIDE: i64 = 224;
 /// Blue, green and red of the average picture of NanoDet's training, and their spread.
 const MEANS: [f32; 3] = [103.53, 116.28, 123.675];
 const SPREADS: [f32; 3] = [57.375, 57.12, 58.395];
 
-/// The input (3, 224, 224) of EfficientNet-Lite0: red, green, blue as (x − 127) / 128.
-pub fn lite0_input(picture: &Picture) -> Tensor {
-    let size = [LITE0_SIDE; 2];
-    lite0_scaled(&planes(picture).internal_upsample_bicubic2d_aa(size, false, None, None))
+/// The input (3, side, side) of an EfficientNet: red, green, blue as (x − 127) / 128.
+pub fn photo_input(picture: &Picture, side: i64) -> Tensor {
+    let size = [side; 2];
+    photo_scaled(&planes(picture).internal_upsample_bicubic2d_aa(size, false, None, None))
         .squeeze_dim(0)
 }
 
@@ -27,8 +26,8 @@ pub fn nanodet_input(picture: &Picture) -> Tensor {
         .squeeze_dim(0)
 }
 
-/// Pixels (N, 3, H, W) of red, green and blue, 0 to 255, on the scale of EfficientNet-Lite0.
-pub fn lite0_scaled(pixels: &Tensor) -> Tensor {
+/// Pixels (N, 3, H, W) of red, green and blue, 0 to 255, on the scale of an EfficientNet.
+pub fn photo_scaled(pixels: &Tensor) -> Tensor {
     (pixels.to_kind(Kind::Float) - 127.0) / 128.0
 }
 

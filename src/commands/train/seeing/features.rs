@@ -1,4 +1,4 @@
-//! `train features`: what both pairs of eyes see in a folder of pictures, as a table.
+//! `train features`: what all eyes see in a folder of pictures, as a table.
 //! One row a picture, in the order of the names that are written beside it.
 
 use std::io::Write as _;
@@ -15,7 +15,7 @@ use tch::{Kind, Tensor};
 
 use crate::commands::place::Weights;
 
-/// Looks at a folder of pictures and writes OUT.npy, a row of 1872 numbers a picture, and OUT.files.txt, its names.
+/// Looks at a folder of pictures and writes OUT.npy, a row of 3152 numbers a picture (1872 with one photo network), and OUT.files.txt, its names.
 #[derive(Args, Debug)]
 pub(crate) struct Features {
     /// The folder of JPEG, PNG, WebP or GIF files; others are left alone.
@@ -79,13 +79,8 @@ impl Features {
         originals::fetched::prepare(&folder, &cache)?;
         let bundle = Bundle::open(&folder)?;
         let part = SeeingPart::read(&bundle)?;
-        let fetched = bundle.manifest().image_encoder.fetched.clone();
-        let lite0 = cache
-            .join(fetched.context("this bundle's image encoder is no fetched EfficientNet-Lite0")?);
-        let lite0 = models::Weights::from_safetensors(&lite0)?;
-        let detector = bundle.weights(&part.detector)?;
         let device = models::tensors::device::choose(&self.weights.device)?;
-        Ok(Eyes::load(&lite0, &detector, device)?)
+        Ok(Eyes::open(&bundle, &part.detector, &cache, device)?)
     }
 
     fn files(&self) -> anyhow::Result<Vec<PathBuf>> {

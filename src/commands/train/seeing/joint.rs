@@ -10,7 +10,7 @@ use super::{Photos, Texts, vectors};
 use crate::commands::train::progress::TrainingProgress;
 use crate::commands::train::recipe::{Defaults, RecipeFlags, Rhythm};
 
-/// Trains the joint space of pictures and sentence vectors.
+/// Trains the joint space of pictures and sentence vectors; its file holds 8 bits a number.
 #[derive(Args, Debug)]
 pub(crate) struct JointStep {
     #[command(flatten)]
@@ -75,7 +75,7 @@ impl JointStep {
             observer: &mut progress,
         };
         let trained = joint::run(&settings, &material, pseudo, watch);
-        progress.finish(&keeper, trained)
+        progress.finish_small(&keeper, trained)
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {

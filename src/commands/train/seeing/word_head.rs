@@ -15,7 +15,7 @@ use crate::commands::train::progress::TrainingProgress;
 use crate::commands::train::recipe::{Defaults, RecipeFlags, Rhythm};
 use crate::commands::train::texts::lines;
 
-/// Trains the word head.
+/// Trains the word head; its file holds 8 bits a number.
 #[derive(Args, Debug)]
 pub(crate) struct WordHeadStep {
     #[command(flatten)]
@@ -118,7 +118,7 @@ impl WordHeadStep {
             ];
             Weights::from_tensors("word head", maps.into_iter().chain(standard))
         });
-        progress.finish(&keeper, whole)
+        progress.finish_small(&keeper, whole)
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {
