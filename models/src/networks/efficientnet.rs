@@ -4,7 +4,7 @@
 //! Batch norms are folded into the convolutions when the weights are loaded: at inference they are
 //! only a scale and a shift. Names are those of the published PyTorch file.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tensors::weights::Weights;
 use tch::{Kind, Tensor};
 
@@ -165,6 +165,22 @@ impl EfficientNet {
         })
     }
 
+    /// As [`EfficientNet::load`], for one who prepares pictures of `side` pixels.
+    ///
+    /// # Errors
+    /// As there, and when the network is made for pictures of another size.
+    pub fn load_for(weights: &Weights, side: i64) -> Result<Self> {
+        let network = Self::load(weights)?;
+        if network.side != side {
+            let reason = format!(
+                "it is made for pictures of {} pixels, here one for {side} is expected",
+                network.side
+            );
+            return Err(Error::format(weights.label(), reason));
+        }
+        Ok(network)
+    }
+
     /// How many pixels high and wide pictures are to be.
     pub fn side(&self) -> i64 {
         self.side
@@ -175,7 +191,8 @@ impl EfficientNet {
         FEATURE
     }
 
-    /// Pictures (N, 3, side, side), red, green and blue as (x − 127) / 128, to features (N, 1280): the mean of the last layer over all places.
+    /// Pictures (N, 3, side, side), red, green and blue as (x − 127) / 128, to features (N, 1280): the mean of the last layer
+    /// over all places.
     pub fn features(&self, pictures: &Tensor) -> Tensor {
         let mut x = self.stem.run(pictures).clamp(0.0, 6.0);
         for block in &self.blocks {

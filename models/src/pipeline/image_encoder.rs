@@ -8,7 +8,7 @@ use crate::bundle::{Bundle, ImageEncoderKind};
 use crate::error::{Error, Result};
 use crate::networks::efficientnet::EfficientNet;
 use crate::networks::vgg::Vgg;
-use crate::pipeline::picture::{Picture, efficientnet_input, original_input};
+use crate::pipeline::picture::{EFFICIENTNET_SIDE, Picture, efficientnet_input, original_input};
 use crate::tensors::weights::Weights;
 use std::path::Path;
 use tch::{Device, Tensor};
@@ -33,7 +33,7 @@ impl ImageEncoder {
         let weights = arrays(bundle, cache)?.to_device(device);
         let network = match bundle.manifest().image_encoder.kind {
             ImageEncoderKind::EfficientnetLite0 => {
-                Network::EfficientNet(EfficientNet::load(&weights)?)
+                Network::EfficientNet(EfficientNet::load_for(&weights, EFFICIENTNET_SIDE)?)
             }
             ImageEncoderKind::Vgg19 => Network::Vgg(Vgg::load(&weights)?),
         };

@@ -13,7 +13,7 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 pub use pictures::Caps;
-pub use resample::{efficientnet_input, original_input};
+pub use resample::{EFFICIENTNET_SIDE, efficientnet_input, original_input};
 
 /// A picture as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]

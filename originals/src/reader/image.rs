@@ -11,6 +11,8 @@ use std::path::Path;
 
 use crate::formats::{Value, read_pth};
 use models::bundle::ImageEncoderKind;
+use models::networks::efficientnet::EfficientNet;
+use models::pipeline::picture::EFFICIENTNET_SIDE;
 use models::{Error, Result, Vgg, Weights};
 
 /// Reads VGG-19 as the arrays that [`Vgg::load`] takes.
@@ -47,7 +49,7 @@ pub fn read_image_encoder(file: &Path) -> Result<(ImageEncoderKind, Weights)> {
     };
     match kind {
         ImageEncoderKind::EfficientnetLite0 => {
-            models::networks::efficientnet::EfficientNet::load(&weights)?;
+            EfficientNet::load_for(&weights, EFFICIENTNET_SIDE)?;
         }
         ImageEncoderKind::Vgg19 => drop(Vgg::load(&weights)?),
     }

@@ -78,6 +78,9 @@ fn both_efficientnets_see_and_name_what_their_published_form_does() {
         let weights = read_pth(&file).unwrap();
         let network = EfficientNet::load(&weights).unwrap();
         assert_eq!(network.side(), side);
+        // an import prepares pictures for the smaller one
+        let alone = EfficientNet::load_for(&weights, picture::EFFICIENTNET_SIDE);
+        assert_eq!(alone.is_ok(), side == picture::EFFICIENTNET_SIDE);
         let golden = folder().join(name).with_extension("npz");
         let golden = originals::formats::read_weights(&golden).unwrap();
         let features = network.features(&array(&golden, "input"));

@@ -8,6 +8,8 @@ use super::Picture;
 use tch::{Kind, Tensor};
 
 const SIDE: usize = 224;
+/// How many pixels high and wide the input of an EfficientNet is that looks alone.
+pub const EFFICIENTNET_SIDE: i64 = SIDE as i64;
 /// The shorter side after scaling; the square is cut from its middle.
 const SHORT: usize = 256;
 /// Blue, green and red of the average picture.
