@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use api::ApiState;
 use embedded::{EmbeddedPostgres, Settings};
-use jobs::{Queue, QueueOptions, RuleOptions, Store};
+use jobs::{Queue, QueueOptions, RuleOptions, Store, StyleEntry};
 use operation::Health;
 use outbound::{Client, FetchOptions, Secrets, WebhookOptions};
 use pictures::{ImageOptions, Images};
@@ -47,6 +47,9 @@ pub struct AllInOne {
     pub public_url: Option<String>,
     /// What is done now and then.
     pub chores: ChoreOptions,
+    /// Name and styles of the bundle that will tell, known before its networks are loaded; else what told before this start
+    /// counts until then, and a story that an older bundle told may be taken for one of today's.
+    pub bundle: Option<(String, Vec<StyleEntry>)>,
 }
 
 /// Why the service could not run or had to end.
@@ -126,6 +129,9 @@ impl Parts {
     async fn open(settings: &AllInOne, database: &str) -> Result<Self, Error> {
         let store = Store::connect(database, settings.rules.rules()).await?;
         store.migrate().await?;
+        if let Some((bundle, styles)) = &settings.bundle {
+            store.register_styles(bundle, styles).await?;
+        }
         let prefetch = settings.work.prefetch();
         let folder = settings.data.join("images");
         Ok(Self {

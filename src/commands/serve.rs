@@ -102,7 +102,9 @@ impl ServiceOptions {
         originals::fetched::prepare(&bundle, &cache)?;
         let listens = format!("http://{}", listener.local_addr()?);
         let public_url = self.public_url.clone().unwrap_or(listens);
+        let told_by = worker::engine::storyteller::catalogue(&bundle)?;
         let service = AllInOne {
+            bundle: Some(told_by),
             data: self.places.data.folder()?,
             cache: cache.clone(),
             database_url: self.places.database_url.clone(),

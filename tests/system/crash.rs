@@ -156,6 +156,43 @@ async fn a_stop_without_patience_gives_back_what_is_being_computed_and_ends_quie
     program.stop();
 }
 
+/// What an older bundle told is not taken for a story of the one that tells now, not even while its networks are being loaded.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_in_the_moment_of_a_start_is_told_by_the_new_bundle() {
+    let folder = open_folder();
+    let starter = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/bundles/starter");
+    let older = folder.path().join("older");
+    std::fs::create_dir(&older).unwrap();
+    for file in std::fs::read_dir(&starter).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), older.join(file.file_name())).unwrap();
+    }
+    let manifest = std::fs::read_to_string(older.join("bundle.toml")).unwrap();
+    let manifest = manifest.replacen("\nversion = \"", "\nversion = \"0.", 1);
+    std::fs::write(older.join("bundle.toml"), manifest).unwrap();
+    let photo = folder.path().join("photo.png");
+    std::fs::write(&photo, small_picture(3)).unwrap();
+    let quick = StoryRequest {
+        captions: 5,
+        beam_width: 2,
+        max_words: 20,
+        ..StoryRequest::default()
+    };
+    let told_by = async |flags: &[&str]| {
+        let program = Program::start_with(folder.path(), flags, Stdio::inherit());
+        let client = Client::new(&program.address).unwrap();
+        let id = client.submit(Some(&photo), &quick).await.unwrap().id;
+        let job = client.finished(id, |_| {}).await.unwrap();
+        program.stop();
+        job.result.unwrap().bundle
+    };
+    let older = told_by(&["--bundle", older.to_str().unwrap()]).await;
+    let now = told_by(&[]).await;
+    assert!(older.starts_with("starter-0."), "{older}");
+    assert!(!now.starts_with("starter-0."), "{now} told it before");
+    assert_eq!(told_by(&[]).await, now);
+}
+
 async fn states(client: &Client, ids: &[Uuid]) -> Vec<State> {
     let mut states = Vec::new();
     for &id in ids {

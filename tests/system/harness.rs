@@ -115,6 +115,7 @@ impl Service {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
         let settings = AllInOne {
+            bundle: None,
             data: data.path().to_owned(),
             cache: cache(),
             database_url: None,

@@ -5,19 +5,20 @@
 mod explaining;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jobs::{
     AddedStyle, Compat, Form, LearntStyle, Mode, Said, StoryRequest, StoryResult, StyleEntry,
     UsedCaption,
 };
-use models::Storyteller;
+use models::bundle::Style;
 use models::pipeline::options::{self as wanted, Options};
 use models::pipeline::storyteller;
 use models::pipeline::storyteller::{Newcomer, Request, Seen, Stage, Story, Timings, Watcher};
 use models::pipeline::style_from_text::Draft;
 use models::tensors::device::choose;
 use models::text::sentences::all_sentences;
+use models::{Bundle, Storyteller};
 use operation::metrics::METRICS;
 
 use super::{Engine, EngineError, EngineFactory, Observer, StyleWork, Work};
@@ -55,19 +56,32 @@ pub fn factory(bundle: PathBuf, cache: PathBuf, device: String) -> EngineFactory
     })
 }
 
+/// Name and styles of the bundle in a folder, as the engine will say them once its networks are loaded.
+///
+/// # Errors
+/// When it is no bundle.
+pub fn catalogue(bundle: &Path) -> models::Result<(String, Vec<StyleEntry>)> {
+    let bundle = Bundle::open(bundle)?;
+    Ok((bundle.name().to_owned(), entries(&bundle.manifest().styles)))
+}
+
+fn entries(styles: &[Style]) -> Vec<StyleEntry> {
+    let entry = |style: &Style| StyleEntry {
+        name: style.name.clone(),
+        description: style.description.clone(),
+        passages: u32::try_from(style.passages).unwrap_or(u32::MAX),
+        source: style.source.clone(),
+    };
+    styles.iter().map(entry).collect()
+}
+
 impl Engine for StorytellerEngine {
     fn bundle(&self) -> String {
         self.storyteller.bundle_name().to_owned()
     }
 
     fn styles(&self) -> Vec<StyleEntry> {
-        let entry = |style: &models::bundle::Style| StyleEntry {
-            name: style.name.clone(),
-            description: style.description.clone(),
-            passages: u32::try_from(style.passages).unwrap_or(u32::MAX),
-            source: style.source.clone(),
-        };
-        self.storyteller.styles().iter().map(entry).collect()
+        entries(self.storyteller.styles())
     }
 
     fn learn(
