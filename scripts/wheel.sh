@@ -26,6 +26,9 @@ fail() {
   exit 1
 }
 
+# same FILE SHA256
+same() { echo "$2  $1" | sha256sum --check --status 2>/dev/null; }
+
 seconds() { printf '%d s' $((SECONDS)); }
 
 size() { du -shL "$1" | cut -f1 | sed 's/\([KMG]\)$/ \1iB/'; }

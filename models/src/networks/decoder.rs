@@ -82,6 +82,7 @@ impl Decoder {
                 logits,
             });
             // they are held once
+            self.hidden = None;
             self.logit_w = Tensor::new();
         }
     }

@@ -38,7 +38,8 @@ const STAGES: [Stage; 7] = [
     stage(1, [3, 1], 6, 320),
 ];
 const STEM: i64 = 32;
-const FEATURE: i64 = 1280;
+/// The size of a feature, of every member.
+pub const FEATURE: i64 = 1280;
 const NORM_EPSILON: f64 = 1e-3;
 
 /// A member of the family: how much wider and deeper than the smallest, and how large the pictures are.
@@ -219,6 +220,11 @@ impl Classifier {
         let weight = weights.tensor("_fc.weight", &[-1, FEATURE])?;
         let bias = weights.tensor("_fc.bias", &[weight.size()[0]])?;
         Ok(Self { weight, bias })
+    }
+
+    /// Features (N, 1280) to how likely each class is (N, classes).
+    pub fn likely(&self, features: &Tensor) -> Tensor {
+        self.logits(features).softmax(1, Kind::Float)
     }
 
     /// Features (N, 1280) to logits (N, classes).

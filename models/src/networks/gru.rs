@@ -146,10 +146,12 @@ impl Gru {
         match (mask, &self.packed) {
             (None, None) => self.run_fused(x, &start),
             (None, Some(packed)) => {
-                let steps = x.size()[0];
-                let rows = vec![batch; steps as usize];
-                let (states, _last) = packed.run(&x.flatten(0, 1), &rows, start);
-                states.view([steps, batch, self.state_size()])
+                let rows = vec![batch; x.size()[0] as usize];
+                let mut states = Vec::with_capacity(rows.len());
+                let _last = packed.run(&x.flatten(0, 1), &rows, start, |h| {
+                    states.push(h.shallow_clone());
+                });
+                Tensor::stack(&states, 0)
             }
             (Some(mask), _) => self.run_masked(x, start, mask),
         }
@@ -184,7 +186,7 @@ impl Gru {
             return start.squeeze_dim(0);
         }
         if let Some(packed) = &self.packed {
-            return packed.run(x, rows, start.squeeze_dim(0)).1;
+            return packed.run(x, rows, start.squeeze_dim(0), |_| ());
         }
         let arrays = [&self.w_ih, &self.w_hh, &self.b_ih, &self.b_hh];
         let rows = Tensor::from_slice(rows);
@@ -234,12 +236,17 @@ impl PackedGru {
         &candidate + (h - &candidate) * gate(1)
     }
 
-    /// As [`Gru::run_packed`], from first states: the states of all steps one after the other, and the last ones.
-    fn run(&self, x: &Tensor, rows: &[i64], start: Tensor) -> (Tensor, Tensor) {
+    /// As [`Gru::run_packed`], from first states; `each` sees the states of every step.
+    fn run(
+        &self,
+        x: &Tensor,
+        rows: &[i64],
+        start: Tensor,
+        mut each: impl FnMut(&Tensor),
+    ) -> Tensor {
         // one product for all steps: its rows do not depend on each other
         let inputs = self.input.product(x);
-        let (mut h, mut first) = (start, 0);
-        let (mut states, mut ended) = (Vec::with_capacity(rows.len()), Vec::new());
+        let (mut h, mut first, mut ended) = (start, 0, Vec::new());
         for &count in rows {
             let before = h.size()[0];
             if count < before {
@@ -248,12 +255,12 @@ impl PackedGru {
             let input = inputs.narrow(0, first, count);
             h = self.next(&input, &h.narrow(0, 0, count), count);
             first += count;
-            states.push(h.shallow_clone());
+            each(&h);
         }
         // the shortest ended first and stand last
         ended.push(h);
         ended.reverse();
-        (Tensor::cat(&states, 0), Tensor::cat(&ended, 0))
+        Tensor::cat(&ended, 0)
     }
 }
 

@@ -7,20 +7,17 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use clap::Args;
 use models::Bundle;
-use models::networks::efficientnet::Classifier;
+use models::networks::efficientnet::{Classifier, FEATURE as PHOTO};
 use models::networks::nanodet::FEATURES;
 use models::pipeline::seeing::part::SeeingPart;
 use models::pipeline::seeing::{Look, PhotoLook};
 use serde_json::json;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 use training::measure::seeing::{self, Captions, Pictures, Truth};
 
 use crate::commands::evaluate::table::{line, print};
 use crate::commands::train::seeing::{pairs, table, vectors};
 use crate::commands::train::texts::lines;
-
-/// Numbers of a photo network.
-const PHOTO: i64 = 1280;
 
 /// Measures how captions are found for photos.
 #[derive(Args, Debug)]
@@ -125,16 +122,12 @@ impl SeeingQuestion {
             Half::Even => row % 2 == 0,
             Half::Odd => row % 2 == 1,
         });
-        let of = |found: &PhotoLook, row| PhotoLook {
-            feature: found.feature.get(row),
-            likely: found.likely.get(row),
-        };
         let (names, looks) = wanted
             .map(|row| {
                 let look = Look {
-                    photo: of(&networks[0], row),
+                    photo: networks[0].row(row),
                     nanodet: features.get(row).narrow(0, PHOTO, FEATURES),
-                    beside: networks.get(1).map(|found| of(found, row)),
+                    beside: networks.get(1).map(|found| found.row(row)),
                 };
                 (key(&names[row as usize]), look)
             })
@@ -159,7 +152,7 @@ impl SeeingQuestion {
         each.map(|(place, file)| {
             let feature = features.narrow(1, place, PHOTO);
             let classifier = Classifier::load(&models::Weights::from_safetensors(file)?)?;
-            let likely = classifier.logits(&feature).softmax(1, Kind::Float);
+            let likely = classifier.likely(&feature);
             Ok(PhotoLook { feature, likely })
         })
         .collect()

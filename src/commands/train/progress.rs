@@ -59,16 +59,8 @@ impl<'a> TrainingProgress<'a> {
         self.finish_as(keeper, trained, Form::Numbers(Kind::Float))
     }
 
-    /// As [`TrainingProgress::finish`], with matrices in 8 bits a number.
-    pub(super) fn finish_small(
-        self,
-        keeper: &Keeper,
-        trained: models::Result<Weights>,
-    ) -> anyhow::Result<()> {
-        self.finish_as(keeper, trained, Form::EightBits)
-    }
-
-    fn finish_as(
+    /// As [`TrainingProgress::finish`], in another form than as 32-bit floats.
+    pub(super) fn finish_as(
         self,
         keeper: &Keeper,
         trained: models::Result<Weights>,

@@ -13,7 +13,7 @@ use crate::pipeline::picture::Picture;
 use crate::tensors::abreast::abreast;
 use crate::tensors::weights::Weights;
 use std::path::Path;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// All networks on one device.
 #[derive(Debug)]
@@ -37,14 +37,12 @@ impl Eyes {
     /// When a file is missing or broken, or one of its arrays is missing or has another shape.
     pub fn open(bundle: &Bundle, detector: &str, cache: &Path, device: Device) -> Result<Self> {
         let beside = bundle.manifest().image_encoder.beside.as_ref();
-        let beside = beside.map(|name| image_encoder::fetched(bundle, cache, name));
+        let beside = beside
+            .map(|name| PhotoNetwork::load(&image_encoder::fetched(bundle, cache, name)?, device));
         Ok(Self {
             photo: PhotoNetwork::load(&image_encoder::arrays(bundle, cache)?, device)?,
             nanodet: NanoDet::load(&bundle.weights(detector)?.to_device(device))?,
-            beside: beside
-                .transpose()?
-                .map(|weights| PhotoNetwork::load(&weights, device))
-                .transpose()?,
+            beside: beside.transpose()?,
             device,
         })
     }
@@ -115,7 +113,7 @@ impl PhotoNetwork {
     /// Features (N, 1280) and likelihoods (N, 1000) of a batch, on the processor.
     fn look(&self, batch: &Tensor) -> PhotoLook {
         let feature = self.network.features(batch);
-        let likely = self.classifier.logits(&feature).softmax(1, Kind::Float);
+        let likely = self.classifier.likely(&feature);
         PhotoLook {
             feature: feature.to_device(Device::Cpu),
             likely: likely.to_device(Device::Cpu),
@@ -125,7 +123,7 @@ impl PhotoNetwork {
 
 impl PhotoLook {
     /// One picture of a batch; numbers of its own: looks are kept, and would keep their whole block.
-    fn row(&self, row: i64) -> Self {
+    pub fn row(&self, row: i64) -> Self {
         Self {
             feature: self.feature.get(row).copy(),
             likely: self.likely.get(row).copy(),

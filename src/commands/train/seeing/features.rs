@@ -15,7 +15,8 @@ use tch::{Kind, Tensor};
 
 use crate::commands::place::Weights;
 
-/// Looks at a folder of pictures and writes OUT.npy, a row of 3152 numbers a picture (1872 with one photo network), and OUT.files.txt, its names.
+/// Looks at a folder of pictures and writes OUT.npy, a row of 3152 numbers a picture (1872 with one photo network), and
+/// OUT.files.txt, its names.
 #[derive(Args, Debug)]
 pub(crate) struct Features {
     /// The folder of JPEG, PNG, WebP or GIF files; others are left alone.

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use models::tensors::weights::Form;
 use training::recipes::joint::{self, Material, Settings, Standard};
 
 use super::{Photos, Texts, vectors};
@@ -75,7 +76,7 @@ impl JointStep {
             observer: &mut progress,
         };
         let trained = joint::run(&settings, &material, pseudo, watch);
-        progress.finish_small(&keeper, trained)
+        progress.finish_as(&keeper, trained, Form::EightBits)
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use models::Weights;
+use models::tensors::weights::Form;
 use models::text::words::{plain_words, stem};
 use training::recipes::word_head::{self, LabelledPhotos, Settings};
 
@@ -118,7 +119,7 @@ impl WordHeadStep {
             ];
             Weights::from_tensors("word head", maps.into_iter().chain(standard))
         });
-        progress.finish_small(&keeper, whole)
+        progress.finish_as(&keeper, whole, Form::EightBits)
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {
