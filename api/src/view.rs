@@ -33,7 +33,7 @@ pub use gallery::{GalleryView, SharedStoryView};
     "due_at": null, "position": null, "eta_seconds": null, "stage": null, "progress": null, "attempts": 1, "max_attempts": 3,
     "history": [{"started_at": "2026-11-23T09:30:00.480Z", "ended_at": "2026-11-23T09:30:19.015Z", "outcome": "succeeded", "error": null}],
     "request": {"style": "romance", "style_strength": 1.0, "form": "prose", "beam_width": 50, "captions": 100,
-        "max_words": 120, "mode": "sample", "temperature": 0.9, "top_p": 0.92, "seed": 1, "compat": "modern", "count": 1, "continue": null, "metadata": {}, "deadline": null, "priority": 0,
+        "max_words": 120, "mode": "sample", "temperature": 0.6, "top_p": 0.92, "seed": 1, "compat": "modern", "count": 1, "continue": null, "metadata": {}, "deadline": null, "priority": 0,
         "webhook_url": null, "webhook_events": []},
     "shared": false, "data_removed": false, "cache": "miss", "batch": null,
     "image": {"url": "/v1/stories/01993e6a-5d1c-7e9b-b2a5-6f0d7c1b8a11/image", "media_type": "image/jpeg",

@@ -179,7 +179,7 @@ impl Default for StoryRequest {
             captions: 100,
             max_words: 120,
             mode: None,
-            temperature: 0.9,
+            temperature: 0.6,
             top_p: 0.92,
             seed: None,
             compat: Compat::default(),

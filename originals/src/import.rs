@@ -173,6 +173,7 @@ fn style(name: &str) -> Style {
         name: name.to_owned(),
         description: format!("The original's style {name}."),
         manner: None,
+        heroes: Vec::new(),
         passages: 0,
         source: format!("{name}_style.npy"),
     }

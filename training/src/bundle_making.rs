@@ -169,6 +169,7 @@ fn styles(recipe: &Recipe, thoughts: &Path) -> Result<(Vec<Style>, Vectors)> {
             name: style.name.clone(),
             description: style.description.clone(),
             manner: None,
+            heroes: Vec::new(),
             passages: count as u64,
             source: style.source.clone(),
         });

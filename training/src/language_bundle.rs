@@ -14,8 +14,12 @@ use models::bundle::{MANIFEST, Manifest, sha256_of_file};
 use models::networks::bert::SentenceEncoder;
 use models::networks::prefix::Spread;
 use models::pipeline::caption_thoughts;
+use models::text::wording::with_thoughts;
 use models::text::words::WordList;
 use models::{Bundle, Error, Result, Weights, durable};
+
+/// The file of an adapter where the bundle had none.
+const ADAPTER: &str = "adapter.safetensors";
 
 /// Learns what is being done, how much of it is done, and of how much.
 type Progress<'a> = &'a mut dyn FnMut(&str, usize, usize);
@@ -81,11 +85,13 @@ pub fn with_writer(source: &Bundle, folder: &Path, writer: &Writer) -> Result<()
     })?;
     part.base = writer.base.clone();
     part.adapter_scale = writer.scale;
-    let (adapter, thoughts, words) = (
-        folder.join(&part.adapter),
-        folder.join(&part.thoughts),
-        folder.join(&part.words),
-    );
+    let adapter = part.adapter.get_or_insert_with(|| ADAPTER.to_owned());
+    let adapter = folder.join(adapter);
+    // it learnt to hear soft tokens there
+    for wording in [&mut part.request, &mut part.lyrics_request] {
+        *wording = wording.as_deref().map(with_thoughts);
+    }
+    let (thoughts, words) = (folder.join(&part.thoughts), folder.join(&part.words));
     for entry in manifest.files.keys().map(String::as_str).chain(["NOTICE"]) {
         let (from, to) = (source.path(entry), folder.join(entry));
         if from.exists() {

@@ -89,7 +89,7 @@ fn named(m: &Manifest) -> Vec<(&'static str, Option<&String>)> {
     let mut named = vec![("image encoder", m.image_encoder.file.as_ref())];
     if let Some(part) = &m.language_model {
         named.extend([
-            ("adapter", Some(&part.adapter)),
+            ("adapter", part.adapter.as_ref()),
             ("thoughts of prose", Some(&part.thoughts)),
             ("words of thoughts", Some(&part.words)),
         ]);

@@ -4,6 +4,7 @@
 //! for it. Any model of the llama family fits: sizes come from its own file.
 
 use crate::error::{Error, Result};
+use crate::text::wording::hears_thoughts;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -15,9 +16,12 @@ pub struct LanguageModelPart {
     pub kind: LanguageModelKind,
     /// Its weights: a GGUF file or a folder with `config.json` and `model.safetensors`, absolute or within the cache.
     pub base: String,
-    /// What was trained for it: low-rank matrices and the map from thoughts to soft tokens.
-    pub adapter: String,
+    /// What was trained for it: low-rank matrices and the map from thoughts to soft tokens. Without it the model writes as it
+    /// was published, and is asked in words alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
     /// What the product of the matrices is multiplied with: alpha / rank.
+    #[serde(default)]
     pub adapter_scale: f64,
     /// Arrays `mean` and `std` of thoughts of prose, `directions` of the words, `tokens` that may be written.
     pub thoughts: String,
@@ -37,13 +41,22 @@ pub struct LanguageModelPart {
     #[serde(default)]
     pub usage_pull: f64,
     /// How it is asked in words, for a model that was taught to answer requests: everything before the passage, with `{manner}`,
-    /// `{caption}` and `{words}` where these stand, and `{thought}` where the adapter learnt to hear soft tokens. Without it
-    /// the prefix is soft tokens between fixed ones.
+    /// `{caption}`, `{words}`, `{hero}` and `{turn}` where these stand, and `{thought}` where the adapter learnt to hear soft
+    /// tokens. Without it the prefix is soft tokens between fixed ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
     /// The same for lyrics; what it asks for is written line by line. Without it lyrics are prose, set in lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lyrics_request: Option<String>,
+    /// Who stories are about where their style names nobody: `an old gardener`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heroes: Vec<String>,
+    /// What sets a story going, said of its hero: `who has lost a ring`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<String>,
+    /// Phrases that the model says in every other story, one a line; sentences are rather chosen without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worn: Option<String>,
     /// The folder of the sentence encoder: `model.safetensors`, `config.json`, `tokenizer.json`; as `base`.
     pub sentences: String,
 }
@@ -63,6 +76,13 @@ impl LanguageModelPart {
             if !(0.0..=most).contains(&number) {
                 return Err(format!("{name} is {number}: it may be 0 to {most}"));
             }
+        }
+        // without a request the prefix is soft tokens
+        let prose = self.request.as_deref().is_none_or(hears_thoughts);
+        let verse = self.lyrics_request.as_deref().is_some_and(hears_thoughts);
+        if self.adapter.is_none() && (prose || verse) {
+            let reason = "there is no adapter, and without one nobody hears soft tokens: give a request without {thought}, or the adapter";
+            return Err(reason.to_owned());
         }
         if self.words_of_style > self.words_told {
             return Err(format!(
@@ -112,6 +132,29 @@ mod tests {
         });
         let text = lines.collect::<Vec<_>>().join("\n");
         toml::from_str::<LanguageModelPart>(&text).unwrap().check()
+    }
+
+    #[test]
+    fn without_an_adapter_nobody_is_asked_to_hear_thoughts() {
+        let part = |lines: &str| {
+            let text = "kind = 'llama'\nbase = 'b'\nthoughts = 't'\nwords = 'w'\nwords_told = 6\nwords_of_style = 2\nstyle_pull = 0.5\n\
+                 sentences = 's'\n";
+            let part: LanguageModelPart = toml::from_str(&format!("{text}{lines}")).unwrap();
+            part.check()
+        };
+        assert_eq!(part("request = 'Tell.'"), Ok(()));
+        assert_eq!(
+            part("request = 'Tell.{thought}'\nadapter = 'a'\nadapter_scale = 2.0"),
+            Ok(())
+        );
+        for lines in [
+            "",
+            "request = 'Tell.{thought}'",
+            "request = 'Tell.'\nlyrics_request = 'Sing.{thought}'",
+        ] {
+            let said = part(lines).unwrap_err();
+            assert!(said.contains("there is no adapter"), "{lines}: {said}");
+        }
     }
 
     #[test]

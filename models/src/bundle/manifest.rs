@@ -256,6 +256,9 @@ pub struct Style {
     /// What a language model is asked for, such as `a ghost story`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manner: Option<String>,
+    /// Who its stories may be about, such as `an old sailor`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heroes: Vec<String>,
     /// How many passages its vector is the mean of.
     pub passages: u64,
     /// Where the passages are from.

@@ -8,7 +8,7 @@ pub struct Explanation {
     /// For each caption that the story started from, the nearest first: what it was chosen for. The terms add up to its
     /// score.
     pub chosen: Vec<Vec<(&'static str, f32)>>,
-    /// The words that were read out of the shifted thought and told to the decoder.
+    /// What was read out of the shifted thought for the decoder: whom the story is about and what sets it going, and words.
     pub words: Vec<String>,
     /// Captions of the gallery nearest to the thought before the shift, by cosine.
     pub before: Vec<Near>,

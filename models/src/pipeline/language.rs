@@ -6,6 +6,7 @@
 
 mod asking;
 mod belonging;
+mod casting;
 mod choosing;
 mod explaining;
 mod flowing;
@@ -16,6 +17,7 @@ mod prompting;
 mod side_by_side;
 mod telling;
 mod versifying;
+mod worn;
 mod writing;
 
 use crate::bundle::language_model::{LanguageModelPart, fetched};
@@ -42,11 +44,13 @@ use crate::tensors::device::shared::{OneThread, ReadOnly, Shared};
 use crate::tensors::weights::Weights;
 use crate::text::pieces::Pieces;
 use crate::text::words::WordList;
+use casting::Casting;
 use leanings::Leanings;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
 use tch::{Device, Kind, Tensor};
+use worn::Worn;
 
 /// All networks of such a bundle, with what is known of its captions.
 #[derive(Debug)]
@@ -68,6 +72,8 @@ pub(super) struct Language {
     /// The mean thought of prose (T).
     mean: Tensor,
     leanings: Leanings,
+    casting: Casting,
+    worn: Worn,
     writer: Writer,
     /// How many stories are written side by side.
     pub(super) lanes: usize,
@@ -92,17 +98,14 @@ impl Language {
         })?;
         progress("loading the networks", 0, 1);
         let opened = Opened::of(bundle, &part, cache, device)?;
-        let (sentences, (llama, adapter)) = (opened.sentences, opened.llama);
         let sight = SeeingPart::read(bundle)?;
         let eyes = Eyes::open(bundle, &sight.detector, cache, device)?;
         let seeing = sight.seeing(bundle)?;
         let word_head = sight.word_head(bundle)?;
         see_enough(bundle, &eyes, [seeing.features(), word_head.features()])?;
         let arrays = bundle.weights(&part.thoughts)?;
-        let spread = Spread::load(&arrays, sentences.size())?;
-        let tokens = allowed_tokens(&arrays, llama.config().vocabulary)?;
-        let map = PrefixMap::load(&adapter, &spread.to_device(device), llama.config().width)?;
-        let writer = Writer::new(llama, opened.pieces, map, tokens)?;
+        let spread = Spread::load(&arrays, opened.sentences.size())?;
+        let (sentences, writer) = opened.writer(&arrays, &spread)?;
         progress("loading the networks", 1, 1);
         let captions = bundle.captions()?;
         let key = bundle.captions_key()?;
@@ -117,13 +120,16 @@ impl Language {
         let words = bundle.text(&part.words)?;
         let words = WordList::parse(&part.words, &words, &arrays, Device::Cpu)?;
         let leanings = Leanings::open(bundle, &writer)?;
+        let mean = spread.mean.to_device(Device::Cpu).to_kind(Kind::Float);
+        let casting = Casting::open(bundle, &part, &sentences, &mean)?;
         let lanes = lanes(&writer);
         give_back_freed_memory();
         Ok(Self {
             word_head,
             styles: bundle.styles(sentences.size(), Device::Cpu)?,
-            mean: spread.mean.to_device(Device::Cpu).to_kind(Kind::Float),
+            mean,
             manners: manners(bundle),
+            worn: worn(bundle, &part)?,
             part,
             eyes,
             looks: Looks::new(Look::again),
@@ -134,6 +140,7 @@ impl Language {
             sentences,
             words,
             leanings,
+            casting,
             writer,
             lanes,
         })
@@ -209,6 +216,12 @@ fn lanes(writer: &Writer) -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// The phrases that sentences are rather chosen without.
+fn worn(bundle: &Bundle, part: &LanguageModelPart) -> Result<Worn> {
+    let list = part.worn.as_ref().map(|file| bundle.text(file));
+    Ok(Worn::new(&list.transpose()?.unwrap_or_default()))
+}
+
 /// The manner of each style that has one.
 fn manners(bundle: &Bundle) -> BTreeMap<String, String> {
     let styles = bundle.manifest().styles.iter();
@@ -221,8 +234,8 @@ fn manners(bundle: &Bundle) -> BTreeMap<String, String> {
 struct Opened {
     sentences: SentenceEncoder,
     pieces: Pieces,
-    /// With the adapter's arrays.
-    llama: (Llama, Weights),
+    /// With the adapter's arrays, if there is one.
+    llama: (Llama, Option<Weights>),
 }
 
 impl Opened {
@@ -240,6 +253,16 @@ impl Opened {
             })
         })
     }
+
+    /// Puts the writer together; `arrays`: the bundle's of prose, whose thoughts have this spread.
+    fn writer(self, arrays: &Weights, spread: &Spread) -> Result<(SentenceEncoder, Writer)> {
+        let (llama, adapter) = self.llama;
+        let tokens = allowed_tokens(arrays, llama.config().vocabulary)?;
+        let (spread, width) = (spread.to_device(llama.device()), llama.config().width);
+        let map = adapter.map(|adapter| PrefixMap::load(&adapter, &spread, width));
+        let writer = Writer::new(llama, self.pieces, map.transpose()?, tokens)?;
+        Ok((self.sentences, writer))
+    }
 }
 
 /// Where the layers of the adapted model are kept as they are packed: another place for each model's file, adapter, and way to
@@ -255,18 +278,21 @@ fn packed_layers(
     let file = if base.is_dir() { &weights } else { base };
     let sum = remembered_sum(file, cache)?;
     let how = format!("{WAY_OF_PACKING} {} {sum}", part.adapter_scale);
-    let key = bundle.key(&how, [part.adapter.as_str()])?;
+    let key = bundle.key(&how, part.adapter.as_deref())?;
     Ok(cache.join("packed").join(key).with_extension("safetensors"))
 }
 
-/// Opens the language model with its adapter merged; the adapter's arrays beside it hold the prefix too.
+/// Opens the language model with its adapter, if it has one, merged; the adapter's arrays beside it hold the prefix too.
 fn adapted(
     bundle: &Bundle,
     part: &LanguageModelPart,
     cache: &Path,
     device: Device,
-) -> Result<(Llama, Weights)> {
-    let adapter = bundle.weights(&part.adapter)?.to_device(device);
+) -> Result<(Llama, Option<Weights>)> {
+    let adapter = part.adapter.as_ref().map(|file| bundle.weights(file));
+    let adapter = adapter
+        .transpose()?
+        .map(|adapter| adapter.to_device(device));
     let base = fetched(cache, &part.base)?;
     // residuals reach 3·10⁴: 16 bits must be those of bfloat16
     let kind = if device.is_cuda() {
@@ -279,7 +305,7 @@ fn adapted(
     let kept = kept.then(|| packed_layers(bundle, part, cache, &base));
     let kept = kept.transpose()?;
     let adapted = Adapted {
-        adapter: &adapter,
+        adapter: adapter.as_ref(),
         scale: part.adapter_scale,
         kept: kept.as_deref(),
     };

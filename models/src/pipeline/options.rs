@@ -36,7 +36,7 @@ impl Default for Options {
             max_words: 120,
             form: Form::Prose,
             mode: Mode::Sample {
-                temperature: 0.9,
+                temperature: 0.6,
                 top_p: 0.92,
                 seed: 1,
             },

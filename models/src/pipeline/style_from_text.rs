@@ -110,6 +110,7 @@ pub fn make(draft: &Draft, reader: &Reader, go_on: GoOn) -> Result<Made> {
             name: draft.name.clone(),
             description: draft.description.clone(),
             manner: None,
+            heroes: Vec::new(),
             passages: of as u64,
             source: draft.source.clone(),
         },

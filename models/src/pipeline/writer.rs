@@ -32,7 +32,8 @@ pub use together::Together;
 pub struct Writer {
     llama: Llama,
     pieces: Pieces,
-    map: PrefixMap,
+    /// What becomes soft tokens where an adapter learnt to hear them.
+    map: Option<PrefixMap>,
     /// What begins a text (1, T, width).
     begin: Tensor,
     allowed: Allowed,
@@ -131,7 +132,12 @@ impl Writer {
     ///
     /// # Errors
     /// When the tokenizer lacks a mark, or no end of a passage is among the tokens.
-    pub fn new(llama: Llama, pieces: Pieces, map: PrefixMap, mut tokens: Vec<i64>) -> Result<Self> {
+    pub fn new(
+        llama: Llama,
+        pieces: Pieces,
+        map: Option<PrefixMap>,
+        mut tokens: Vec<i64>,
+    ) -> Result<Self> {
         let _no_grad = tch::no_grad_guard();
         let begin = embedded(&llama, &pieces.encode(BEGIN)?);
         let end = pieces.id(END);
@@ -205,7 +211,7 @@ impl Writer {
     /// When what stands already cannot be split into tokens.
     pub fn prefix(&self, prompt: &Prompt) -> Result<Tensor> {
         let _no_grad = tch::no_grad_guard();
-        let mut parts = vec![told_embedded(&self.llama, &self.map, &prompt.told)];
+        let mut parts = vec![told_embedded(&self.llama, self.map.as_ref(), &prompt.told)];
         if !prompt.before.is_empty() {
             let before = self.pieces.encode_plain(&prompt.before)?;
             parts.push(embedded(&self.llama, &before));
@@ -334,8 +340,8 @@ fn line_ends(pieces: &Pieces) -> Result<Vec<i64>> {
 }
 
 /// What a model is told, as it hears it: tokens, and soft ones where the map puts them (1, P, width).
-pub fn told_embedded(llama: &Llama, map: &PrefixMap, told: &Told) -> Tensor {
-    let ids = told.tokens(map.soft_tokens());
+pub fn told_embedded(llama: &Llama, map: Option<&PrefixMap>, told: &Told) -> Tensor {
+    let ids = told.tokens(map.map_or(0, PrefixMap::soft_tokens));
     let ids = Tensor::from_slice(&ids)
         .unsqueeze(0)
         .to_device(llama.device());
@@ -344,12 +350,17 @@ pub fn told_embedded(llama: &Llama, map: &PrefixMap, told: &Told) -> Tensor {
 
 /// Tokens of several texts (B, T), [`SOFT`] among them, as a model hears them (B, T, width); the soft ones are what `map`
 /// makes of the thoughts in `told`, row by row.
-pub fn all_embedded(llama: &Llama, map: &PrefixMap, told: &[&Told], ids: &Tensor) -> Tensor {
+pub fn all_embedded(
+    llama: &Llama,
+    map: Option<&PrefixMap>,
+    told: &[&Told],
+    ids: &Tensor,
+) -> Tensor {
     let plain = llama.embed(&ids.clamp_min(0));
     let heard: Vec<_> = told.iter().filter_map(|told| told.heard()).collect();
-    if heard.is_empty() {
+    let Some(map) = map.filter(|_| !heard.is_empty()) else {
         return plain;
-    }
+    };
     let rows = |rows: Vec<&Tensor>| Tensor::stack(&rows, 0).to_device(llama.device());
     let soft = map.forward(
         &rows(heard.iter().map(|heard| &heard.thought).collect()),

@@ -86,6 +86,21 @@ fn trim_quote(sentence: &str) -> &str {
         .unwrap_or(sentence)
 }
 
+/// A text with the apostrophes of books: those within a word become curly; marks of speech stay as they are.
+pub fn with_apostrophes(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let within = |place: usize| {
+        let around = place.checked_sub(1).and_then(|before| letters.get(before));
+        let around = around.zip(letters.get(place + 1));
+        around.is_some_and(|(before, after)| before.is_alphabetic() && after.is_alphabetic())
+    };
+    let set = |(place, &letter): (usize, &char)| match letter {
+        '\'' if within(place) => '’',
+        other => other,
+    };
+    letters.iter().enumerate().map(set).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,5 +136,13 @@ mod tests {
         assert_eq!(all[0], "Ah.");
         assert_eq!(all.join(" "), text);
         assert!(all_sentences(" ").is_empty());
+    }
+
+    #[test]
+    fn apostrophes_within_a_word_are_those_of_books() {
+        let set = with_apostrophes("'Don't,' said the sailors' cook, 'it's Tom's.'");
+        assert_eq!(set, "'Don’t,' said the sailors' cook, 'it’s Tom’s.'");
+        assert_eq!(with_apostrophes("'"), "'");
+        assert_eq!(with_apostrophes(""), "");
     }
 }

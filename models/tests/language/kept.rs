@@ -24,7 +24,7 @@ fn adapter(layers: &[(String, [i64; 2])]) -> Weights {
     Weights::from_tensors("adapter", arrays)
 }
 
-fn heard(adapter: &Weights, kept: Option<&Path>) -> Tensor {
+fn heard(adapter: Option<&Weights>, kept: Option<&Path>) -> Tensor {
     let adapted = Adapted {
         adapter,
         scale: 2.0,
@@ -42,16 +42,33 @@ fn a_model_whose_layers_were_kept_is_the_same_and_damaged_ones_are_made_anew() {
     let file = folder.path().join("packed/layers.safetensors");
     let plain = Llama::open(&smollm_path(), CPU).unwrap();
     let adapter = adapter(&plain.adaptable());
-    let wanted = heard(&adapter, None);
-    assert!(heard(&adapter, Some(&file)).equal(&wanted));
+    let wanted = heard(Some(&adapter), None);
+    assert!(heard(Some(&adapter), Some(&file)).equal(&wanted));
     let whole = std::fs::metadata(&file).unwrap().len();
-    assert!(heard(&adapter, Some(&file)).equal(&wanted));
+    assert!(heard(Some(&adapter), Some(&file)).equal(&wanted));
     let bytes = std::fs::read(&file).unwrap();
     for damaged in [&bytes[..bytes.len() - 100], b"no arrays at all"] {
         std::fs::write(&file, damaged).unwrap();
-        assert!(heard(&adapter, Some(&file)).equal(&wanted));
+        assert!(heard(Some(&adapter), Some(&file)).equal(&wanted));
         assert_eq!(std::fs::metadata(&file).unwrap().len(), whole);
     }
+}
+
+#[test]
+fn a_model_without_an_adapter_is_told_with_as_it_was_published() {
+    let _no_grad = tch::no_grad_guard();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("packed/layers.safetensors");
+    let plain = Llama::open(&smollm_path(), CPU).unwrap();
+    let published = heard(None, Some(&file));
+    assert!(heard(None, Some(&file)).equal(&published));
+    let changed = heard(Some(&adapter(&plain.adaptable())), None);
+    assert!(!changed.equal(&published));
+    let ids = Tensor::from_slice(&[1i64, 400, 7, 5000]).unsqueeze(0);
+    let exact = plain.forward(&plain.embed(&ids));
+    let alike = |other: &Tensor| Tensor::cosine_similarity(other, &exact, -1, 1e-8).min();
+    // packed weights have fewer bits
+    assert!(alike(&published).double_value(&[]) > 0.98);
 }
 
 #[test]
@@ -64,7 +81,7 @@ fn of_kept_models_the_newest_stay_and_a_place_that_cannot_be_written_costs_nothi
         std::fs::write(folder.path().join(name).with_extension("safetensors"), name).unwrap();
     }
     let file = folder.path().join("d.safetensors");
-    let wanted = heard(&adapter, Some(&file));
+    let wanted = heard(Some(&adapter), Some(&file));
     let mut left: Vec<_> = std::fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -72,5 +89,5 @@ fn of_kept_models_the_newest_stay_and_a_place_that_cannot_be_written_costs_nothi
     left.sort();
     assert_eq!(left, ["b.safetensors", "c.safetensors", "d.safetensors"]);
     let nowhere = file.join("below-a-file/e.safetensors");
-    assert!(heard(&adapter, Some(&nowhere)).equal(&wanted));
+    assert!(heard(Some(&adapter), Some(&nowhere)).equal(&wanted));
 }

@@ -38,7 +38,7 @@ pub(super) fn writer_of(llama: Llama) -> Writer {
     };
     let map = PrefixMap::load(&Weights::from_tensors("map", arrays), &spread, width).unwrap();
     let tokens = (0..llama.config().vocabulary).collect();
-    Writer::new(llama, pieces, map, tokens).unwrap()
+    Writer::new(llama, pieces, Some(map), tokens).unwrap()
 }
 
 fn prefix(writer: &Writer, wording: &str, thought: f64) -> Tensor {
@@ -54,6 +54,8 @@ pub(super) fn told(writer: &Writer, wording: &str, thought: f64) -> Told {
         manner: "a tale",
         caption: "A dog by the sea.",
         words: &words,
+        hero: "",
+        turn: "",
     };
     let heard = Heard {
         thought: Tensor::full([THOUGHT], thought, CPU),

@@ -16,6 +16,7 @@ use models::networks::bert::SentenceEncoder;
 use models::networks::llama::Llama;
 use models::pipeline::caption_thoughts;
 use models::tensors::precision;
+use models::text::wording::with_thoughts;
 use models::{Bundle, Weights};
 use tch::{Device, Kind, Tensor};
 use training::language_bundle::{self, Writer};
@@ -196,9 +197,9 @@ impl AdapterFlags {
             return Ok(Some(Weights::from_safetensors(path)?));
         }
         let own = fetched(&source.cache, &source.part.base).is_ok_and(|own| own == base);
-        Ok(own
-            .then(|| source.bundle.weights(&source.part.adapter))
-            .transpose()?)
+        let trained = source.part.adapter.as_ref().filter(|_| own);
+        let trained = trained.map(|file| source.bundle.weights(file));
+        Ok(trained.transpose()?)
     }
 }
 
@@ -292,8 +293,8 @@ impl Run<'_> {
         let styles = self.source.bundle.manifest().styles.iter();
         let manner = |style: &Style| Some((style.name.clone(), style.manner.clone()?));
         Asking {
-            prose: part.request.as_deref(),
-            verse: part.lyrics_request.as_deref(),
+            prose: part.request.as_deref().map(with_thoughts),
+            verse: part.lyrics_request.as_deref().map(with_thoughts),
             manners: styles.filter_map(manner).collect(),
             captions: &self.ground.captions,
         }

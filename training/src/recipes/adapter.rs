@@ -84,7 +84,7 @@ impl Learner {
 
     /// What the network hears before it writes: (1, P, width).
     pub fn prefix(&self, told: &Told) -> Tensor {
-        told_embedded(&self.llama, &self.map, told)
+        told_embedded(&self.llama, Some(&self.map), told)
     }
 
     /// The loss of every token of every passage, rows in order, padding left out: (tokens).
@@ -96,7 +96,7 @@ impl Learner {
             .collect();
         let (shown, targets) = low_rank::behind(&rows, self.llama.device());
         let told: Vec<&Told> = told.iter().collect();
-        let heard = all_embedded(&self.llama, &self.map, &told, &shown);
+        let heard = all_embedded(&self.llama, Some(&self.map), &told, &shown);
         self.output.losses(&self.llama.forward(&heard), &targets)
     }
 }

@@ -332,8 +332,8 @@ mod learning {
         let captions: Vec<String> = (0..9)
             .map(|n| format!("A {} by a road.", THINGS[n % 4]))
             .collect();
-        let asking = |prose| Asking {
-            prose: Some(prose),
+        let asking = |prose: &str| Asking {
+            prose: Some(prose.to_owned()),
             verse: None,
             manners: BTreeMap::from([("calm".to_owned(), "a calm tale".to_owned())]),
             captions: &captions,

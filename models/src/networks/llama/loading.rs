@@ -19,8 +19,8 @@ type Placement = (Kind, Device);
 /// What a model is adapted with for telling.
 #[derive(Clone, Copy, Debug)]
 pub struct Adapted<'a> {
-    /// The adapter's matrices.
-    pub adapter: &'a Weights,
+    /// The adapter's matrices; none for a model as it was published.
+    pub adapter: Option<&'a Weights>,
     /// What their product is multiplied with.
     pub scale: f64,
     /// The file that keeps what comes of it, named by all that it is made from.
@@ -54,9 +54,11 @@ impl Llama {
     /// # Errors
     /// As well when a matrix of the adapter is missing or does not fit.
     pub fn open_for_telling(path: &Path, placement: Placement, adapted: Adapted) -> Result<Self> {
-        let adapter = Shared::lend(adapted.adapter);
+        let adapter = adapted.adapter.map(Shared::lend);
         let each: Each = &|index, block| {
-            block.merge(index, adapter.get(), adapted.scale)?;
+            if let Some(adapter) = &adapter {
+                block.merge(index, adapter.get(), adapted.scale)?;
+            }
             block
                 .parts_mut()
                 .into_iter()

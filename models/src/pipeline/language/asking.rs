@@ -5,6 +5,7 @@
 //! conversation included ([`wording`]). What must stay true: nothing of a caller's gets into it.
 
 use super::Language;
+use super::casting::Cast;
 use super::item::Item;
 use crate::bundle::styles::Mix;
 use crate::error::Result;
@@ -19,25 +20,28 @@ const CAPTIONS_READ: usize = 6;
 /// Styles of a mix that are named, the weightiest first.
 const MANNERS: usize = 2;
 
+/// What a story is to be about, beside its captions.
+pub(super) struct About<'a> {
+    /// Words, by their places in the list.
+    pub(super) words: &'a [usize],
+    pub(super) cast: &'a Cast,
+    pub(super) heard: Heard,
+}
+
 /// What the model is told for one story: a request where the bundle has a wording, else what its adapter was taught with.
 ///
 /// # Errors
 /// When the captions cannot be read.
-pub(super) fn told(
-    language: &Language,
-    item: &Item,
-    words: &[usize],
-    heard: Heard,
-) -> Result<Told> {
+pub(super) fn told(language: &Language, item: &Item, about: About) -> Result<Told> {
     let wording = match unit(language, &item.options) {
         Unit::Sentence => &language.part.request,
         Unit::Line => &language.part.lyrics_request,
     };
     let pieces = language.writer.pieces();
-    let words = words.iter().map(|&word| language.words.word(word));
+    let words = about.words.iter().map(|&word| language.words.word(word));
     let Some(wording) = wording else {
         let tokens: Vec<i64> = words.map(|word| word.token).collect();
-        return Told::learnt(pieces, heard, &tokens);
+        return Told::learnt(pieces, about.heard, &tokens);
     };
     let asked = ask(
         wording,
@@ -45,9 +49,11 @@ pub(super) fn told(
             manner: &manner(language, &item.mix),
             caption: most_fluent(language, item)?,
             words: &words.map(|word| word.text.clone()).collect::<Vec<_>>(),
+            hero: &about.cast.hero,
+            turn: &about.cast.turn,
         },
     );
-    Told::asked(pieces, &asked, heard)
+    Told::asked(pieces, &asked, about.heard)
 }
 
 /// What a story is written in: lines where lyrics are asked for, and the bundle has a wording for them and its model ends of lines.

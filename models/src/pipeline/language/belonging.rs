@@ -8,7 +8,7 @@ use super::Language;
 use crate::error::Result;
 
 /// A nat of log probability that the mean token gains by what stands before it.
-const BELONGING: f64 = 1.4;
+const BELONGING: f64 = 2.0;
 /// A text begins with any of many words, a sentence within it with one of few: so many nats are gained by every sentence, and
 /// would make short ones look better (fitted to 775 drafts).
 const OF_ANY: f64 = 10.4;

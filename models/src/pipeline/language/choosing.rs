@@ -5,14 +5,15 @@
 
 use super::Language;
 use super::belonging::belonging;
-use super::flowing::of_a_sentence;
-use super::kinds_of_words::{is_content, is_narrator, is_of_texts, leans, words};
+use super::flowing::{ECHOES, echo, of_a_sentence};
+use super::kinds_of_words::{is_content, is_narrator, is_of_texts, leans, opens_speech, words};
 use super::prompting::Subject;
 use super::versifying::{ends_stanza, has_room, of_a_line};
 use crate::error::Result;
 use crate::pipeline::verse::STANZA;
 use crate::pipeline::writer::{Reader, Sentence, Unit};
 use crate::tensors::unit_rows::unit_rows;
+use crate::text::sentences::with_apostrophes;
 use crate::text::words::stem;
 use std::collections::HashSet;
 use tch::{Device, Tensor};
@@ -20,7 +21,7 @@ use tch::{Device, Tensor};
 /// How much the nearness to the picture counts, in the first sentences and later, when the story may leave it. More finds its
 /// picture more often, and says the same of it again and again: at (2.6, 2.0), before sentences leant towards the words of their
 /// style, a bedroom's story was a list of who lay there.
-const PICTURE: (f64, f64) = (3.4, 1.6);
+const PICTURE: (f64, f64) = (4.8, 2.6);
 /// How much more than the captions the picture itself counts in that: five captions say what many pictures share, and share
 /// their errors; the joint space says what sets this picture apart.
 const EYES: f64 = 2.0;
@@ -29,7 +30,7 @@ const SCENE: usize = 2;
 /// The nearness to the style, at strength 1.
 const STYLE: f64 = 1.4;
 /// A nat of mean log probability.
-const FLUENCY: f64 = 1.4;
+const FLUENCY: f64 = 3.0;
 /// Each word of the prompt that is heard for the first time, up to two in a sentence.
 const NEWLY_TOLD: f64 = 0.15;
 /// Going on from the sentence before; beyond the limit it says the same again.
@@ -37,24 +38,32 @@ const CONTINUING: f64 = 0.3;
 const SAME: (f64, f64) = (0.55, -2.0);
 /// The share of neighbouring words that were neighbours before.
 const REPEATED: f64 = -1.5;
-/// The share of words of content that were said before.
-const SAID_AGAIN: f64 = -2.8;
+/// The share of words of content that were said before, and what of it is beyond the limit: a story stays with what it is about,
+/// but "She smiled back. He smiled back at her" says nothing new.
+const SAID_AGAIN: f64 = -1.0;
+const ALL_SAID: (f64, f64) = (0.5, -4.0);
+/// Each phrase that the model says in every other story, up to two.
+const WORN: f64 = -1.2;
 /// The share of words of content that the sentence itself said before: "a table, a table at the table".
 const STAMMERED: f64 = -3.0;
 /// What nobody closes, and what begins in small letters.
-const UNTIDY: f64 = -0.5;
+const UNTIDY: f64 = -1.5;
 /// A narrator who appears after the scene is set.
 const LATE_NARRATOR: f64 = -0.3;
 /// A story whose beginning leans on something before it.
 const LEANING: f64 = -0.4;
-/// A sentence about the text instead of about what happens, as models answer that were taught to be asked.
-const ABOUT_ITSELF: f64 = -1.0;
+/// A sentence about the text instead of about what happens, as models answer that were taught to be asked: "The story begins with".
+const ABOUT_ITSELF: f64 = -4.0;
 /// Of so many sentences it is asked how much they belong where they would stand.
 const READ_ANEW: usize = 9;
 /// Where the network would end the passage with this probability, it may.
-const AN_END: f64 = 0.25;
+const AN_END: f64 = 0.15;
 /// A story may end once it has this share of the words that it may have, and a last sentence needs some.
-const LEAST: f64 = 0.55;
+const LEAST: f64 = 0.45;
+/// With this share of them it ends in any case: what is added later leads away from the picture, and contradicts what stands.
+const FULL: f64 = 0.62;
+/// Once it has this share of them, a story ends rather than go on with a sentence that says nothing new.
+const ENOUGH: f64 = 0.33;
 const LAST_SENTENCE: usize = 8;
 /// What is shorter is no line of verse but the beginning of one.
 const LEAST_WORDS_OF_A_LINE: usize = 3;
@@ -163,8 +172,17 @@ impl<'a> Choosing<'a> {
         self.scores / self.sentences.len().max(1) as f64
     }
 
-    fn least_words(&self) -> usize {
-        (self.most_words as f64 * LEAST) as usize
+    /// Whether a sentence goes round in a circle: what it says was said, or nearly all of its words stood in the one before.
+    fn says_nothing_new(&self, words: &[String]) -> bool {
+        let content = words.iter().filter(|word| is_content(word));
+        let new = content.filter(|word| !self.heard.contains(stem(word)));
+        let before = self.before().next().map(|text| self::words(text));
+        new.count() == 0 || before.is_some_and(|before| echo(words, &before) > ECHOES)
+    }
+
+    /// Whether it has this share of the words that it may have.
+    fn has(&self, share: f64) -> bool {
+        self.words as f64 >= self.most_words as f64 * share
     }
 
     /// The place of the best one, and its thought and score.
@@ -242,6 +260,7 @@ impl<'a> Choosing<'a> {
         let share = |some: usize| some as f64 / content.len().max(1) as f64;
         let text = &candidate.sentence.text;
         let untidy = text.matches('"').count() % 2 == 1
+            || opens_speech(text)
             || text.matches('(').count() != text.matches(')').count()
             || self.subject.unit == Unit::Sentence && begins_small(text);
         let narrator = self.standing() >= self.scene()
@@ -251,6 +270,8 @@ impl<'a> Choosing<'a> {
             + NEWLY_TOLD * newly as f64
             + REPEATED * repeated as f64 / words.len().max(1) as f64
             + SAID_AGAIN * share(again)
+            + ALL_SAID.1 * (share(again) - ALL_SAID.0).max(0.0)
+            + WORN * self.language.worn.count_in(words).min(2) as f64
             + STAMMERED * share(stammered)
             + if untidy { UNTIDY } else { 0.0 }
             + if narrator { LATE_NARRATOR } else { 0.0 }
@@ -267,10 +288,10 @@ impl<'a> Choosing<'a> {
     }
 
     fn stand(&mut self, candidate: &Candidate, thought: Tensor, score: f64) {
-        let text = &candidate.sentence.text;
-        (self.told)(self.sentences.len(), text);
-        self.sentences.push(text.clone());
+        let text = with_apostrophes(&candidate.sentence.text);
+        (self.told)(self.sentences.len(), &text);
         self.words += text.split_whitespace().count();
+        self.sentences.push(text);
         self.hear(&candidate.words);
         self.thoughts.push(thought);
         self.scores += score;
@@ -283,7 +304,7 @@ impl Reader for Choosing<'_> {
             .iter()
             .filter(|s| s.last && s.text.is_empty())
             .count();
-        if ends * 2 > sentences.len() && self.words >= self.least_words() {
+        if ends * 2 > sentences.len() && self.has(LEAST) {
             return Ok(None);
         }
         let room = self.most_words.saturating_sub(self.words);
@@ -308,18 +329,21 @@ impl Reader for Choosing<'_> {
         let Some((row, thought, score)) = self.best(&candidates)? else {
             return Ok(None);
         };
+        if self.has(ENOUGH) && !verse && self.says_nothing_new(&candidates[row].words) {
+            return Ok(None);
+        }
         self.stand(&candidates[row], thought, score);
         Ok(Some(candidates[row].place))
     }
 
     fn goes_on(&mut self, end_probability: f64) -> bool {
         let room = self.most_words.saturating_sub(self.words);
-        let may_end = self.words >= self.least_words() && end_probability >= AN_END;
+        let may_end = self.has(LEAST) && end_probability >= AN_END;
         if self.unit() == Unit::Line {
             let lines = self.sentences.len();
             return has_room(lines, room) && !(may_end && ends_stanza(lines));
         }
-        room >= LAST_SENTENCE && !may_end
+        room >= LAST_SENTENCE && !may_end && !self.has(FULL)
     }
 
     fn unit(&self) -> Unit {

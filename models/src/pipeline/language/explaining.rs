@@ -33,7 +33,7 @@ pub(super) fn explain(language: &Language, ready: &Ready) -> Result<Explanation>
     let of_picture: Vec<usize> = found.iter().take(ON_THE_MAP).map(|f| f.row).collect();
     Ok(Explanation {
         chosen: found.iter().map(reasons).collect(),
-        words: subject.words.clone(),
+        words: subject.cast.said().chain(&subject.words).cloned().collect(),
         before: near(&before)?,
         after: near(&after)?,
         styles: names

@@ -7,10 +7,15 @@ use super::kinds_of_words::words as words_of;
 
 /// A sentence that begins with the word that the one before began with; half of it for the one before that.
 const SAME_BEGINNING: f64 = -1.0;
+/// The share of its words that stood in the sentence before: with more than this it echoes it, "She made it with her paws. She made
+/// it with her ears."
+pub(super) const ECHOES: f64 = 0.6;
+/// What it costs to have a larger share than this.
+const ECHO: (f64, f64) = (0.4, -5.0);
 /// One that only states: "there was", "it was"; half of it for "she was".
 const ONLY_STATES: f64 = -0.7;
 /// What a sentence gains by being as long as people's are, and how many words that is; a shorter one gains its share.
-const LENGTH: (f64, usize) = (1.2, 24);
+const LENGTH: (f64, usize) = (0.6, 24);
 /// A sentence of fewer or more words, and each word beyond.
 const WORDS: (usize, usize) = (8, 34);
 const TOO_SHORT: f64 = -0.4;
@@ -29,7 +34,15 @@ pub(super) fn of_a_sentence<'a>(words: &[String], before: impl Iterator<Item = &
     let alike = before.iter().zip([SAME_BEGINNING, SAME_BEGINNING / 2.0]);
     let alike = alike.filter(|(sentence, _)| sentence.first() == words.first());
     let gained = LENGTH.0 * count.min(LENGTH.1) as f64 / LENGTH.1 as f64;
-    short + long + gained + stating(words) + alike.map(|(_, cost)| cost).sum::<f64>()
+    let echoed = before.first().map_or(0.0, |last| echo(words, last));
+    let echoed = ECHO.1 * (echoed - ECHO.0).max(0.0);
+    short + long + gained + echoed + stating(words) + alike.map(|(_, cost)| cost).sum::<f64>()
+}
+
+/// The share of the words of a sentence that stood in another one.
+pub(super) fn echo(words: &[String], other: &[String]) -> f64 {
+    let known = words.iter().filter(|word| other.contains(word)).count();
+    known as f64 / words.len().max(1) as f64
 }
 
 /// What it costs to say only that something was.
@@ -93,5 +106,15 @@ mod tests {
         assert!(of(4) < of(8) && of(8) < of(20) && of(20) < of(24));
         assert_eq!(of(24), of(30));
         assert!(of(50) < of(30));
+    }
+
+    #[test]
+    fn a_sentence_had_better_not_echo_the_one_before_it() {
+        let before = "The cat made it with her little paws.";
+        let echoing = "Her cat made it with the little ears.";
+        let other = "Then somebody knocked at that old door.";
+        assert!(score(echoing, &[before]) < score(other, &[before]) - 1.0);
+        assert_eq!(echo(&words_of(echoing), &words_of(before)), 7.0 / 8.0);
+        assert_eq!(echo(&[], &words_of(before)), 0.0);
     }
 }

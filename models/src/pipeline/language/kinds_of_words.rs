@@ -73,6 +73,7 @@ pub(super) fn is_of_texts(word: &str) -> bool {
         "author",
         "reader",
         "story",
+        "hero",
         "tale",
         "caption",
         "scene",
@@ -91,9 +92,45 @@ pub(super) fn is_narrator(word: &str) -> bool {
     ["i", "my", "me", "myself"].contains(&word)
 }
 
+/// Whether speech begins in a sentence and goes on after it, in single marks, which apostrophes look like.
+pub(super) fn opens_speech(text: &str) -> bool {
+    let marks = |c: char| c == '\'' || c == '‘';
+    let opened = text
+        .split(' ')
+        .filter(|word| word.starts_with(marks))
+        .count();
+    let closing = |word: &&str| {
+        let word = word.trim_end_matches([',', '.', ';']);
+        let inner = word.trim_end_matches(['\'', '’']);
+        inner.len() < word.len() && inner.ends_with(['.', ',', '!', '?'])
+    };
+    opened > text.split(' ').filter(closing).count()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{leans, words};
+    use super::{leans, opens_speech, words};
+
+    #[test]
+    fn speech_that_goes_on_after_its_sentence_is_open() {
+        for text in [
+            "He said, 'I am hungry.",
+            "'Oh, child, look at me!",
+            "‘Come, she said.",
+        ] {
+            assert!(opens_speech(text), "{text}");
+        }
+        for text in [
+            "He said, 'I am hungry.'",
+            "'Come,' she said, and he came.",
+            "‘Come,’ she said.",
+            "The captain's daughter couldn't wait.",
+            "It was the sailors' ship.",
+            "",
+        ] {
+            assert!(!opens_speech(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_beginning_leans_on_those_it_does_not_name() {

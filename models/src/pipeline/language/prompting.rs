@@ -6,7 +6,8 @@
 //! by the picture, so that no word stands in every story of a style; where a request names the style, none are told.
 
 use super::Language;
-use super::asking::{says_style, told, unit};
+use super::asking::{About, says_style, told, unit};
+use super::casting::{Cast, cast};
 use super::item::Item;
 use crate::error::Result;
 use crate::networks::word_head::WordHead;
@@ -52,6 +53,8 @@ pub(super) struct Subject {
     pub(super) prompt: Prompt,
     /// The words in it, for people.
     pub(super) words: Vec<String>,
+    /// Whom it is about.
+    pub(super) cast: Cast,
     /// What it is written in.
     pub(super) unit: Unit,
     /// The last sentences or lines of the story that it goes on from.
@@ -83,7 +86,13 @@ pub(super) fn think(language: &Language, item: &Item) -> Result<Subject> {
         thought: thought.shallow_clone(),
         style: style.shallow_clone(),
     };
-    let told = told(language, item, &words, heard)?;
+    let cast = cast(language, item, &(&thought - &language.mean))?;
+    let about = About {
+        words: &words,
+        cast: &cast,
+        heard,
+    };
+    let told = told(language, item, about)?;
     let unit = unit(language, &item.options);
     let earlier = match unit {
         Unit::Sentence => last_sentences(&item.options.before),
@@ -103,6 +112,7 @@ pub(super) fn think(language: &Language, item: &Item) -> Result<Subject> {
             .iter()
             .map(|&word| language.words.word(word).text.clone())
             .collect(),
+        cast,
         unit,
         earlier,
     })

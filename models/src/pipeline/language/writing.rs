@@ -26,7 +26,9 @@ const MOST_LINES: usize = 10;
 const LEFT_OPEN: f64 = 0.25;
 const LINES_LEFT_OPEN: f64 = 0.375;
 /// Taken off a token's logit for each time the story has used it.
-const WEARINESS: f64 = 0.12;
+const WEARINESS: f64 = 0.03;
+/// Verse is drawn wilder than prose: its words have to rhyme, and what is likeliest lists what was asked for.
+const WILDER: f64 = 0.3;
 /// No run of this many tokens comes twice in a story.
 const NO_REPEAT: usize = 4;
 /// Tokens of a word, on average: a story of n words needs room for so many more.
@@ -143,6 +145,10 @@ fn rules(options: &Options, unit: Unit) -> DrawingRules {
     let (most, left_open) = match unit {
         Unit::Sentence => (MOST_ROWS, LEFT_OPEN),
         Unit::Line => (MOST_LINES, LINES_LEFT_OPEN),
+    };
+    let temperature = match (options.mode, unit) {
+        (Mode::Sample { .. }, Unit::Line) => temperature + WILDER,
+        _ => temperature,
     };
     let branches = match options.mode {
         Mode::Beam => 1,

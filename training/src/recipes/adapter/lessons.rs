@@ -90,9 +90,9 @@ pub struct Surroundings<'a> {
 #[derive(Debug, Default)]
 pub struct Asking<'a> {
     /// The wording for prose, see [`models::text::wording`].
-    pub prose: Option<&'a str>,
+    pub prose: Option<String>,
     /// The wording for verse.
-    pub verse: Option<&'a str>,
+    pub verse: Option<String>,
     /// What a story of each style is called.
     pub manners: BTreeMap<String, String>,
     /// The gallery (N).

@@ -60,17 +60,21 @@ impl<'a> Lessons<'a> {
             manner: subject.manner,
             caption: &self.around.asking.captions[subject.caption as usize],
             words: &words.map(|word| word.text.clone()).collect::<Vec<_>>(),
+            // a passage of a book is about whom it is about
+            hero: "",
+            turn: "",
         };
         Told::asked(self.pieces, &ask(wording, &asked), heard)
     }
 
     pub(super) fn wording(&self, lesson: &Lesson) -> Option<&str> {
         let asking = &self.around.asking;
-        if lesson.verse {
-            asking.verse
+        let wording = if lesson.verse {
+            &asking.verse
         } else {
-            asking.prose
-        }
+            &asking.prose
+        };
+        wording.as_deref()
     }
 
     /// The style of a passage, if it has one with a direction.
