@@ -158,6 +158,7 @@ impl Service {
                 .await;
             match answer {
                 Ok(answer) if answer.status().is_success() => return,
+                Err(error) if self.has_ended() => panic!("ended before it was ready: {error}"),
                 _ if begun.elapsed() < PATIENCE => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
@@ -165,6 +166,10 @@ impl Service {
                 Err(error) => panic!("never reachable: {error}"),
             }
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.running.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Sends a picture with some fields.
