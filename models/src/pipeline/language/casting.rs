@@ -20,8 +20,6 @@ use tch::{Device, Tensor};
 
 /// Of so many that are nearest to the thought one is drawn, so that another seed tells of somebody else.
 const NEAREST: i64 = 4;
-/// Captions that, with the seed, decide which one.
-const CAPTIONS: usize = 5;
 
 /// All that stories may be about.
 #[derive(Debug)]
@@ -101,12 +99,7 @@ pub(super) fn cast(language: &Language, item: &Item, toward: &Tensor) -> Result<
         Mode::Beam => 0,
         Mode::Sample { seed, .. } => seed,
     };
-    let told = item.found.iter().take(CAPTIONS);
-    let seed = told.fold(seed, |seed, found| {
-        seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .wrapping_add(found.row as u64)
-    });
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut random = ChaCha8Rng::seed_from_u64(item.seed(seed));
     Ok(Cast {
         hero: heroes
             .unwrap_or(&casting.anybody)

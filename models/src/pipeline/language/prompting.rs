@@ -8,7 +8,7 @@
 use super::Language;
 use super::asking::{About, says_style, told, unit};
 use super::casting::{Cast, cast};
-use super::item::Item;
+use super::item::{CAPTIONS_OF_A_THOUGHT, Item};
 use crate::error::Result;
 use crate::networks::word_head::WordHead;
 use crate::pipeline::options::Options;
@@ -24,9 +24,6 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, HashSet};
 use tch::{Kind, Tensor};
 
-/// Captions whose mean is the thought; more of them blur it: the mean of a hundred, drawn towards the picture, lies nearer to
-/// what people wrote, and its stories lie farther away.
-const CAPTIONS_OF_A_THOUGHT: usize = 5;
 /// Captions whose words are counted.
 const CAPTIONS_HEARD: usize = 20;
 /// How much a word counts for each that the captions agree on, the word head sees, or the thought reads as.
@@ -236,11 +233,6 @@ fn words_of_style(language: &Language, style: &Tensor, told: &[usize]) -> Vec<us
 
 /// Some of these words; which ones, the picture decides.
 fn drawn_by_the_picture(item: &Item, words: &[usize], count: usize) -> Vec<usize> {
-    let told = item.found.iter().take(CAPTIONS_OF_A_THOUGHT);
-    let seed = told.fold(0u64, |seed, found| {
-        seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .wrapping_add(found.row as u64)
-    });
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut rng = ChaCha8Rng::seed_from_u64(item.seed(0));
     words.choose_multiple(&mut rng, count).copied().collect()
 }
